@@ -1,0 +1,43 @@
+# lowbit_add_kernel(FILE ISA): adds one kernel source to the library, compiled for one instruction set.
+# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avx512vnni, neon, neondot, ...
+# A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
+# that other files share is ever compiled under these wider flags.
+
+function(lowbit_isa_flags isa result supported)
+  set(flags "")
+  set(ok TRUE)
+  string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" cpu)
+  if(cpu MATCHES "x86_64|amd64")
+    if(isa STREQUAL "scalar")
+    elseif(isa STREQUAL "avx2")
+      set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX2,-mavx2;-mfma;-mf16c;-mbmi;-mbmi2>)
+    elseif(isa STREQUAL "avx512")
+      set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX512,-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512>)
+    elseif(isa STREQUAL "avx512vnni")
+      set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX512,-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vnni;-mprefer-vector-width=512>)
+    else()
+      set(ok FALSE)
+    endif()
+  elseif(cpu MATCHES "aarch64|arm64")
+    if(isa STREQUAL "scalar" OR isa STREQUAL "neon")
+    elseif(isa STREQUAL "neondot")
+      set(flags -march=armv8.2-a+dotprod)
+    else()
+      set(ok FALSE)
+    endif()
+  elseif(NOT isa STREQUAL "scalar")
+    set(ok FALSE)
+  endif()
+  set(${result} "${flags}" PARENT_SCOPE)
+  set(${supported} ${ok} PARENT_SCOPE)
+endfunction()
+
+function(lowbit_add_kernel file isa)
+  lowbit_isa_flags(${isa} flags supported)
+  if(NOT supported)
+    return()
+  endif()
+  target_sources(lowbit PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${file} TARGET_DIRECTORY lowbit
+               APPEND PROPERTY COMPILE_OPTIONS ${flags})
+endfunction()

@@ -1,0 +1,10 @@
+# Cross-compiles for 64-bit Arm with Debian's crossbuild packages; tests run under qemu-user.
+# Needs: g++-aarch64-linux-gnu qemu-user, and libfmt-dev:arm64 libgtest-dev:arm64 for the tests.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
+# `-cpu max` has dotprod and i8mm; LD prefix: the cross libraries and Debian's multi-arch folder.
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64;-cpu;max;-L;/usr/aarch64-linux-gnu;-E;LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu:/lib/aarch64-linux-gnu)

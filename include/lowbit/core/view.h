@@ -1,0 +1,136 @@
+// Views: how callers hand memory to the library. A view is a pointer, a shape and strides (in elements); it owns
+// nothing and lives for the call. Eigen objects and blocks convert implicitly, by duck typing: this header does not
+// know Eigen.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "lowbit/core/shape.h"
+
+namespace lowbit {
+
+namespace detail {
+/// Plain Eigen objects, Map, Ref and Block of float: anything with direct access to strided memory.
+template <class M>
+concept EigenLike = requires(const M& m) {
+  { m.data() } -> std::convertible_to<const float*>;
+  { m.rows() } -> std::convertible_to<std::ptrdiff_t>;
+  { m.cols() } -> std::convertible_to<std::ptrdiff_t>;
+  { m.innerStride() } -> std::convertible_to<std::ptrdiff_t>;
+  { m.outerStride() } -> std::convertible_to<std::ptrdiff_t>;
+  { M::IsRowMajor } -> std::convertible_to<bool>;
+};
+}  // namespace detail
+
+/// A strided vector of `size` floats, read only.
+struct VectorView {
+  const float* data = nullptr;
+  std::int64_t size = 0;
+  std::ptrdiff_t stride = 1;
+
+  VectorView() = default;
+  VectorView(const float* p, std::int64_t n, std::ptrdiff_t step = 1) : data(p), size(n), stride(step) {}
+  VectorView(std::span<const float> s) : data(s.data()), size(static_cast<std::int64_t>(s.size())) {}
+  VectorView(const std::vector<float>& v) : data(v.data()), size(static_cast<std::int64_t>(v.size())) {}
+  template <detail::EigenLike V>
+    requires(V::IsVectorAtCompileTime)
+  VectorView(const V& v) : data(v.data()), size(v.size()), stride(v.innerStride()) {}
+
+  float operator[](std::int64_t i) const { return data[i * stride]; }
+  bool empty() const { return size == 0; }
+};
+
+/// A strided rows x cols matrix of floats, read only.
+struct MatrixView {
+  const float* data = nullptr;
+  std::int64_t rows = 0, cols = 0;
+  std::ptrdiff_t row_stride = 0, col_stride = 1;
+
+  MatrixView() = default;
+  /// Row-major and contiguous.
+  MatrixView(const float* p, std::int64_t r, std::int64_t c) : MatrixView(p, r, c, c, 1) {}
+  MatrixView(const float* p, std::int64_t r, std::int64_t c, std::ptrdiff_t rs, std::ptrdiff_t cs)
+      : data(p), rows(r), cols(c), row_stride(rs), col_stride(cs) {}
+  template <detail::EigenLike M>
+  MatrixView(const M& m)
+      : data(m.data()),
+        rows(m.rows()),
+        cols(m.cols()),
+        row_stride(M::IsRowMajor ? m.outerStride() : m.innerStride()),
+        col_stride(M::IsRowMajor ? m.innerStride() : m.outerStride()) {}
+
+  float operator()(std::int64_t r, std::int64_t c) const { return data[r * row_stride + c * col_stride]; }
+};
+
+/// A strided rows x cols matrix of floats that the callee writes.
+struct MutableMatrixView {
+  float* data = nullptr;
+  std::int64_t rows = 0, cols = 0;
+  std::ptrdiff_t row_stride = 0, col_stride = 1;
+
+  MutableMatrixView() = default;
+  MutableMatrixView(float* p, std::int64_t r, std::int64_t c) : MutableMatrixView(p, r, c, c, 1) {}
+  MutableMatrixView(float* p, std::int64_t r, std::int64_t c, std::ptrdiff_t rs, std::ptrdiff_t cs)
+      : data(p), rows(r), cols(c), row_stride(rs), col_stride(cs) {}
+  template <detail::EigenLike M>
+    requires(!std::is_const_v<M>)
+  MutableMatrixView(M& m)
+      : MutableMatrixView(m.data(), m.rows(), m.cols(), M::IsRowMajor ? m.outerStride() : m.innerStride(),
+                          M::IsRowMajor ? m.innerStride() : m.outerStride()) {}
+
+  operator MatrixView() const { return {data, rows, cols, row_stride, col_stride}; }
+  float& operator()(std::int64_t r, std::int64_t c) const { return data[r * row_stride + c * col_stride]; }
+};
+
+namespace detail {
+std::array<std::ptrdiff_t, Shape::kMaxRank> contiguous_strides(const Shape& shape);
+}
+
+/// A strided tensor of floats, read only. Image batches are logically N x C x H x W; an HWC image enters by its
+/// strides. The first dimension is the batch.
+struct TensorView {
+  const float* data = nullptr;
+  Shape shape;
+  std::array<std::ptrdiff_t, Shape::kMaxRank> strides{};
+
+  TensorView() = default;
+  TensorView(const float* p, const Shape& s) : data(p), shape(s), strides(detail::contiguous_strides(s)) {}
+  TensorView(const float* p, const Shape& s, const std::array<std::ptrdiff_t, Shape::kMaxRank>& st)
+      : data(p), shape(s), strides(st) {}
+  /// One sample per column (Eigen's habit): shape cols x rows.
+  template <detail::EigenLike M>
+  TensorView(const M& m) : TensorView(MatrixView(m)) {}
+  /// One sample per column: shape cols x rows.
+  explicit TensorView(const MatrixView& m) : data(m.data), shape{m.cols, m.rows} {
+    strides[0] = m.col_stride;
+    strides[1] = m.row_stride;
+  }
+};
+
+/// A strided tensor of floats that the callee writes.
+struct MutableTensorView {
+  float* data = nullptr;
+  Shape shape;
+  std::array<std::ptrdiff_t, Shape::kMaxRank> strides{};
+
+  MutableTensorView() = default;
+  MutableTensorView(float* p, const Shape& s) : data(p), shape(s), strides(detail::contiguous_strides(s)) {}
+  MutableTensorView(float* p, const Shape& s, const std::array<std::ptrdiff_t, Shape::kMaxRank>& st)
+      : data(p), shape(s), strides(st) {}
+  template <detail::EigenLike M>
+    requires(!std::is_const_v<M>)
+  MutableTensorView(M& m) : MutableTensorView(MutableMatrixView(m)) {}
+  explicit MutableTensorView(const MutableMatrixView& m) : data(m.data), shape{m.cols, m.rows} {
+    strides[0] = m.col_stride;
+    strides[1] = m.row_stride;
+  }
+
+  operator TensorView() const { return {data, shape, strides}; }
+};
+
+}  // namespace lowbit

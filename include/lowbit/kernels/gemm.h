@@ -1,0 +1,89 @@
+// PackedWeights and the GEMM driver: a canonical weight matrix is packed once for the kernel that this machine
+// selects; `gemm` then multiplies u8 rows by it, cutting the product into tiles over the executor's threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/kernels/executor.h"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
+
+/// Frees memory from aligned_bytes().
+struct AlignedDelete {
+  void operator()(std::byte* p) const noexcept;
+};
+using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+/// 64-byte aligned, zero-filled. Throws std::bad_alloc.
+AlignedBytes aligned_bytes(std::size_t size);
+
+/// Weights in the layout of one kernel, with the column sums that zero points need. Immutable; never written to files.
+class PackedWeights {
+ public:
+  PackedWeights() = default;
+  /// Packs for the best kernel that `isa` allows. Throws Error(invalid_argument) when a dimension is zero, k is not a
+  /// multiple of taps, or K is so large that an int32 accumulator could overflow (k > 65,536).
+  explicit PackedWeights(const WeightSpec& spec, Isa isa = active_isa());
+
+  std::uint32_t n() const { return n_; }
+  std::uint32_t k() const { return k_; }
+  std::uint32_t taps() const { return taps_; }
+  std::uint32_t groups() const { return groups_; }
+  const GemmKernel& kernel() const { return *kernel_; }
+  std::size_t bytes() const { return bytes_; }
+  std::span<const KRun> runs() const { return runs_; }
+  /// Sum over k of (code - zero_point): what one unit of activation zero point costs. [n]; one-group formats only.
+  std::span<const std::int32_t> column_sums() const { return column_sums_; }
+  /// Zero points of the weights [n] that the kernel does not fold into the panel; empty when there are none. The
+  /// driver then needs row sums of A.
+  std::span<const std::int32_t> weight_zero_points() const { return weight_zero_points_; }
+  /// Panel of columns [nr * i, ...).
+  const std::byte* panel(std::uint32_t i) const { return data_.get() + panel_offsets_[i]; }
+  std::uint32_t panels() const { return static_cast<std::uint32_t>(panel_offsets_.size()); }
+
+ private:
+  std::uint32_t n_ = 0, k_ = 0, taps_ = 1, groups_ = 1;
+  const GemmKernel* kernel_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::vector<KRun> runs_;
+  std::vector<std::int32_t> column_sums_, weight_zero_points_;
+  std::vector<std::size_t> panel_offsets_;
+  AlignedBytes data_;
+};
+
+/// The left-hand side of a product: `rows` rows for each of `images` images. Row i of image b at tap t starts at
+///   a + b * image_stride + (offsets ? offsets[t * rows + i] : i * row_stride)       bytes.
+/// Every run of a row is readable up to the next multiple of 4 codes.
+struct GemmLhs {
+  const std::uint8_t* a = nullptr;
+  std::size_t images = 1;
+  std::size_t rows = 0;
+  std::ptrdiff_t image_stride = 0;
+  std::ptrdiff_t row_stride = 0;
+  const std::ptrdiff_t* offsets = nullptr;  ///< [taps][rows]; null: a plain matrix, one tap
+};
+
+/// Where the product goes and what is done to it. Row i of image b is written at
+/// c + b * c_image_stride + i * c_row_bytes; `epilogue` pointers are those of the whole product: [images * rows] for
+/// row terms, [n] for columns; the residual has the strides of the output unless stated.
+struct GemmOut {
+  void* c = nullptr;
+  std::ptrdiff_t c_image_stride = 0;
+  std::size_t c_row_bytes = 0;
+  std::ptrdiff_t residual_image_stride = 0;
+  Epilogue epilogue;
+};
+
+/// C = epilogue(A * W^T). Allocates nothing, throws nothing. When the weights keep zero points of their own,
+/// `epilogue.row_b` must hold the sums of the rows of A and `epilogue.col_b` weight_zero_points() (see row_sums).
+void gemm(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, Executor& executor) noexcept;
+
+/// sums[b * rows + i] = sum of the codes of row i of image b over all runs of `weights`.
+void row_sums(const GemmLhs& lhs, const PackedWeights& weights, std::int32_t* sums) noexcept;
+
+}  // namespace lowbit

@@ -1,0 +1,39 @@
+// How one sample of a value lies in memory while a model runs. Logically a sample is C x H x W, T x F or F; in memory
+// it is always height x width pixels of `channels` consecutive elements (channels last).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/core/qparams.h"
+#include "lowbit/core/shape.h"
+
+namespace lowbit {
+
+enum class DType : std::uint8_t { f32, u8 };
+
+/// Strides in elements.
+struct SampleLayout {
+  std::int64_t height = 1, width = 1, channels = 1;
+  std::int64_t pixel_stride = 1;   ///< channels; for u8 rounded up to a multiple of 4 (the extra codes mean nothing)
+  std::int64_t tail = 0;           ///< u8 only: room behind the last pixel for one pixel of zero points, which is what
+                                   ///< padding taps of a convolution read; at least 64 bytes
+  std::int64_t sample_stride = 1;  ///< pixels and tail, rounded up to 64 bytes
+
+  std::int64_t pixels() const { return height * width; }
+  std::int64_t zero_pixel() const { return pixels() * pixel_stride; }  ///< offset of the tail
+};
+
+/// What a value of a model is: sample shape (without the batch), element type, and parameters of its codes.
+struct ValueType {
+  Shape shape;
+  DType dtype = DType::f32;
+  QParams qparams;  ///< for u8; zero_point in 0..255
+
+  SampleLayout layout() const;
+  std::size_t sample_bytes() const;
+};
+
+SampleLayout sample_layout(const Shape& shape, DType dtype);
+
+}  // namespace lowbit

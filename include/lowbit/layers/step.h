@@ -1,0 +1,67 @@
+// Step: one executable operation of a compiled model. It reads and writes memory of the workspace, knows its shapes
+// from construction, allocates nothing and throws nothing while it runs.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lowbit/kernels/cpu.h"
+#include "lowbit/kernels/executor.h"
+#include "lowbit/layers/layout.h"
+
+namespace lowbit {
+
+struct QuantizedMatrix;
+
+/// Memory of one value for a whole batch; sample b starts at data + b * type->sample_bytes().
+struct TensorArg {
+  std::byte* data = nullptr;
+  const ValueType* type = nullptr;
+
+  template <class T>
+  T* sample(std::int64_t b) const {
+    return reinterpret_cast<T*>(data + static_cast<std::size_t>(b) * stride_);
+  }
+  TensorArg() = default;
+  TensorArg(std::byte* p, const ValueType* t) : data(p), type(t), stride_(t->sample_bytes()) {}
+
+ private:
+  std::size_t stride_ = 0;
+};
+
+struct StepArgs {
+  std::int64_t batch = 1;
+  std::span<const TensorArg> inputs;
+  TensorArg output;
+  std::byte* scratch = nullptr;  ///< scratch_bytes(batch, concurrency) bytes, 64-byte aligned
+  Executor* executor = nullptr;
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  /// Upper bound over all batches up to `batch`.
+  virtual std::size_t scratch_bytes(std::int64_t batch, int concurrency) const {
+    (void)batch, (void)concurrency;
+    return 0;
+  }
+  virtual void run(const StepArgs& args) const noexcept = 0;
+  /// Kernel that runs it, for `lowbit info`: "s8/avx512vnni", "eigen/avx512", "" for plain loops.
+  virtual std::string kernel() const { return {}; }
+  /// A convolution with padding reads the pixel behind each input sample and expects zero points there.
+  virtual bool reads_zero_pixel() const { return false; }
+};
+
+/// What make_step gets to know. Types stay alive as long as the step.
+struct StepSpec {
+  std::vector<const ValueType*> inputs;
+  const ValueType* output = nullptr;
+  const QuantizedMatrix* weights = nullptr;  ///< null: the step runs in fp32
+  bool dynamic = false;                      ///< quantize the f32 input per row (Linear) or sample (Conv2d) at run time
+  Isa isa = Isa::scalar;                     ///< kernels may use this much
+};
+
+}  // namespace lowbit

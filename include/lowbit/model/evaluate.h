@@ -1,0 +1,46 @@
+// Comparing two models on the same inputs, output by output.
+#pragma once
+
+#include <ranges>
+#include <string>
+#include <vector>
+
+#include "lowbit/model/model.h"
+#include "lowbit/quant/error.h"
+
+namespace lowbit {
+
+struct OutputComparison {
+  std::string name;
+  ErrorMeasure error;  ///< the first model is the reference
+};
+
+struct Comparison {
+  std::vector<OutputComparison> outputs;
+  std::int64_t samples = 0;
+  std::int64_t agree = 0;  ///< samples whose largest element of the first output is the same one in both models
+  double agreement() const { return samples ? double(agree) / double(samples) : 0.0; }
+};
+
+/// Accumulates a comparison batch by batch.
+class Comparer {
+ public:
+  /// Throws Error(shape_mismatch) when the models' inputs or outputs differ.
+  Comparer(const Model& reference, const Model& other);
+  ~Comparer();
+  void add(const TensorView& batch);
+  Comparison result() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+template <std::ranges::input_range Batches>
+Comparison compare(const Model& reference, const Model& other, Batches&& batches) {
+  Comparer comparer(reference, other);
+  for (const auto& batch : batches) comparer.add(batch);
+  return comparer.result();
+}
+
+}  // namespace lowbit

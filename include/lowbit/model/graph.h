@@ -1,0 +1,59 @@
+// Graph: a network as values and nodes, as the importer builds it and the passes rewrite it. Shapes are those of one
+// sample; the batch is never part of the graph.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/layers/ops.h"
+
+namespace lowbit {
+
+using ValueId = int;
+
+/// A tensor that flows between nodes.
+struct Value {
+  std::string name;
+  Shape shape;  ///< of one sample; set by infer_shapes for everything but the inputs
+};
+
+/// One operator. Exactly one output.
+struct Node {
+  std::string name;
+  ops::Op op;
+  std::vector<ValueId> inputs;
+  ValueId output = -1;
+};
+
+/// Nodes stand in an order in which every input is computed before it is used.
+struct Graph {
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  std::vector<ValueId> inputs, outputs;
+
+  /// Adds a value and returns its id.
+  ValueId add_value(std::string name, Shape shape = {});
+  /// Adds a node with a new output value of the same name; its shape is inferred from the inputs' shapes.
+  ValueId add_node(std::string name, ops::Op op, std::vector<ValueId> node_inputs);
+  /// The node that computes `value`, or -1 for an input.
+  int producer(ValueId value) const;
+  /// The nodes that read `value`, in order; once per use.
+  std::vector<int> consumers(ValueId value) const;
+  bool is_output(ValueId value) const;
+};
+
+/// Sets the shape of every computed value. Throws Error(shape_mismatch) naming the node.
+void infer_shapes(Graph& graph);
+/// Throws Error(invalid_argument) when ids are out of range, an input is used before it is computed, or a value is
+/// computed twice.
+void validate(const Graph& graph);
+/// Removes nodes whose outputs nobody reads and renumbers values.
+void remove_dead_nodes(Graph& graph);
+
+/// Folds ScaleShift (BatchNormalization, constant arithmetic) into Conv2d and Linear, fuses activations into the node
+/// before them, additions into the convolution before them, and Flatten into Linear. Outputs keep their names and
+/// values, up to rounding.
+void fuse(Graph& graph);
+
+}  // namespace lowbit

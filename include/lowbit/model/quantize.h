@@ -1,0 +1,31 @@
+// Quantizing a model: every node gets a scheme, weights become codes, values between int8 nodes become u8. Nothing
+// falls back to fp32 silently: the reason is kept in NodeQuantization::fallback.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lowbit/model/calibrate.h"
+#include "lowbit/model/model.h"
+
+namespace lowbit {
+
+struct QuantizeOptions {
+  std::string scheme = "int8";
+  /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match wins.
+  std::vector<std::pair<std::string, std::string>> overrides;
+};
+
+/// Throws Error(invalid_argument) for an unknown scheme, an override that matches no node, a table of another model or
+/// an empty one where static ranges are needed; Error(not_built) for a scheme that this build lacks.
+Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options = {});
+/// For schemes that need no calibration (dynamic, fp32).
+Model quantize(const Model& fp32, const QuantizeOptions& options);
+
+/// "9 of 9 layers int8", or which stayed fp32 and why, in one line.
+std::string describe_coverage(const Model& model);
+/// How many nodes stayed fp32 although the scheme asked for less.
+int fallback_count(const Model& model);
+
+}  // namespace lowbit
