@@ -3,8 +3,8 @@
 namespace lowbit {
 
 void fuse(Graph& graph) {
-  // Scales come first: a convolution that has taken a residual or an activation can no longer take a scale. Flatten is
-  // last, because it permutes weights and the scale passes know only unpermuted ones.
+  // Scales come first: a convolution that has taken a residual or an activation can no longer take a scale.
+  // Flatten is last, because it permutes weights and the scale passes know only unpermuted ones.
   for (bool changed = true; changed;) {
     changed = detail::fold_scale_shift_backward(graph);
     changed = detail::fold_scale_shift_forward(graph) || changed;

@@ -1,5 +1,5 @@
-// A Linear behind a Flatten can read the pixels of a C x H x W value where they lie, channels last, when the columns of
-// its weight stand in that order:
+// A Linear behind a Flatten can read the pixels of a C x H x W value where they lie, channels last, when the
+// columns of its weight stand in that order:
 //
 //   logical order  (c, h, w): c * H * W + h * W + w        memory order  (h, w, c): (h * W + w) * C + c
 #include <algorithm>
@@ -52,7 +52,8 @@ bool fuse_one(Graph& graph, int flatten) {
 bool fuse_flatten(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::Flatten>(graph.nodes[static_cast<std::size_t>(i)].op) && fuse_one(graph, i))
+    if (std::holds_alternative<ops::Flatten>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+        fuse_one(graph, i))
       changed = true;
     else
       ++i;

@@ -1,6 +1,7 @@
-// The passes that fuse() repeats until none of them finds anything. Each looks for its pattern from the first node on,
-// rewrites every match and returns whether there was one. A rewrite keeps the id, and so the name, of the value that
-// the last fused node computed; values that nobody refers to any more are removed at the end.
+// The passes that fuse() repeats until none of them finds anything. Each looks for its pattern from the first
+// node on, rewrites every match and returns whether there was one. A rewrite keeps the id, and so the name,
+// of the value that the last fused node computed; values that nobody refers to any more are removed at the
+// end.
 #pragma once
 
 #include <utility>
@@ -26,6 +27,8 @@ inline bool is_read_only_by(const Graph& graph, ValueId value, int consumer) {
   return readers.size() == 1 && readers[0] == consumer && !graph.is_output(value);
 }
 
-inline void erase_node(Graph& graph, int node) { graph.nodes.erase(graph.nodes.begin() + node); }
+inline void erase_node(Graph& graph, int node) {
+  graph.nodes.erase(graph.nodes.begin() + node);
+}
 
 }  // namespace lowbit::detail

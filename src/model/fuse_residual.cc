@@ -18,7 +18,8 @@ int convolution_for(const Graph& graph, ValueId operand, int add) {
 bool fuse_one(Graph& graph, int add) {
   const Node node = graph.nodes[static_cast<std::size_t>(add)];
   const ValueId a = node.inputs[0], b = node.inputs[1];
-  if (graph.values[static_cast<std::size_t>(a)].shape != graph.values[static_cast<std::size_t>(b)].shape) return false;
+  if (graph.values[static_cast<std::size_t>(a)].shape != graph.values[static_cast<std::size_t>(b)].shape)
+    return false;
   // Of two candidates the later one: the other operand has been computed by then.
   const int conv_a = convolution_for(graph, a, add), conv_b = convolution_for(graph, b, add);
   const int conv = std::max(conv_a, conv_b);

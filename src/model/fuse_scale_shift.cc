@@ -1,6 +1,6 @@
 // y = (W x + b) * scale + shift is W' x + b' with W' = scale W, b' = scale b + shift, row by row; and
-// y = W (x * scale + shift) + b is W' x + b' with W' = W scale, b' = b + W shift, column by column. All of it is
-// computed in double and rounded once.
+// y = W (x * scale + shift) + b is W' x + b' with W' = W scale, b' = b + W shift, column by column. All of it
+// is computed in double and rounded once.
 #include <algorithm>
 #include <cstddef>
 
@@ -10,7 +10,9 @@ namespace lowbit::detail {
 
 namespace {
 
-double channel(const std::vector<float>& v, std::size_t i) { return v.size() == 1 ? v[0] : v[i]; }
+double channel(const std::vector<float>& v, std::size_t i) {
+  return v.size() == 1 ? v[0] : v[i];
+}
 
 /// The lengths of scale and shift fit `channels` channels.
 bool fits(const ops::ScaleShift& s, std::size_t channels) {
@@ -37,8 +39,10 @@ bool fold_rows(Tensor& weight, std::vector<float>& bias, const ops::ScaleShift& 
 
 /// `weight` is [out][in channels of the group][taps]; row r reads the channels from first_channel(r) on.
 template <class FirstChannel>
-void fold_columns(Tensor& weight, std::vector<float>& bias, const ops::ScaleShift& s, FirstChannel first_channel) {
-  const auto rows = static_cast<std::size_t>(weight.shape[0]), channels = static_cast<std::size_t>(weight.shape[1]);
+void fold_columns(Tensor& weight, std::vector<float>& bias, const ops::ScaleShift& s,
+                  FirstChannel first_channel) {
+  const auto rows = static_cast<std::size_t>(weight.shape[0]),
+             channels = static_cast<std::size_t>(weight.shape[1]);
   const std::size_t taps = weight.data.size() / (rows * channels);
   bias.resize(rows, 0.0f);
   for (std::size_t r = 0; r < rows; ++r) {

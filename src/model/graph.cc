@@ -25,7 +25,9 @@ Shape inferred(const std::string& node_name, const ops::Op& op, const std::vecto
   }
 }
 
-[[noreturn]] void refuse(const std::string& sentence) { throw Error(ErrorCode::invalid_argument, sentence); }
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw Error(ErrorCode::invalid_argument, sentence);
+}
 
 void require_id(const Graph& graph, ValueId id, const std::string& where) {
   if (id < 0 || static_cast<std::size_t>(id) >= graph.values.size())
