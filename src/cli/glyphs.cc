@@ -102,7 +102,11 @@ GlyphImage draw_glyph(std::uint64_t seed, std::uint64_t index) {
   for (int extra = random.below(3); extra > 0; --extra)
     stroke(ink, random_segment(random, 6), 0.7 * radius, blur);
   Coverage gap{};
-  if (random.chance(0.4)) stroke(gap, random_segment(random, 14), random.uniform(0.5, 1.5), 0.5);
+  if (random.chance(0.4)) {
+    // Drawn here: the order in which arguments are evaluated differs between compilers.
+    const double gap_radius = random.uniform(0.5, 1.5);
+    stroke(gap, random_segment(random, 14), gap_radius, 0.5);
+  }
 
   const double paper = random.uniform(0, 0.3), contrast = random.uniform(0.35, 0.7);
   const double noise = random.uniform(0.02, 0.14);
