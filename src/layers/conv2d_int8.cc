@@ -198,7 +198,7 @@ class Conv2dInt8 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_conv2d_int8(const ops::Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_conv2d_int8(const ops::Conv2d& op, const StepSpec& spec) {
   const std::int64_t in_per_group = op.weight.shape[1];
   if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
       spec.weights->rows != op.out_channels())

@@ -153,7 +153,7 @@ class DepthwiseInt8 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_depthwise_int8(const ops::Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_depthwise_int8(const ops::Conv2d& op, const StepSpec& spec) {
   return std::make_unique<DepthwiseInt8>(op, spec);
 }
 

@@ -133,7 +133,7 @@ class LinearInt8 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_linear_int8(const ops::Linear& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_linear_int8(const ops::Linear& op, const StepSpec& spec) {
   const SampleLayout in = spec.inputs[0]->layout();
   const std::int64_t features = op.flattens_input ? in.pixels() * in.channels : in.channels;
   if (spec.weights->cols != features)
