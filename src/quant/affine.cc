@@ -40,8 +40,8 @@ Range range_with_zero(std::span<const float> values) {
   return r;
 }
 
-// Weighted squared error of a group when quantized with given parameters. Errors are computed in floats, and summed in
-// floats only within short blocks, so that the loops run in vector registers.
+// Weighted squared error of a group when quantized with given parameters. Errors are computed in floats, and
+// summed in floats only within short blocks, so that the loops run in vector registers.
 class SquaredError {
  public:
   SquaredError(std::span<const float> values, std::span<const float> importance, IntRange codes)

@@ -33,7 +33,8 @@ std::vector<Scheme> generated_schemes() {
             for (const int a : {8, 0, 1, 4})
               for (const bool dynamic : {false, true}) {
                 if ((c != Clip::percentile && p != 50.0f) || (a == 0 && dynamic)) continue;
-                all.push_back({weights.weights, weights.bits, g, m, c, c == Clip::percentile ? p : 0.0f, a, dynamic});
+                all.push_back(
+                    {weights.weights, weights.bits, g, m, c, c == Clip::percentile ? p : 0.0f, a, dynamic});
               }
   }
   return all;
@@ -53,7 +54,8 @@ TEST(Scheme, EverySchemeParsesToItself) {
 
 TEST(Scheme, TokensComeInAnyOrder) {
   std::vector<std::string> tokens = {"a4", "asym", "dynamic", "g32", "p99.9"};
-  const Scheme expected{WeightKind::affine, 4, per_group(32), Mapping::asymmetric, Clip::percentile, 99.9f, 4, true};
+  const Scheme expected{
+      WeightKind::affine, 4, per_group(32), Mapping::asymmetric, Clip::percentile, 99.9f, 4, true};
   int orders = 0;
   do {
     std::string text = "int4";
@@ -80,18 +82,49 @@ TEST(Scheme, ErrorsNameTheTextAndTheNearestScheme) {
   EXPECT_EQ(error_of("kmean4"), "unknown scheme 'kmean4'; did you mean 'kmeans4'?");
   EXPECT_EQ(error_of("int8-dinamic"),
             "unknown scheme 'int8-dinamic': no token is called 'dinamic'; did you mean 'int8-dynamic'?");
-  EXPECT_EQ(error_of("int8-asym-sym"),
-            "unknown scheme 'int8-asym-sym': 'sym' gives the mapping a second time; did you mean 'int8-asym'?");
+  EXPECT_EQ(
+      error_of("int8-asym-sym"),
+      "unknown scheme 'int8-asym-sym': 'sym' gives the mapping a second time; did you mean 'int8-asym'?");
   EXPECT_EQ(error_of("fp32-wo"), "unknown scheme 'fp32-wo': fp32 takes no tokens; did you mean 'fp32'?");
   EXPECT_NE(error_of(std::string(1 << 20, 'x')), "");
 }
 
 TEST(Scheme, RefusesWhatIsNotInTheGrammar) {
-  for (const char* text :
-       {"", "-", "int8-", "-int8", "int", "int1", "int08", "int8 ", " int8", "int8--asym", "int8-g", "int8-g0", "int8-g032",
-        "int8-g-32", "int8-g9999999", "int8-a0", "int8-a9", "int8-a", "int8-p100", "int8-p49.9", "int8-p99.", "int8-p9e1",
-        "int8-p99.99999999", "int8-p99.9999999", "int8-a8-a8", "int8-wo-a8", "int8-wo-dynamic", "int8-mse-minmax", "int8-g32-tensor",
-        "binary1", "binary5", "apot2", "nf8", "mxfp5", "int8-dynamic-dynamic"}) {
+  for (const char* text : {"",
+                           "-",
+                           "int8-",
+                           "-int8",
+                           "int",
+                           "int1",
+                           "int08",
+                           "int8 ",
+                           " int8",
+                           "int8--asym",
+                           "int8-g",
+                           "int8-g0",
+                           "int8-g032",
+                           "int8-g-32",
+                           "int8-g9999999",
+                           "int8-a0",
+                           "int8-a9",
+                           "int8-a",
+                           "int8-p100",
+                           "int8-p49.9",
+                           "int8-p99.",
+                           "int8-p9e1",
+                           "int8-p99.99999999",
+                           "int8-p99.9999999",
+                           "int8-a8-a8",
+                           "int8-wo-a8",
+                           "int8-wo-dynamic",
+                           "int8-mse-minmax",
+                           "int8-g32-tensor",
+                           "binary1",
+                           "binary5",
+                           "apot2",
+                           "nf8",
+                           "mxfp5",
+                           "int8-dynamic-dynamic"}) {
     const std::string sentence = error_of(text);
     ASSERT_NE(sentence, "") << text;
     EXPECT_NE(sentence.find("'" + std::string(text) + "'"), std::string::npos) << sentence;
@@ -121,10 +154,12 @@ TEST(Scheme, SaysWhatIsNotBuilt) {
 
 TEST(Scheme, KnownSchemesCoverTheGrammarOnceEach) {
   std::set<std::string> names;
-  for (const Scheme& s : known_schemes()) EXPECT_TRUE(names.insert(format_scheme(s)).second) << format_scheme(s);
-  for (const char* name : {"fp32", "int8", "int8-dynamic", "int8-tensor", "int4-g32-asym", "int2", "kmeans8", "quantile4",
-                           "nf4", "fp4", "log4", "apot8", "ternary", "ttq", "absmean", "binary", "binary4", "fp8e4m3",
-                           "fp8e5m2", "mxfp4", "mxfp6", "mxfp8", "mxint8", "nvfp4"})
+  for (const Scheme& s : known_schemes())
+    EXPECT_TRUE(names.insert(format_scheme(s)).second) << format_scheme(s);
+  for (const char* name :
+       {"fp32",    "int8",    "int8-dynamic", "int8-tensor", "int4-g32-asym", "int2",  "kmeans8", "quantile4",
+        "nf4",     "fp4",     "log4",         "apot8",       "ternary",       "ttq",   "absmean", "binary",
+        "binary4", "fp8e4m3", "fp8e5m2",      "mxfp4",       "mxfp6",         "mxfp8", "mxint8",  "nvfp4"})
     EXPECT_TRUE(names.count(name)) << name;
 }
 

@@ -52,7 +52,8 @@ TEST(MeasureError, WalksStridesOfEveryRank) {
     for (int i = 0; i < rank; ++i) reversed[std::size_t(i)] = stride, stride *= shape[i];
     for (std::size_t flat = 0; flat < ref.data.size(); ++flat) {
       std::ptrdiff_t rest = std::ptrdiff_t(flat), offset = 0;
-      for (int i = rank - 1; i >= 0; --i) offset += rest % shape[i] * reversed[std::size_t(i)], rest /= shape[i];
+      for (int i = rank - 1; i >= 0; --i)
+        offset += rest % shape[i] * reversed[std::size_t(i)], rest /= shape[i];
       same.data[std::size_t(offset)] = ref.data[flat];
     }
     const ErrorMeasure m = measure_error(ref, TensorView(same.data.data(), shape, reversed));

@@ -49,7 +49,8 @@ TEST(Quantize, RoundTripsEveryCode) {
 }
 
 TEST(Quantize, RoundsTiesToEvenAndHandlesNonFiniteValues) {
-  const std::vector<float> x = {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, NAN, kInf, -kInf, 1e38f, -0.0f, 1e-45f};
+  const std::vector<float> x = {0.5f, 1.5f, 2.5f,  -0.5f, -1.5f, -2.5f,
+                                NAN,  kInf, -kInf, 1e38f, -0.0f, 1e-45f};
   std::vector<std::int8_t> out(x.size());
   quantize(x, {1.0f, 3}, signed_range(8), out);
   EXPECT_EQ(out, (std::vector<std::int8_t>{3, 5, 5, 3, 1, 1, 3, 127, -128, 127, 3, 3}));
@@ -84,7 +85,8 @@ TEST(DynamicQparams, AreThoseOfChooseQparams) {
     ASSERT_TRUE(std::isnormal(q.scale) && q.scale > 0 && q.zero_point >= 0 && q.zero_point <= 255);
   }
   static_assert(noexcept(dynamic_qparams(0, 1)));
-  for (const QParams q : {dynamic_qparams(kInf, -kInf), dynamic_qparams(NAN, 1), dynamic_qparams(0, kInf), dynamic_qparams(0, 0)})
+  for (const QParams q : {dynamic_qparams(kInf, -kInf), dynamic_qparams(NAN, 1), dynamic_qparams(0, kInf),
+                          dynamic_qparams(0, 0)})
     EXPECT_EQ(q, (QParams{1.0f, 0}));
 }
 
