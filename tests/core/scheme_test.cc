@@ -1,5 +1,6 @@
 #include "lowbit/core/scheme.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -59,7 +60,7 @@ TEST(Scheme, TokensComeInAnyOrder) {
   int orders = 0;
   do {
     std::string text = "int4";
-    for (const auto& t : tokens) text += "-" + t;
+    for (const auto& t : tokens) text += fmt::format("-{}", t);
     ASSERT_EQ(parse_scheme(text), expected) << text;
     ++orders;
   } while (std::next_permutation(tokens.begin(), tokens.end()));
@@ -127,7 +128,7 @@ TEST(Scheme, RefusesWhatIsNotInTheGrammar) {
                            "int8-dynamic-dynamic"}) {
     const std::string sentence = error_of(text);
     ASSERT_NE(sentence, "") << text;
-    EXPECT_NE(sentence.find("'" + std::string(text) + "'"), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find(fmt::format("'{}'", text)), std::string::npos) << sentence;
     // The suggestion is itself a scheme.
     const std::size_t end = sentence.rfind('\''), begin = sentence.rfind('\'', end - 1) + 1;
     EXPECT_NO_THROW(parse_scheme(sentence.substr(begin, end - begin))) << sentence;

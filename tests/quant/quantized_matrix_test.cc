@@ -191,7 +191,8 @@ TEST(QuantizedMatrix, HalfRoundingIsThatOfEigen) {
   testing::Random random(6);
   for (int i = 0; i < 100000; ++i) {
     const float s = std::ldexp(1.5f + random.uniform() / 2, static_cast<int>(random.integer(-14, 15)));
-    if (s < 65504) ASSERT_EQ(detail::to_half(s), static_cast<float>(Eigen::half(s))) << s;
+    if (s >= 65504) continue;
+    ASSERT_EQ(detail::to_half(s), static_cast<float>(Eigen::half(s))) << s;
   }
   for (const float s : {1e-8f, 0x1.fffp-15f, 65520.0f, 1e30f}) EXPECT_EQ(detail::to_half(s), s);
 }
