@@ -8,6 +8,7 @@
 using Packet = Eigen::internal::packet_traits<float>::type;
 constexpr std::int64_t kLanes = Eigen::internal::packet_traits<float>::size;
 constexpr std::int64_t kNr = kNv * kLanes;
+static_assert(kFeatureStep % kNr == 0);
 constexpr std::int64_t kDepth = 384;                // of a block of patches
 constexpr std::int64_t kPitch = kDepth + 16;        // rows do not fall on the same cache sets
 constexpr std::int64_t kSmallWeights = 96 * 1024;   // floats that stay in L2 beside everything else
@@ -163,6 +164,22 @@ void store_part(const Tile& t, const float* acc, std::int64_t width) {
 }
 
 template <int Mr, int Nv>
+LOWBIT_INLINE void store(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+  using namespace Eigen::internal;
+  if (t.cols == Nv * kLanes) {
+    store_full<Mr, Nv>(t, acc);
+  } else {
+    float rows[Mr * Nv * kLanes];
+    LOWBIT_UNROLL
+    for (int r = 0; r < Mr; ++r) {
+      LOWBIT_UNROLL
+      for (int v = 0; v < Nv; ++v) pstoreu(rows + (r * Nv + v) * kLanes, acc[r][v]);
+    }
+    store_part(t, rows, Nv * kLanes);
+  }
+}
+
+template <int Mr, int Nv>
 void multiply(const Tile& t) {
   using namespace Eigen::internal;
   Packet acc[Mr][Nv];
@@ -183,22 +200,39 @@ void multiply(const Tile& t) {
       for (int v = 0; v < Nv; ++v) acc[r][v] = pmadd(x, w[v], acc[r][v]);
     }
   }
-  if (t.cols == Nv * kLanes) {
-    store_full<Mr, Nv>(t, acc);
-  } else {
-    float rows[Mr * Nv * kLanes];
+  store<Mr, Nv>(t, acc);
+}
+
+/// One row: the sums of four steps of k are kept apart, since one sum would wait for itself.
+template <int Nv>
+void multiply_one(const Tile& t) {
+  using namespace Eigen::internal;
+  constexpr int kWays = 4;
+  Packet acc[kWays][Nv];
+  LOWBIT_UNROLL
+  for (int i = 0; i < kWays * Nv; ++i) acc[i / Nv][i % Nv] = pset1<Packet>(0.0f);
+  const float* b = t.b;
+  std::int64_t k = 0;
+  for (; k + kWays <= t.depth; k += kWays, b += kWays * Nv * kLanes) {
     LOWBIT_UNROLL
-    for (int r = 0; r < Mr; ++r) {
-      LOWBIT_UNROLL
-      for (int v = 0; v < Nv; ++v) pstoreu(rows + (r * Nv + v) * kLanes, acc[r][v]);
-    }
-    store_part(t, rows, Nv * kLanes);
+    for (int i = 0; i < kWays * Nv; ++i)
+      acc[i / Nv][i % Nv] = pmadd(pset1<Packet>(t.a[k + i / Nv]), ploadu<Packet>(b + i * kLanes), acc[i / Nv][i % Nv]);
   }
+  for (; k < t.depth; ++k, b += Nv * kLanes) {
+    LOWBIT_UNROLL
+    for (int v = 0; v < Nv; ++v) acc[0][v] = pmadd(pset1<Packet>(t.a[k]), ploadu<Packet>(b + v * kLanes), acc[0][v]);
+  }
+  Packet sum[1][Nv];
+  LOWBIT_UNROLL
+  for (int v = 0; v < Nv; ++v) sum[0][v] = padd(padd(acc[0][v], acc[1][v]), padd(acc[2][v], acc[3][v]));
+  store<1, Nv>(t, sum);
 }
 
 template <int Nv>
 void multiply_rows(const Tile& t) {
-  if (t.rows > kMr * 2 / 3)
+  if (t.rows == 1)
+    multiply_one<Nv>(t);
+  else if (t.rows > kMr * 2 / 3)
     multiply<kMr, Nv>(t);
   else if (t.rows > kMr / 3)
     multiply<kMr * 2 / 3, Nv>(t);
