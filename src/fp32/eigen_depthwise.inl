@@ -1,7 +1,9 @@
-// Depthwise convolution: a group of packets of channels at a time over the taps of a window; no patches, no reduction.
+// Depthwise convolution: a group of packets of channels at a time over the taps of a window; no patches, no
+// reduction.
 
 template <int Nv>
-inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c, std::int64_t out) {
+inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c,
+                              std::int64_t out) {
   using namespace Eigen::internal;
   const ConvShape& s = *g.shape;
   Packet acc[Nv];
@@ -28,7 +30,8 @@ inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t i
   }
 }
 
-inline void depthwise_channel(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c, std::int64_t out) {
+inline void depthwise_channel(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c,
+                              std::int64_t out) {
   const ConvShape& s = *g.shape;
   float acc = g.bias[c];
   for (std::int64_t ky = 0; ky < s.kernel_height; ++ky)
