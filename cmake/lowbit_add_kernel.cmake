@@ -40,4 +40,9 @@ function(lowbit_add_kernel file isa)
   target_sources(lowbit PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
   set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${file} TARGET_DIRECTORY lowbit
                APPEND PROPERTY COMPILE_OPTIONS ${flags})
+  # Tells kernel_table.cc which kernels this build has, as in LOWBIT_HAVE_GEMM_S8_AVX2.
+  get_filename_component(name ${file} NAME_WE)
+  string(TOUPPER ${name} name)
+  target_compile_definitions(lowbit PRIVATE LOWBIT_HAVE_${name})
+  set_property(GLOBAL APPEND PROPERTY LOWBIT_KERNEL_FILES ${file})
 endfunction()

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <limits>
 
 #include "cli/progress.h"
+#include "cli/statistics.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/executor.h"
 
@@ -187,24 +186,6 @@ class Evaluation {
 std::vector<ModelResult> evaluate(std::span<const Model> models, const Images& images,
                                   const EvaluationOptions& options) {
   return Evaluation(models, images, options).run();
-}
-
-double quantile(std::vector<double> values, double q) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const auto rank = static_cast<std::int64_t>(std::ceil(q * static_cast<double>(values.size())));
-  return values[index(std::clamp<std::int64_t>(rank, 1, static_cast<std::int64_t>(values.size())) - 1)];
-}
-
-std::int64_t argmax(std::span<const float> values) {
-  std::size_t best = 0;
-  float largest = -std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] > largest) {
-      largest = values[i];
-      best = i;
-    }
-  return static_cast<std::int64_t>(best);
 }
 
 }  // namespace lowbit::cli

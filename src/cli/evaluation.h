@@ -32,10 +32,4 @@ struct ModelResult {
 std::vector<ModelResult> evaluate(std::span<const Model> models, const Images& images,
                                   const EvaluationOptions& options);
 
-/// The value below which a part `q` of the values lies: the element at index ceil(q * n) - 1 of the sorted
-/// ones.
-double quantile(std::vector<double> values, double q);
-/// Index of the largest element, the first of equals; NaN is never the largest.
-std::int64_t argmax(std::span<const float> values);
-
 }  // namespace lowbit::cli

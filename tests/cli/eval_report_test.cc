@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "cli/evaluation.h"
+#include "cli/statistics.h"
 
 namespace lowbit::cli {
 namespace {

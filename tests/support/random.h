@@ -1,5 +1,5 @@
-// A seeded integer generator for tests and golden inputs. The standard distributions differ between libraries; this
-// gives the same values everywhere.
+// A seeded integer generator for tests and golden inputs. The standard distributions differ between
+// libraries; this gives the same values everywhere.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Where the data that is not part of the project lies: $LOWBIT_SHARED, else ../shared beside the source folder. Tests
-// that need it are skipped, with the reason, where it is missing.
+// Where the data that is not part of the project lies: $LOWBIT_SHARED, else ../shared beside the source
+// folder. Tests that need it are skipped, with the reason, where it is missing.
 #pragma once
 
 #include <cstdlib>
@@ -10,7 +10,8 @@ namespace lowbit::testing {
 
 inline std::filesystem::path shared_data(const std::string& relative) {
   const char* root = std::getenv("LOWBIT_SHARED");
-  return (root ? std::filesystem::path(root) : std::filesystem::path(LOWBIT_SOURCE_DIR) / ".." / "shared") / relative;
+  return (root ? std::filesystem::path(root) : std::filesystem::path(LOWBIT_SOURCE_DIR) / ".." / "shared") /
+         relative;
 }
 
 }  // namespace lowbit::testing

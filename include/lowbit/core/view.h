@@ -38,7 +38,7 @@ struct VectorView {
   VectorView(std::span<const float> s) : data(s.data()), size(static_cast<std::int64_t>(s.size())) {}
   VectorView(const std::vector<float>& v) : data(v.data()), size(static_cast<std::int64_t>(v.size())) {}
   template <detail::EigenLike V>
-    requires(V::IsVectorAtCompileTime)
+    requires(static_cast<bool>(V::IsVectorAtCompileTime))
   VectorView(const V& v) : data(v.data()), size(v.size()), stride(v.innerStride()) {}
 
   float operator[](std::int64_t i) const { return data[i * stride]; }

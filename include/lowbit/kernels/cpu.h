@@ -1,24 +1,11 @@
 // What the processor can do: the ISA mask that detection finds and LOWBIT_ISA narrows.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
-namespace lowbit {
+#include "lowbit/kernels/isa.h"
 
-/// One bit per instruction-set extension that a kernel may require.
-enum class Isa : std::uint32_t {
-  scalar = 0,
-  avx2 = 1u << 0,        ///< AVX2 and FMA
-  avx512 = 1u << 1,      ///< AVX-512 F, BW, DQ, VL
-  avx512vnni = 1u << 2,  ///< AVX512-VNNI (EVEX); not the VEX-encoded AVX-VNNI
-  neon = 1u << 8,        ///< Advanced SIMD, part of the aarch64 baseline
-  neondot = 1u << 9,     ///< SDOT/UDOT
-};
-constexpr Isa operator|(Isa a, Isa b) { return Isa(std::uint32_t(a) | std::uint32_t(b)); }
-constexpr Isa operator&(Isa a, Isa b) { return Isa(std::uint32_t(a) & std::uint32_t(b)); }
-/// True when `mask` has every bit of `required`.
-constexpr bool has_isa(Isa mask, Isa required) { return (mask & required) == required; }
+namespace lowbit {
 
 /// What this machine and its operating system support (cpuid and xgetbv; getauxval), ignoring LOWBIT_ISA.
 Isa detected_isa();

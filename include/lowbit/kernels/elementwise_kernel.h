@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "lowbit/kernels/cpu.h"
+#include "lowbit/kernels/isa.h"
 
 namespace lowbit {
 

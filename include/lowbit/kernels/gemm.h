@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/executor.h"
 #include "lowbit/kernels/gemm_kernel.h"
 

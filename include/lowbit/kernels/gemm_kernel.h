@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "lowbit/kernels/cpu.h"
+#include "lowbit/kernels/isa.h"
 
 namespace lowbit {
 
@@ -81,11 +81,12 @@ struct Epilogue {
   std::int32_t zero_point = 0;
 };
 
-/// One tile. `a_offset[tap * m + i]` is the distance in bytes from `a` to row i of that tap.
+/// One tile. `a_offset[tap * a_offset_stride + i]` is the distance in bytes from `a` to row i of that tap.
 struct TileArgs {
   std::uint32_t m = 0, n = 0;  ///< n <= nr of the kernel; m is any number: the kernel cuts it as it likes
   const std::uint8_t* a = nullptr;
   const std::ptrdiff_t* a_offset = nullptr;
+  std::size_t a_offset_stride = 0;  ///< at least m; more when the tile is a strip of a taller table
   const KRun* runs = nullptr;
   std::uint32_t run_count = 0;
   const std::byte* panel = nullptr;  ///< packed weights of these n columns

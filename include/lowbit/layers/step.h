@@ -55,6 +55,8 @@ class Step {
   virtual bool reads_zero_pixel() const { return false; }
 };
 
+class IndirectionCache;
+
 /// What make_step gets to know. Types stay alive as long as the step.
 struct StepSpec {
   std::vector<const ValueType*> inputs;
@@ -62,6 +64,7 @@ struct StepSpec {
   const QuantizedMatrix* weights = nullptr;  ///< null: the step runs in fp32
   bool dynamic = false;                      ///< quantize the f32 input per row (Linear) or sample (Conv2d) at run time
   Isa isa = Isa::scalar;                     ///< kernels may use this much
+  IndirectionCache* indirection = nullptr;   ///< shares row offsets between convolutions of one geometry; may be null
 };
 
 }  // namespace lowbit

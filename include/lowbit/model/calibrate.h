@@ -31,7 +31,7 @@ struct CalibrateOptions {
   AnyObserver observer = Histogram{};  ///< copied for every value
   int threads = 1;
   std::string observer_name = "histogram";
-  std::function<void(std::int64_t samples_done)> progress;  ///< called after each batch
+  std::function<void(std::int64_t samples_done)> progress{};  ///< called after each batch
 };
 
 /// Feeds batches one by one; `calibrate` is a loop over it.

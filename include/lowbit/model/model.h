@@ -70,7 +70,7 @@ class Model {
 struct WorkspaceOptions {
   std::int64_t batch = 1;  ///< the largest batch that run() will get
   int threads = 1;         ///< including the caller's
-  std::shared_ptr<Executor> executor;  ///< the caller's own; overrides `threads`
+  std::shared_ptr<Executor> executor{};  ///< the caller's own; overrides `threads`
 };
 
 /// The memory that running a model takes. One per concurrent run; may be reused for any number of runs.

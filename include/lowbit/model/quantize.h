@@ -14,7 +14,7 @@ namespace lowbit {
 struct QuantizeOptions {
   std::string scheme = "int8";
   /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match wins.
-  std::vector<std::pair<std::string, std::string>> overrides;
+  std::vector<std::pair<std::string, std::string>> overrides{};
 };
 
 /// Throws Error(invalid_argument) for an unknown scheme, an override that matches no node, a table of another model or

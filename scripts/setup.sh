@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs what building lowbit needs and this machine lacks, through the package manager of Debian or Ubuntu.
+# Elsewhere it prints what to install and exits with 2.
+set -euo pipefail
+
+packages=(cmake ninja-build g++ libeigen3-dev libgtest-dev libbenchmark-dev libfmt-dev libprotobuf-dev protobuf-compiler
+          libonnx-dev libcli11-dev nlohmann-json3-dev zlib1g-dev "$@")
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  cat >&2 <<'TEXT'
+This script knows apt only. Please install, by your system's means:
+  CMake 3.20+, Ninja, a C++20 compiler, Eigen 3.4, fmt, GoogleTest, Google Benchmark,
+  Protobuf with protoc, ONNX (C++), CLI11, nlohmann_json, zlib
+TEXT
+  exit 2
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null || true)
+  grep -qx installed <<<"$status" || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+echo "installing: ${missing[*]}"
+install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
+# The package lists are refreshed only where they do not know a package or name a version that is gone.
+"${install[@]}" || { "${as_root[@]}" apt-get update && "${install[@]}"; }

@@ -1,0 +1,22 @@
+// The FP32 kernel for AVX2 and FMA. Eigen is compiled here under its own name and these flags, see
+// eigen_kernels.inl.
+#define Eigen lowbit_eigen_avx2
+#include <Eigen/Core>
+
+#include "fp32/fp32_kernel.h"
+
+namespace lowbit::fp32 {
+namespace {
+
+constexpr int kMr = 6, kNv = 2;
+constexpr const char* kName = "eigen/avx2";
+constexpr Isa kRequired = Isa::avx2;
+
+#include "fp32/eigen_kernels.inl"
+
+}  // namespace
+
+extern const Fp32Kernel kFp32Kernel_avx2;
+const Fp32Kernel kFp32Kernel_avx2 = kKernel;
+
+}  // namespace lowbit::fp32

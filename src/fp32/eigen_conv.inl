@@ -1,0 +1,213 @@
+// Convolution: blocks of output pixels are gathered into rows of patches (im2col) that stay in the nearest caches, and
+// multiplied by packed weights in tiles of kMr x (kNv packets) that stay in registers; bias, residual and activation
+// are applied to the registers.
+//
+//   patches  [row][kPitch]            a constant row pitch makes every load of a tile one register plus a constant
+//   weights  panel 0: [k][kNr] | panel 1: [k][kNr] | ... | last panel: [k][kNr or kLanes]
+
+using Packet = Eigen::internal::packet_traits<float>::type;
+constexpr std::int64_t kLanes = Eigen::internal::packet_traits<float>::size;
+constexpr std::int64_t kNr = kNv * kLanes;
+constexpr std::int64_t kDepth = 384;                // of a block of patches
+constexpr std::int64_t kPitch = kDepth + 16;        // rows do not fall on the same cache sets
+constexpr std::int64_t kSmallWeights = 96 * 1024;   // floats that stay in L2 beside everything else
+constexpr std::int64_t kSmallRows = 2 * kMr, kLargeRows = 16 * kMr;
+
+std::int64_t panel_width(std::int64_t n_left) { return n_left > kLanes ? kNr : kLanes; }
+
+std::int64_t conv_packed_size(const ConvShape& s) {
+  const std::int64_t full = s.n / kNr * kNr;
+  return (full + (s.n > full ? panel_width(s.n - full) : 0)) * s.k();
+}
+
+void conv_pack(const ConvShape& s, const float* weights, float* packed) {
+  const std::int64_t depth = s.k();
+  for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
+    const std::int64_t width = panel_width(s.n - n0);
+    for (std::int64_t k = 0; k < depth; ++k)
+      for (std::int64_t j = 0; j < width; ++j) *packed++ = n0 + j < s.n ? weights[(n0 + j) * depth + k] : 0.0f;
+  }
+}
+
+std::int64_t block_rows(const ConvShape& s) { return s.k() * s.n <= kSmallWeights ? kSmallRows : kLargeRows; }
+std::int64_t conv_scratch(const ConvShape& s) { return block_rows(s) * kPitch; }
+
+inline void copy_run(const float* src, std::int64_t n, float* dst) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) Eigen::internal::pstoreu(dst + i, Eigen::internal::ploadu<Packet>(src + i));
+  for (; i < n; ++i) dst[i] = src[i];
+}
+
+inline void clear_run(std::int64_t n, float* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] = 0.0f;
+}
+
+/// Elements [begin, end) of one kernel row's patch (kernel column, channel) for the window at (iy, ix).
+inline void gather_row(const ConvShape& s, const float* in, std::int64_t iy, std::int64_t ix, std::int64_t begin,
+                       std::int64_t end, float* dst) {
+  if (iy < 0 || iy >= s.in_height) return clear_run(end - begin, dst);
+  const float* line = in + iy * s.in_width * s.in_stride;
+  const bool inside = ix >= 0 && ix + (s.kernel_width - 1) * s.dilation_width < s.in_width;
+  if (inside && s.dilation_width == 1 && s.in_stride == s.channels)
+    return copy_run(line + ix * s.in_stride + begin, end - begin, dst);
+  for (std::int64_t at = begin; at < end;) {
+    const std::int64_t kx = at / s.channels, c = at - kx * s.channels;
+    const std::int64_t n = s.channels - c < end - at ? s.channels - c : end - at;
+    const std::int64_t x = ix + kx * s.dilation_width;
+    if (x < 0 || x >= s.in_width)
+      clear_run(n, dst);
+    else
+      copy_run(line + x * s.in_stride + c, n, dst);
+    at += n;
+    dst += n;
+  }
+}
+
+/// Rows of patches for `rows` output pixels from `first`; of each patch the elements [k0, k1).
+void gather(const ConvShape& s, const float* in, std::int64_t first, std::int64_t rows, std::int64_t k0,
+            std::int64_t k1, float* patches) {
+  const std::int64_t run = s.kernel_width * s.channels;
+  std::int64_t oy = first / s.out_width, ox = first % s.out_width;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    float* dst = patches + r * kPitch;
+    const std::int64_t iy = oy * s.stride_height - s.pad_top, ix = ox * s.stride_width - s.pad_left;
+    for (std::int64_t ky = k0 / run; ky * run < k1; ++ky) {
+      const std::int64_t begin = k0 > ky * run ? k0 - ky * run : 0;
+      const std::int64_t end = k1 - ky * run < run ? k1 - ky * run : run;
+      gather_row(s, in, iy + ky * s.dilation_height, ix, begin, end, dst);
+      dst += end - begin;
+    }
+    if (++ox == s.out_width) ox = 0, ++oy;
+  }
+}
+
+struct Tile {
+  const float* a;       ///< patches
+  const float* b;       ///< panel, at the first k of the block
+  std::int64_t depth;
+  float* c;
+  std::int64_t c_stride, rows, cols;  ///< rows <= kMr, cols <= the panel's width
+  bool accumulate, finish;
+  const float *bias, *residual;
+  float lo, hi;
+};
+
+inline Packet finish_packet(Packet x, const Tile& t, const float* bias, const float* residual) {
+  using namespace Eigen::internal;
+  x = padd(x, ploadu<Packet>(bias));
+  if (residual) x = padd(x, ploadu<Packet>(residual));
+  return pmin(pset1<Packet>(t.hi), pmax(pset1<Packet>(t.lo), x));
+}
+
+template <int Mr, int Nv>
+void store_full(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+  using namespace Eigen::internal;
+  for (int r = 0; r < Mr; ++r) {
+    if (r >= t.rows) break;
+    for (int v = 0; v < Nv; ++v) {
+      const std::int64_t at = r * t.c_stride + v * kLanes;
+      Packet x = acc[r][v];
+      if (t.accumulate) x = padd(x, ploadu<Packet>(t.c + at));
+      if (t.finish) x = finish_packet(x, t, t.bias + v * kLanes, t.residual ? t.residual + at : nullptr);
+      pstoreu(t.c + at, x);
+    }
+  }
+}
+
+template <int Mr, int Nv>
+void store_part(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+  float row[kNr];
+  for (int r = 0; r < Mr; ++r) {
+    if (r >= t.rows) break;
+    for (int v = 0; v < Nv; ++v) Eigen::internal::pstoreu(row + v * kLanes, acc[r][v]);
+    for (std::int64_t j = 0; j < t.cols; ++j) {
+      const std::int64_t at = r * t.c_stride + j;
+      float x = t.accumulate ? row[j] + t.c[at] : row[j];
+      if (t.finish) {
+        x += t.bias[j];
+        if (t.residual) x += t.residual[at];
+        x = x < t.lo ? t.lo : x;
+        x = x > t.hi ? t.hi : x;
+      }
+      t.c[at] = x;
+    }
+  }
+}
+
+template <int Mr, int Nv>
+void multiply(const Tile& t) {
+  using namespace Eigen::internal;
+  Packet acc[Mr][Nv];
+  LOWBIT_UNROLL
+  for (int r = 0; r < Mr; ++r) {
+    LOWBIT_UNROLL
+    for (int v = 0; v < Nv; ++v) acc[r][v] = pset1<Packet>(0.0f);
+  }
+  const float *a = t.a, *b = t.b;
+  for (std::int64_t k = 0; k < t.depth; ++k, ++a, b += Nv * kLanes) {
+    Packet w[Nv];
+    LOWBIT_UNROLL
+    for (int v = 0; v < Nv; ++v) w[v] = ploadu<Packet>(b + v * kLanes);
+    LOWBIT_UNROLL
+    for (int r = 0; r < Mr; ++r) {
+      const Packet x = pset1<Packet>(a[r * kPitch]);
+      LOWBIT_UNROLL
+      for (int v = 0; v < Nv; ++v) acc[r][v] = pmadd(x, w[v], acc[r][v]);
+    }
+  }
+  if (t.cols == Nv * kLanes)
+    store_full<Mr, Nv>(t, acc);
+  else
+    store_part<Mr, Nv>(t, acc);
+}
+
+template <int Nv>
+void multiply_rows(const Tile& t) {
+  if (t.rows > kMr * 2 / 3)
+    multiply<kMr, Nv>(t);
+  else if (t.rows > kMr / 3)
+    multiply<kMr * 2 / 3, Nv>(t);
+  else
+    multiply<kMr / 3, Nv>(t);
+}
+
+void multiply_block(const ConvArgs& g, std::int64_t first, std::int64_t rows, std::int64_t k0, std::int64_t k1) {
+  const ConvShape& s = *g.shape;
+  const std::int64_t depth = s.k();
+  for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
+    const std::int64_t width = panel_width(s.n - n0);
+    for (std::int64_t r = 0; r < rows; r += kMr) {
+      const std::int64_t at = (first + r) * s.out_stride + n0;
+      const Tile t{g.scratch + r * kPitch,
+                   g.weights + n0 * depth + k0 * width,
+                   k1 - k0,
+                   g.out + at,
+                   s.out_stride,
+                   rows - r < kMr ? rows - r : std::int64_t{kMr},
+                   s.n - n0 < width ? s.n - n0 : width,
+                   k0 > 0,
+                   k1 == depth,
+                   g.bias + n0,
+                   g.residual ? g.residual + at : nullptr,
+                   g.lo,
+                   g.hi};
+      if (width == kNr)
+        multiply_rows<kNv>(t);
+      else
+        multiply_rows<1>(t);
+    }
+  }
+}
+
+void conv(const ConvArgs& g) {
+  const ConvShape& s = *g.shape;
+  const std::int64_t depth = s.k(), block = block_rows(s);
+  for (std::int64_t first = g.first; first < g.last; first += block) {
+    const std::int64_t rows = g.last - first < block ? g.last - first : block;
+    for (std::int64_t k0 = 0; k0 < depth; k0 += kDepth) {
+      const std::int64_t k1 = depth - k0 < kDepth ? depth : k0 + kDepth;
+      gather(s, g.in, first, rows, k0, k1, g.scratch);
+      multiply_block(g, first, rows, k0, k1);
+    }
+  }
+}

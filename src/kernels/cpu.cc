@@ -1,0 +1,185 @@
+#include "lowbit/kernels/cpu.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define LOWBIT_X86 1
+#if defined(_MSC_VER)
+#include <immintrin.h>
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace lowbit {
+namespace {
+
+#ifdef LOWBIT_X86
+struct CpuidResult {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+CpuidResult cpuid(unsigned leaf, unsigned subleaf = 0) {
+  CpuidResult r;
+#if defined(_MSC_VER)
+  int regs[4];
+  __cpuidex(regs, static_cast<int>(leaf), static_cast<int>(subleaf));
+  r = {unsigned(regs[0]), unsigned(regs[1]), unsigned(regs[2]), unsigned(regs[3])};
+#else
+  __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
+#endif
+  return r;
+}
+
+std::uint64_t enabled_register_state() {
+#if defined(_MSC_VER)
+  return _xgetbv(0);
+#else
+  unsigned lo, hi;
+  asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+  return (std::uint64_t{hi} << 32) | lo;
+#endif
+}
+
+constexpr bool bit(unsigned word, int i) {
+  return ((word >> i) & 1u) != 0;
+}
+
+Isa detect() {
+  const unsigned max_leaf = cpuid(0).eax;
+  if (max_leaf < 7) return Isa::scalar;
+  const CpuidResult one = cpuid(1), seven = cpuid(7);
+  // The processor may have registers that the operating system does not save (XCR0): then they are not
+  // usable.
+  const bool osxsave = bit(one.ecx, 27);
+  const std::uint64_t state = osxsave ? enabled_register_state() : 0;
+  const bool ymm = (state & 0x6) == 0x6, zmm = (state & 0xE6) == 0xE6;
+  Isa isa = Isa::scalar;
+  const bool avx = bit(one.ecx, 28), fma = bit(one.ecx, 12), f16c = bit(one.ecx, 29);
+  const bool bmi = bit(seven.ebx, 3) && bit(seven.ebx, 8);
+  if (!(ymm && avx && fma && f16c && bmi && bit(seven.ebx, 5))) return isa;
+  isa = isa | Isa::avx2;
+  const bool f = bit(seven.ebx, 16), dq = bit(seven.ebx, 17), bw = bit(seven.ebx, 30),
+             vl = bit(seven.ebx, 31);
+  if (!(zmm && f && dq && bw && vl)) return isa;
+  isa = isa | Isa::avx512;
+  if (bit(seven.ecx, 11)) isa = isa | Isa::avx512vnni;
+  return isa;
+}
+#elif defined(__aarch64__)
+Isa detect() {
+  Isa isa = Isa::neon;
+#if defined(__linux__)
+  constexpr unsigned long kHwcapAsimdDp = 1ul << 20;
+  if (getauxval(AT_HWCAP) & kHwcapAsimdDp) isa = isa | Isa::neondot;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  isa = isa | Isa::neondot;
+#endif
+  return isa;
+}
+#else
+Isa detect() {
+  return Isa::scalar;
+}
+#endif
+
+struct Level {
+  const char* name;
+  Isa keeps;
+};
+constexpr Level kLevels[] = {
+    {"scalar", Isa::scalar},
+    {"avx2", Isa::avx2},
+    {"avx512", Isa::avx2 | Isa::avx512},
+    {"avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni},
+    {"neon", Isa::neon},
+    {"neondot", Isa::neon | Isa::neondot},
+};
+
+struct Environment {
+  Isa isa = detected_isa();
+  std::string problem;
+
+  Environment() {
+    const char* value = std::getenv("LOWBIT_ISA");
+    if (value == nullptr || *value == '\0') return;
+    for (const Level& level : kLevels) {
+      if (std::strcmp(level.name, value) == 0) {
+        isa = isa & level.keeps;
+        return;
+      }
+    }
+    problem = fmt::format(
+        "LOWBIT_ISA is \"{}\", which is none of scalar, avx2, avx512, avx512vnni, neon, neondot; it is "
+        "ignored",
+        value);
+  }
+};
+
+const Environment& environment() {
+  static const Environment e;
+  return e;
+}
+
+std::string trimmed(std::string_view s) {
+  const auto first = s.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return std::string(s.substr(first, s.find_last_not_of(" \t") - first + 1));
+}
+
+}  // namespace
+
+Isa detected_isa() {
+  static const Isa isa = detect();
+  return isa;
+}
+
+Isa active_isa() {
+  return environment().isa;
+}
+std::string isa_environment_problem() {
+  return environment().problem;
+}
+
+const char* isa_name(Isa mask) {
+  if (has_isa(mask, Isa::avx512vnni)) return "avx512vnni";
+  if (has_isa(mask, Isa::avx512)) return "avx512";
+  if (has_isa(mask, Isa::avx2)) return "avx2";
+  if (has_isa(mask, Isa::neondot)) return "neondot";
+  if (has_isa(mask, Isa::neon)) return "neon";
+  return "scalar";
+}
+
+std::string cpu_name() {
+#ifdef LOWBIT_X86
+  if (cpuid(0x80000000u).eax >= 0x80000004u) {
+    char brand[49] = {};
+    for (unsigned i = 0; i < 3; ++i) {
+      const CpuidResult r = cpuid(0x80000002u + i);
+      const unsigned words[4] = {r.eax, r.ebx, r.ecx, r.edx};
+      std::memcpy(brand + 16 * i, words, 16);
+    }
+    if (std::string name = trimmed(brand); !name.empty()) return name;
+  }
+#endif
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const std::string key = trimmed(std::string_view(line).substr(0, colon));
+    if (key == "model name" || key == "Model" || key == "Hardware")
+      return trimmed(std::string_view(line).substr(colon + 1));
+  }
+  return "unknown";
+}
+
+}  // namespace lowbit

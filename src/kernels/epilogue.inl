@@ -1,0 +1,139 @@
+// Applies an Epilogue to a block of int32 accumulators, over the vocabulary of one vec_<isa>.inl: the same
+// sequence of roundings on every ISA. Included once, inside namespace lowbit, after a vec_<isa>.inl.
+namespace {
+
+/// The terms of kLanes columns, ready in registers. An absent factor is 1 and an absent addend -0: both leave
+/// every float as it is, the sign of zero included.
+struct ColumnTerms {
+  VecI constant, col_a, col_b;
+  VecF multiplier, addend;
+};
+
+/// Vector of p[0 .. count), the other lanes `fill`; reads nothing beyond.
+template <class T>
+inline void copy_partial(T* buffer, const T* p, unsigned count, T fill) {
+  for (unsigned t = 0; t < kLanes; ++t) buffer[t] = t < count ? p[t] : fill;
+}
+
+inline VecI column_i(const std::int32_t* p, unsigned j, unsigned count) {
+  if (p == nullptr) return broadcast_i(0);
+  if (count == kLanes) return load_i(p + j);
+  std::int32_t buffer[kLanes];
+  copy_partial(buffer, p + j, count, std::int32_t{0});
+  return load_i(buffer);
+}
+
+inline VecF column_f(const float* p, unsigned j, unsigned count, float absent) {
+  if (p == nullptr) return broadcast_f(absent);
+  if (count == kLanes) return load_f(p + j);
+  float buffer[kLanes];
+  copy_partial(buffer, p + j, count, absent);
+  return load_f(buffer);
+}
+
+inline ColumnTerms column_terms(const Epilogue& e, unsigned j, unsigned count) {
+  return {column_i(e.column_constant, j, count), column_i(e.row_a ? e.col_a : nullptr, j, count),
+          column_i(e.row_b ? e.col_b : nullptr, j, count), column_f(e.multiplier, j, count, 1.0f),
+          column_f(e.addend, j, count, -0.0f)};
+}
+
+template <bool kFull>
+inline VecF residual_f(const std::uint8_t* p, unsigned count) {
+  if constexpr (kFull) return load_u8_as_float(p);
+  std::uint8_t buffer[kLanes];
+  copy_partial(buffer, p, count, std::uint8_t{0});
+  return load_u8_as_float(buffer);
+}
+
+template <bool kFull, class T, class V>
+inline void store_part(T* p, V v, unsigned count, void (*store)(T*, V)) {
+  if constexpr (kFull) {
+    store(p, v);
+  } else {
+    T buffer[kLanes];
+    store(buffer, v);
+    for (unsigned t = 0; t < count; ++t) p[t] = buffer[t];
+  }
+}
+
+/// The float half, from f = float(i): everything after the first conversion. `c` is the row of C at column j.
+template <OutType kOut, bool kFull, bool kRows>
+inline void finish_float(VecF f, const Epilogue& e, const ColumnTerms& t, unsigned i, unsigned j,
+                         unsigned count, std::byte* row) {
+  f = mul_f(f, t.multiplier);
+  if constexpr (kRows) {
+    if (e.row_scale) f = mul_f(f, broadcast_f(e.row_scale[i]));
+  }
+  f = add_f(f, t.addend);
+  if (e.residual) {
+    const VecF r = residual_f<kFull>(e.residual + i * e.residual_row_bytes + j, count);
+    f = add_f(f, mul_f(sub_f(r, broadcast_f(e.residual_zero)), broadcast_f(e.residual_scale)));
+  }
+  f = clamp_above(clamp_below(f, broadcast_f(e.lo)), broadcast_f(e.hi));
+  if constexpr (kOut == OutType::f32) {
+    store_part<kFull>(reinterpret_cast<float*>(row) + j, f, count, store_f);
+  } else {
+    store_part<kFull>(reinterpret_cast<std::uint8_t*>(row) + j,
+                      add_i(round_to_int(f), broadcast_i(e.zero_point)), count, store_u8);
+  }
+}
+
+template <OutType kOut, bool kFull, bool kRows>
+inline void epilogue_columns(const Epilogue& e, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
+                             unsigned m, unsigned j, unsigned count, std::byte* c, std::size_t c_row_bytes) {
+  const ColumnTerms t = column_terms(e, j, count);
+  for (unsigned r = 0; r < m; ++r) {
+    const unsigned i = i0 + r;
+    VecI v = add_i(load_i(acc + r * acc_stride), t.constant);
+    if constexpr (kRows) {
+      if (e.row_a) v = sub_i(v, mul_i(broadcast_i(e.row_a[i]), t.col_a));
+      if (e.row_b) v = sub_i(v, mul_i(broadcast_i(e.row_b[i]), t.col_b));
+    }
+    std::byte* row = c + i * c_row_bytes;
+    if constexpr (kOut == OutType::s32) {
+      store_part<kFull>(reinterpret_cast<std::int32_t*>(row) + j, v, count, store_i);
+    } else {
+      finish_float<kOut, kFull, kRows>(to_float(v), e, t, i, j, count, row);
+    }
+  }
+}
+
+template <OutType kOut, bool kRows>
+inline void epilogue_block(const Epilogue& e, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
+                           unsigned m, unsigned j0, unsigned n, std::byte* c, std::size_t c_row_bytes) {
+  unsigned j = 0;
+  for (; j + kLanes <= n; j += kLanes)
+    epilogue_columns<kOut, true, kRows>(e, acc + j, acc_stride, i0, m, j0 + j, kLanes, c, c_row_bytes);
+  if constexpr (kLanes > 1) {
+    if (j < n)
+      epilogue_columns<kOut, false, kRows>(e, acc + j, acc_stride, i0, m, j0 + j, n - j, c, c_row_bytes);
+  }
+}
+
+template <bool kRows>
+inline void epilogue_out(const Epilogue& e, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
+                         unsigned m, unsigned j0, unsigned n, std::byte* c, std::size_t c_row_bytes) {
+  switch (e.out) {
+    case OutType::s32:
+      return epilogue_block<OutType::s32, kRows>(e, acc, acc_stride, i0, m, j0, n, c, c_row_bytes);
+    case OutType::f32:
+      return epilogue_block<OutType::f32, kRows>(e, acc, acc_stride, i0, m, j0, n, c, c_row_bytes);
+    case OutType::u8:
+      return epilogue_block<OutType::u8, kRows>(e, acc, acc_stride, i0, m, j0, n, c, c_row_bytes);
+  }
+}
+
+/// acc[r * acc_stride + t] belongs to row i0 + r and column j0 + t of the tile; `n` columns are valid, and
+/// acc is readable (contents ignored) up to the next multiple of kLanes.
+inline void epilogue(const TileArgs& args, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
+                     unsigned m, unsigned j0, unsigned n) {
+  const Epilogue& e = args.epilogue;
+  auto* c = static_cast<std::byte*>(args.c);
+  if (e.row_a || e.row_b || e.row_scale) {
+    epilogue_out<true>(e, acc, acc_stride, i0, m, j0, n, c, args.c_row_bytes);
+  } else {
+    epilogue_out<false>(e, acc, acc_stride, i0, m, j0, n, c, args.c_row_bytes);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,151 @@
+#include "lowbit/kernels/gemm.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/float_env.h"
+#include "lowbit/core/error.h"
+#include "lowbit/kernels/elementwise_kernel.h"
+
+namespace lowbit {
+namespace {
+
+// Rows of A that stay in the L2 cache while the panels pass by.
+constexpr std::size_t kStripBytes = 128 * 1024;
+// Offsets of a plain matrix are written to the stack, so a strip has no more rows than this.
+constexpr std::size_t kMaxPlainStrip = 480;
+// Below this many multiply-adds, waking threads costs more than they bring.
+constexpr std::uint64_t kMinParallelMacs = 4'000'000;
+// Pieces of work per thread: enough that a late thread does not hold up the others for long.
+constexpr std::uint64_t kPiecesPerThread = 4;
+
+std::size_t ceil_div(std::size_t a, std::size_t b) {
+  return (a + b - 1) / b;
+}
+
+std::size_t element_bytes(OutType type) {
+  return type == OutType::u8 ? 1 : 4;
+}
+
+/// The product cut into strips of rows by panels of columns, image by image; the panels of a strip are
+/// neighbours.
+class Tiling {
+ public:
+  Tiling(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, int threads)
+      : lhs_(lhs), weights_(weights), out_(out) {
+    const std::size_t step = weights.kernel().m_step;
+    const std::size_t row_bytes = weights.k() / weights.taps();
+    strip_ = std::max(step, kStripBytes / row_bytes / step * step);
+    if (lhs.offsets == nullptr) strip_ = std::min(strip_, kMaxPlainStrip / step * step);
+    balance(step);
+    while (threads > 1 && strip_ > step && items() < kPiecesPerThread * static_cast<std::uint64_t>(threads)) {
+      strip_ = std::max(step, strip_ / 2 / step * step);
+      balance(step);
+    }
+  }
+
+  std::uint64_t items() const { return std::uint64_t{lhs_.images} * strips_ * weights_.panels(); }
+
+  void run(std::uint64_t item) const {
+    const auto panel = static_cast<std::uint32_t>(item % weights_.panels());
+    const std::uint64_t rest = item / weights_.panels();
+    run_tile(rest / strips_, rest % strips_ * strip_, panel);
+  }
+
+ private:
+  void balance(std::size_t step) {
+    strips_ = ceil_div(lhs_.rows, strip_);
+    strip_ = ceil_div(ceil_div(lhs_.rows, strips_), step) * step;
+    strips_ = ceil_div(lhs_.rows, strip_);
+  }
+
+  void run_tile(std::size_t image, std::size_t row, std::uint32_t panel) const {
+    const std::uint32_t nr = weights_.kernel().nr, column = panel * nr;
+    TileArgs args;
+    args.m = static_cast<std::uint32_t>(std::min(strip_, lhs_.rows - row));
+    args.n = std::min(nr, weights_.n() - column);
+    args.a = lhs_.a + static_cast<std::ptrdiff_t>(image) * lhs_.image_stride;
+    args.runs = weights_.runs().data();
+    args.run_count = static_cast<std::uint32_t>(weights_.runs().size());
+    args.panel = weights_.panel(panel);
+    args.epilogue = tile_epilogue(image, row, column);
+    args.c = static_cast<std::byte*>(out_.c) + static_cast<std::ptrdiff_t>(image) * out_.c_image_stride +
+             row * out_.c_row_bytes + column * element_bytes(out_.epilogue.out);
+    args.c_row_bytes = out_.c_row_bytes;
+    if (lhs_.offsets != nullptr) {
+      args.a_offset = lhs_.offsets + row;
+      args.a_offset_stride = lhs_.rows;
+      weights_.kernel().run(args);
+      return;
+    }
+    std::ptrdiff_t offsets[kMaxPlainStrip];
+    for (std::uint32_t i = 0; i < args.m; ++i)
+      offsets[i] = static_cast<std::ptrdiff_t>(row + i) * lhs_.row_stride;
+    args.a_offset = offsets;
+    weights_.kernel().run(args);
+  }
+
+  Epilogue tile_epilogue(std::size_t image, std::size_t row, std::uint32_t column) const {
+    Epilogue e = out_.epilogue;
+    const std::size_t i = image * lhs_.rows + row;
+    if (e.column_constant) e.column_constant += column;
+    if (e.row_a) e.row_a += i;
+    if (e.col_a) e.col_a += column;
+    if (e.row_b) e.row_b += i;
+    if (e.col_b) e.col_b += column;
+    if (e.multiplier) e.multiplier += column;
+    if (e.row_scale) e.row_scale += i;
+    if (e.addend) e.addend += column;
+    if (e.residual)
+      e.residual += static_cast<std::ptrdiff_t>(image) * out_.residual_image_stride +
+                    static_cast<std::ptrdiff_t>(row * e.residual_row_bytes + column);
+    return e;
+  }
+
+  const GemmLhs& lhs_;
+  const PackedWeights& weights_;
+  const GemmOut& out_;
+  std::size_t strip_ = 0, strips_ = 0;
+};
+
+}  // namespace
+
+void gemm(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, Executor& executor) noexcept {
+  LOWBIT_ASSERT(lhs.offsets != nullptr || weights.taps() == 1);
+  if (lhs.images == 0 || lhs.rows == 0 || weights.n() == 0) return;
+  const std::uint64_t macs = std::uint64_t{lhs.images} * lhs.rows * weights.n() * weights.k();
+  const int threads = macs < kMinParallelMacs ? 1 : executor.concurrency();
+  const Tiling tiling(lhs, weights, out, threads);
+  const std::uint64_t items = tiling.items();
+  const std::uint64_t pieces =
+      threads == 1 ? 1 : std::min(items, kPiecesPerThread * static_cast<std::uint64_t>(threads));
+  auto piece = [&](int i) {
+    const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
+    const auto p = static_cast<std::uint64_t>(i);
+    for (std::uint64_t item = items * p / pieces; item < items * (p + 1) / pieces; ++item) tiling.run(item);
+  };
+  if (pieces == 1) {
+    piece(0);
+  } else {
+    executor.parallel_for(static_cast<int>(pieces), TaskRef(piece));
+  }
+}
+
+void row_sums(const GemmLhs& lhs, const PackedWeights& weights, std::int32_t* sums) noexcept {
+  const auto sum_u8 = elementwise().sum_u8;
+  const std::size_t per_tap = weights.k() / weights.taps();
+  for (std::size_t b = 0; b < lhs.images; ++b) {
+    const std::uint8_t* image = lhs.a + static_cast<std::ptrdiff_t>(b) * lhs.image_stride;
+    for (std::size_t i = 0; i < lhs.rows; ++i) {
+      std::uint32_t sum = 0;
+      for (std::size_t tap = 0; tap < weights.taps(); ++tap) {
+        const std::ptrdiff_t offset =
+            lhs.offsets ? lhs.offsets[tap * lhs.rows + i] : static_cast<std::ptrdiff_t>(i) * lhs.row_stride;
+        sum += static_cast<std::uint32_t>(sum_u8(image + offset, per_tap));
+      }
+      sums[b * lhs.rows + i] = static_cast<std::int32_t>(sum);
+    }
+  }
+}
+
+}  // namespace lowbit

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "lowbit/core/error.h"
+#include "lowbit/kernels/gemm.h"
+
+namespace lowbit {
+
+#include "kernels/weight_codes.inl"
+
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+// 65,536 products of a u8 and an s8 stay below 2^31; the padding of runs adds zeros only.
+constexpr std::uint32_t kMaxK = 65536;
+// A reference kernel holds code - zero_point in an int16.
+constexpr std::int32_t kMaxZeroPoint = 32000;
+
+std::size_t round_up(std::size_t v, std::size_t step) {
+  return (v + step - 1) / step * step;
+}
+
+void check(const WeightSpec& spec) {
+  if (spec.n == 0 || spec.k == 0 || spec.taps == 0)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("weights of {} x {} codes in {} taps have a dimension of zero", spec.n, spec.k,
+                            spec.taps));
+  if (spec.k % spec.taps != 0)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("the {} codes of a row of weights do not divide into {} taps", spec.k, spec.taps));
+  if (spec.k > kMaxK)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("a row of {} weights is longer than the {} that 32-bit sums allow", spec.k, kMaxK));
+  if (spec.codes == nullptr) throw Error(ErrorCode::invalid_argument, "the weights to pack have no codes");
+  const std::uint32_t groups = group_count(spec);
+  if (groups > 1 && spec.scales == nullptr)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("weights with {} scale groups have no scales", groups));
+  if (spec.zero_points == nullptr) return;
+  for (std::size_t i = 0; i < std::size_t{spec.n} * groups; ++i) {
+    const std::int32_t z = spec.zero_points[i];
+    if (z < -kMaxZeroPoint || z > kMaxZeroPoint)
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("the zero point {} of weight row {} is outside [{}, {}]", z, i / groups,
+                              -kMaxZeroPoint, kMaxZeroPoint));
+  }
+}
+
+/// Cuts K at the ends of taps and of scale groups.
+std::vector<KRun> cut_runs(const WeightSpec& spec) {
+  const std::uint32_t per_tap = spec.k / spec.taps;
+  const std::uint32_t group = group_count(spec) == 1 ? spec.k : spec.group;
+  std::vector<KRun> runs;
+  for (std::uint32_t k = 0; k < spec.k;) {
+    const std::uint32_t tap = k / per_tap, g = k / group;
+    const std::uint64_t tap_end = std::uint64_t{tap + 1} * per_tap, group_end = std::uint64_t{g + 1} * group;
+    const std::uint64_t row_end = spec.k;
+    std::uint64_t end = tap_end < group_end ? tap_end : group_end;
+    if (end > row_end) end = row_end;
+    runs.push_back({.tap = tap,
+                    .offset = k - tap * per_tap,
+                    .codes = static_cast<std::uint32_t>(end) - k,
+                    .group = g,
+                    .flush = end == group_end || end == row_end});
+    k = static_cast<std::uint32_t>(end);
+  }
+  return runs;
+}
+
+}  // namespace
+
+void AlignedDelete::operator()(std::byte* p) const noexcept {
+  ::operator delete[](p, std::align_val_t{kAlignment});
+}
+
+AlignedBytes aligned_bytes(std::size_t size) {
+  auto* p = static_cast<std::byte*>(::operator new[](size, std::align_val_t{kAlignment}));
+  std::memset(p, 0, size);
+  return AlignedBytes(p);
+}
+
+PackedWeights::PackedWeights(const WeightSpec& spec, Isa isa) : n_(spec.n), k_(spec.k), taps_(spec.taps) {
+  check(spec);
+  groups_ = group_count(spec);
+  kernel_ = &select_gemm_kernel(spec, isa);
+  runs_ = cut_runs(spec);
+  const auto run_count = static_cast<std::uint32_t>(runs_.size());
+  const std::uint32_t nr = kernel_->nr;
+  for (std::uint32_t n0 = 0; n0 < n_; n0 += nr) {
+    panel_offsets_.push_back(bytes_);
+    bytes_ += round_up(kernel_->panel_bytes(std::min(nr, n_ - n0), runs_.data(), run_count), kAlignment);
+  }
+  data_ = aligned_bytes(bytes_);
+  for (std::uint32_t n0 = 0; n0 < n_; n0 += nr)
+    kernel_->pack(spec, n0, std::min(nr, n_ - n0), runs_.data(), run_count,
+                  data_.get() + panel_offsets_[n0 / nr]);
+  if (groups_ > 1) return;
+
+  column_sums_.resize(n_);
+  std::vector<std::int32_t> kept(n_);
+  bool any_kept = false;
+  for (std::uint32_t j = 0; j < n_; ++j) {
+    const std::int32_t zero = zero_point_at(spec, j, 0);
+    std::uint32_t sum = 0;
+    for (std::uint32_t k = 0; k < k_; ++k) sum += static_cast<std::uint32_t>(code_at(spec, j, k) - zero);
+    column_sums_[j] = static_cast<std::int32_t>(sum);
+    kept[j] = zero - folded_zero_point(spec, j);
+    any_kept = any_kept || kept[j] != 0;
+  }
+  if (any_kept) weight_zero_points_ = std::move(kept);
+}
+
+}  // namespace lowbit

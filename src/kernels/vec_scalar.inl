@@ -1,0 +1,103 @@
+// The vector vocabulary of epilogue.inl and elementwise.inl for one lane: the scalar oracle's arithmetic.
+// Every other vec_<isa>.inl has the same names with the same roundings. Included once, inside namespace
+// lowbit.
+namespace {
+
+constexpr unsigned kLanes = 1;
+using VecI = std::int32_t;
+using VecF = float;
+
+inline VecI load_i(const std::int32_t* p) {
+  return *p;
+}
+inline VecF load_f(const float* p) {
+  return *p;
+}
+inline void store_i(std::int32_t* p, VecI v) {
+  *p = v;
+}
+inline void store_f(float* p, VecF v) {
+  *p = v;
+}
+inline VecI broadcast_i(std::int32_t v) {
+  return v;
+}
+inline VecF broadcast_f(float v) {
+  return v;
+}
+
+// Integer arithmetic is modulo 2^32.
+inline VecI add_i(VecI a, VecI b) {
+  return std::int32_t(std::uint32_t(a) + std::uint32_t(b));
+}
+inline VecI sub_i(VecI a, VecI b) {
+  return std::int32_t(std::uint32_t(a) - std::uint32_t(b));
+}
+inline VecI mul_i(VecI a, VecI b) {
+  return std::int32_t(std::uint32_t(a) * std::uint32_t(b));
+}
+
+inline VecF add_f(VecF a, VecF b) {
+  return a + b;
+}
+inline VecF sub_f(VecF a, VecF b) {
+  return a - b;
+}
+inline VecF mul_f(VecF a, VecF b) {
+  return a * b;
+}
+inline VecF to_float(VecI a) {
+  return static_cast<float>(a);
+}
+
+/// f < lo ? lo : f, and f > hi ? hi : f; a NaN stays.
+inline VecF clamp_below(VecF f, VecF lo) {
+  return f < lo ? lo : f;
+}
+inline VecF clamp_above(VecF f, VecF hi) {
+  return f > hi ? hi : f;
+}
+/// NaN becomes +0.
+inline VecF nan_to_zero(VecF f) {
+  return f == f ? f : 0.0f;
+}
+
+/// Round to nearest even, for |f| < 2^22: adding 1.5 * 2^23 leaves the integer in the low bits of the
+/// significand.
+inline VecI round_to_int(VecF f) {
+  const float shifted = f + 12582912.0f;
+  return static_cast<std::int32_t>(shifted - 12582912.0f);
+}
+
+inline VecF load_u8_as_float(const std::uint8_t* p) {
+  return static_cast<float>(*p);
+}
+/// Lanes are in [0, 255].
+inline void store_u8(std::uint8_t* p, VecI v) {
+  *p = static_cast<std::uint8_t>(v);
+}
+
+// What elementwise.inl needs beyond the epilogue.
+using Mask = bool;
+inline Mask is_finite(VecF f) {
+  return f - f == 0.0f;
+}
+inline VecF select_f(Mask m, VecF a, VecF b) {
+  return m ? a : b;
+}
+inline unsigned count_true(Mask m) {
+  return m ? 1 : 0;
+}
+inline VecF smaller(VecF a, VecF b) {
+  return a < b ? a : b;
+}
+inline VecF larger(VecF a, VecF b) {
+  return a > b ? a : b;
+}
+/// Adds kSumBytes codes to the lanes of `acc`, in any arrangement.
+constexpr unsigned kSumBytes = 1;
+inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
+  return acc + *p;
+}
+
+}  // namespace

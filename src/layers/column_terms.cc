@@ -1,0 +1,63 @@
+#include "layers/column_terms.h"
+
+namespace lowbit {
+
+ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> scales,
+                         std::span<const float> bias, const LayerQuantization& q) {
+  const std::size_t n = weights.n();
+  const bool grouped = weights.groups() > 1;
+  const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
+  const float s_in = q.input ? q.input->scale : 1.0f;
+  multiplier.resize(n);
+  for (std::size_t j = 0; j < n; ++j) {
+    // Two separate roundings, in this order, on every CPU.
+    const float s = grouped ? s_in : s_in * scales[j];
+    multiplier[j] = s * inverse_out;
+  }
+  if (!bias.empty()) {
+    addend.resize(n);
+    for (std::size_t j = 0; j < n; ++j) addend[j] = bias[j] * inverse_out;
+  }
+  if (q.input && !grouped) {
+    constant.resize(n);
+    const auto zero = static_cast<std::uint32_t>(q.input->zero_point);
+    for (std::size_t j = 0; j < n; ++j) {
+      const auto sum = static_cast<std::uint32_t>(weights.column_sums()[j]);
+      constant[j] = static_cast<std::int32_t>(0u - zero * sum);
+    }
+  }
+}
+
+Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q) {
+  Epilogue e;
+  e.out = q.output ? OutType::u8 : OutType::f32;
+  e.lo = activation.lo;
+  e.hi = activation.hi;
+  const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
+  if (q.output) {
+    const auto zero = static_cast<float>(q.output->zero_point);
+    const float lo = e.lo * inverse_out, hi = e.hi * inverse_out;
+    e.lo = lo < 0.0f - zero ? 0.0f - zero : lo;
+    e.hi = hi > 255.0f - zero ? 255.0f - zero : hi;
+    // An activation range that lies wholly outside the codes ends at the nearest code.
+    e.lo = e.lo > 255.0f - zero ? 255.0f - zero : e.lo;
+    e.hi = e.hi < 0.0f - zero ? 0.0f - zero : e.hi;
+    e.zero_point = q.output->zero_point;
+  }
+  if (q.residual) {
+    e.residual_zero = static_cast<float>(q.residual->zero_point);
+    e.residual_scale = q.residual->scale * inverse_out;
+  }
+  return e;
+}
+
+void set_columns(Epilogue& epilogue, const ColumnTerms& terms, const PackedWeights& weights,
+                 bool dynamic_input) {
+  epilogue.column_constant = terms.constant.empty() ? nullptr : terms.constant.data();
+  epilogue.multiplier = terms.multiplier.data();
+  epilogue.addend = terms.addend.empty() ? nullptr : terms.addend.data();
+  if (dynamic_input && weights.groups() == 1) epilogue.col_a = weights.column_sums().data();
+  if (!weights.weight_zero_points().empty()) epilogue.col_b = weights.weight_zero_points().data();
+}
+
+}  // namespace lowbit

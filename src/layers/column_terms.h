@@ -1,0 +1,43 @@
+// What the epilogue needs per output column, computed once when a layer is built: integer corrections for
+// zero points and the float multiplier and addend that take an accumulator to real units or straight to
+// output codes. The sums are derived in docs/quantization.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "lowbit/core/qparams.h"
+#include "lowbit/kernels/gemm.h"
+#include "lowbit/layers/op_common.h"
+#include "lowbit/quant/quantized_matrix.h"
+
+namespace lowbit {
+
+/// Static qparams of what flows in and out; empty: found at run time (in) or f32 (out).
+struct LayerQuantization {
+  std::optional<QParams> input, output, residual;
+};
+
+/// Columns are the rows of one weight matrix (all channels of a layer, or those of one group of a
+/// convolution).
+struct ColumnTerms {
+  std::vector<std::int32_t>
+      constant;                   ///< -z_in * sum(w - z_w); empty for a dynamic input or several scale groups
+  std::vector<float> multiplier;  ///< [s_in] * s_w [/ s_out]; weight scale left out for several scale groups
+  std::vector<float> addend;      ///< bias [/ s_out]; empty without a bias
+
+  /// `scales` and `bias` (or empty) of these columns.
+  ColumnTerms(const PackedWeights& weights, std::span<const float> scales, std::span<const float> bias,
+              const LayerQuantization& q);
+};
+
+/// The parts of an epilogue that are the same for all columns: output type, clamp, zero points, residual
+/// scale.
+Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q);
+/// Adds the column pointers.
+void set_columns(Epilogue& epilogue, const ColumnTerms& terms, const PackedWeights& weights,
+                 bool dynamic_input);
+
+}  // namespace lowbit

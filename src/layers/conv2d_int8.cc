@@ -1,0 +1,212 @@
+// Conv2d on u8 codes through the GEMM kernels, without im2col: the kernels follow row offsets
+// (indirection.h). With a static input range everything up to the output codes happens in the kernels'
+// epilogue, the residual included. With a dynamic one the f32 sample is quantized first, and the output is
+// f32.
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "layers/column_terms.h"
+#include "layers/conv2d_steps.h"
+#include "layers/dynamic_input.h"
+#include "layers/indirection.h"
+#include "layers/scratch.h"
+#include "lowbit/kernels/gemm.h"
+
+namespace lowbit {
+namespace {
+
+struct ConvGroup {
+  PackedWeights weights;
+  ColumnTerms terms;
+};
+
+class Conv2dInt8 final : public Step {
+ public:
+  Conv2dInt8(const ops::Conv2d& op, const StepSpec& spec)
+      : activation_(op.activation),
+        dynamic_(spec.dynamic),
+        in_(sample_layout(spec.inputs[0]->shape, DType::u8)),
+        out_(spec.output->layout()),
+        element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
+        residual_f32_(spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32) {
+    const auto& [kernel_h, kernel_w] = op.window.kernel;
+    const auto taps = static_cast<std::uint32_t>(kernel_h * kernel_w);
+    pads_ = op.window.pad != std::array<std::int64_t, 4>{0, 0, 0, 0} || reaches_outside(op.window);
+    pointwise_ = taps == 1 && op.window.stride == std::array<std::int64_t, 2>{1, 1} && !pads_;
+    if (!pointwise_) {
+      offsets_ = spec.indirection
+                     ? spec.indirection->get(in_, out_, op.window)
+                     : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window));
+    }
+    set_quantization(spec);
+    const QuantizedMatrix& w = *spec.weights;
+    const std::int64_t per_group = w.rows / op.groups;
+    const auto groups_per_row = static_cast<std::size_t>(w.groups());
+    for (std::int64_t g = 0; g < op.groups; ++g) {
+      WeightSpec part = w.spec(taps);
+      const auto row = static_cast<std::size_t>(g * per_group);
+      part.n = static_cast<std::uint32_t>(per_group);
+      part.codes += row * part.row_bytes;
+      part.scales += row * groups_per_row;
+      if (part.zero_points) part.zero_points += row * groups_per_row;
+      PackedWeights packed(part, spec.isa);
+      const std::span<const float> bias =
+          op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
+      ColumnTerms terms(packed, {part.scales, part.n * groups_per_row}, bias, quantization_);
+      groups_.push_back({std::move(packed), std::move(terms)});
+    }
+  }
+
+  std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
+  std::string kernel() const override { return groups_[0].weights.kernel().name; }
+  bool reads_zero_pixel() const override { return pads_ && !dynamic_; }
+
+  void run(const StepArgs& args) const noexcept override {
+    const Memory memory = carve(args.scratch, args.batch);
+    const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(0);
+    if (dynamic_) {
+      quantize_input(args, memory);
+      codes = memory.codes;
+    } else if (memory.row_a) {
+      std::fill_n(memory.row_a, rows(args.batch), quantization_.input->zero_point);
+    }
+    const std::int64_t in_per_group = in_.channels / static_cast<std::int64_t>(groups_.size());
+    const std::int64_t out_per_group = out_.channels / static_cast<std::int64_t>(groups_.size());
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * in_per_group,
+                  .images = static_cast<std::size_t>(args.batch),
+                  .rows = static_cast<std::size_t>(out_.pixels()),
+                  .image_stride = in_.sample_stride,
+                  .row_stride = in_.pixel_stride,
+                  .offsets = pointwise_ ? nullptr : offsets_->data()};
+      const std::ptrdiff_t column = static_cast<std::int64_t>(g) * out_per_group;
+      run_group(args, memory, groups_[g], lhs, column);
+    }
+    if (residual_f32_) add_residual(args);
+  }
+
+ private:
+  struct Memory {
+    std::uint8_t* codes = nullptr;
+    float* row_scale = nullptr;
+    std::int32_t *row_a = nullptr, *row_b = nullptr;
+    std::size_t bytes = 0;
+  };
+
+  std::size_t rows(std::int64_t batch) const { return static_cast<std::size_t>(batch * out_.pixels()); }
+
+  Memory carve(std::byte* block, std::int64_t batch) const {
+    Scratch scratch(block);
+    Memory m;
+    if (dynamic_) {
+      m.codes = scratch.take<std::uint8_t>(static_cast<std::size_t>(batch * in_.sample_stride + 64));
+      m.row_scale = scratch.take<float>(rows(batch));
+    }
+    if (dynamic_ || groups_[0].weights.groups() > 1) m.row_a = scratch.take<std::int32_t>(rows(batch));
+    if (!groups_[0].weights.weight_zero_points().empty()) m.row_b = scratch.take<std::int32_t>(rows(batch));
+    m.bytes = scratch.used();
+    return m;
+  }
+
+  /// Without padding a window can still hang over the lower or right edge when the output was rounded up.
+  bool reaches_outside(const ops::Window& w) const {
+    const auto last = [&](int i, std::int64_t n) {
+      return (n - 1) * w.stride[i] + (w.kernel[i] - 1) * w.dilation[i];
+    };
+    return last(0, out_.height) >= in_.height || last(1, out_.width) >= in_.width;
+  }
+
+  void set_quantization(const StepSpec& spec) {
+    if (!dynamic_) quantization_.input = spec.inputs[0]->qparams;
+    if (spec.output->dtype == DType::u8) quantization_.output = spec.output->qparams;
+    if (spec.inputs.size() > 1 && !residual_f32_) quantization_.residual = spec.inputs[1]->qparams;
+  }
+
+  void quantize_input(const StepArgs& args, const Memory& memory) const noexcept {
+    const SampleLayout f32 = args.inputs[0].type->layout();
+    const auto pixels = static_cast<std::size_t>(out_.pixels());
+    auto one = [&](int b) {
+      const float* x = args.inputs[0].sample<float>(b);
+      std::uint8_t* q = memory.codes + b * in_.sample_stride;
+      const QParams p = choose_dynamic(x, static_cast<std::size_t>(in_.pixels() * in_.channels));
+      const QuantizeParams params = u8_quantize_params(p);
+      if (in_.pixel_stride == f32.pixel_stride) {
+        elementwise().quantize_u8(x, static_cast<std::size_t>(in_.pixels() * in_.channels), params, q);
+      } else {
+        for (std::int64_t i = 0; i < in_.pixels(); ++i)
+          elementwise().quantize_u8(x + i * f32.pixel_stride, static_cast<std::size_t>(in_.channels), params,
+                                    q + i * in_.pixel_stride);
+      }
+      std::memset(q + in_.zero_pixel(), p.zero_point, static_cast<std::size_t>(in_.pixel_stride));
+      const std::size_t first = static_cast<std::size_t>(b) * pixels;
+      std::fill_n(memory.row_scale + first, pixels, p.scale);
+      std::fill_n(memory.row_a + first, pixels, p.zero_point);
+    };
+    args.executor->parallel_for(static_cast<int>(args.batch), one);
+  }
+
+  void run_group(const StepArgs& args, const Memory& memory, const ConvGroup& group, const GemmLhs& lhs,
+                 std::ptrdiff_t column) const noexcept {
+    GemmOut out;
+    out.c = args.output.data + column * static_cast<std::ptrdiff_t>(element_);
+    out.c_image_stride = static_cast<std::ptrdiff_t>(args.output.type->sample_bytes());
+    out.c_row_bytes = static_cast<std::size_t>(out_.pixel_stride) * element_;
+    ops::Activation activation = activation_;
+    if (residual_f32_) activation = {};  // applied after the residual, in add_residual
+    out.epilogue = base_epilogue(activation, quantization_);
+    set_columns(out.epilogue, group.terms, group.weights, dynamic_);
+    if (quantization_.residual) {
+      const SampleLayout residual = args.inputs[1].type->layout();
+      out.epilogue.residual = args.inputs[1].sample<std::uint8_t>(0) + column;
+      out.epilogue.residual_row_bytes = static_cast<std::size_t>(residual.pixel_stride);
+      out.residual_image_stride = residual.sample_stride;
+    }
+    out.epilogue.row_scale = memory.row_scale;
+    out.epilogue.row_a = memory.row_a;
+    if (memory.row_b) {
+      row_sums(lhs, group.weights, memory.row_b);
+      out.epilogue.row_b = memory.row_b;
+    }
+    gemm(lhs, group.weights, out, *args.executor);
+  }
+
+  /// f32 residuals occur between dynamic layers only. Same order as in the epilogue: add, then limit.
+  void add_residual(const StepArgs& args) const noexcept {
+    const std::int64_t count = out_.pixels() * out_.channels;
+    for (std::int64_t b = 0; b < args.batch; ++b) {
+      float* y = args.output.sample<float>(b);
+      const float* r = args.inputs[1].sample<float>(b);
+      for (std::int64_t i = 0; i < count; ++i) {
+        float v = y[i] + r[i];
+        v = v < activation_.lo ? activation_.lo : v;
+        y[i] = v > activation_.hi ? activation_.hi : v;
+      }
+    }
+  }
+
+  ops::Activation activation_;
+  bool dynamic_, pads_ = false, pointwise_ = false;
+  SampleLayout in_, out_;
+  std::size_t element_;
+  bool residual_f32_;
+  LayerQuantization quantization_;
+  std::shared_ptr<const RowOffsets> offsets_;
+  std::vector<ConvGroup> groups_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> ops::make_conv2d_int8(const ops::Conv2d& op, const StepSpec& spec) {
+  const std::int64_t in_per_group = op.weight.shape[1];
+  if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
+      spec.weights->rows != op.out_channels())
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("Conv2d weights of shape {} do not fit {} x {} codes",
+                            op.weight.shape.to_string(), spec.weights->rows, spec.weights->cols));
+  if (in_per_group == 1 && op.groups > 1 && spec.weights->groups() == 1) return make_depthwise_int8(op, spec);
+  return std::make_unique<Conv2dInt8>(op, spec);
+}
+
+}  // namespace lowbit

@@ -1,0 +1,51 @@
+#include "lowbit/layers/layout.h"
+
+#include <fmt/format.h>
+
+#include "layers/step_common.h"
+#include "lowbit/core/error.h"
+
+namespace lowbit {
+
+SampleLayout sample_layout(const Shape& shape, DType dtype) {
+  if (shape.rank() > 3)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("a sample of shape {} has rank {}; samples are F, T x F or C x H x W",
+                            shape.to_string(), shape.rank()));
+  SampleLayout l;
+  switch (shape.rank()) {
+    case 1:
+      l.channels = shape[0];
+      break;
+    case 2:
+      l.width = shape[0], l.channels = shape[1];
+      break;
+    case 3:
+      l.channels = shape[0], l.height = shape[1], l.width = shape[2];
+      break;
+    default:
+      break;
+  }
+  constexpr std::int64_t kLineBytes = 64;
+  if (dtype == DType::u8) {
+    l.pixel_stride = ops::round_up(l.channels, 4);
+    l.tail = ops::round_up(l.pixel_stride, kLineBytes);
+    if (l.tail < kLineBytes) l.tail = kLineBytes;
+    l.sample_stride = ops::round_up(l.zero_pixel() + l.tail, kLineBytes);
+  } else {
+    l.pixel_stride = l.channels;
+    l.sample_stride = ops::round_up(l.zero_pixel(), kLineBytes / static_cast<std::int64_t>(sizeof(float)));
+  }
+  return l;
+}
+
+SampleLayout ValueType::layout() const {
+  return sample_layout(shape, dtype);
+}
+
+std::size_t ValueType::sample_bytes() const {
+  const auto elements = static_cast<std::size_t>(layout().sample_stride);
+  return dtype == DType::u8 ? elements : elements * sizeof(float);
+}
+
+}  // namespace lowbit

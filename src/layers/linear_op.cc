@@ -1,0 +1,38 @@
+#include "lowbit/layers/linear_op.h"
+
+#include <fmt/format.h>
+
+#include "layers/linear_steps.h"
+#include "layers/step_common.h"
+
+namespace lowbit::ops {
+
+Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, Linear::kName);
+  const Shape &in = inputs[0], &w = op.weight.shape;
+  if (w.rank() != 2 || w[0] < 1 || w[1] < 1 ||
+      op.weight.data.size() != static_cast<std::size_t>(w.elements()))
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("Linear: the weight has shape {} and {} elements; expected out "
+                            "x in",
+                            w.to_string(), op.weight.data.size()));
+  if (!op.bias.empty() && op.bias.size() != static_cast<std::size_t>(w[0]))
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("Linear: {} biases for {} output features", op.bias.size(), w[0]));
+  const bool fits = op.flattens_input ? in.rank() == 3 && in.elements() == w[1]
+                                      : (in.rank() == 1 || in.rank() == 2) && in[in.rank() - 1] == w[1];
+  if (!fits)
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("Linear: an input of shape {} does not fit a weight of {}{}", in.to_string(),
+                            w.to_string(), op.flattens_input ? " that flattens C x H x W" : ""));
+  if (in.rank() == 2) return {in[0], w[0]};
+  return {w[0]};
+}
+
+std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec) {
+  require_shapes(op, spec);
+  if (!spec.weights && !spec.dynamic) return make_linear_f32(op, spec);
+  return make_linear_int8(op, spec);
+}
+
+}  // namespace lowbit::ops

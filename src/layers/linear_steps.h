@@ -1,0 +1,14 @@
+// The two ways to run Linear: in FP32 and on codes.
+#pragma once
+
+#include <memory>
+
+#include "lowbit/layers/linear_op.h"
+
+namespace lowbit::ops {
+
+std::unique_ptr<Step> make_linear_f32(const Linear& op, const StepSpec& spec);
+/// Static (u8 input) or dynamic (f32 input, spec.dynamic).
+std::unique_ptr<Step> make_linear_int8(const Linear& op, const StepSpec& spec);
+
+}  // namespace lowbit::ops

@@ -1,0 +1,106 @@
+#include "lowbit/layers/op_common.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "layers/step_common.h"
+
+namespace lowbit::ops {
+
+std::array<std::int64_t, 2> Window::output_size(std::int64_t height, std::int64_t width, bool ceil_mode,
+                                                std::string_view what) const {
+  const std::array<std::int64_t, 2> size{height, width};
+  std::array<std::int64_t, 2> out{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (kernel[i] < 1 || stride[i] < 1 || dilation[i] < 1 || pad[i] < 0 || pad[i + 2] < 0)
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format(
+              "{}: kernel {}, stride {} and dilation {} must be positive, padding {} and {} not negative",
+              what, kernel[i], stride[i], dilation[i], pad[i], pad[i + 2]));
+    const std::int64_t extent = (kernel[i] - 1) * dilation[i] + 1;
+    const std::int64_t padded = size[i] + pad[i] + pad[i + 2];
+    if (size[i] < 1 || padded < extent)
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("{}: a window of extent {} does not fit an input of {} x {} padded to {}", what,
+                              extent, height, width, padded));
+    const std::int64_t room = padded - extent;
+    out[i] = (ceil_mode ? ceil_div(room, stride[i]) : room / stride[i]) + 1;
+    // A last window that would start behind the input, in its padding, is dropped (ONNX, PyTorch).
+    if (ceil_mode && (out[i] - 1) * stride[i] >= size[i] + pad[i]) --out[i];
+  }
+  return out;
+}
+
+void require_inputs(std::span<const Shape> inputs, std::size_t count, std::string_view what) {
+  if (inputs.size() != count)
+    throw Error(ErrorCode::shape_mismatch, fmt::format("{} takes {} input{}, not {}", what, count,
+                                                       count == 1 ? "" : "s", inputs.size()));
+}
+
+CodeRange::CodeRange(const QParams& output, const Activation& activation) : zero_point(output.zero_point) {
+  const float qmin = static_cast<float>(-zero_point), qmax = static_cast<float>(255 - zero_point);
+  const float inverse_scale = 1.0f / output.scale;
+  auto bound = [&](float real) {
+    float x = real * inverse_scale;
+    x = x < qmin ? qmin : x;
+    x = x > qmax ? qmax : x;
+    return round_to_even(x);
+  };
+  lo = bound(activation.lo);
+  hi = bound(activation.hi);
+}
+
+float multiplier(double numerator, double denominator) {
+  return static_cast<float>(numerator / denominator);
+}
+
+void require_qparams(const ValueType& type, std::string_view what) {
+  if (type.dtype != DType::u8) return;
+  const QParams& q = type.qparams;
+  if (!std::isnormal(q.scale) || q.scale < 0 || !std::isfinite(1.0f / q.scale) || q.zero_point < 0 ||
+      q.zero_point > 255)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("{}: scale {} and zero point {} of a u8 value are not a positive number and 0..255", what,
+                    q.scale, q.zero_point));
+}
+
+DType require_same_dtype(const StepSpec& spec, std::string_view what) {
+  require_qparams(*spec.output, what);
+  for (const ValueType* input : spec.inputs) {
+    require_qparams(*input, what);
+    if (input->dtype != spec.output->dtype)
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("{}: input and output must both be f32 or both be u8", what));
+  }
+  return spec.output->dtype;
+}
+
+void require_equal_qparams(const StepSpec& spec, std::string_view what) {
+  if (spec.output->dtype != DType::u8) return;
+  const QParams& out = spec.output->qparams;
+  for (const ValueType* input : spec.inputs)
+    if (!(input->qparams == out))
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format("{} moves codes: its input (scale {}, zero point {}) and output (scale {}, zero point "
+                      "{}) must have the same parameters",
+                      what, input->qparams.scale, input->qparams.zero_point, out.scale, out.zero_point));
+}
+
+void require_output_shape(const StepSpec& spec, const Shape& expected, std::string_view what) {
+  if (!(spec.output->shape == expected))
+    throw Error(ErrorCode::shape_mismatch, fmt::format("{} gives a value of shape {}, not {}", what,
+                                                       expected.to_string(), spec.output->shape.to_string()));
+}
+
+std::vector<Shape> input_shapes(const StepSpec& spec) {
+  std::vector<Shape> shapes;
+  shapes.reserve(spec.inputs.size());
+  for (const ValueType* input : spec.inputs) shapes.push_back(input->shape);
+  return shapes;
+}
+
+}  // namespace lowbit::ops

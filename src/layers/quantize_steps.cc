@@ -1,0 +1,103 @@
+// Quantize and Dequantize: the two doors between f32 and u8 values. Both run the vectorized loops of the
+// kernels. A pixel of codes may be wider than a pixel of floats (it is rounded up to four codes); then they
+// go pixel by pixel.
+#include <fmt/format.h>
+
+#include "layers/step_common.h"
+#include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/layers/pointwise.h"
+
+namespace lowbit::ops {
+namespace {
+
+/// Calls body(offset in the floats, offset in the codes, count) for the contiguous runs of pixels [p0, p1).
+template <class Body>
+void for_runs(const SampleLayout& f32, const SampleLayout& u8, std::int64_t p0, std::int64_t p1,
+              Body&& body) {
+  if (f32.pixel_stride == u8.pixel_stride) {
+    body(p0 * f32.pixel_stride, p0 * u8.pixel_stride, static_cast<std::size_t>((p1 - p0) * f32.channels));
+    return;
+  }
+  for (std::int64_t p = p0; p < p1; ++p)
+    body(p * f32.pixel_stride, p * u8.pixel_stride, static_cast<std::size_t>(f32.channels));
+}
+
+class QuantizeStep final : public Step {
+ public:
+  explicit QuantizeStep(const StepSpec& spec) : in_(spec.inputs[0]->layout()), out_(spec.output->layout()) {
+    const QParams& q = spec.output->qparams;
+    params_ = {1.0f / q.scale, static_cast<float>(-q.zero_point), static_cast<float>(255 - q.zero_point),
+               q.zero_point};
+  }
+
+  void run(const StepArgs& args) const noexcept override {
+    for_pixel_blocks(args, in_.pixels(), in_.channels, [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
+      const float* in = args.inputs[0].sample<const float>(s);
+      auto* out = args.output.sample<std::uint8_t>(s);
+      for_runs(in_, out_, p0, p1, [&](std::int64_t x, std::int64_t code, std::size_t n) {
+        elementwise().quantize_u8(in + x, n, params_, out + code);
+      });
+    });
+  }
+  std::string kernel() const override { return elementwise().name; }
+
+ private:
+  QuantizeParams params_;
+  SampleLayout in_, out_;
+};
+
+class DequantizeStep final : public Step {
+ public:
+  explicit DequantizeStep(const StepSpec& spec)
+      : qparams_(spec.inputs[0]->qparams), in_(spec.inputs[0]->layout()), out_(spec.output->layout()) {}
+
+  void run(const StepArgs& args) const noexcept override {
+    for_pixel_blocks(args, in_.pixels(), in_.channels, [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
+      const auto* in = args.inputs[0].sample<const std::uint8_t>(s);
+      float* out = args.output.sample<float>(s);
+      for_runs(out_, in_, p0, p1, [&](std::int64_t x, std::int64_t code, std::size_t n) {
+        elementwise().dequantize_u8(in + code, n, qparams_.scale, static_cast<float>(qparams_.zero_point),
+                                    out + x);
+      });
+    });
+  }
+  std::string kernel() const override { return elementwise().name; }
+
+ private:
+  QParams qparams_;
+  SampleLayout in_, out_;
+};
+
+void require_dtypes(const StepSpec& spec, DType in, std::string_view what) {
+  if (spec.inputs[0]->dtype != in || spec.output->dtype == in)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} takes {}", what, in == DType::f32 ? "f32 and gives u8" : "u8 and gives f32"));
+  const ValueType& codes = in == DType::u8 ? *spec.inputs[0] : *spec.output;
+  require_qparams(codes, what);
+}
+
+}  // namespace
+
+Shape infer_shape(const Quantize&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, Quantize::kName);
+  return inputs[0];
+}
+
+Shape infer_shape(const Dequantize&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, Dequantize::kName);
+  return inputs[0];
+}
+
+std::unique_ptr<Step> make_step(const Quantize& op, const StepSpec& spec) {
+  require_shapes(op, spec);
+  require_dtypes(spec, DType::f32, Quantize::kName);
+  return std::make_unique<QuantizeStep>(spec);
+}
+
+std::unique_ptr<Step> make_step(const Dequantize& op, const StepSpec& spec) {
+  require_shapes(op, spec);
+  require_dtypes(spec, DType::u8, Dequantize::kName);
+  return std::make_unique<DequantizeStep>(spec);
+}
+
+}  // namespace lowbit::ops

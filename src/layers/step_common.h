@@ -1,0 +1,109 @@
+// What the steps of this folder share: checks of a StepSpec, the fixed float sequence that turns a real into
+// a code, splitting a batch into blocks of pixels, and the coordinates (height, width, channel) in which
+// memory is walked.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/core/qparams.h"
+#include "lowbit/layers/op_common.h"
+#include "lowbit/layers/step.h"
+
+namespace lowbit::ops {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
+  return ceil_div(a, b) * b;
+}
+
+/// Nearest integer, ties to even, for |x| <= 2^22: adding 1.5 * 2^23 leaves no room for a fraction.
+inline float round_to_even(float x) {
+  constexpr float kMagic = 12582912.0f;
+  return (x + kMagic) - kMagic;
+}
+
+/// The codes that an integer operator may produce: [lo, hi] counted from the zero point, narrowed by an
+/// activation.
+struct CodeRange {
+  float lo = 0.0f, hi = 255.0f;
+  std::int32_t zero_point = 0;
+
+  CodeRange() = default;
+  CodeRange(const QParams& output, const Activation& activation);
+  /// clamp, then round: the bounds are integers, so this equals rounding first, and the sum cannot overflow.
+  std::uint8_t code(float x) const {
+    x = x > lo ? x : lo;  // NaN, which only absurd scales can give, becomes lo
+    x = x < hi ? x : hi;
+    return static_cast<std::uint8_t>(static_cast<std::int32_t>(round_to_even(x)) + zero_point);
+  }
+};
+
+/// x limited to the activation's range; NaN passes through.
+inline float apply(const Activation& a, float x) {
+  x = x < a.lo ? a.lo : x;
+  return x > a.hi ? a.hi : x;
+}
+
+/// numerator / denominator, rounded to float once.
+float multiplier(double numerator, double denominator);
+
+/// Throws Error(invalid_argument) for a u8 value whose scale is not a positive normal number or whose zero
+/// point is not a code.
+void require_qparams(const ValueType& type, std::string_view what);
+/// Throws Error(unsupported) unless all values have one element type. Returns it.
+DType require_same_dtype(const StepSpec& spec, std::string_view what);
+/// Throws Error(invalid_argument) unless, for u8, all inputs have the output's qparams.
+void require_equal_qparams(const StepSpec& spec, std::string_view what);
+/// Throws Error(shape_mismatch) unless the output has the shape that the operator infers.
+void require_output_shape(const StepSpec& spec, const Shape& expected, std::string_view what);
+std::vector<Shape> input_shapes(const StepSpec& spec);
+template <class Op>
+void require_shapes(const Op& op, const StepSpec& spec) {
+  require_output_shape(spec, infer_shape(op, input_shapes(spec)), Op::kName);
+}
+
+/// Index into {height, width, channel} of a logical axis of a sample of `rank` dimensions.
+inline int memory_axis(int rank, int axis) {
+  if (rank == 3) return axis == 0 ? 2 : axis - 1;
+  return axis + 3 - rank;
+}
+
+/// Sizes and strides (elements) in memory order: height, width, channel.
+struct Box {
+  std::array<std::int64_t, 3> size{1, 1, 1}, stride{0, 0, 1};
+  Box() = default;
+  explicit Box(const SampleLayout& l)
+      : size{l.height, l.width, l.channels}, stride{l.width * l.pixel_stride, l.pixel_stride, 1} {}
+};
+
+/// Calls body(sample, first pixel, last pixel) for blocks that cover `pixels` of every sample; blocks of
+/// about `min_work` units of work where a pixel takes `pixel_work`. Small problems stay on the calling
+/// thread.
+template <class Body>
+void for_pixel_blocks(const StepArgs& args, std::int64_t pixels, std::int64_t pixel_work, Body&& body,
+                      std::int64_t min_work = 32768) {
+  const std::int64_t concurrency = args.executor ? args.executor->concurrency() : 1;
+  if (concurrency <= 1 || args.batch * pixels * pixel_work < 2 * min_work) {
+    for (std::int64_t b = 0; b < args.batch; ++b) body(b, std::int64_t{0}, pixels);
+    return;
+  }
+  const std::int64_t by_work = ceil_div(pixels * pixel_work, min_work);
+  const std::int64_t wanted = ceil_div(4 * concurrency, args.batch);
+  const std::int64_t blocks = by_work < wanted ? by_work : wanted;
+  const std::int64_t step = ceil_div(pixels, blocks < 1 ? 1 : blocks);
+  auto task = [&](int i) {
+    const std::int64_t first = i % blocks * step;
+    const std::int64_t last = first + step < pixels ? first + step : pixels;
+    if (first < last) body(i / blocks, first, last);
+  };
+  args.executor->parallel_for(static_cast<int>(args.batch * blocks), task);
+}
+
+}  // namespace lowbit::ops

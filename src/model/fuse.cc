@@ -1,0 +1,17 @@
+#include "model/fuse_passes.h"
+
+namespace lowbit {
+
+void fuse(Graph& graph) {
+  // Scales come first: a convolution that has taken a residual or an activation can no longer take a scale.
+  // Flatten is last, because it permutes weights and the scale passes know only unpermuted ones.
+  for (bool changed = true; changed;) {
+    changed = detail::fold_scale_shift_backward(graph);
+    changed = detail::fold_scale_shift_forward(graph) || changed;
+    if (changed) continue;
+    changed = detail::fuse_residual(graph) || detail::fuse_clamp(graph) || detail::fuse_flatten(graph);
+  }
+  remove_dead_nodes(graph);
+}
+
+}  // namespace lowbit

@@ -1,0 +1,65 @@
+#include "model/fuse_passes.h"
+
+namespace lowbit::detail {
+
+namespace {
+
+/// `second` after `first`, also where the two ranges do not meet.
+ops::Activation compose(const ops::Activation& first, const ops::Activation& second) {
+  const auto limit = [&](float x) { return x < second.lo ? second.lo : x > second.hi ? second.hi : x; };
+  return {limit(first.lo), limit(first.hi)};
+}
+
+ops::Activation* activation_of(ops::Op& op) {
+  return std::visit(
+      [](auto& o) -> ops::Activation* {
+        if constexpr (requires { o.activation; })
+          return &o.activation;
+        else
+          return nullptr;
+      },
+      op);
+}
+
+/// Clamping commutes with operators that move elements or choose the largest.
+bool commutes_with_clamp(const ops::Op& op) {
+  return std::holds_alternative<ops::MaxPool>(op) || std::holds_alternative<ops::Flatten>(op) ||
+         std::holds_alternative<ops::Reshape>(op) || std::holds_alternative<ops::Slice>(op);
+}
+
+bool fuse_one(Graph& graph, int clamp) {
+  const Node& node = graph.nodes[static_cast<std::size_t>(clamp)];
+  const int source = graph.producer(node.inputs[0]);
+  int reader = clamp, target = source;
+  ValueId between = node.inputs[0];
+  while (true) {
+    if (target < 0 || !is_read_only_by(graph, between, reader)) return false;
+    Node& candidate = graph.nodes[static_cast<std::size_t>(target)];
+    if (ops::Activation* activation = activation_of(candidate.op)) {
+      *activation = compose(*activation, std::get<ops::Clamp>(node.op).activation);
+      break;
+    }
+    if (!commutes_with_clamp(candidate.op)) return false;
+    reader = target;
+    between = candidate.inputs[0];
+    target = graph.producer(between);
+  }
+  graph.nodes[static_cast<std::size_t>(source)].output = node.output;
+  erase_node(graph, clamp);
+  return true;
+}
+
+}  // namespace
+
+bool fuse_clamp(Graph& graph) {
+  bool changed = false;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
+    if (std::holds_alternative<ops::Clamp>(graph.nodes[static_cast<std::size_t>(i)].op) && fuse_one(graph, i))
+      changed = true;
+    else
+      ++i;
+  }
+  return changed;
+}
+
+}  // namespace lowbit::detail

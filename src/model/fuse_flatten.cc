@@ -1,0 +1,64 @@
+// A Linear behind a Flatten can read the pixels of a C x H x W value where they lie, channels last, when the
+// columns of its weight stand in that order:
+//
+//   logical order  (c, h, w): c * H * W + h * W + w        memory order  (h, w, c): (h * W + w) * C + c
+#include <algorithm>
+#include <cstddef>
+
+#include "model/fuse_passes.h"
+
+namespace lowbit::detail {
+
+namespace {
+
+Tensor to_memory_order(const Tensor& weight, std::size_t channels, std::size_t pixels) {
+  Tensor permuted(weight.shape);
+  const auto rows = static_cast<std::size_t>(weight.shape[0]);
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t c = 0; c < channels; ++c)
+      for (std::size_t p = 0; p < pixels; ++p)
+        permuted.data[(r * pixels + p) * channels + c] = weight.data[(r * channels + c) * pixels + p];
+  return permuted;
+}
+
+bool fuse_one(Graph& graph, int flatten) {
+  const Node node = graph.nodes[static_cast<std::size_t>(flatten)];
+  const Shape& shape = graph.values[static_cast<std::size_t>(node.inputs[0])].shape;
+  if (shape.rank() != 3 || graph.is_output(node.output)) return false;
+  const std::int64_t pixels = shape[1] * shape[2];
+  // Pixels of codes are padded to multiples of four, so that other channel counts leave gaps.
+  if (pixels != 1 && shape[0] % 4 != 0) return false;
+  const std::vector<int> readers = graph.consumers(node.output);
+  const bool only_linear = std::all_of(readers.begin(), readers.end(), [&](int r) {
+    const auto* linear = std::get_if<ops::Linear>(&graph.nodes[static_cast<std::size_t>(r)].op);
+    return linear && !linear->flattens_input && !linear->weight.data.empty();
+  });
+  if (readers.empty() || !only_linear) return false;
+
+  for (const int r : readers) {
+    Node& reader = graph.nodes[static_cast<std::size_t>(r)];
+    auto& linear = std::get<ops::Linear>(reader.op);
+    linear.weight =
+        to_memory_order(linear.weight, static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(pixels));
+    linear.flattens_input = true;
+    reader.inputs[0] = node.inputs[0];
+  }
+  erase_node(graph, flatten);
+  return true;
+}
+
+}  // namespace
+
+bool fuse_flatten(Graph& graph) {
+  bool changed = false;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
+    if (std::holds_alternative<ops::Flatten>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+        fuse_one(graph, i))
+      changed = true;
+    else
+      ++i;
+  }
+  return changed;
+}
+
+}  // namespace lowbit::detail

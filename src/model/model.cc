@@ -1,0 +1,123 @@
+#include "lowbit/model/model.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "layers/indirection.h"
+#include "lowbit/core/error.h"
+#include "model/compiled_model.h"
+
+namespace lowbit {
+namespace detail {
+namespace {
+
+void check_sizes(const ModelData& data) {
+  validate(data.graph);
+  if (data.types.size() != data.graph.values.size() || data.nodes.size() != data.graph.nodes.size())
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("a model of {} values and {} nodes has types for {} and quantization for {}",
+                    data.graph.values.size(), data.graph.nodes.size(), data.types.size(), data.nodes.size()));
+}
+
+}  // namespace
+
+CompiledModel::CompiledModel(ModelData model)
+    : data(std::move(model)), zero_pixel(data.graph.values.size(), false) {
+  check_sizes(data);
+  IndirectionCache indirection;
+  for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
+    const Node& node = data.graph.nodes[i];
+    const NodeQuantization& quantization = data.nodes[i];
+    StepSpec spec;
+    for (const ValueId id : node.inputs) spec.inputs.push_back(&data.types[static_cast<std::size_t>(id)]);
+    spec.output = &data.types[static_cast<std::size_t>(node.output)];
+    spec.weights = quantization.weights ? &*quantization.weights : nullptr;
+    spec.dynamic = quantization.weights && quantization.scheme.dynamic;
+    spec.isa = active_isa();
+    spec.indirection = &indirection;
+    try {
+      steps.push_back(ops::make_step(node.op, spec));
+    } catch (const Error& e) {
+      throw Error(e.code(), fmt::format("layer '{}': {}", node.name, e.what()));
+    }
+    if (steps.back()->reads_zero_pixel() && !node.inputs.empty())
+      zero_pixel[static_cast<std::size_t>(node.inputs[0])] = true;
+  }
+}
+
+}  // namespace detail
+
+namespace {
+
+detail::ModelData fp32_data(Graph graph) {
+  infer_shapes(graph);
+  detail::ModelData data;
+  for (const Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
+  data.nodes.resize(graph.nodes.size());
+  data.graph = std::move(graph);
+  return data;
+}
+
+struct WeightCount {
+  std::int64_t weights = 0, biases = 0;
+};
+
+WeightCount count(const ops::Op& op) {
+  WeightCount c;
+  if (const auto* conv = std::get_if<ops::Conv2d>(&op)) {
+    c = {conv->weight.shape.elements(), static_cast<std::int64_t>(conv->bias.size())};
+  } else if (const auto* linear = std::get_if<ops::Linear>(&op)) {
+    c = {linear->weight.shape.elements(), static_cast<std::int64_t>(linear->bias.size())};
+  } else if (const auto* scale_shift = std::get_if<ops::ScaleShift>(&op)) {
+    c.biases = static_cast<std::int64_t>(scale_shift->scale.size() + scale_shift->shift.size());
+  }
+  return c;
+}
+
+}  // namespace
+
+Model::Model(detail::ModelData data)
+    : compiled_(std::make_shared<const detail::CompiledModel>(std::move(data))) {}
+Model::Model(Graph graph) : Model(fp32_data(std::move(graph))) {}
+
+const detail::ModelData& Model::data() const {
+  return compiled_->data;
+}
+
+const Shape& Model::input_shape(std::size_t i) const {
+  return type(graph().inputs.at(i)).shape;
+}
+const Shape& Model::output_shape(std::size_t i) const {
+  return type(graph().outputs.at(i)).shape;
+}
+
+std::size_t Model::stored_bytes() const {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < graph().nodes.size(); ++i) {
+    const WeightCount c = count(graph().nodes[i].op);
+    const auto& weights = data().nodes[i].weights;
+    bytes += static_cast<std::size_t>(c.biases) * sizeof(float);
+    bytes += weights ? weights->stored_bytes() : static_cast<std::size_t>(c.weights) * sizeof(float);
+  }
+  return bytes;
+}
+
+double Model::bits_per_weight() const {
+  double bits = 0;
+  std::int64_t weights = 0;
+  for (std::size_t i = 0; i < graph().nodes.size(); ++i) {
+    const std::int64_t n = count(graph().nodes[i].op).weights;
+    const auto& quantized = data().nodes[i].weights;
+    bits += static_cast<double>(n) * (quantized ? quantized->bits_per_weight() : 32.0);
+    weights += n;
+  }
+  return weights ? bits / static_cast<double>(weights) : 32.0;
+}
+
+std::string Model::kernel(int node) const {
+  return compiled_->steps.at(static_cast<std::size_t>(node))->kernel();
+}
+
+}  // namespace lowbit

@@ -1,0 +1,104 @@
+#include "model/node_schemes.h"
+
+#include <fmt/format.h>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit {
+namespace {
+
+// With u8 codes up to 255 and s8 codes down to -128 a sum of this many products stays inside int32.
+constexpr std::int64_t kMaxK = 65536;
+
+std::int64_t depth(const ops::Op& op) {
+  if (const auto* conv = std::get_if<ops::Conv2d>(&op))
+    return conv->weight.shape.elements() / conv->weight.shape[0];
+  if (const auto* linear = std::get_if<ops::Linear>(&op)) return linear->weight.shape[1];
+  return 0;
+}
+
+NodePlan plan_node(const Node& node, const Scheme& scheme) {
+  NodePlan plan;
+  if (scheme.is_fp32()) return plan;
+  if (scheme.dynamic) {
+    // Only products gain from 8 bits here; everything between them stays in floats by design of the scheme.
+    if (!ops::has_weights(node.op)) return plan;
+    plan.mode = NodePlan::Mode::dynamic_u8;
+  } else if (ops::op_arithmetic(node.op) == ops::Arithmetic::real) {
+    plan.fallback = fmt::format("{} has no 8-bit form", ops::op_name(node.op));
+    return plan;
+  } else {
+    plan.mode = NodePlan::Mode::static_u8;
+  }
+  if (depth(node.op) > kMaxK) {
+    plan.mode = NodePlan::Mode::f32;
+    plan.fallback = fmt::format("sums of {} products could overflow 32 bits", depth(node.op));
+    return plan;
+  }
+  plan.scheme = scheme;
+  return plan;
+}
+
+Scheme checked(const std::string& text) {
+  const Scheme scheme = parse_scheme(text);
+  require_built(scheme);
+  return scheme;
+}
+
+}  // namespace
+
+bool glob_match(std::string_view pattern, std::string_view text) {
+  // Iterative: on a mismatch, let the last `*` swallow one more character.
+  std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p, ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::vector<NodePlan> plan_nodes(const Graph& graph, const QuantizeOptions& options) {
+  const Scheme base = checked(options.scheme);
+  std::vector<Scheme> schemes(graph.nodes.size(), base);
+  for (const auto& [pattern, text] : options.overrides) {
+    const Scheme scheme = checked(text);
+    bool matched = false;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+      if (!glob_match(pattern, graph.nodes[i].name)) continue;
+      schemes[i] = scheme;
+      matched = true;
+    }
+    if (!matched)
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("the override '{}={}' matches none of the {} layers", pattern, text,
+                              graph.nodes.size()));
+  }
+  std::vector<NodePlan> plans;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) plans.push_back(plan_node(graph.nodes[i], schemes[i]));
+  return plans;
+}
+
+Tensor weight_matrix(const ops::Op& op) {
+  if (const auto* linear = std::get_if<ops::Linear>(&op)) return linear->weight;
+  const Tensor& w = std::get<ops::Conv2d>(op).weight;
+  const std::int64_t out = w.shape[0], channels = w.shape[1], taps = w.shape[2] * w.shape[3];
+  Tensor matrix(Shape{out, taps * channels});
+  for (std::int64_t o = 0; o < out; ++o)
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t t = 0; t < taps; ++t)
+        matrix.data[static_cast<std::size_t>((o * taps + t) * channels + c)] =
+            w.data[static_cast<std::size_t>((o * channels + c) * taps + t)];
+  return matrix;
+}
+
+}  // namespace lowbit

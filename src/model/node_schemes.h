@@ -1,0 +1,30 @@
+// Which scheme each node gets: the one asked for, the overrides, and what a node cannot do.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/model/quantize.h"
+
+namespace lowbit {
+
+/// `*` matches any run of characters, `?` one.
+bool glob_match(std::string_view pattern, std::string_view text);
+
+/// How one node runs.
+struct NodePlan {
+  enum class Mode { f32, static_u8, dynamic_u8 };
+  Mode mode = Mode::f32;
+  Scheme scheme;
+  std::string fallback;
+};
+
+/// One plan per node. Throws as model/quantize.h says for schemes and overrides.
+std::vector<NodePlan> plan_nodes(const Graph& graph, const QuantizeOptions& options);
+
+/// The weights of a Conv2d or Linear as a matrix, rows output channels, columns in the order in which kernels
+/// read them: (kernel row, kernel column, channel).
+Tensor weight_matrix(const ops::Op& op);
+
+}  // namespace lowbit

@@ -1,0 +1,194 @@
+#include "lowbit/model/quantize.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+
+#include "lowbit/core/error.h"
+#include "lowbit/observe/choose_qparams.h"
+#include "model/node_schemes.h"
+
+namespace lowbit {
+namespace {
+
+using Mode = NodePlan::Mode;
+
+/// Rewrites an fp32 model node by node. A value of the old graph becomes an f32 value, a u8 value, or both,
+/// with Quantize and Dequantize between them; each is made at most once, when the first reader asks.
+class Rewriter {
+ public:
+  Rewriter(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options)
+      : old_(fp32.data()),
+        table_(table),
+        plans_(plan_nodes(old_.graph, options)),
+        f32_(old_.graph.values.size(), -1),
+        u8_(old_.graph.values.size(), -1) {
+    data_.scheme = format_scheme(parse_scheme(options.scheme));
+    if (!options.overrides.empty() && data_.scheme == "fp32") data_.scheme = "mixed";
+    data_.source = old_.source;
+    for (const NodePlan& plan : plans_)
+      if (plan.mode == Mode::static_u8) check_table();
+  }
+
+  detail::ModelData rewrite() {
+    for (const ValueId id : old_.graph.inputs) {
+      f32_[index(id)] = add_value(id, DType::f32, {});
+      data_.graph.inputs.push_back(f32_[index(id)]);
+    }
+    for (std::size_t i = 0; i < old_.graph.nodes.size(); ++i) rewrite_node(old_.graph.nodes[i], plans_[i]);
+    for (const ValueId id : old_.graph.outputs) data_.graph.outputs.push_back(as_f32(id));
+    return std::move(data_);
+  }
+
+ private:
+  static std::size_t index(ValueId id) { return static_cast<std::size_t>(id); }
+
+  void check_table() const {
+    if (!table_)
+      throw Error(ErrorCode::invalid_argument,
+                  "a scheme with static activation ranges needs a calibration table; calibrate first");
+    bool fits = table_->entries.size() == old_.graph.values.size();
+    for (std::size_t v = 0; fits && v < table_->entries.size(); ++v)
+      fits = table_->entries[v].value == old_.graph.values[v].name &&
+             table_->entries[v].shape == old_.graph.values[v].shape;
+    if (!fits) throw Error(ErrorCode::invalid_argument, "the calibration table was made for another model");
+    if (table_->samples == 0) throw Error(ErrorCode::invalid_argument, "the calibration table is empty");
+  }
+
+  /// The f32 form keeps the name; a u8 form beside it gets a suffix.
+  ValueId add_value(ValueId old, DType dtype, QParams qparams) {
+    const Value& value = old_.graph.values[index(old)];
+    const bool suffix = dtype == DType::u8 && wants_f32(old);
+    data_.types.push_back({value.shape, dtype, qparams});
+    return data_.graph.add_value(suffix ? value.name + ":u8" : value.name, value.shape);
+  }
+
+  void add_node(std::string name, ops::Op op, std::vector<ValueId> inputs, ValueId output,
+                NodeQuantization quantization) {
+    data_.graph.nodes.push_back({std::move(name), std::move(op), std::move(inputs), output});
+    data_.nodes.push_back(std::move(quantization));
+  }
+
+  bool wants_f32(ValueId id) const {
+    if (old_.graph.is_output(id)) return true;
+    for (const int consumer : old_.graph.consumers(id))
+      if (plans_[static_cast<std::size_t>(consumer)].mode != Mode::static_u8) return true;
+    return old_.graph.producer(id) < 0;
+  }
+
+  QParams observed(ValueId id) const {
+    const IntRange codes = unsigned_range(8);
+    return choose_qparams(table_->entries[index(id)].observer.range(codes), codes, Mapping::asymmetric);
+  }
+
+  ValueId as_f32(ValueId id) {
+    if (f32_[index(id)] < 0) {
+      f32_[index(id)] = add_value(id, DType::f32, {});
+      add_node(old_.graph.values[index(id)].name + ":dequantize", ops::Dequantize{}, {u8_[index(id)]},
+               f32_[index(id)], {});
+    }
+    return f32_[index(id)];
+  }
+
+  ValueId as_u8(ValueId id) {
+    if (u8_[index(id)] < 0) {
+      u8_[index(id)] = add_value(id, DType::u8, observed(id));
+      add_node(old_.graph.values[index(id)].name + ":quantize", ops::Quantize{}, {f32_[index(id)]},
+               u8_[index(id)], {});
+    }
+    return u8_[index(id)];
+  }
+
+  NodeQuantization quantize_weights(ops::Op& op, const NodePlan& plan) const {
+    NodeQuantization q{plan.scheme, std::nullopt, plan.fallback};
+    if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
+    const Tensor matrix = weight_matrix(op);
+    q.weights = quantize(MatrixView(matrix.data.data(), matrix.shape[0], matrix.shape[1]),
+                         make_quantizer(plan.scheme));
+    // The codes replace the floats; the shape stays, it is the layer's geometry.
+    std::visit(
+        [](auto& layer) {
+          if constexpr (requires { layer.weight; }) layer.weight.data = {};
+        },
+        op);
+    return q;
+  }
+
+  void rewrite_node(const Node& node, const NodePlan& plan) {
+    ops::Op op = node.op;
+    NodeQuantization quantization = quantize_weights(op, plan);
+    const bool codes_in = plan.mode == Mode::static_u8;
+    std::vector<ValueId> inputs;
+    for (const ValueId id : node.inputs) inputs.push_back(codes_in ? as_u8(id) : as_f32(id));
+    // A product can leave its epilogue as f32 directly; other operators on codes produce codes.
+    const bool codes_out = codes_in && !(ops::has_weights(op) && wants_f32(node.output));
+    ValueId& output = codes_out ? u8_[index(node.output)] : f32_[index(node.output)];
+    QParams qparams;
+    if (codes_out)
+      qparams = ops::op_arithmetic(op) == ops::Arithmetic::movement ? data_.types[index(inputs[0])].qparams
+                                                                    : observed(node.output);
+    output = add_value(node.output, codes_out ? DType::u8 : DType::f32, qparams);
+    add_node(node.name, std::move(op), std::move(inputs), output, std::move(quantization));
+  }
+
+  const detail::ModelData& old_;
+  const CalibrationTable* table_;
+  std::vector<NodePlan> plans_;
+  std::vector<ValueId> f32_, u8_;  ///< new ids of each old value, -1: not made
+  detail::ModelData data_;
+};
+
+Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
+  if (fp32.is_quantized())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("only an fp32 model can be quantized, this one is {} already", fp32.scheme()));
+  return Model(Rewriter(fp32, table, options).rewrite());
+}
+
+bool is_conversion(const ops::Op& op) {
+  return std::holds_alternative<ops::Quantize>(op) || std::holds_alternative<ops::Dequantize>(op);
+}
+
+}  // namespace
+
+Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options) {
+  return quantize_model(fp32, &table, options);
+}
+
+Model quantize(const Model& fp32, const QuantizeOptions& options) {
+  return quantize_model(fp32, nullptr, options);
+}
+
+std::string describe_coverage(const Model& model) {
+  const Graph& graph = model.graph();
+  std::map<std::string, int> counts;
+  std::vector<std::string> floats;
+  int total = 0;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (is_conversion(graph.nodes[i].op)) continue;
+    ++total;
+    const NodeQuantization& q = model.quantization(static_cast<int>(i));
+    if (!q.scheme.is_fp32()) {
+      ++counts[format_scheme(q.scheme)];
+      continue;
+    }
+    floats.push_back(q.fallback.empty() ? graph.nodes[i].name
+                                        : fmt::format("{} ({})", graph.nodes[i].name, q.fallback));
+  }
+  if (counts.empty()) return fmt::format("{} of {} layers fp32", total, total);
+  std::vector<std::string> parts;
+  for (const auto& [scheme, count] : counts)
+    parts.push_back(fmt::format("{} of {} layers {}", count, total, scheme));
+  std::string line = fmt::format("{}", fmt::join(parts, ", "));
+  if (!floats.empty()) line += fmt::format("; fp32: {}", fmt::join(floats, ", "));
+  return line;
+}
+
+int fallback_count(const Model& model) {
+  int count = 0;
+  for (const NodeQuantization& q : model.data().nodes) count += !q.fallback.empty();
+  return count;
+}
+
+}  // namespace lowbit

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "kernels/float_env.h"
+#include "lowbit/core/error.h"
+#include "model/compiled_model.h"
+#include "model/copy_samples.h"
+#include "model/workspace.h"
+
+namespace lowbit {
+namespace {
+
+/// Padding taps of a convolution read the pixel behind each sample.
+void fill_zero_pixels(const TensorArg& value, std::int64_t count) noexcept {
+  const SampleLayout layout = value.type->layout();
+  for (std::int64_t b = 0; b < count; ++b)
+    std::memset(value.sample<std::uint8_t>(b) + layout.zero_pixel(), value.type->qparams.zero_point,
+                static_cast<std::size_t>(layout.pixel_stride));
+}
+
+std::int64_t check(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,
+                   const Workspace::State& state) {
+  if (&state.model.compiled() != &model.compiled())
+    throw Error(ErrorCode::invalid_argument, "the workspace was made for another model");
+  if (in.size() != model.input_count() || out.size() != model.output_count())
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("the model has {} inputs and {} outputs, not {} and {}", model.input_count(),
+                            model.output_count(), in.size(), out.size()));
+  std::int64_t count = -1;
+  const Graph& graph = model.graph();
+  const auto agree = [&](const Shape& shape, const Shape& sample, ValueId id) {
+    const std::string& name = graph.values[static_cast<std::size_t>(id)].name;
+    const std::int64_t batch = check_batch(shape, sample, name);
+    if (count >= 0 && batch != count)
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("'{}' has a batch of {}, others {}", name, batch, count));
+    count = batch;
+  };
+  for (std::size_t i = 0; i < in.size(); ++i) agree(in[i].shape, model.input_shape(i), graph.inputs[i]);
+  for (std::size_t i = 0; i < out.size(); ++i) agree(out[i].shape, model.output_shape(i), graph.outputs[i]);
+  if (count > state.batch)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("a batch of {} does not fit the workspace, which was made for {}", count, state.batch));
+  return count;
+}
+
+}  // namespace
+
+void run_steps(Workspace::State& state, std::int64_t count) noexcept {
+  const detail::CompiledModel& compiled = state.model.compiled();
+  const Graph& graph = compiled.data.graph;
+  for (const ValueId id : graph.inputs)
+    if (compiled.zero_pixel[static_cast<std::size_t>(id)])
+      fill_zero_pixels(state.args[static_cast<std::size_t>(id)], count);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto output = static_cast<std::size_t>(graph.nodes[i].output);
+    compiled.steps[i]->run({.batch = count,
+                            .inputs = state.inputs[i],
+                            .output = state.args[output],
+                            .scratch = state.scratch.get(),
+                            .executor = state.executor.get()});
+    if (compiled.zero_pixel[output]) fill_zero_pixels(state.args[output], count);
+  }
+}
+
+void run(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,
+         Workspace& workspace) {
+  Workspace::State& state = workspace.state();
+  const std::int64_t count = check(model, in, out, state);
+  const FloatEnvironmentGuard defaults;
+  const Graph& graph = model.graph();
+  for (std::size_t i = 0; i < in.size(); ++i)
+    copy_in(in[i], state.args[static_cast<std::size_t>(graph.inputs[i])], count);
+  run_steps(state, count);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    copy_out(state.args[static_cast<std::size_t>(graph.outputs[i])], out[i], count);
+}
+
+void run(const Model& model, const TensorView& in, const MutableTensorView& out, Workspace& workspace) {
+  run(model, std::span(&in, 1), std::span(&out, 1), workspace);
+}
+
+}  // namespace lowbit

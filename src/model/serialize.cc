@@ -1,0 +1,213 @@
+#include "lowbit/model/serialize.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "core/file_io.h"
+#include "lowbit/core/error.h"
+#include "model/archive.h"
+
+namespace lowbit {
+namespace {
+
+constexpr std::array<unsigned char, 8> kMagic{'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'};
+constexpr std::uint32_t kVersion = 1;
+
+struct Header {
+  std::array<unsigned char, 8> magic = kMagic;
+  std::uint32_t version = kVersion;
+  std::uint32_t checksum = 0;  ///< CRC-32 of the payload
+  std::uint64_t payload = 0;   ///< bytes that follow
+};
+static_assert(sizeof(Header) == 24);
+
+/// CRC-32 (ISO-HDLC, reflected 0x04C11DB7), as in zlib and PNG.
+std::uint32_t crc32(std::span<const std::byte> bytes) {
+  static const auto table = [] {
+    std::array<std::uint32_t, 256> t{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t c = i;
+      for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ (c & 1 ? 0xEDB88320u : 0u);
+      t[i] = c;
+    }
+    return t;
+  }();
+  std::uint32_t crc = ~0u;
+  for (const std::byte b : bytes) crc = (crc >> 8) ^ table[(crc ^ std::to_integer<std::uint32_t>(b)) & 255];
+  return ~crc;
+}
+
+/// One description of the format for both directions: V is Writer or Reader.
+template <class V>
+void visit(V& v, QuantizedMatrix& q) {
+  v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
+  v("granularity", q.granularity.kind), v("group_size", q.granularity.group_size);
+  v("codes", q.codes), v("scales", q.scales), v("zero_points", q.zero_points);
+}
+
+template <class V>
+void visit(V& v, ValueType& type) {
+  v("shape", type.shape), v("dtype", type.dtype), v("scale", type.qparams.scale),
+      v("zero_point", type.qparams.zero_point);
+}
+
+void write(Writer& v, const detail::ModelData& source) {
+  detail::ModelData data = source;  // visiting takes mutable references
+  v("scheme", data.scheme), v("source", data.source);
+  v("values", static_cast<std::uint64_t>(data.graph.values.size()));
+  for (std::size_t i = 0; i < data.graph.values.size(); ++i) {
+    v("value name", data.graph.values[i].name);
+    visit(v, data.types[i]);
+  }
+  v("inputs", data.graph.inputs), v("outputs", data.graph.outputs);
+  v("nodes", static_cast<std::uint64_t>(data.graph.nodes.size()));
+  for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
+    Node& node = data.graph.nodes[i];
+    NodeQuantization& q = data.nodes[i];
+    v("node name", node.name), v("operator", std::string(ops::op_name(node.op)));
+    std::visit([&](auto& op) { op.visit_fields(v); }, node.op);
+    v("node inputs", node.inputs), v("node output", node.output);
+    v("node scheme", format_scheme(q.scheme)), v("fallback", q.fallback),
+        v("quantized", q.weights.has_value());
+    if (q.weights) visit(v, *q.weights);
+  }
+}
+
+/// Constructs the alternative of ops::Op whose kName is `name`.
+template <std::size_t I = 0>
+bool make_op(const std::string& name, ops::Op& op) {
+  if constexpr (I < std::variant_size_v<ops::Op>) {
+    if (std::variant_alternative_t<I, ops::Op>::kName == name) {
+      op.emplace<I>();
+      return true;
+    }
+    return make_op<I + 1>(name, op);
+  }
+  return false;
+}
+
+Node read_node(Reader& v, NodeQuantization& q) {
+  Node node;
+  std::string op_name, scheme;
+  v("node name", node.name), v("operator", op_name);
+  if (!make_op(op_name, node.op))
+    throw Error(ErrorCode::unsupported,
+                fmt::format("layer '{}' is a '{}', which this lowbit does not have", node.name, op_name));
+  std::visit([&](auto& op) { op.visit_fields(v); }, node.op);
+  bool quantized = false;
+  v("node inputs", node.inputs), v("node output", node.output);
+  v("node scheme", scheme), v("fallback", q.fallback), v("quantized", quantized);
+  q.scheme = parse_scheme(scheme);
+  if (quantized) {
+    visit(v, q.weights.emplace());
+    q.weights->validate();
+  }
+  return node;
+}
+
+bool has_float_weights(const ops::Op& op) {
+  return std::visit(
+      [](const auto& layer) {
+        if constexpr (requires { layer.weight; }) return !layer.weight.data.empty();
+        return true;
+      },
+      op);
+}
+
+detail::ModelData read(Reader& v) {
+  detail::ModelData data;
+  v("scheme", data.scheme), v("source", data.source);
+  const std::uint64_t values = v.length("values", 8);
+  for (std::uint64_t i = 0; i < values; ++i) {
+    Value value;
+    ValueType type;
+    v("value name", value.name);
+    visit(v, type);
+    if (type.dtype > DType::u8 || !(std::isfinite(type.qparams.scale) && type.qparams.scale > 0) ||
+        type.qparams.zero_point < 0 || type.qparams.zero_point > 255)
+      v.fail("value type");
+    value.shape = type.shape;
+    data.graph.values.push_back(std::move(value));
+    data.types.push_back(type);
+  }
+  v("inputs", data.graph.inputs), v("outputs", data.graph.outputs);
+  const std::uint64_t nodes = v.length("nodes", 8);
+  for (std::uint64_t i = 0; i < nodes; ++i) {
+    NodeQuantization q;
+    data.graph.nodes.push_back(read_node(v, q));
+    if (!q.weights && !has_float_weights(data.graph.nodes.back().op)) v.fail("weights");
+    data.nodes.push_back(std::move(q));
+  }
+  if (!v.at_end()) v.fail("end");
+  return data;
+}
+
+/// What the file says of shapes must be what the operators make of the inputs.
+void check_shapes(const detail::ModelData& data) {
+  Graph graph = data.graph;
+  validate(graph);
+  infer_shapes(graph);
+  for (std::size_t i = 0; i < graph.values.size(); ++i)
+    if (!(graph.values[i].shape == data.types[i].shape))
+      throw Error(ErrorCode::corrupt_file,
+                  fmt::format("value '{}' is recorded as {} but computed as {}", graph.values[i].name,
+                              data.types[i].shape.to_string(), graph.values[i].shape.to_string()));
+}
+
+}  // namespace
+
+std::vector<std::byte> save_to_bytes(const Model& model) {
+  Writer payload;
+  write(payload, model.data());
+  const std::vector<std::byte> body = payload.take();
+  Header header;
+  header.checksum = crc32(body);
+  header.payload = body.size();
+  std::vector<std::byte> file(sizeof(Header) + body.size());
+  std::memcpy(file.data(), &header, sizeof(Header));
+  if (!body.empty()) std::memcpy(file.data() + sizeof(Header), body.data(), body.size());
+  return file;
+}
+
+void save(const Model& model, const std::string& path) {
+  write_file(path, save_to_bytes(model));
+}
+
+Model load(std::span<const std::byte> bytes, const std::string& name) {
+  const auto refuse = [&](const char* why) {
+    return Error(ErrorCode::corrupt_file, fmt::format("'{}' {}", name, why));
+  };
+  Header header;
+  if (bytes.size() < sizeof(kMagic) || std::memcmp(bytes.data(), kMagic.data(), sizeof(kMagic)) != 0)
+    throw refuse("is not a .lowbit file");
+  if (bytes.size() < sizeof(Header)) throw refuse("is truncated");
+  std::memcpy(&header, bytes.data(), sizeof(Header));
+  if (header.version != kVersion)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("'{}' has format version {}, this lowbit reads version {}", name, header.version,
+                            kVersion));
+  const std::span<const std::byte> payload = bytes.subspan(sizeof(Header));
+  if (payload.size() < header.payload) throw refuse("is truncated");
+  if (payload.size() > header.payload) throw refuse("has bytes behind its end");
+  if (crc32(payload) != header.checksum) throw refuse("is damaged: its checksum does not match");
+  try {
+    Reader reader(payload, name);
+    detail::ModelData data = read(reader);
+    check_shapes(data);
+    return Model(std::move(data));
+  } catch (const Error& e) {
+    // Whatever was refused, the file is at fault: its name goes in front.
+    const std::string sentence = e.what();
+    if (sentence.find(name) != std::string::npos) throw;
+    throw Error(e.code() == ErrorCode::unsupported ? e.code() : ErrorCode::corrupt_file,
+                fmt::format("'{}': {}", name, sentence));
+  }
+}
+
+Model load(const std::string& path) {
+  return load(read_file(path), path);
+}
+
+}  // namespace lowbit

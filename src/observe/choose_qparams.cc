@@ -1,0 +1,24 @@
+#include "lowbit/observe/choose_qparams.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "lowbit/core/error.h"
+#include "quant/affine_qparams.h"
+
+namespace lowbit {
+
+QParams choose_qparams(Range range, IntRange codes, Mapping mapping) {
+  if (!std::isfinite(range.min) || !std::isfinite(range.max) || range.min > range.max)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a range from {} to {} cannot be quantized", range.min, range.max));
+  if (codes.qmin >= codes.qmax)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("there are no codes from {} to {}", codes.qmin, codes.qmax));
+  if (mapping == Mapping::asymmetric_real)
+    throw Error(ErrorCode::invalid_argument, "a real offset has no integer zero point to choose");
+  return detail::affine_qparams(range.min, range.max, codes, mapping);
+}
+
+}  // namespace lowbit

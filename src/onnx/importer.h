@@ -1,0 +1,60 @@
+// Importer: the state while an ONNX graph is turned into a lowbit::Graph: what each name stands for (a value
+// of the graph or a constant), and the file's version. Converters see it through NodeContext.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstddef>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "lowbit/model/graph.h"
+#include "onnx/constant.h"
+
+namespace lowbit::onnx_import {
+
+/// Throws as load_onnx does. `folder` as in read_tensor.
+Graph import_model(std::span<const std::byte> bytes, const std::string& file, const std::string& folder);
+
+class Importer {
+ public:
+  Importer(const onnx::ModelProto& model, std::string file, std::string folder);
+  Graph run();
+
+  const std::string& file() const { return file_; }
+  std::int64_t opset() const { return opset_; }
+  Graph& graph() { return graph_; }
+  /// The batch size that the file fixes, or -1.
+  std::int64_t fixed_batch() const { return fixed_batch_; }
+
+  using Entry = std::variant<ValueId, ConstantPtr>;
+  /// What `name` stands for; initializers are read when they are first asked for. Null when nothing defines
+  /// it.
+  const Entry* find(const std::string& name);
+  void define(const std::string& name, Entry entry);
+  /// `wanted`, with a number behind it when a node of that name exists.
+  std::string unique_node_name(const std::string& wanted);
+  Constant read(const onnx::TensorProto& tensor) const;
+  /// True for a further output of a node (a Dropout's mask), which is not computed.
+  bool is_side_output(const std::string& name) const { return side_outputs_.contains(name); }
+
+ private:
+  void require_supported() const;
+  void collect_initializers();
+  void add_inputs();
+  void add_input(const onnx::ValueInfoProto& input);
+  void add_outputs();
+
+  const onnx::ModelProto& model_;
+  std::string file_, folder_;
+  std::int64_t opset_ = 1, fixed_batch_ = -1;
+  Graph graph_;
+  std::unordered_map<std::string, const onnx::TensorProto*> initializers_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::set<std::string> node_names_, side_outputs_;
+};
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,75 @@
+#include "lowbit/quant/quantize.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "lowbit/core/error.h"
+#include "quant/rounding.h"
+
+namespace lowbit {
+namespace {
+
+void check_sizes(std::size_t in, std::size_t out) {
+  if (in != out)
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{} elements cannot be written to a span of {}", in, out));
+}
+
+template <class T>
+void check_codes(QParams q, IntRange codes) {
+  using Limits = std::numeric_limits<T>;
+  if (!std::isnormal(q.scale) || q.scale < 0)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a scale is a positive normal number, not {}", q.scale));
+  const auto width = std::int64_t{codes.qmax} - codes.qmin;
+  if (width < 1 || width > 65535 || codes.qmin < Limits::min() || codes.qmax > Limits::max())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("codes from {} to {} do not fit 16 bits and the type of the output", codes.qmin,
+                            codes.qmax));
+  if (q.zero_point < codes.qmin || q.zero_point > codes.qmax)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("the zero point {} is not one of the codes from {} to {}", q.zero_point,
+                            codes.qmin, codes.qmax));
+}
+
+template <class T>
+void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::span<T> out) {
+  check_sizes(x.size(), out.size());
+  check_codes<T>(q, codes);
+  const detail::CodeMap map(q, codes);
+  for (std::size_t i = 0; i < x.size(); ++i) out[i] = static_cast<T>(map.code(x[i]));
+}
+
+template <class T>
+void dequantize_span(std::span<const T> codes, QParams q, std::span<float> out) {
+  check_sizes(codes.size(), out.size());
+  // Through int64: hostile codes and zero points must not overflow.
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    out[i] = static_cast<float>(std::int64_t{codes[i]} - q.zero_point) * q.scale;
+}
+
+}  // namespace
+
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int32_t> out) {
+  quantize_span(x, q, codes, out);
+}
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int8_t> out) {
+  quantize_span(x, q, codes, out);
+}
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::uint8_t> out) {
+  quantize_span(x, q, codes, out);
+}
+
+void dequantize(std::span<const std::int32_t> codes, QParams q, std::span<float> out) {
+  dequantize_span(codes, q, out);
+}
+void dequantize(std::span<const std::int8_t> codes, QParams q, std::span<float> out) {
+  dequantize_span(codes, q, out);
+}
+void dequantize(std::span<const std::uint8_t> codes, QParams q, std::span<float> out) {
+  dequantize_span(codes, q, out);
+}
+
+}  // namespace lowbit

@@ -1,0 +1,28 @@
+# Runs check_includes.cmake on small trees with one violation each, and on one without.
+set(check ${SOURCE_DIR}/check_includes.cmake)
+
+function(expect verdict file text)
+  file(REMOVE_RECURSE ${SCRATCH})
+  foreach(i RANGE 10)
+    file(WRITE ${SCRATCH}/src/core/a${i}.cc "#include \"lowbit/core/error.h\"\n")
+  endforeach()
+  file(WRITE ${SCRATCH}/${file} "${text}\n")
+  execute_process(COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${SCRATCH} -P ${check} RESULT_VARIABLE result
+                  OUTPUT_QUIET ERROR_VARIABLE message)
+  if(verdict STREQUAL "refused" AND (result EQUAL 0 OR NOT message MATCHES "${file}"))
+    message(FATAL_ERROR "not noticed: ${file} with ${text}")
+  elseif(verdict STREQUAL "accepted" AND NOT result EQUAL 0)
+    message(FATAL_ERROR "refused without reason: ${file} with ${text}: ${message}")
+  endif()
+endfunction()
+
+expect(accepted src/layers/a.cc "#include <Eigen/Core>\n#include \"lowbit/quant/affine.h\"")
+expect(accepted include/lowbit/lowbit.h "#include \"lowbit/model/model.h\"")
+expect(accepted src/kernels/executor.cc "#include <unsupported/Eigen/CXX11/ThreadPool>")
+expect(refused src/kernels/a.cc "#include <Eigen/Core>")
+expect(refused src/kernels/a.cc "#include \"lowbit/quant/affine.h\"")
+expect(refused src/quant/a.h "  #  include \"layers/step_common.h\"")
+expect(refused include/lowbit/core/a.h "#include <lowbit/kernels/cpu.h>")
+expect(refused include/lowbit/model/a.h "#include <Eigen/Dense>")
+expect(refused include/lowbit/model/a.h "#include \"model/private.h\"")
+expect(refused src/cli/a.cc "#include \"lowbit/lowbit.h\"")

@@ -1,0 +1,79 @@
+#include "support/counting_new.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+std::atomic<std::size_t> g_allocations{0};
+
+}  // namespace
+
+extern "C" void* __real_malloc(std::size_t);
+
+namespace {
+void* allocate(std::size_t size, std::size_t alignment) {
+  ++g_allocations;
+  void* p = alignment > alignof(std::max_align_t)
+                ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+                : __real_malloc(size ? size : 1);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+}  // namespace
+
+// The linker sends the library's own calls of malloc here (--wrap): Eigen takes its packing buffers there.
+extern "C" {
+void* __real_calloc(std::size_t, std::size_t);
+void* __wrap_malloc(std::size_t size) {
+  ++g_allocations;
+  return __real_malloc(size);
+}
+void* __wrap_calloc(std::size_t n, std::size_t size) {
+  ++g_allocations;
+  return __real_calloc(n, size);
+}
+}
+
+namespace lowbit::testing {
+std::size_t allocations() {
+  return g_allocations;
+}
+}  // namespace lowbit::testing
+
+void* operator new(std::size_t size) {
+  return allocate(size, 0);
+}
+void* operator new[](std::size_t size) {
+  return allocate(size, 0);
+}
+void* operator new(std::size_t size, std::align_val_t a) {
+  return allocate(size, static_cast<std::size_t>(a));
+}
+void* operator new[](std::size_t size, std::align_val_t a) {
+  return allocate(size, static_cast<std::size_t>(a));
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
