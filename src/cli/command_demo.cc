@@ -1,6 +1,7 @@
 // lowbit demo: calibrate, quantize and run a small network that is part of the program.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/commands.h"

@@ -1,7 +1,9 @@
 // lowbit info: what a model file holds, or what the machine has.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "cli/commands.h"

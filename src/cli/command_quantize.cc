@@ -1,6 +1,7 @@
 // lowbit quantize: an fp32 model becomes a .lowbit file.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/commands.h"

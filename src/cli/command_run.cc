@@ -1,6 +1,7 @@
 // lowbit run: arrays in, arrays out.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 

@@ -1,6 +1,8 @@
 // lowbit schemes: what can stand behind --scheme.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/commands.h"
 #include "cli/machine.h"
 #include "cli/table.h"

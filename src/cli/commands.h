@@ -1,7 +1,9 @@
 // The commands: each adds its options to the program and says what runs when it was chosen.
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace lowbit::cli {
 

@@ -1,5 +1,6 @@
 #include "cli/machine.h"
 
+#include <nlohmann/json.hpp>
 #include <vector>
 
 namespace lowbit::cli {

@@ -1,7 +1,7 @@
 // What the reports say of the machine they were made on.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "lowbit/kernels/gemm_kernel.h"

@@ -1,11 +1,14 @@
 // Options that several commands share, and how their text becomes values.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace lowbit::cli {
 
