@@ -49,6 +49,7 @@ std::string_view nearest(std::string_view text, const Names& names) {
 std::string nearest_scheme(std::string_view text) {
   // A hostile text must not cost more than its first characters are worth.
   text = text.substr(0, 64);
+  if (text.empty()) return "int8";
   std::vector<std::string_view> weights = {"fp32"};
   for (const WeightName& w : weight_names()) weights.push_back(w.name);
   std::size_t end = std::min(text.find('-'), text.size());

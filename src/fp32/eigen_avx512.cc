@@ -2,6 +2,7 @@
 // eigen_kernels.inl.
 #define Eigen lowbit_eigen_avx512
 #include <Eigen/Core>
+#include <cstring>
 
 #include "fp32/fp32_kernel.h"
 

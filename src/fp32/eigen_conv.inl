@@ -32,34 +32,53 @@ void conv_pack(const ConvShape& s, const float* weights, float* packed) {
 std::int64_t block_rows(const ConvShape& s) { return s.k() * s.n <= kSmallWeights ? kSmallRows : kLargeRows; }
 std::int64_t conv_scratch(const ConvShape& s) { return block_rows(s) * kPitch; }
 
+/// A run of n floats is written in pieces of constant size; the last one overlaps the one before it.
 inline void copy_run(const float* src, std::int64_t n, float* dst) {
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) Eigen::internal::pstoreu(dst + i, Eigen::internal::ploadu<Packet>(src + i));
-  for (; i < n; ++i) dst[i] = src[i];
+  using namespace Eigen::internal;
+  if (n >= kLanes) {
+    for (std::int64_t i = 0; i < n - kLanes; i += kLanes) pstoreu(dst + i, ploadu<Packet>(src + i));
+    pstoreu(dst + n - kLanes, ploadu<Packet>(src + n - kLanes));
+  } else if (n >= 8) {
+    std::memcpy(dst, src, 8 * sizeof(float));
+    std::memcpy(dst + n - 8, src + n - 8, 8 * sizeof(float));
+  } else if (n >= 4) {
+    std::memcpy(dst, src, 4 * sizeof(float));
+    std::memcpy(dst + n - 4, src + n - 4, 4 * sizeof(float));
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) dst[i] = src[i];
+  }
 }
 
 inline void clear_run(std::int64_t n, float* dst) {
-  for (std::int64_t i = 0; i < n; ++i) dst[i] = 0.0f;
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) Eigen::internal::pstoreu(dst + i, Eigen::internal::pset1<Packet>(0.0f));
+  for (; i < n; ++i) dst[i] = 0.0f;
 }
 
-/// Elements [begin, end) of one kernel row's patch (kernel column, channel) for the window at (iy, ix).
-inline void gather_row(const ConvShape& s, const float* in, std::int64_t iy, std::int64_t ix, std::int64_t begin,
-                       std::int64_t end, float* dst) {
-  if (iy < 0 || iy >= s.in_height) return clear_run(end - begin, dst);
-  const float* line = in + iy * s.in_width * s.in_stride;
-  const bool inside = ix >= 0 && ix + (s.kernel_width - 1) * s.dilation_width < s.in_width;
-  if (inside && s.dilation_width == 1 && s.in_stride == s.channels)
-    return copy_run(line + ix * s.in_stride + begin, end - begin, dst);
-  for (std::int64_t at = begin; at < end;) {
-    const std::int64_t kx = at / s.channels, c = at - kx * s.channels;
-    const std::int64_t n = s.channels - c < end - at ? s.channels - c : end - at;
+inline std::int64_t limit(std::int64_t x, std::int64_t lo, std::int64_t hi) { return x < lo ? lo : (x > hi ? hi : x); }
+
+/// Elements [begin, end) of one kernel row's patch (kernel column, channel) whose first tap is at column ix of `line`.
+/// Taps are adjacent in memory: zeros, one run, zeros.
+inline void gather_adjacent(const ConvShape& s, const float* line, std::int64_t ix, std::int64_t begin,
+                            std::int64_t end, float* dst) {
+  const std::int64_t from = limit(-ix * s.channels, begin, end);
+  const std::int64_t to = limit((s.in_width - ix) * s.channels, from, end);
+  if (from > begin) clear_run(from - begin, dst);
+  if (to > from) copy_run(line + ix * s.channels + from, to - from, dst + from - begin);
+  if (end > to) clear_run(end - to, dst + to - begin);
+}
+
+/// The same where taps are apart: dilation, or one group of several.
+inline void gather_apart(const ConvShape& s, const float* line, std::int64_t ix, std::int64_t begin, std::int64_t end,
+                         float* dst) {
+  for (std::int64_t kx = 0; kx < s.kernel_width; ++kx) {
+    const std::int64_t from = limit(kx * s.channels, begin, end), to = limit((kx + 1) * s.channels, begin, end);
     const std::int64_t x = ix + kx * s.dilation_width;
     if (x < 0 || x >= s.in_width)
-      clear_run(n, dst);
+      clear_run(to - from, dst);
     else
-      copy_run(line + x * s.in_stride + c, n, dst);
-    at += n;
-    dst += n;
+      copy_run(line + x * s.in_stride + from - kx * s.channels, to - from, dst);
+    dst += to - from;
   }
 }
 
@@ -67,17 +86,25 @@ inline void gather_row(const ConvShape& s, const float* in, std::int64_t iy, std
 void gather(const ConvShape& s, const float* in, std::int64_t first, std::int64_t rows, std::int64_t k0,
             std::int64_t k1, float* patches) {
   const std::int64_t run = s.kernel_width * s.channels;
-  std::int64_t oy = first / s.out_width, ox = first % s.out_width;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    float* dst = patches + r * kPitch;
-    const std::int64_t iy = oy * s.stride_height - s.pad_top, ix = ox * s.stride_width - s.pad_left;
-    for (std::int64_t ky = k0 / run; ky * run < k1; ++ky) {
-      const std::int64_t begin = k0 > ky * run ? k0 - ky * run : 0;
-      const std::int64_t end = k1 - ky * run < run ? k1 - ky * run : run;
-      gather_row(s, in, iy + ky * s.dilation_height, ix, begin, end, dst);
-      dst += end - begin;
+  const bool adjacent = s.dilation_width == 1 && s.in_stride == s.channels;
+  const std::int64_t first_y = first / s.out_width, first_x = first % s.out_width;
+  for (std::int64_t ky = k0 / run; ky * run < k1; ++ky) {
+    const std::int64_t begin = k0 > ky * run ? k0 - ky * run : 0;
+    const std::int64_t end = k1 - ky * run < run ? k1 - ky * run : run;
+    float* dst = patches + ky * run + begin - k0;
+    std::int64_t oy = first_y, ox = first_x;
+    for (std::int64_t r = 0; r < rows; ++r, dst += kPitch) {
+      const std::int64_t iy = oy * s.stride_height - s.pad_top + ky * s.dilation_height;
+      const std::int64_t ix = ox * s.stride_width - s.pad_left;
+      const float* line = in + iy * s.in_width * s.in_stride;
+      if (iy < 0 || iy >= s.in_height)
+        clear_run(end - begin, dst);
+      else if (adjacent)
+        gather_adjacent(s, line, ix, begin, end, dst);
+      else
+        gather_apart(s, line, ix, begin, end, dst);
+      if (++ox == s.out_width) ox = 0, ++oy;
     }
-    if (++ox == s.out_width) ox = 0, ++oy;
   }
 }
 
@@ -99,30 +126,31 @@ inline Packet finish_packet(Packet x, const Tile& t, const float* bias, const fl
   return pmin(pset1<Packet>(t.hi), pmax(pset1<Packet>(t.lo), x));
 }
 
+/// Loops over constants, with a test instead of a break: the accumulators must stay registers.
 template <int Mr, int Nv>
-void store_full(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+LOWBIT_INLINE void store_full(const Tile& t, const Packet (&acc)[Mr][Nv]) {
   using namespace Eigen::internal;
+  LOWBIT_UNROLL
   for (int r = 0; r < Mr; ++r) {
-    if (r >= t.rows) break;
-    for (int v = 0; v < Nv; ++v) {
-      const std::int64_t at = r * t.c_stride + v * kLanes;
-      Packet x = acc[r][v];
-      if (t.accumulate) x = padd(x, ploadu<Packet>(t.c + at));
-      if (t.finish) x = finish_packet(x, t, t.bias + v * kLanes, t.residual ? t.residual + at : nullptr);
-      pstoreu(t.c + at, x);
+    if (r < t.rows) {
+      LOWBIT_UNROLL
+      for (int v = 0; v < Nv; ++v) {
+        const std::int64_t at = r * t.c_stride + v * kLanes;
+        Packet x = acc[r][v];
+        if (t.accumulate) x = padd(x, ploadu<Packet>(t.c + at));
+        if (t.finish) x = finish_packet(x, t, t.bias + v * kLanes, t.residual ? t.residual + at : nullptr);
+        pstoreu(t.c + at, x);
+      }
     }
   }
 }
 
-template <int Mr, int Nv>
-void store_part(const Tile& t, const Packet (&acc)[Mr][Nv]) {
-  float row[kNr];
-  for (int r = 0; r < Mr; ++r) {
-    if (r >= t.rows) break;
-    for (int v = 0; v < Nv; ++v) Eigen::internal::pstoreu(row + v * kLanes, acc[r][v]);
+/// Fewer columns than the panel has.
+void store_part(const Tile& t, const float* acc, std::int64_t width) {
+  for (std::int64_t r = 0; r < t.rows; ++r, acc += width) {
     for (std::int64_t j = 0; j < t.cols; ++j) {
       const std::int64_t at = r * t.c_stride + j;
-      float x = t.accumulate ? row[j] + t.c[at] : row[j];
+      float x = t.accumulate ? acc[j] + t.c[at] : acc[j];
       if (t.finish) {
         x += t.bias[j];
         if (t.residual) x += t.residual[at];
@@ -155,10 +183,17 @@ void multiply(const Tile& t) {
       for (int v = 0; v < Nv; ++v) acc[r][v] = pmadd(x, w[v], acc[r][v]);
     }
   }
-  if (t.cols == Nv * kLanes)
+  if (t.cols == Nv * kLanes) {
     store_full<Mr, Nv>(t, acc);
-  else
-    store_part<Mr, Nv>(t, acc);
+  } else {
+    float rows[Mr * Nv * kLanes];
+    LOWBIT_UNROLL
+    for (int r = 0; r < Mr; ++r) {
+      LOWBIT_UNROLL
+      for (int v = 0; v < Nv; ++v) pstoreu(rows + (r * Nv + v) * kLanes, acc[r][v]);
+    }
+    store_part(t, rows, Nv * kLanes);
+  }
 }
 
 template <int Nv>

@@ -2,6 +2,7 @@
 // its own name and these flags, see eigen_kernels.inl.
 #define Eigen lowbit_eigen_generic
 #include <Eigen/Core>
+#include <cstring>
 
 #include "fp32/fp32_kernel.h"
 

@@ -3,6 +3,11 @@
 // name. Everything here is in an anonymous namespace too, so that no inline function compiled under these flags can be
 // the copy that a linker keeps for everyone.
 
+#if defined(_MSC_VER)
+#define LOWBIT_INLINE __forceinline
+#else
+#define LOWBIT_INLINE inline __attribute__((always_inline))
+#endif
 #if defined(__clang__)
 #define LOWBIT_UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)

@@ -14,9 +14,7 @@ void require_weight(const Conv2d& op, const Shape& in) {
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Conv2d: the weight has shape {}; expected out x in x {} x {}", w.to_string(),
                             op.window.kernel[0], op.window.kernel[1]));
-  if (op.weight.data.size() != static_cast<std::size_t>(w.elements()))
-    throw Error(ErrorCode::shape_mismatch, fmt::format("Conv2d: the weight of shape {} holds {} elements",
-                                                       w.to_string(), op.weight.data.size()));
+  require_weight_data(op.weight, Conv2d::kName);
   if (op.groups < 1 || w[0] % op.groups != 0 || w[1] < 1 || in[0] % op.groups != 0 ||
       in[0] / op.groups != w[1])
     throw Error(ErrorCode::shape_mismatch,
@@ -46,8 +44,9 @@ Shape infer_shape(const Conv2d& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Conv2d& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (!spec.weights && !spec.dynamic) return make_conv2d_f32(op, spec);
-  return make_conv2d_int8(op, spec);
+  if (spec.weights) return make_conv2d_int8(op, spec);
+  require_f32_weights(op.weight, Conv2d::kName);
+  return make_conv2d_f32(op, spec);
 }
 
 }  // namespace lowbit::ops

@@ -24,10 +24,10 @@ class LinearF32 final : public Step {
   }
 
   std::size_t scratch_bytes(std::int64_t batch, int concurrency) const override {
-    // Blocking depends on the shape; a cut along the features can only make the buffers smaller or equal.
+    // Eigen's blocking is no monotonic function of the shape, so every shape that may come is asked for.
     std::int64_t most = 0;
-    for (int tasks = 1; tasks <= concurrency; ++tasks)
-      for (const std::int64_t m : {rows_ == 1 ? batch : rows_}) {
+    for (std::int64_t m = rows_ == 1 ? 1 : rows_; m <= (rows_ == 1 ? batch : rows_); ++m)
+      for (int tasks = 1; tasks <= concurrency; ++tasks) {
         const std::int64_t floats = task_floats(m, tasks) * tasks;
         most = floats > most ? floats : most;
       }

@@ -10,12 +10,10 @@ namespace lowbit::ops {
 Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
   require_inputs(inputs, 1, Linear::kName);
   const Shape &in = inputs[0], &w = op.weight.shape;
-  if (w.rank() != 2 || w[0] < 1 || w[1] < 1 ||
-      op.weight.data.size() != static_cast<std::size_t>(w.elements()))
+  if (w.rank() != 2 || w[0] < 1 || w[1] < 1)
     throw Error(ErrorCode::shape_mismatch,
-                fmt::format("Linear: the weight has shape {} and {} elements; expected out "
-                            "x in",
-                            w.to_string(), op.weight.data.size()));
+                fmt::format("Linear: the weight has shape {}; expected out x in", w.to_string()));
+  require_weight_data(op.weight, Linear::kName);
   if (!op.bias.empty() && op.bias.size() != static_cast<std::size_t>(w[0]))
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Linear: {} biases for {} output features", op.bias.size(), w[0]));
@@ -31,8 +29,9 @@ Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (!spec.weights && !spec.dynamic) return make_linear_f32(op, spec);
-  return make_linear_int8(op, spec);
+  if (spec.weights) return make_linear_int8(op, spec);
+  require_f32_weights(op.weight, Linear::kName);
+  return make_linear_f32(op, spec);
 }
 
 }  // namespace lowbit::ops

@@ -96,6 +96,18 @@ void require_output_shape(const StepSpec& spec, const Shape& expected, std::stri
                                                        expected.to_string(), spec.output->shape.to_string()));
 }
 
+void require_weight_data(const Tensor& weight, std::string_view what) {
+  if (!weight.data.empty() && weight.data.size() != static_cast<std::size_t>(weight.shape.elements()))
+    throw Error(ErrorCode::shape_mismatch, fmt::format("{}: the weight of shape {} holds {} elements", what,
+                                                       weight.shape.to_string(), weight.data.size()));
+}
+
+void require_f32_weights(const Tensor& weight, std::string_view what) {
+  if (weight.data.empty())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: the weight of shape {} has no values", what, weight.shape.to_string()));
+}
+
 std::vector<Shape> input_shapes(const StepSpec& spec) {
   std::vector<Shape> shapes;
   shapes.reserve(spec.inputs.size());

@@ -13,8 +13,9 @@
 namespace lowbit {
 namespace {
 
-// Batches are cut to this size, so that memory does not depend on what the caller hands in.
-constexpr std::int64_t kChunk = 16;
+// One sample at a time: FP32 products may round differently in another batch, and a table must not depend on how the
+// caller cut the stream.
+constexpr std::int64_t kChunk = 1;
 
 }  // namespace
 

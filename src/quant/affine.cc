@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <limits>
+#include <vector>
 
 #include "lowbit/core/error.h"
 #include "quant/affine_qparams.h"
@@ -39,34 +40,53 @@ Range range_with_zero(std::span<const float> values) {
   return r;
 }
 
-// Weighted squared error of a group when quantized with given parameters.
+// Weighted squared error of a group when quantized with given parameters. Errors are computed in floats, and
+// summed in floats only within short blocks, so that the loops run in vector registers.
 class SquaredError {
  public:
   SquaredError(std::span<const float> values, std::span<const float> importance, IntRange codes)
-      : values_(values), importance_(importance), codes_(codes) {}
+      : values_(values.size()), importance_(importance.begin(), importance.end()), codes_(codes) {
+    for (std::size_t i = 0; i < values.size(); ++i) values_[i] = finite(values[i]) ? values[i] : 0.0f;
+    float largest = 0.0f;
+    for (float& w : importance_) {
+      w = w > 0.0f && finite(w) ? w : 0.0f;
+      largest = w > largest ? w : largest;
+    }
+    // Only ratios matter; below one, nothing overflows.
+    for (float& w : importance_) w = largest > 0.0f ? w / largest : 0.0f;
+  }
 
   double operator()(QParams q) const {
     const CodeMap map(q, codes_);
-    std::array<double, 8> sum{};
-    const std::size_t whole = values_.size() - values_.size() % sum.size();
-    for (std::size_t i = 0; i < whole; i += sum.size())
-      for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += term(i + j, map, q.scale);
-    for (std::size_t i = whole; i < values_.size(); ++i) sum[i - whole] += term(i, map, q.scale);
     double total = 0;
-    for (const double s : sum) total += s;
+    for (std::size_t begin = 0; begin < values_.size(); begin += kBlock)
+      total += block(begin, std::min(kBlock, values_.size() - begin), map, q.scale);
     return total;
   }
 
  private:
-  double term(std::size_t i, const CodeMap& map, float scale) const {
-    const float x = finite(values_[i]) ? values_[i] : 0.0f;
-    const double e = double(x) - double(map.steps(x)) * double(scale);
-    if (importance_.empty()) return e * e;
-    const float w = importance_[i];
-    return w > 0.0f && finite(w) ? e * e * double(w) : 0.0;
+  static constexpr std::size_t kBlock = 256;
+
+  // In units of the squared scale, which neither overflows nor vanishes.
+  double block(std::size_t begin, std::size_t size, const CodeMap& map, float scale) const {
+    std::array<float, kBlock> terms;
+    const float* x = values_.data() + begin;
+    for (std::size_t i = 0; i < size; ++i) {
+      const float e = x[i] * map.inverse_scale - map.steps(x[i]);
+      terms[i] = e * e;
+    }
+    if (!importance_.empty())
+      for (std::size_t i = 0; i < size; ++i) terms[i] *= importance_[begin + i];
+    std::array<float, kLanes> sums{};
+    for (std::size_t i = size; i < (size + kLanes - 1) / kLanes * kLanes; ++i) terms[i] = 0.0f;
+    for (std::size_t i = 0; i < size; i += kLanes)
+      for (std::size_t j = 0; j < kLanes; ++j) sums[j] += terms[i + j];
+    double total = 0;
+    for (const float s : sums) total += s;
+    return total * double(scale) * double(scale);
   }
 
-  std::span<const float> values_, importance_;
+  std::vector<float> values_, importance_;
   IntRange codes_;
 };
 
@@ -78,11 +98,12 @@ class ClipSearch {
       : full_(full), codes_(codes), mapping_(mapping), error_(error) {}
 
   QParams run() {
-    try_shrinking(1, 1);
+    best_ = affine_qparams(full_.min, full_.max, codes_, mapping_);
+    best_error_ = error_(best_);
     if (best_error_ == 0.0) return best_;
     const bool has_min = full_.min < 0.0f && mapping_ == Mapping::asymmetric, has_max = full_.max > 0.0f;
     const bool both = has_min && has_max;
-    const int coarse = both ? 8 : 32;
+    const int coarse = both ? 6 : 16;
     for (int i = 1; i <= coarse; ++i)
       for (int j = 1; j <= (both ? coarse : 1); ++j) {
         const double high = double(i) / coarse, low = both ? double(j) / coarse : high;
@@ -121,7 +142,7 @@ class ClipSearch {
   Mapping mapping_;
   const SquaredError& error_;
   QParams best_;
-  double best_error_ = std::numeric_limits<double>::infinity(), low_ = 1, high_ = 1;
+  double best_error_ = 0, low_ = 1, high_ = 1;
 };
 
 }  // namespace

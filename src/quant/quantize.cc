@@ -39,7 +39,8 @@ void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::spa
   check_sizes(x.size(), out.size());
   check_codes<T>(q, codes);
   const detail::CodeMap map(q, codes);
-  for (std::size_t i = 0; i < x.size(); ++i) out[i] = static_cast<T>(map.code(x[i]));
+  T* codes_out = out.data();
+  for (std::size_t i = 0; i < x.size(); ++i) codes_out[i] = static_cast<T>(map.code(x[i]));
 }
 
 template <class T>

@@ -61,6 +61,14 @@ void check_fit(const AffineGroup& fit, int bits) {
                     fit.qmin, fit.qmax, fit.zero_point, bits));
 }
 
+// On its own, since stores of bytes may alias members, which keeps a loop among them from being vectorized.
+void assign_codes(const float* x, std::size_t count, const detail::CodeMap& code_map, std::int32_t zero,
+                  std::uint8_t* out) {
+  const detail::CodeMap map = code_map;
+  for (std::size_t i = 0; i < count; ++i)
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(map.steps(x[i])) + zero);
+}
+
 class MatrixQuantizer {
  public:
   MatrixQuantizer(const MatrixView& weights, const AnyQuantizer& quantizer, const MatrixView& importance)
@@ -119,8 +127,7 @@ class MatrixQuantizer {
       const detail::CodeMap map({group.scale, group.zero_point}, {group.qmin, group.qmax});
       const float* x = values_.data() + buffer_row * cols + begin;
       const std::int32_t zero = group.zero_point + shift;
-      for (std::size_t i = 0; i < count; ++i)
-        row_codes_[begin + i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(map.steps(x[i])) + zero);
+      assign_codes(x, count, map, zero, row_codes_.data() + begin);
       const std::size_t entry = static_cast<std::size_t>(row) * groups + g;
       q_.scales[entry] = group.scale;
       q_.zero_points[entry] = zero;

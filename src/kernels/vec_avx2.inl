@@ -1,0 +1,97 @@
+// The vector vocabulary of epilogue.inl and elementwise.inl for AVX2. Included once, inside namespace lowbit;
+// vec_scalar.inl says what each name means.
+namespace {
+
+constexpr unsigned kLanes = 8;
+using VecI = __m256i;
+using VecF = __m256;
+
+inline VecI load_i(const std::int32_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline VecF load_f(const float* p) {
+  return _mm256_loadu_ps(p);
+}
+inline void store_i(std::int32_t* p, VecI v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+}
+inline void store_f(float* p, VecF v) {
+  _mm256_storeu_ps(p, v);
+}
+inline VecI broadcast_i(std::int32_t v) {
+  return _mm256_set1_epi32(v);
+}
+inline VecF broadcast_f(float v) {
+  return _mm256_set1_ps(v);
+}
+
+inline VecI add_i(VecI a, VecI b) {
+  return _mm256_add_epi32(a, b);
+}
+inline VecI sub_i(VecI a, VecI b) {
+  return _mm256_sub_epi32(a, b);
+}
+inline VecI mul_i(VecI a, VecI b) {
+  return _mm256_mullo_epi32(a, b);
+}
+
+inline VecF add_f(VecF a, VecF b) {
+  return _mm256_add_ps(a, b);
+}
+inline VecF sub_f(VecF a, VecF b) {
+  return _mm256_sub_ps(a, b);
+}
+inline VecF mul_f(VecF a, VecF b) {
+  return _mm256_mul_ps(a, b);
+}
+inline VecF to_float(VecI a) {
+  return _mm256_cvtepi32_ps(a);
+}
+
+// maxps and minps return the second operand when the first is not larger or smaller: a compare-select, NaN
+// included.
+inline VecF clamp_below(VecF f, VecF lo) {
+  return _mm256_max_ps(lo, f);
+}
+inline VecF clamp_above(VecF f, VecF hi) {
+  return _mm256_min_ps(hi, f);
+}
+inline VecF nan_to_zero(VecF f) {
+  return _mm256_and_ps(f, _mm256_cmp_ps(f, f, _CMP_ORD_Q));
+}
+
+inline VecI round_to_int(VecF f) {
+  return _mm256_cvtps_epi32(f);
+}
+
+inline VecF load_u8_as_float(const std::uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline void store_u8(std::uint8_t* p, VecI v) {
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
+
+using Mask = __m256;
+inline Mask is_finite(VecF f) {
+  return _mm256_cmp_ps(_mm256_sub_ps(f, f), _mm256_setzero_ps(), _CMP_EQ_OQ);
+}
+inline VecF select_f(Mask m, VecF a, VecF b) {
+  return _mm256_blendv_ps(b, a, m);
+}
+inline unsigned count_true(Mask m) {
+  return static_cast<unsigned>(__builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(m))));
+}
+inline VecF smaller(VecF a, VecF b) {
+  return _mm256_min_ps(a, b);
+}
+inline VecF larger(VecF a, VecF b) {
+  return _mm256_max_ps(a, b);
+}
+constexpr unsigned kSumBytes = 32;
+inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm256_add_epi32(acc, _mm256_sad_epu8(bytes, _mm256_setzero_si256()));
+}
+
+}  // namespace

@@ -1,0 +1,95 @@
+// The vector vocabulary of epilogue.inl and elementwise.inl for AVX-512 (F, BW, DQ, VL). Included once,
+// inside namespace lowbit; vec_scalar.inl says what each name means.
+namespace {
+
+constexpr unsigned kLanes = 16;
+using VecI = __m512i;
+using VecF = __m512;
+
+inline VecI load_i(const std::int32_t* p) {
+  return _mm512_loadu_si512(p);
+}
+inline VecF load_f(const float* p) {
+  return _mm512_loadu_ps(p);
+}
+inline void store_i(std::int32_t* p, VecI v) {
+  _mm512_storeu_si512(p, v);
+}
+inline void store_f(float* p, VecF v) {
+  _mm512_storeu_ps(p, v);
+}
+inline VecI broadcast_i(std::int32_t v) {
+  return _mm512_set1_epi32(v);
+}
+inline VecF broadcast_f(float v) {
+  return _mm512_set1_ps(v);
+}
+
+inline VecI add_i(VecI a, VecI b) {
+  return _mm512_add_epi32(a, b);
+}
+inline VecI sub_i(VecI a, VecI b) {
+  return _mm512_sub_epi32(a, b);
+}
+inline VecI mul_i(VecI a, VecI b) {
+  return _mm512_mullo_epi32(a, b);
+}
+
+inline VecF add_f(VecF a, VecF b) {
+  return _mm512_add_ps(a, b);
+}
+inline VecF sub_f(VecF a, VecF b) {
+  return _mm512_sub_ps(a, b);
+}
+inline VecF mul_f(VecF a, VecF b) {
+  return _mm512_mul_ps(a, b);
+}
+inline VecF to_float(VecI a) {
+  return _mm512_cvtepi32_ps(a);
+}
+
+// maxps and minps return the second operand when the first is not larger or smaller: a compare-select, NaN
+// included.
+inline VecF clamp_below(VecF f, VecF lo) {
+  return _mm512_max_ps(lo, f);
+}
+inline VecF clamp_above(VecF f, VecF hi) {
+  return _mm512_min_ps(hi, f);
+}
+inline VecF nan_to_zero(VecF f) {
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(f, f, _CMP_ORD_Q), f);
+}
+
+inline VecI round_to_int(VecF f) {
+  return _mm512_cvtps_epi32(f);
+}
+
+inline VecF load_u8_as_float(const std::uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline void store_u8(std::uint8_t* p, VecI v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+}
+
+using Mask = __mmask16;
+inline Mask is_finite(VecF f) {
+  return _mm512_cmp_ps_mask(_mm512_sub_ps(f, f), _mm512_setzero_ps(), _CMP_EQ_OQ);
+}
+inline VecF select_f(Mask m, VecF a, VecF b) {
+  return _mm512_mask_mov_ps(b, m, a);
+}
+inline unsigned count_true(Mask m) {
+  return static_cast<unsigned>(__builtin_popcount(m));
+}
+inline VecF smaller(VecF a, VecF b) {
+  return _mm512_min_ps(a, b);
+}
+inline VecF larger(VecF a, VecF b) {
+  return _mm512_max_ps(a, b);
+}
+constexpr unsigned kSumBytes = 64;
+inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
+  return _mm512_add_epi32(acc, _mm512_sad_epu8(_mm512_loadu_si512(p), _mm512_setzero_si512()));
+}
+
+}  // namespace

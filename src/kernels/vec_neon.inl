@@ -1,0 +1,99 @@
+// The vector vocabulary of epilogue.inl and elementwise.inl for Advanced SIMD. Included once, inside
+// namespace lowbit; vec_scalar.inl says what each name means.
+namespace {
+
+constexpr unsigned kLanes = 4;
+using VecI = int32x4_t;
+using VecF = float32x4_t;
+
+inline VecI load_i(const std::int32_t* p) {
+  return vld1q_s32(p);
+}
+inline VecF load_f(const float* p) {
+  return vld1q_f32(p);
+}
+inline void store_i(std::int32_t* p, VecI v) {
+  vst1q_s32(p, v);
+}
+inline void store_f(float* p, VecF v) {
+  vst1q_f32(p, v);
+}
+inline VecI broadcast_i(std::int32_t v) {
+  return vdupq_n_s32(v);
+}
+inline VecF broadcast_f(float v) {
+  return vdupq_n_f32(v);
+}
+
+inline VecI add_i(VecI a, VecI b) {
+  return vaddq_s32(a, b);
+}
+inline VecI sub_i(VecI a, VecI b) {
+  return vsubq_s32(a, b);
+}
+inline VecI mul_i(VecI a, VecI b) {
+  return vmulq_s32(a, b);
+}
+
+inline VecF add_f(VecF a, VecF b) {
+  return vaddq_f32(a, b);
+}
+inline VecF sub_f(VecF a, VecF b) {
+  return vsubq_f32(a, b);
+}
+inline VecF mul_f(VecF a, VecF b) {
+  return vmulq_f32(a, b);
+}
+inline VecF to_float(VecI a) {
+  return vcvtq_f32_s32(a);
+}
+
+// Compare and select: fmax and fmin treat NaN and signed zeros in their own way.
+inline VecF clamp_below(VecF f, VecF lo) {
+  return vbslq_f32(vcltq_f32(f, lo), lo, f);
+}
+inline VecF clamp_above(VecF f, VecF hi) {
+  return vbslq_f32(vcgtq_f32(f, hi), hi, f);
+}
+inline VecF nan_to_zero(VecF f) {
+  return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(f), vceqq_f32(f, f)));
+}
+
+inline VecI round_to_int(VecF f) {
+  return vcvtnq_s32_f32(f);
+}
+
+inline VecF load_u8_as_float(const std::uint8_t* p) {
+  std::uint32_t four;
+  __builtin_memcpy(&four, p, 4);
+  const uint16x8_t words = vmovl_u8(vcreate_u8(four));
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(words)));
+}
+inline void store_u8(std::uint8_t* p, VecI v) {
+  const uint16x4_t words = vqmovun_s32(v);
+  const std::uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vqmovn_u16(vcombine_u16(words, words))), 0);
+  __builtin_memcpy(p, &four, 4);
+}
+
+using Mask = uint32x4_t;
+inline Mask is_finite(VecF f) {
+  return vceqq_f32(vsubq_f32(f, f), vdupq_n_f32(0.0f));
+}
+inline VecF select_f(Mask m, VecF a, VecF b) {
+  return vbslq_f32(m, a, b);
+}
+inline unsigned count_true(Mask m) {
+  return vaddvq_u32(vshrq_n_u32(m, 31));
+}
+inline VecF smaller(VecF a, VecF b) {
+  return vbslq_f32(vcltq_f32(a, b), a, b);
+}
+inline VecF larger(VecF a, VecF b) {
+  return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+constexpr unsigned kSumBytes = 16;
+inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
+  return vreinterpretq_s32_u32(vpadalq_u16(vreinterpretq_u32_s32(acc), vpaddlq_u8(vld1q_u8(p))));
+}
+
+}  // namespace

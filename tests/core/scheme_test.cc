@@ -1,0 +1,168 @@
+#include "lowbit/core/scheme.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit {
+namespace {
+
+std::string error_of(const std::string& text) {
+  try {
+    parse_scheme(text);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
+    return e.what();
+  }
+  return "";
+}
+
+// Every combination of the classes, over every weight name.
+std::vector<Scheme> generated_schemes() {
+  std::vector<Scheme> all;
+  for (const Scheme& weights : known_schemes()) {
+    if (weights.is_fp32() || format_scheme(weights).find('-') != std::string::npos) continue;
+    for (const Granularity g : {per_channel(), per_tensor(), per_group(1), per_group(32), per_group(65536)})
+      for (const Mapping m : {Mapping::symmetric, Mapping::asymmetric, Mapping::asymmetric_real})
+        for (const Clip c : {Clip::minmax, Clip::mse, Clip::aciq, Clip::percentile})
+          for (const float p : {50.0f, 99.0f, 99.9f, 99.99f, 99.999f})
+            for (const int a : {8, 0, 1, 4})
+              for (const bool dynamic : {false, true}) {
+                if ((c != Clip::percentile && p != 50.0f) || (a == 0 && dynamic)) continue;
+                all.push_back(
+                    {weights.weights, weights.bits, g, m, c, c == Clip::percentile ? p : 0.0f, a, dynamic});
+              }
+  }
+  return all;
+}
+
+TEST(Scheme, EverySchemeParsesToItself) {
+  const auto all = generated_schemes();
+  EXPECT_EQ(all.size(), 35u * 5 * 3 * 8 * 7);
+  std::set<std::string> names;
+  for (const Scheme& s : all) {
+    const std::string name = format_scheme(s);
+    ASSERT_EQ(parse_scheme(name), s) << name;
+    names.insert(name);
+  }
+  EXPECT_EQ(names.size(), all.size());
+}
+
+TEST(Scheme, TokensComeInAnyOrder) {
+  std::vector<std::string> tokens = {"a4", "asym", "dynamic", "g32", "p99.9"};
+  const Scheme expected{
+      WeightKind::affine, 4, per_group(32), Mapping::asymmetric, Clip::percentile, 99.9f, 4, true};
+  int orders = 0;
+  do {
+    std::string text = "int4";
+    for (const auto& t : tokens) text += fmt::format("-{}", t);
+    ASSERT_EQ(parse_scheme(text), expected) << text;
+    ++orders;
+  } while (std::next_permutation(tokens.begin(), tokens.end()));
+  EXPECT_EQ(orders, 120);
+  EXPECT_EQ(format_scheme(expected), "int4-g32-asym-p99.9-a4-dynamic");
+}
+
+TEST(Scheme, DefaultsAreNotPrinted) {
+  EXPECT_EQ(format_scheme(parse_scheme("int8-channel-sym-minmax-a8")), "int8");
+  EXPECT_EQ(parse_scheme("int8-a8-dynamic"), parse_scheme("int8-dynamic"));
+  EXPECT_EQ(format_scheme(parse_scheme("int8-a8-dynamic")), "int8-dynamic");
+  EXPECT_EQ(parse_scheme("fp32"), Scheme{});
+  EXPECT_EQ(format_scheme(parse_scheme("nf4-wo-g64")), "nf4-g64-wo");
+  EXPECT_EQ(parse_scheme("binary").bits, 1);
+}
+
+TEST(Scheme, ErrorsNameTheTextAndTheNearestScheme) {
+  EXPECT_EQ(error_of("int9"), "unknown scheme 'int9'; did you mean 'int8'?");
+  EXPECT_EQ(error_of("INT4"), "unknown scheme 'INT4'; did you mean 'int4'?");
+  EXPECT_EQ(error_of("kmean4"), "unknown scheme 'kmean4'; did you mean 'kmeans4'?");
+  EXPECT_EQ(error_of("int8-dinamic"),
+            "unknown scheme 'int8-dinamic': no token is called 'dinamic'; did you mean 'int8-dynamic'?");
+  EXPECT_EQ(
+      error_of("int8-asym-sym"),
+      "unknown scheme 'int8-asym-sym': 'sym' gives the mapping a second time; did you mean 'int8-asym'?");
+  EXPECT_EQ(error_of("fp32-wo"), "unknown scheme 'fp32-wo': fp32 takes no tokens; did you mean 'fp32'?");
+  EXPECT_NE(error_of(std::string(1 << 20, 'x')), "");
+}
+
+TEST(Scheme, RefusesWhatIsNotInTheGrammar) {
+  for (const char* text : {"",
+                           "-",
+                           "int8-",
+                           "-int8",
+                           "int",
+                           "int1",
+                           "int08",
+                           "int8 ",
+                           " int8",
+                           "int8--asym",
+                           "int8-g",
+                           "int8-g0",
+                           "int8-g032",
+                           "int8-g-32",
+                           "int8-g9999999",
+                           "int8-a0",
+                           "int8-a9",
+                           "int8-a",
+                           "int8-p100",
+                           "int8-p49.9",
+                           "int8-p99.",
+                           "int8-p9e1",
+                           "int8-p99.99999999",
+                           "int8-p99.9999999",
+                           "int8-a8-a8",
+                           "int8-wo-a8",
+                           "int8-wo-dynamic",
+                           "int8-mse-minmax",
+                           "int8-g32-tensor",
+                           "binary1",
+                           "binary5",
+                           "apot2",
+                           "nf8",
+                           "mxfp5",
+                           "int8-dynamic-dynamic"}) {
+    const std::string sentence = error_of(text);
+    ASSERT_NE(sentence, "") << text;
+    EXPECT_NE(sentence.find(fmt::format("'{}'", text)), std::string::npos) << sentence;
+    // The suggestion is itself a scheme.
+    const std::size_t end = sentence.rfind('\''), begin = sentence.rfind('\'', end - 1) + 1;
+    EXPECT_NO_THROW(parse_scheme(sentence.substr(begin, end - begin))) << sentence;
+  }
+}
+
+TEST(Scheme, SaysWhatIsNotBuilt) {
+  const auto why = [](const char* text) { return why_not_built(parse_scheme(text)); };
+  for (const char* text : {"fp32", "int8", "int2-tensor", "int3-g4", "int4-g65536-asym-mse", "int8-dynamic"})
+    EXPECT_EQ(why(text), "") << text;
+  EXPECT_EQ(why("nf4-g64"), "scheme 'nf4-g64' is not built yet: nf4 weights");
+  EXPECT_EQ(why("int8-wo"), "scheme 'int8-wo' is not built yet: weight-only execution");
+  EXPECT_EQ(why("int4-a4"), "scheme 'int4-a4' is not built yet: 4-bit activations");
+  for (const char* text : {"int8-asymf", "int8-aciq", "int8-p99.9", "int4-g6", "int4-g65540", "mxint8"})
+    EXPECT_NE(why(text), "") << text;
+  EXPECT_NO_THROW(require_built(parse_scheme("int4-g32")));
+  try {
+    require_built(parse_scheme("ternary"));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::not_built);
+  }
+}
+
+TEST(Scheme, KnownSchemesCoverTheGrammarOnceEach) {
+  std::set<std::string> names;
+  for (const Scheme& s : known_schemes())
+    EXPECT_TRUE(names.insert(format_scheme(s)).second) << format_scheme(s);
+  for (const char* name :
+       {"fp32",    "int8",    "int8-dynamic", "int8-tensor", "int4-g32-asym", "int2",  "kmeans8", "quantile4",
+        "nf4",     "fp4",     "log4",         "apot8",       "ternary",       "ttq",   "absmean", "binary",
+        "binary4", "fp8e4m3", "fp8e5m2",      "mxfp4",       "mxfp6",         "mxfp8", "mxint8",  "nvfp4"})
+    EXPECT_TRUE(names.count(name)) << name;
+}
+
+}  // namespace
+}  // namespace lowbit

@@ -1,0 +1,276 @@
+// Every test runs the graph before and after fusion through the interpreter and compares all outputs.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lowbit/model/graph.h"
+#include "support/graph_interpreter.h"
+#include "support/random.h"
+
+namespace lowbit {
+namespace {
+
+using testing::Random;
+using testing::Sample;
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+std::vector<float> random_vector(Random& r, std::int64_t n) {
+  std::vector<float> v;
+  for (std::int64_t i = 0; i < n; ++i) v.push_back(r.uniform());
+  return v;
+}
+
+class Builder {
+ public:
+  explicit Builder(const Shape& input) {
+    graph.inputs = {graph.add_value("x", input)};
+    last = graph.inputs[0];
+  }
+  ValueId conv(const std::string& name, ValueId in, std::int64_t out, std::int64_t kernel,
+               std::int64_t pad = 0, std::int64_t groups = 1, bool bias = false) {
+    const std::int64_t channels = shape(in)[0];
+    ops::Conv2d op;
+    const Shape ws{out, channels / groups, kernel, kernel};
+    op.weight = Tensor(ws, random_vector(random, ws.elements()));
+    op.window.kernel = {kernel, kernel};
+    op.window.pad = {pad, pad, pad, pad};
+    op.groups = groups;
+    if (bias) op.bias = random_vector(random, out);
+    return last = graph.add_node(name, op, {in});
+  }
+  ValueId linear(const std::string& name, ValueId in, std::int64_t out) {
+    const Shape& s = shape(in);
+    const Shape ws{out, s[s.rank() - 1]};
+    return last = graph.add_node(
+               name, ops::Linear{Tensor(ws, random_vector(random, ws.elements())), {}, {}, false}, {in});
+  }
+  ValueId scale(const std::string& name, ValueId in, std::int64_t n) {
+    return last = graph.add_node(
+               name, ops::ScaleShift{random_vector(random, n), random_vector(random, n), {}}, {in});
+  }
+  ValueId clamp(const std::string& name, ValueId in, float lo = 0.0f, float hi = kInf) {
+    return last = graph.add_node(name, ops::Clamp{{lo, hi}}, {in});
+  }
+  ValueId add(const std::string& name, ValueId a, ValueId b) {
+    return last = graph.add_node(name, ops::Add{}, {a, b});
+  }
+  ValueId node(const std::string& name, ops::Op op, ValueId in) {
+    return last = graph.add_node(name, op, {in});
+  }
+  const Shape& shape(ValueId id) const { return graph.values[static_cast<std::size_t>(id)].shape; }
+
+  Graph graph;
+  ValueId last;
+  Random random{11};
+};
+
+/// Fuses a copy, checks that outputs keep names, shapes and values, and returns it.
+Graph fused(Builder& b, std::vector<ValueId> outputs = {}) {
+  b.graph.outputs = outputs.empty() ? std::vector{b.last} : outputs;
+  Graph g = b.graph;
+  fuse(g);
+  validate(g);
+  Graph inferred = g;
+  infer_shapes(inferred);
+  for (std::size_t i = 0; i < g.values.size(); ++i) EXPECT_EQ(g.values[i].shape, inferred.values[i].shape);
+  for (int round = 0; round < 3; ++round) {
+    Sample in{b.shape(b.graph.inputs[0]), {}};
+    for (std::int64_t i = 0; i < in.shape.elements(); ++i) in.data.push_back(b.random.uniform());
+    const auto before = testing::interpret(b.graph, {&in, 1}), after = testing::interpret(g, {&in, 1});
+    EXPECT_EQ(before.size(), after.size());
+    for (std::size_t o = 0; o < before.size(); ++o) {
+      EXPECT_EQ(before[o].shape, after[o].shape);
+      EXPECT_EQ(b.graph.values[static_cast<std::size_t>(b.graph.outputs[o])].name,
+                g.values[static_cast<std::size_t>(g.outputs[o])].name);
+      for (std::size_t i = 0; i < before[o].data.size(); ++i)
+        EXPECT_NEAR(before[o].data[i], after[o].data[i], 1e-5) << "output " << o << " element " << i;
+    }
+  }
+  return g;
+}
+
+std::string ops_of(const Graph& g) {
+  std::string text;
+  for (const Node& n : g.nodes) {
+    if (!text.empty()) text.push_back(' ');
+    text.append(ops::op_name(n.op));
+  }
+  return text;
+}
+
+TEST(Fuse, BatchNormAndReluFoldIntoAConvolution) {
+  Builder b({3, 6, 5});
+  b.clamp("relu", b.scale("bn", b.conv("conv", 0, 4, 3, 1), 4));
+  const Graph g = fused(b);
+  ASSERT_EQ(ops_of(g), "Conv2d");
+  EXPECT_EQ(g.nodes[0].name, "conv");
+  EXPECT_EQ(std::get<ops::Conv2d>(g.nodes[0].op).activation, (ops::Activation{0.0f, kInf}));
+}
+
+TEST(Fuse, ScalesFoldIntoGroupedConvolutionsAndLinear) {
+  Builder b({6, 4, 4});
+  b.scale("s1", b.conv("depthwise", 0, 6, 3, 1, 6, true), 6);
+  b.scale("s2", b.conv("grouped", b.last, 4, 1, 0, 2), 1);
+  b.scale("s3", b.linear("fc", b.node("flat", ops::Flatten{}, b.last), 5), 5);
+  EXPECT_EQ(ops_of(fused(b)), "Conv2d Conv2d Linear");
+}
+
+TEST(Fuse, ASecondReaderOrAnOutputKeepsTheScale) {
+  Builder b({2, 4, 4});
+  const ValueId conv = b.conv("conv", 0, 2, 1);
+  b.add("add", b.scale("bn", conv, 2), conv);
+  EXPECT_EQ(ops_of(fused(b)), "Conv2d ScaleShift Add");
+  Builder c({2, 4, 4});
+  const ValueId out = c.conv("conv", 0, 2, 1);
+  c.scale("bn", out, 2);
+  EXPECT_EQ(ops_of(fused(c, {out, c.last})), "Conv2d ScaleShift");
+}
+
+TEST(Fuse, AnActivationKeepsTheScaleBehindIt) {
+  Builder b({2, 4, 4});
+  b.scale("bn", b.clamp("relu", b.conv("conv", 0, 2, 1)), 2);
+  EXPECT_EQ(ops_of(fused(b)), "Conv2d ScaleShift");
+}
+
+TEST(Fuse, AScaleBeforeAConvolutionFoldsForwardUnlessPaddingForbidsIt) {
+  Builder valid({4, 5, 5});
+  valid.conv("conv", valid.scale("normalize", 0, 4), 6, 3, 0, 2);
+  EXPECT_EQ(ops_of(fused(valid)), "Conv2d");
+  Builder padded({4, 5, 5});
+  padded.conv("conv", padded.scale("normalize", 0, 4), 6, 3, 1);
+  EXPECT_EQ(ops_of(fused(padded)), "ScaleShift Conv2d");
+  Builder pure({4, 5, 5});
+  pure.conv("conv", pure.node("scale", ops::ScaleShift{{2.0f}, {0.0f}, {}}, 0), 6, 3, 1);
+  EXPECT_EQ(ops_of(fused(pure)), "Conv2d");
+  Builder rows({7, 3});
+  rows.linear("fc", rows.scale("normalize", 0, 3), 5);
+  EXPECT_EQ(ops_of(fused(rows)), "Linear");
+}
+
+TEST(Fuse, ChainsOfScalesBecomeOne) {
+  Builder b({3, 2, 2});
+  b.clamp("relu6", b.scale("s3", b.scale("s2", b.scale("s1", 0, 3), 1), 3), 0, 6);
+  const Graph g = fused(b);
+  ASSERT_EQ(ops_of(g), "ScaleShift");
+  EXPECT_EQ(std::get<ops::ScaleShift>(g.nodes[0].op).activation, (ops::Activation{0, 6}));
+}
+
+TEST(Fuse, ClampsComposeAlsoWhereTheyDoNotMeet) {
+  for (const auto& [lo, hi] : {std::pair{-0.5f, 0.1f}, {0.2f, 3.0f}, {2.0f, 3.0f}, {-3.0f, -2.0f}}) {
+    Builder b({2, 3, 3});
+    b.clamp("second", b.clamp("first", b.conv("conv", 0, 2, 1), 0.0f, 1.0f), lo, hi);
+    EXPECT_EQ(ops_of(fused(b)), "Conv2d");
+  }
+}
+
+TEST(Fuse, AClampGoesThroughPoolingAndFlattening) {
+  Builder b({3, 6, 6});
+  ops::MaxPool pool;
+  pool.window.kernel = pool.window.stride = {2, 2};
+  b.clamp("relu", b.node("flat", ops::Flatten{}, b.node("pool", pool, b.conv("conv", 0, 4, 3, 1))));
+  const Graph g = fused(b);
+  EXPECT_EQ(ops_of(g), "Conv2d MaxPool Flatten");
+  EXPECT_FALSE(std::get<ops::Conv2d>(g.nodes[0].op).activation.is_identity());
+}
+
+TEST(Fuse, AClampStaysWhereAnAverageOrAnotherReaderIsInBetween) {
+  Builder b({3, 6, 6});
+  b.clamp("relu", b.node("gap", ops::GlobalAveragePool{}, b.conv("conv", 0, 4, 3)));
+  EXPECT_EQ(ops_of(fused(b)), "Conv2d GlobalAveragePool Clamp");
+  Builder c({2, 4, 4});
+  const ValueId conv = c.conv("conv", 0, 2, 3);
+  const ValueId relu = c.clamp("relu", conv);
+  EXPECT_EQ(ops_of(fused(c, {conv, relu})), "Conv2d Clamp");
+}
+
+TEST(Fuse, AResidualBlockBecomesTwoConvolutions) {
+  Builder b({4, 6, 6});
+  b.clamp("r1", b.scale("bn1", b.conv("c1", 0, 4, 3, 1), 4));
+  b.clamp("r2", b.add("add", b.scale("bn2", b.conv("c2", b.last, 4, 3, 1), 4), 0));
+  const Graph g = fused(b);
+  ASSERT_EQ(ops_of(g), "Conv2d Conv2d");
+  ASSERT_EQ(g.nodes[1].inputs.size(), 2u);
+  EXPECT_EQ(g.nodes[1].inputs[1], g.inputs[0]);
+  EXPECT_EQ(std::get<ops::Conv2d>(g.nodes[1].op).activation.lo, 0.0f);
+}
+
+TEST(Fuse, OfTwoConvolutionsTheLaterOneTakesTheResidual) {
+  for (const bool swapped : {false, true}) {
+    Builder b({4, 6, 6});
+    const ValueId first = b.conv("first", 0, 4, 3, 1), second = b.conv("second", 0, 4, 1);
+    swapped ? b.add("add", second, first) : b.add("add", first, second);
+    const Graph g = fused(b);
+    ASSERT_EQ(ops_of(g), "Conv2d Conv2d");
+    EXPECT_EQ(g.nodes[1].name, "second");
+    EXPECT_EQ(g.nodes[1].inputs.size(), 2u);
+  }
+}
+
+TEST(Fuse, AConvolutionMovesBehindALaterResidual) {
+  Builder b({4, 6, 6});
+  const ValueId conv = b.conv("conv", 0, 4, 3, 1);
+  ops::MaxPool pool;
+  pool.window.kernel = {3, 3};
+  pool.window.pad = {1, 1, 1, 1};
+  b.add("add", conv, b.node("pool", pool, 0));
+  const Graph g = fused(b);
+  ASSERT_EQ(ops_of(g), "MaxPool Conv2d");
+  EXPECT_EQ(g.nodes[1].inputs.size(), 2u);
+}
+
+TEST(Fuse, AdditionsStayWhereNoConvolutionCanTakeThem) {
+  Builder doubled({2, 3, 3});
+  const ValueId conv = doubled.conv("conv", 0, 2, 1);
+  doubled.add("add", conv, conv);
+  EXPECT_EQ(ops_of(fused(doubled)), "Conv2d Add");
+  Builder active({2, 3, 3});
+  active.clamp("r", active.add("add", active.clamp("relu", active.conv("conv", 0, 2, 1)), 0));
+  EXPECT_EQ(ops_of(fused(active)), "Conv2d Add");
+  Builder three({2, 3, 3});
+  three.add("add2", three.add("add1", three.conv("conv", 0, 2, 1), 0), 0);
+  EXPECT_EQ(ops_of(fused(three)), "Conv2d Add");
+}
+
+TEST(Fuse, FlattenPermutesTheColumnsOfLinear) {
+  Builder b({4, 3, 2});
+  b.clamp("relu", b.linear("fc", b.node("flat", ops::Flatten{}, 0), 5));
+  const Graph g = fused(b);
+  ASSERT_EQ(ops_of(g), "Linear");
+  EXPECT_TRUE(std::get<ops::Linear>(g.nodes[0].op).flattens_input);
+}
+
+TEST(Fuse, FlattenStaysWherePixelsOfCodesWouldHaveGaps) {
+  Builder three({3, 3, 2});
+  three.linear("fc", three.node("flat", ops::Flatten{}, 0), 5);
+  EXPECT_EQ(ops_of(fused(three)), "Flatten Linear");
+  Builder pixel({3, 1, 1});
+  pixel.linear("fc", pixel.node("flat", ops::Flatten{}, 0), 5);
+  EXPECT_EQ(ops_of(fused(pixel)), "Linear");
+  Builder output({4, 2, 2});
+  const ValueId flat = output.node("flat", ops::Flatten{}, 0);
+  const ValueId fc = output.linear("fc", flat, 5);
+  EXPECT_EQ(ops_of(fused(output, {flat, fc})), "Flatten Linear");
+  Builder two({4, 2, 2});
+  const ValueId shared = two.node("flat", ops::Flatten{}, 0);
+  const ValueId a = two.linear("a", shared, 5), c = two.linear("c", shared, 6);
+  EXPECT_EQ(ops_of(fused(two, {a, c})), "Linear Linear");
+}
+
+TEST(Fuse, IsIdempotentAndDeterministic) {
+  Builder b({4, 6, 6});
+  b.clamp("r1", b.scale("bn1", b.conv("c1", 0, 4, 3, 1), 4));
+  b.clamp("r2", b.add("add", b.scale("bn2", b.conv("c2", b.last, 4, 3, 1), 4), 0));
+  b.linear("fc", b.node("flat", ops::Flatten{}, b.last), 3);
+  const Graph once = fused(b), again = fused(b);
+  Graph twice = once;
+  fuse(twice);
+  for (const Graph* g : {&again, static_cast<const Graph*>(&twice)}) {
+    ASSERT_EQ(ops_of(*g), ops_of(once));
+    EXPECT_EQ(std::get<ops::Conv2d>(g->nodes[1].op).weight, std::get<ops::Conv2d>(once.nodes[1].op).weight);
+    EXPECT_EQ(std::get<ops::Linear>(g->nodes[2].op).weight, std::get<ops::Linear>(once.nodes[2].op).weight);
+  }
+}
+
+}  // namespace
+}  // namespace lowbit

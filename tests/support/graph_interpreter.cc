@@ -1,0 +1,232 @@
+#include "support/graph_interpreter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::testing {
+
+namespace {
+
+using Inputs = std::vector<const Sample*>;
+
+double limited(double x, const ops::Activation& a) {
+  return x < a.lo ? a.lo : x > a.hi ? a.hi : x;
+}
+
+/// Element [c][h][w] of a C x H x W sample.
+double at(const Sample& s, std::int64_t c, std::int64_t h, std::int64_t w) {
+  return s.data[static_cast<std::size_t>((c * s.shape[1] + h) * s.shape[2] + w)];
+}
+
+/// Calls visit(y, x, tap y, tap x, inside) for each tap of the window at output (oy, ox).
+template <class F>
+void for_taps(const ops::Window& w, const Shape& in, std::int64_t oy, std::int64_t ox, F visit) {
+  for (std::int64_t ky = 0; ky < w.kernel[0]; ++ky)
+    for (std::int64_t kx = 0; kx < w.kernel[1]; ++kx) {
+      const std::int64_t y = oy * w.stride[0] - w.pad[0] + ky * w.dilation[0];
+      const std::int64_t x = ox * w.stride[1] - w.pad[1] + kx * w.dilation[1];
+      visit(y, x, ky, kx, y >= 0 && y < in[1] && x >= 0 && x < in[2]);
+    }
+}
+
+/// Fills a C x H x W sample from a function of (c, y, x).
+template <class F>
+void fill(Sample& out, F f) {
+  std::size_t i = 0;
+  for (std::int64_t c = 0; c < out.shape[0]; ++c)
+    for (std::int64_t y = 0; y < out.shape[1]; ++y)
+      for (std::int64_t x = 0; x < out.shape[2]; ++x) out.data[i++] = f(c, y, x);
+}
+
+void eval(const ops::Conv2d& op, const Inputs& in, Sample& out) {
+  const Shape& ws = op.weight.shape;
+  const std::int64_t group_rows = ws[0] / op.groups;
+  fill(out, [&](std::int64_t o, std::int64_t y, std::int64_t x) {
+    double sum = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(o)];
+    const std::int64_t first = o / group_rows * ws[1];
+    for_taps(op.window, in[0]->shape, y, x, [&](auto iy, auto ix, auto ky, auto kx, bool inside) {
+      for (std::int64_t c = 0; inside && c < ws[1]; ++c)
+        sum += double{op.weight.data[static_cast<std::size_t>(((o * ws[1] + c) * ws[2] + ky) * ws[3] + kx)]} *
+               at(*in[0], first + c, iy, ix);
+    });
+    return limited(in.size() > 1 ? sum + at(*in[1], o, y, x) : sum, op.activation);
+  });
+}
+
+/// The input in memory order: (H, W, C) for C x H x W.
+std::vector<double> channels_last(const Sample& s) {
+  if (s.shape.rank() != 3) return s.data;
+  std::vector<double> result;
+  for (std::int64_t y = 0; y < s.shape[1]; ++y)
+    for (std::int64_t x = 0; x < s.shape[2]; ++x)
+      for (std::int64_t c = 0; c < s.shape[0]; ++c) result.push_back(at(s, c, y, x));
+  return result;
+}
+
+void eval(const ops::Linear& op, const Inputs& in, Sample& out) {
+  const std::vector<double> x = op.flattens_input ? channels_last(*in[0]) : in[0]->data;
+  const auto rows = static_cast<std::size_t>(op.weight.shape[0]),
+             cols = static_cast<std::size_t>(op.weight.shape[1]);
+  for (std::size_t t = 0; t < x.size() / cols; ++t)
+    for (std::size_t r = 0; r < rows; ++r) {
+      double sum = op.bias.empty() ? 0.0 : op.bias[r];
+      for (std::size_t c = 0; c < cols; ++c) sum += double{op.weight.data[r * cols + c]} * x[t * cols + c];
+      out.data[t * rows + r] = limited(sum, op.activation);
+    }
+}
+
+void eval(const ops::Add& op, const Inputs& in, Sample& out) {
+  for (std::size_t i = 0; i < out.data.size(); ++i)
+    out.data[i] = limited(in[0]->data[i] + in[1]->data[i], op.activation);
+}
+
+void eval(const ops::Clamp& op, const Inputs& in, Sample& out) {
+  for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = limited(in[0]->data[i], op.activation);
+}
+
+void eval(const ops::ScaleShift& op, const Inputs& in, Sample& out) {
+  const bool is_image = out.shape.rank() == 3;
+  const auto channels = static_cast<std::size_t>(out.shape[is_image ? 0 : out.shape.rank() - 1]);
+  const std::size_t pixels = is_image ? out.data.size() / channels : 1;
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    const std::size_t c = i / pixels % channels;
+    const double scale = op.scale[op.scale.size() == 1 ? 0 : c],
+                 shift = op.shift[op.shift.size() == 1 ? 0 : c];
+    out.data[i] = limited(in[0]->data[i] * scale + shift, op.activation);
+  }
+}
+
+void eval(const ops::MaxPool& op, const Inputs& in, Sample& out) {
+  fill(out, [&](std::int64_t c, std::int64_t y, std::int64_t x) {
+    double most = -std::numeric_limits<double>::infinity();
+    for_taps(op.window, in[0]->shape, y, x, [&](auto iy, auto ix, auto, auto, bool inside) {
+      if (inside) most = std::max(most, at(*in[0], c, iy, ix));
+    });
+    return most;
+  });
+}
+
+void eval(const ops::AveragePool& op, const Inputs& in, Sample& out) {
+  const Shape& shape = in[0]->shape;
+  fill(out, [&](std::int64_t c, std::int64_t y, std::int64_t x) {
+    double sum = 0;
+    int count = 0;
+    for_taps(op.window, shape, y, x, [&](auto iy, auto ix, auto, auto, bool inside) {
+      if (inside) sum += at(*in[0], c, iy, ix);
+      // What lies beyond the padding (ceil_mode) never counts.
+      const bool padded = iy < shape[1] + op.window.pad[2] && ix < shape[2] + op.window.pad[3];
+      count += inside || (op.count_include_pad && padded);
+    });
+    return sum / count;
+  });
+}
+
+void eval(const ops::GlobalAveragePool&, const Inputs& in, Sample& out) {
+  const std::size_t pixels = in[0]->data.size() / out.data.size();
+  for (std::size_t c = 0; c < out.data.size(); ++c) {
+    for (std::size_t p = 0; p < pixels; ++p) out.data[c] += in[0]->data[c * pixels + p];
+    out.data[c] /= static_cast<double>(pixels);
+  }
+}
+
+void eval(const ops::Flatten&, const Inputs& in, Sample& out) {
+  out.data = in[0]->data;
+}
+void eval(const ops::Reshape&, const Inputs& in, Sample& out) {
+  out.data = in[0]->data;
+}
+
+/// Copies from `in` to every element of `out` whose index, mapped axis by axis, lies inside `in`.
+template <class F>
+void gather(const Sample& in, Sample& out, F map_index) {
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    std::int64_t rest = static_cast<std::int64_t>(i), offset = 0, stride = 1;
+    bool inside = true;
+    for (int axis = out.shape.rank() - 1; axis >= 0; --axis) {
+      const std::int64_t from = map_index(axis, rest % out.shape[axis]);
+      rest /= out.shape[axis];
+      inside = inside && from >= 0 && from < in.shape[axis];
+      offset += from * stride;
+      stride *= in.shape[axis];
+    }
+    if (inside) out.data[i] = in.data[static_cast<std::size_t>(offset)];
+  }
+}
+
+void eval(const ops::Pad& op, const Inputs& in, Sample& out) {
+  std::fill(out.data.begin(), out.data.end(), op.value);
+  gather(*in[0], out,
+         [&](int axis, std::int64_t i) { return i - op.before[static_cast<std::size_t>(axis)]; });
+}
+
+void eval(const ops::Slice& op, const Inputs& in, Sample& out) {
+  gather(*in[0], out, [&](int axis, std::int64_t i) {
+    const auto a = static_cast<std::size_t>(axis);
+    return op.starts[a] + i * op.steps[a];
+  });
+}
+
+void eval(const ops::Concat& op, const Inputs& in, Sample& out) {
+  std::int64_t before = 0;
+  for (const Sample* part : in) {
+    Sample placed{out.shape, std::vector<double>(out.data.size(), std::nan(""))};
+    gather(*part, placed, [&](int axis, std::int64_t i) { return axis == op.axis ? i - before : i; });
+    for (std::size_t i = 0; i < out.data.size(); ++i)
+      if (!std::isnan(placed.data[i])) out.data[i] = placed.data[i];
+    before += part->shape[static_cast<int>(op.axis)];
+  }
+}
+
+void eval(const ops::Softmax& op, const Inputs& in, Sample& out) {
+  std::size_t inner = 1;
+  for (int axis = static_cast<int>(op.axis) + 1; axis < out.shape.rank(); ++axis)
+    inner *= static_cast<std::size_t>(out.shape[axis]);
+  const auto n = static_cast<std::size_t>(out.shape[static_cast<int>(op.axis)]);
+  for (std::size_t first = 0; first < out.data.size(); ++first) {
+    if (first / inner % n != 0) continue;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::size_t i = 0; i < n; ++i) most = std::max(most, in[0]->data[first + i * inner]);
+    for (std::size_t i = 0; i < n; ++i) sum += std::exp(in[0]->data[first + i * inner] - most);
+    for (std::size_t i = 0; i < n; ++i)
+      out.data[first + i * inner] = std::exp(in[0]->data[first + i * inner] - most) / sum;
+  }
+}
+
+[[noreturn]] void refuse_codes() {
+  throw Error(ErrorCode::unsupported, "the interpreter runs fp32 graphs, without Quantize and Dequantize");
+}
+void eval(const ops::Quantize&, const Inputs&, Sample&) {
+  refuse_codes();
+}
+void eval(const ops::Dequantize&, const Inputs&, Sample&) {
+  refuse_codes();
+}
+
+}  // namespace
+
+std::vector<Sample> interpret_all(const Graph& graph, std::span<const Sample> inputs) {
+  std::vector<Sample> values(graph.values.size());
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i)
+    values[static_cast<std::size_t>(graph.inputs[i])] = inputs[i];
+  for (const Node& node : graph.nodes) {
+    Inputs in;
+    for (const ValueId id : node.inputs) in.push_back(&values[static_cast<std::size_t>(id)]);
+    const Shape& shape = graph.values[static_cast<std::size_t>(node.output)].shape;
+    Sample out{shape, std::vector<double>(static_cast<std::size_t>(shape.elements()))};
+    std::visit([&](const auto& op) { eval(op, in, out); }, node.op);
+    values[static_cast<std::size_t>(node.output)] = std::move(out);
+  }
+  return values;
+}
+
+std::vector<Sample> interpret(const Graph& graph, std::span<const Sample> inputs) {
+  const std::vector<Sample> values = interpret_all(graph, inputs);
+  std::vector<Sample> outputs;
+  for (const ValueId id : graph.outputs) outputs.push_back(values[static_cast<std::size_t>(id)]);
+  return outputs;
+}
+
+}  // namespace lowbit::testing
