@@ -90,8 +90,12 @@ void add_eval_command(CLI::App& program) {
   command->get_option("--data")->required();
   command->add_option("--images", options->images, "images to evaluate (default: all)")
       ->check(CLI::PositiveNumber);
-  command->add_option("--scheme", options->schemes,
-                      "comma-separated schemes (default: fp32,int8); see lowbit schemes");
+  command
+      ->add_option("--scheme", options->schemes,
+                   "comma-separated schemes (default: fp32,int8); see lowbit schemes")
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("--scheme is empty") : std::string();
+      });
   command->add_option("--batch", options->batch, "images a run")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();

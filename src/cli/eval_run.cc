@@ -61,6 +61,9 @@ EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& s
   std::vector<std::pair<std::string, Model>> models{{"", fp32}};
   for (const std::string& scheme : schemes)
     if (scheme != "fp32") models.emplace_back("", quantizer.quantize(scheme));
+  // fp32 with overrides is another model than the reference.
+  if (models.size() == 1 && !options.quantization.overrides.empty())
+    models.emplace_back("", quantizer.quantize("fp32"));
   EvalReport report = evaluate_models(models, true, options);
   report.calib_images = quantizer.calibration_images();
   if (report.calib_images > 0) report.observer = options.quantization.observer;

@@ -97,7 +97,7 @@ std::string format_model_info(const ModelInfo& info, bool colour) {
   std::string text = fmt::format("{}: {}, inputs {}, outputs {}\n\n", info.path, info.scheme,
                                  fmt::join(info.inputs, ", "), fmt::join(info.outputs, ", "));
   text += table.to_string(colour);
-  text += fmt::format("total: {} layers, {} bytes, {:.2f} bits per weight\n", info.nodes.size(), info.bytes,
+  text += fmt::format("total: {} nodes, {} bytes, {:.2f} bits per weight\n", info.nodes.size(), info.bytes,
                       info.bits);
   if (!info.coverage.empty()) text += info.coverage + "\n";
   return text;
