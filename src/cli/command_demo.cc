@@ -1,0 +1,45 @@
+// lowbit demo: calibrate, quantize and run a small network that is part of the program.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/eval_run.h"
+#include "cli/model_file.h"
+#include "cli/terminal.h"
+
+namespace lowbit::cli {
+namespace {
+
+void run_demo(EvalOptions options) {
+  options.data.data = "glyphs";
+  const Model model = load_demo_model();
+  const bool colour = use_colour();
+  EvalReport report = evaluate_schemes(model, {"int8-tensor", "int8", "int8-dynamic"}, options);
+  fmt::print("{}",
+             styled(fmt::format(
+                        "A small CNN, {} images drawn by lowbit, {} for calibration; {}, {}, {} thread{}\n\n",
+                        report.images, report.calib_images, report.machine.cpu, report.machine.isa,
+                        report.machine.threads, report.machine.threads == 1 ? "" : "s"),
+                    Style::dim, colour));
+  fmt::print("{}", format_report(report, colour));
+}
+
+}  // namespace
+
+void add_demo_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("demo", "quantize and run a built-in network; needs no file");
+  auto options = std::make_shared<EvalOptions>();
+  command->add_option("--images", options->images, "images to evaluate (default: all)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--calib", options->data.calib, "calibration images")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--threads", options->quantization.threads, "threads, including the main one")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->callback([options] { run_demo(*options); });
+}
+
+}  // namespace lowbit::cli

@@ -1,0 +1,112 @@
+// lowbit eval: accuracy, error, size and speed of a model in several schemes, or of two models against each
+// other.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/eval_run.h"
+#include "cli/file.h"
+#include "cli/model_file.h"
+#include "cli/terminal.h"
+#include "lowbit/core/error.h"
+
+namespace lowbit::cli {
+namespace {
+
+struct Options : EvalOptions {
+  std::vector<std::string> models;
+  std::string schemes, json;
+};
+
+std::string file_name(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
+}
+
+EvalReport evaluate_one(const Options& options, const std::vector<std::string>& schemes) {
+  const std::string& path = options.models[0];
+  const Model model = load_model(path);
+  require_one_input(model, path);
+  if (!model.is_quantized()) return evaluate_schemes(model, schemes, options);
+  if (!options.schemes.empty() || !options.quantization.overrides.empty())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{} is quantized already ({}); --scheme and --override need an fp32 model", path,
+                            model.scheme()));
+  return evaluate_models({{"", model}}, false, options);
+}
+
+EvalReport evaluate_two(const Options& options) {
+  if (!options.schemes.empty() || !options.quantization.overrides.empty())
+    throw Error(ErrorCode::invalid_argument,
+                "--scheme and --override go with one model; two are compared as they are");
+  std::vector<std::pair<std::string, Model>> models;
+  for (const std::string& path : options.models) {
+    models.emplace_back(file_name(path), load_model(path));
+    require_one_input(models.back().second, path);
+  }
+  return evaluate_models(models, true, options);
+}
+
+void run_eval(const Options& options) {
+  // What is cheap to refuse is refused before anything long starts.
+  const auto schemes = parse_scheme_list(options.schemes.empty() ? "fp32,int8" : options.schemes);
+  parse_data_spec(options.data.data, options.data.labels);
+  std::optional<OutputFile> json;
+  if (!options.json.empty() && options.json != "-") json.emplace(options.json);
+
+  const bool two = options.models.size() == 2;
+  EvalReport report = two ? evaluate_two(options) : evaluate_one(options, schemes);
+  report.model = two ? options.models[0] + " " + options.models[1] : options.models[0];
+
+  const std::string text = to_json(report, two).dump(2) + "\n";
+  if (options.json == "-") {
+    fmt::print("{}", text);
+    return;
+  }
+  if (json) {
+    json->write(text);
+    json->commit();
+  }
+  const bool colour = use_colour();
+  fmt::print("{}", format_report(report, colour));
+  const bool several_outputs = !report.rows[0].outputs.empty() && report.rows[0].outputs.size() > 1;
+  if (two || several_outputs) fmt::print("\n{}", format_outputs(report, colour));
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& program) {
+  CLI::App* command =
+      program.add_subcommand("eval", "accuracy, error, size and speed of a model in several schemes");
+  auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->models, "an .onnx or .lowbit file; two are compared output by output")
+      ->required()
+      ->expected(1, 2);
+  add_data_options(*command, options->data);
+  command->get_option("--data")->required();
+  command->add_option("--images", options->images, "images to evaluate (default: all)")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--scheme", options->schemes,
+                   "comma-separated schemes (default: fp32,int8); see lowbit schemes")
+      ->check([](const std::string& text) {
+        return text.empty() ? std::string("--scheme is empty") : std::string();
+      });
+  command->add_option("--batch", options->batch, "images a run")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  add_quantization_options(*command, options->quantization);
+  command->add_option("--json", options->json,
+                      "write the report there as JSON; - is standard output, without the table");
+  command->footer(
+      "Example: lowbit eval resnet20.onnx --data cifar10:data --scheme int8,int4-g32 --override "
+      "'Conv_0*=fp32' \\\n"
+      "           --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225");
+  command->callback([options] { run_eval(*options); });
+}
+
+}  // namespace lowbit::cli

@@ -1,0 +1,81 @@
+// lowbit info: what a model file holds, or what the machine has.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/machine.h"
+#include "cli/model_file.h"
+#include "cli/model_info.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+
+namespace lowbit::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr WeightFormat kFormats[] = {WeightFormat::s8, WeightFormat::u4, WeightFormat::s2};
+
+struct Options {
+  std::string file;
+  bool json = false;
+};
+
+Json machine_json(unsigned threads) {
+  Json kernels = Json::array();
+  for (const WeightFormat format : kFormats) {
+    const GemmKernel& kernel = usual_kernel(format);
+    kernels.push_back({{"format", format_name(format)},
+                       {"kernel", kernel.name},
+                       {"speed", kernel.reference ? "ref" : "fast"}});
+  }
+  const std::string problem = isa_environment_problem();
+  return {{"schema", "lowbit-info-1"},
+          {"cpu", cpu_name()},
+          {"isa_detected", isa_name(detected_isa())},
+          {"isa_active", isa_name(active_isa())},
+          {"isa_problem", problem.empty() ? Json(nullptr) : Json(problem)},
+          {"threads", threads},
+          {"kernels", kernels}};
+}
+
+std::string machine_text(unsigned threads, bool colour) {
+  std::string text = fmt::format("cpu       {}\nISA       {} detected, {} active\nthreads   {}\n", cpu_name(),
+                                 isa_name(detected_isa()), isa_name(active_isa()), threads);
+  const std::string problem = isa_environment_problem();
+  if (!problem.empty()) text += styled(problem, Style::yellow, colour) + "\n";
+  Table table(
+      {{"weights", Table::Align::left}, {"kernel", Table::Align::left}, {"speed", Table::Align::left}});
+  for (const WeightFormat format : kFormats) {
+    const GemmKernel& kernel = usual_kernel(format);
+    table.add_row({format_name(format), kernel.name, kernel.reference ? "ref" : "fast"});
+  }
+  return text + "\n" + table.to_string(colour);
+}
+
+void run_info(const Options& options) {
+  if (options.file.empty()) {
+    const unsigned threads = std::thread::hardware_concurrency();
+    fmt::print("{}",
+               options.json ? machine_json(threads).dump(2) + "\n" : machine_text(threads, use_colour()));
+    return;
+  }
+  const ModelInfo info = describe(load_model(options.file), options.file);
+  fmt::print("{}", options.json ? to_json(info).dump(2) + "\n" : format_model_info(info, use_colour()));
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& program) {
+  CLI::App* command =
+      program.add_subcommand("info", "layers, formats and sizes of a model; without FILE, the machine");
+  auto options = std::make_shared<Options>();
+  command->add_option("FILE", options->file, "an .onnx or .lowbit file");
+  command->add_flag("--json", options->json, "JSON instead of a table");
+  command->callback([options] { run_info(*options); });
+}
+
+}  // namespace lowbit::cli

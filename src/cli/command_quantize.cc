@@ -1,0 +1,54 @@
+// lowbit quantize: an fp32 model becomes a .lowbit file.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/file.h"
+#include "cli/model_file.h"
+#include "cli/quantization.h"
+#include "lowbit/core/error.h"
+#include "lowbit/model/quantize.h"
+#include "lowbit/model/serialize.h"
+
+namespace lowbit::cli {
+namespace {
+
+struct Options {
+  std::string model, scheme = "int8", output;
+  DataOptions data;
+  QuantizationOptions quantization;
+};
+
+void run_quantize(const Options& options) {
+  const std::string scheme = parse_scheme_option(options.scheme);
+  if (!options.data.data.empty()) parse_data_spec(options.data.data, options.data.labels);
+  OutputFile output(options.output);
+  const Model fp32 = load_model(options.model);
+  require_one_input(fp32, options.model);
+  if (fp32.is_quantized())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{} is quantized already ({})", options.model, fp32.scheme()));
+  const Model model = ModelQuantizer(fp32, options.data, options.quantization).quantize(scheme);
+  output.write(save_to_bytes(model));
+  output.commit();
+  fmt::print("{}: {}, {:.2f} bits per weight, {} bytes (fp32: {}); {}\n", options.output, model.scheme(),
+             model.bits_per_weight(), model.stored_bytes(), fp32.stored_bytes(), describe_coverage(model));
+}
+
+}  // namespace
+
+void add_quantize_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("quantize", "quantize an ONNX model and save it as .lowbit");
+  auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "an .onnx file")->required();
+  add_data_options(*command, options->data);
+  command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();
+  add_quantization_options(*command, options->quantization);
+  command->add_option("-o,--output", options->output, "the .lowbit file to write")->required();
+  command->footer("Example: lowbit quantize mnist.onnx --data mnist:data --scheme int8 -o mnist.lowbit");
+  command->callback([options] { run_quantize(*options); });
+}
+
+}  // namespace lowbit::cli

@@ -1,0 +1,17 @@
+// The commands: each adds its options to the program and says what runs when it was chosen.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace lowbit::cli {
+
+void add_demo_command(CLI::App& program);
+void add_eval_command(CLI::App& program);
+void add_quantize_command(CLI::App& program);
+void add_run_command(CLI::App& program);
+void add_info_command(CLI::App& program);
+void add_schemes_command(CLI::App& program);
+
+}  // namespace lowbit::cli

@@ -1,0 +1,73 @@
+#include "cli/eval_run.h"
+
+#include <algorithm>
+
+#include "cli/evaluation.h"
+#include "cli/quantization.h"
+#include "lowbit/model/quantize.h"
+
+namespace lowbit::cli {
+namespace {
+
+EvalRow make_row(const std::string& name, const Model& model, const ModelResult& result) {
+  EvalRow row;
+  row.model = name;
+  row.scheme = model.scheme();
+  row.bits = model.bits_per_weight();
+  row.bytes = model.stored_bytes();
+  row.correct = result.correct;
+  row.agree = result.agree;
+  row.outputs = result.outputs;
+  row.ms_median = result.ms_median;
+  row.ms_p90 = result.ms_p90;
+  row.fallbacks = fallback_count(model);
+  if (model.is_quantized()) row.coverage = describe_coverage(model);
+  return row;
+}
+
+void add_speedups(std::vector<EvalRow>& rows) {
+  const auto fp32 =
+      std::find_if(rows.begin(), rows.end(), [](const EvalRow& row) { return row.scheme == "fp32"; });
+  if (fp32 == rows.end()) return;
+  const double base = fp32->ms_median;
+  for (EvalRow& row : rows)
+    if (row.ms_median > 0) row.speedup = base / row.ms_median;
+}
+
+}  // namespace
+
+EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& models, bool has_reference,
+                           const EvalOptions& options) {
+  std::vector<Model> bare;
+  for (const auto& [name, model] : models) bare.push_back(model);
+  const Images images(parse_data_spec(options.data.data, options.data.labels), Split::evaluation,
+                      options.data.preprocess, bare[0].input_shape(), options.images, 0);
+  const int threads = options.quantization.threads;
+  const auto results =
+      evaluate(bare, images, {.batch = options.batch, .threads = threads, .has_reference = has_reference});
+  EvalReport report;
+  report.data = options.data.data;
+  report.images = images.count();
+  report.machine = this_machine(threads);
+  for (std::size_t i = 0; i < models.size(); ++i)
+    report.rows.push_back(make_row(models[i].first, models[i].second, results[i]));
+  add_speedups(report.rows);
+  return report;
+}
+
+EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& schemes,
+                            const EvalOptions& options) {
+  ModelQuantizer quantizer(fp32, options.data, options.quantization);
+  std::vector<std::pair<std::string, Model>> models{{"", fp32}};
+  for (const std::string& scheme : schemes)
+    if (scheme != "fp32") models.emplace_back("", quantizer.quantize(scheme));
+  // fp32 with overrides is another model than the reference.
+  if (models.size() == 1 && !options.quantization.overrides.empty())
+    models.emplace_back("", quantizer.quantize("fp32"));
+  EvalReport report = evaluate_models(models, true, options);
+  report.calib_images = quantizer.calibration_images();
+  if (report.calib_images > 0) report.observer = options.quantization.observer;
+  return report;
+}
+
+}  // namespace lowbit::cli

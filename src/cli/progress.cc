@@ -1,0 +1,46 @@
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "cli/terminal.h"
+
+namespace lowbit::cli {
+namespace {
+
+constexpr int kWidth = 30;
+// Drawing takes time that a measurement beside it would notice.
+constexpr auto kInterval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+std::string progress_bar(const std::string& label, std::int64_t done, std::int64_t total) {
+  const double part =
+      total > 0 ? static_cast<double>(std::clamp<std::int64_t>(done, 0, total)) / static_cast<double>(total)
+                : 1.0;
+  const auto filled = static_cast<std::size_t>(part * kWidth);
+  return fmt::format("{} [{}{}] {:3d} %", label, std::string(filled, '#'), std::string(kWidth - filled, '.'),
+                     static_cast<int>(part * 100));
+}
+
+Progress::Progress(std::string label, std::int64_t total)
+    : label_(std::move(label)), total_(total), visible_(stderr_is_terminal()) {}
+
+Progress::~Progress() {
+  if (drawn_) fmt::print(stderr, "\r\033[K");
+}
+
+void Progress::update(std::int64_t done) {
+  if (!visible_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (drawn_ && now - last_ < kInterval) return;
+  fmt::print(stderr, "\r{}\033[K", progress_bar(label_, done, total_));
+  std::fflush(stderr);
+  drawn_ = true;
+  last_ = now;
+}
+
+}  // namespace lowbit::cli

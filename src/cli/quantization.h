@@ -1,0 +1,41 @@
+// From an fp32 model and images to quantized models: calibration at most once, whatever the number of
+// schemes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/dataset.h"
+#include "cli/options.h"
+#include "lowbit/model/calibrate.h"
+#include "lowbit/model/model.h"
+
+namespace lowbit::cli {
+
+class ModelQuantizer {
+ public:
+  /// `fp32` and `data` are kept by reference. Throws as parse_overrides and make_observer.
+  ModelQuantizer(const Model& fp32, const DataOptions& data, const QuantizationOptions& options);
+
+  /// Calibrates when `scheme` is the first one that needs it. Throws as quantize, Images and parse_data_spec;
+  /// Error(invalid_argument) when it needs images and there is no --data.
+  Model quantize(const std::string& scheme);
+
+  /// Images that calibration took; 0 when there was none.
+  std::int64_t calibration_images() const { return table_ ? table_->samples : 0; }
+
+ private:
+  void calibrate();
+
+  const Model& fp32_;
+  const DataOptions& data_;
+  std::vector<std::pair<std::string, std::string>> overrides_;
+  AnyObserver observer_;
+  std::string observer_name_;
+  int threads_;
+  std::optional<CalibrationTable> table_;
+};
+
+}  // namespace lowbit::cli

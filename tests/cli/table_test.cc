@@ -1,0 +1,62 @@
+#include "cli/table.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/progress.h"
+#include "cli/terminal.h"
+
+namespace lowbit::cli {
+namespace {
+
+Table example() {
+  Table table({{"name", Table::Align::left}, {"n"}});
+  table.add_row({"a", "1"});
+  table.add_row({"longer", "1000"});
+  return table;
+}
+
+TEST(Table, AlignsColumns) {
+  EXPECT_EQ(example().to_string(),
+            "name       n\n"
+            "------  ----\n"
+            "a          1\n"
+            "longer  1000\n");
+}
+
+TEST(Table, CountsCharactersNotBytes) {
+  Table table({{"x", Table::Align::left}, {"y"}});
+  table.add_row({"\xC3\xA9\xC3\xA9", "1"});  // two letters of two bytes each
+  table.add_row({"abc", "2"});
+  EXPECT_EQ(table.to_string(),
+            "x    y\n"
+            "---  -\n"
+            "\xC3\xA9\xC3\xA9   1\n"
+            "abc  2\n");
+}
+
+TEST(Table, HasNoTrailingSpacesAndNoControlSequences) {
+  Table table({{"left", Table::Align::left}});
+  table.add_row({"a"});
+  EXPECT_EQ(table.to_string(), "left\n----\na\n");
+  EXPECT_NE(table.to_string(true).find("\033[1m"), std::string::npos);
+}
+
+TEST(Table, RefusesRowsOfAnotherLength) {
+  Table table({{"x"}});
+  EXPECT_THROW(table.add_row({"1", "2"}), std::logic_error);
+}
+
+TEST(Terminal, StylesOnlyWhenAsked) {
+  EXPECT_EQ(styled("x", Style::green, false), "x");
+  EXPECT_EQ(styled("x", Style::green, true), "\033[32mx\033[0m");
+}
+
+TEST(ProgressBar, FillsUp) {
+  EXPECT_EQ(progress_bar("p", 0, 4), "p [" + std::string(30, '.') + "]   0 %");
+  EXPECT_EQ(progress_bar("p", 2, 4), "p [" + std::string(15, '#') + std::string(15, '.') + "]  50 %");
+  EXPECT_EQ(progress_bar("p", 9, 4), "p [" + std::string(30, '#') + "] 100 %");
+  EXPECT_EQ(progress_bar("p", 0, 0), "p [" + std::string(30, '#') + "] 100 %");
+}
+
+}  // namespace
+}  // namespace lowbit::cli
