@@ -225,8 +225,9 @@ TEST_P(EveryGemmKernel, GoldenHashes) {
     std::uint64_t hash;
   };
   constexpr Golden kGolden[] = {
-      {{1, 64, 16, 9, 16}, 0x510B5E6D54CF5BCCu},  {{1, 16, 32, 9, 32}, 0x9624F15AFBE302BBu}, {{2, 9, 64, 9, 64}, 0xD21A4EECF9521A46u},
-      {{1, 1, 100, 1, 300}, 0x98FC546922B462ECu}, {{1, 33, 65, 1, 77}, 0xD39F7FFDB85251A2u}, {{3, 13, 10, 4, 7}, 0xDE2902557451753Au},
+      {{1, 64, 16, 9, 16}, 0x510B5E6D54CF5BCCu}, {{1, 16, 32, 9, 32}, 0x9624F15AFBE302BBu},
+      {{2, 9, 64, 9, 64}, 0xD21A4EECF9521A46u},  {{1, 1, 100, 1, 300}, 0x98FC546922B462ECu},
+      {{1, 33, 65, 1, 77}, 0xD39F7FFDB85251A2u}, {{3, 13, 10, 4, 7}, 0xDE2902557451753Au},
   };
   for (std::size_t i = 0; i < std::size(kGolden); ++i) {
     std::uint64_t hash = testing::fnv1a(nullptr, 0);
