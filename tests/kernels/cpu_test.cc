@@ -10,7 +10,7 @@
 namespace lowbit {
 namespace {
 
-bool kernel_reports(const std::string& flag) {
+[[maybe_unused]] bool kernel_reports(const std::string& flag) {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
     if (line.rfind("flags", 0) != 0 && line.rfind("Features", 0) != 0) continue;
