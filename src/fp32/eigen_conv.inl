@@ -51,7 +51,7 @@ inline Packet finish_packet(Packet x, const Tile& t, const float* bias, const fl
   using namespace Eigen::internal;
   x = padd(x, ploadu<Packet>(bias));
   if (residual) x = padd(x, ploadu<Packet>(residual));
-  return pmin(pset1<Packet>(t.hi), pmax(pset1<Packet>(t.lo), x));
+  return pmin(pmax(x, pset1<Packet>(t.lo)), pset1<Packet>(t.hi));  // in this order NaN passes through
 }
 
 /// Loops over constants, with a test instead of a break: the accumulators must stay registers.

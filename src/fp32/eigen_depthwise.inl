@@ -26,7 +26,7 @@ inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t i
   for (int v = 0; v < Nv; ++v) {
     const std::int64_t at = out + c + v * kLanes;
     if (g.residual) acc[v] = padd(acc[v], ploadu<Packet>(g.residual + at));
-    pstoreu(g.out + at, pmin(pset1<Packet>(g.hi), pmax(pset1<Packet>(g.lo), acc[v])));
+    pstoreu(g.out + at, pmin(pmax(acc[v], pset1<Packet>(g.lo)), pset1<Packet>(g.hi)));
   }
 }
 
