@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "lowbit/core/scheme.h"
+#include "lowbit/kernels/cpu.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/quant/quantizer.h"
 

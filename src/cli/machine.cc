@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "lowbit/kernels/cpu.h"
+
 namespace lowbit::cli {
 
 Machine this_machine(int threads) {
