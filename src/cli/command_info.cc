@@ -12,6 +12,7 @@
 #include "cli/model_info.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
+#include "lowbit/kernels/cpu.h"
 
 namespace lowbit::cli {
 namespace {

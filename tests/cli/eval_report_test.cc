@@ -11,20 +11,37 @@ namespace lowbit::cli {
 namespace {
 
 OutputComparison comparison(double sqnr_db) {
-  OutputComparison c{.name = "logits", .error = {}};
+  OutputComparison c;
+  c.name = "logits";
   c.error.sqnr_db = sqnr_db;
   return c;
 }
 
+EvalRow make_row(const std::string& scheme, double bits, std::uint64_t bytes) {
+  EvalRow row;
+  row.scheme = scheme;
+  row.bits = bits;
+  row.bytes = bytes;
+  return row;
+}
+
 EvalReport example() {
-  EvalReport report{
-      .model = "net.onnx", .data = "glyphs", .images = 200, .calib_images = 50, .observer = "minmax"};
-  report.machine = {.cpu = "A CPU", .isa = "avx2", .threads = 1};
-  EvalRow fp32{.scheme = "fp32", .bits = 32.0, .bytes = 1234567, .correct = 198, .agree = 200};
+  EvalReport report;
+  report.model = "net.onnx";
+  report.data = "glyphs";
+  report.images = 200;
+  report.calib_images = 50;
+  report.observer = "minmax";
+  report.machine = {"A CPU", "avx2", 1};
+  EvalRow fp32 = make_row("fp32", 32.0, 1234567);
+  fp32.correct = 198;
+  fp32.agree = 200;
   fp32.outputs = {comparison(std::numeric_limits<double>::infinity())};
   fp32.ms_median = 1;
   fp32.speedup = 1;
-  EvalRow int8{.scheme = "int8", .bits = 8.25, .bytes = 345678, .correct = 197, .agree = 199};
+  EvalRow int8 = make_row("int8", 8.25, 345678);
+  int8.correct = 197;
+  int8.agree = 199;
   int8.outputs = {comparison(41.25)};
   int8.ms_median = 0.25;
   int8.ms_p90 = 0.5;
@@ -60,7 +77,7 @@ TEST(EvalReport, JsonHasTheSchema) {
 
 TEST(EvalReport, UnknownValuesAreNullAndDashes) {
   EvalReport report = example();
-  report.rows = {EvalRow{.scheme = "int8", .bits = 8.0, .bytes = 10}};
+  report.rows = {make_row("int8", 8.0, 10)};
   report.observer.reset();
   const auto json = to_json(report);
   for (const char* key : {"correct", "top1", "agree", "sqnr_db", "speedup"})
