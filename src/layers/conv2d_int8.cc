@@ -11,6 +11,7 @@
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
 #include "layers/indirection.h"
+#include "layers/quantize_pixels.h"
 #include "layers/scratch.h"
 #include "lowbit/kernels/gemm.h"
 
@@ -125,20 +126,13 @@ class Conv2dInt8 final : public Step {
   }
 
   void quantize_input(const StepArgs& args, const Memory& memory) const noexcept {
-    const SampleLayout f32 = args.inputs[0].type->layout();
     const auto pixels = static_cast<std::size_t>(out_.pixels());
     auto one = [&](int b) {
       const float* x = args.inputs[0].sample<float>(b);
       std::uint8_t* q = memory.codes + b * in_.sample_stride;
       const QParams p = choose_dynamic(x, static_cast<std::size_t>(in_.pixels() * in_.channels));
       const QuantizeParams params = u8_quantize_params(p);
-      if (in_.pixel_stride == f32.pixel_stride) {
-        elementwise().quantize_u8(x, static_cast<std::size_t>(in_.pixels() * in_.channels), params, q);
-      } else {
-        for (std::int64_t i = 0; i < in_.pixels(); ++i)
-          elementwise().quantize_u8(x + i * f32.pixel_stride, static_cast<std::size_t>(in_.channels), params,
-                                    q + i * in_.pixel_stride);
-      }
+      quantize_pixels(x, in_.pixels(), in_.channels, in_.pixel_stride, params, q);
       std::memset(q + in_.zero_pixel(), p.zero_point, static_cast<std::size_t>(in_.pixel_stride));
       const std::size_t first = static_cast<std::size_t>(b) * pixels;
       std::fill_n(memory.row_scale + first, pixels, p.scale);

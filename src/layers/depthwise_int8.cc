@@ -10,6 +10,7 @@
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
 #include "layers/indirection.h"
+#include "layers/quantize_pixels.h"
 #include "layers/scratch.h"
 
 namespace lowbit {
@@ -88,9 +89,7 @@ class DepthwiseInt8 final : public Step {
     auto* codes = reinterpret_cast<std::uint8_t*>(args.scratch) + b * in_.sample_stride;
     const QParams p = choose_dynamic(x, static_cast<std::size_t>(in_.pixels() * in_.channels));
     const QuantizeParams params = u8_quantize_params(p);
-    for (std::int64_t i = 0; i < in_.pixels(); ++i)
-      elementwise().quantize_u8(x + i * in_.channels, static_cast<std::size_t>(in_.channels), params,
-                                codes + i * in_.pixel_stride);
+    quantize_pixels(x, in_.pixels(), in_.channels, in_.pixel_stride, params, codes);
     std::memset(codes + in_.zero_pixel(), p.zero_point, static_cast<std::size_t>(in_.pixel_stride));
     return {codes, p.zero_point, p.scale};
   }

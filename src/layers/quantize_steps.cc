@@ -3,6 +3,8 @@
 // go pixel by pixel.
 #include <fmt/format.h>
 
+#include "layers/dynamic_input.h"
+#include "layers/quantize_pixels.h"
 #include "layers/step_common.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/layers/pointwise.h"
@@ -25,18 +27,15 @@ void for_runs(const SampleLayout& f32, const SampleLayout& u8, std::int64_t p0, 
 class QuantizeStep final : public Step {
  public:
   explicit QuantizeStep(const StepSpec& spec) : in_(spec.inputs[0]->layout()), out_(spec.output->layout()) {
-    const QParams& q = spec.output->qparams;
-    params_ = {1.0f / q.scale, static_cast<float>(-q.zero_point), static_cast<float>(255 - q.zero_point),
-               q.zero_point};
+    params_ = u8_quantize_params(spec.output->qparams);
   }
 
   void run(const StepArgs& args) const noexcept override {
     for_pixel_blocks(args, in_.pixels(), in_.channels, [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
       const float* in = args.inputs[0].sample<const float>(s);
       auto* out = args.output.sample<std::uint8_t>(s);
-      for_runs(in_, out_, p0, p1, [&](std::int64_t x, std::int64_t code, std::size_t n) {
-        elementwise().quantize_u8(in + x, n, params_, out + code);
-      });
+      quantize_pixels(in + p0 * in_.pixel_stride, p1 - p0, in_.channels, out_.pixel_stride, params_,
+                      out + p0 * out_.pixel_stride);
     });
   }
   std::string kernel() const override { return elementwise().name; }

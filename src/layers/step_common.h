@@ -63,8 +63,8 @@ DType require_same_dtype(const StepSpec& spec, std::string_view what);
 void require_equal_qparams(const StepSpec& spec, std::string_view what);
 /// Throws Error(shape_mismatch) unless the output has the shape that the operator infers.
 void require_output_shape(const StepSpec& spec, const Shape& expected, std::string_view what);
-/// Throws Error(shape_mismatch) unless the weight has all its elements, or none: a quantized layer keeps the shape
-/// alone.
+/// Throws Error(shape_mismatch) unless the weight has all its elements, or none: a quantized layer keeps the
+/// shape alone.
 void require_weight_data(const Tensor& weight, std::string_view what);
 /// Throws Error(invalid_argument) when there are none.
 void require_f32_weights(const Tensor& weight, std::string_view what);

@@ -13,8 +13,8 @@
 namespace lowbit {
 namespace {
 
-// One sample at a time: FP32 products may round differently in another batch, and a table must not depend on how the
-// caller cut the stream.
+// One sample at a time: FP32 products may round differently in another batch, and a table must not depend on
+// how the caller cut the stream.
 constexpr std::int64_t kChunk = 1;
 
 }  // namespace

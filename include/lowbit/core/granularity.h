@@ -14,9 +14,15 @@ struct Granularity {
   friend bool operator==(const Granularity&, const Granularity&) = default;
 };
 
-constexpr Granularity per_tensor() { return {Granularity::Kind::tensor, 0}; }
-constexpr Granularity per_channel() { return {Granularity::Kind::channel, 0}; }
-constexpr Granularity per_group(std::uint32_t size) { return {Granularity::Kind::group, size}; }
+constexpr Granularity per_tensor() {
+  return {Granularity::Kind::tensor, 0};
+}
+constexpr Granularity per_channel() {
+  return {Granularity::Kind::channel, 0};
+}
+constexpr Granularity per_group(std::uint32_t size) {
+  return {Granularity::Kind::group, size};
+}
 
 /// symmetric: zero point 0. asymmetric: an integer zero point. asymmetric_real: a real offset.
 enum class Mapping : std::uint8_t { symmetric, asymmetric, asymmetric_real };

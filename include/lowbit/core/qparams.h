@@ -14,15 +14,18 @@ struct IntRange {
   friend bool operator==(const IntRange&, const IntRange&) = default;
 };
 
-/// [-2^(bits-1), 2^(bits-1)-1]; narrow: without the lowest code, so that the range is symmetric. 2 <= bits <= 16.
+/// [-2^(bits-1), 2^(bits-1)-1]; narrow: without the lowest code, so that the range is symmetric. 2 <= bits
+/// <= 16.
 constexpr IntRange signed_range(int bits, bool narrow = false) {
   return {-(1 << (bits - 1)) + (narrow ? 1 : 0), (1 << (bits - 1)) - 1};
 }
 /// [0, 2^bits-1].
-constexpr IntRange unsigned_range(int bits) { return {0, (1 << bits) - 1}; }
+constexpr IntRange unsigned_range(int bits) {
+  return {0, (1 << bits) - 1};
+}
 
-/// Affine quantization parameters of one tensor, channel, row or group. Zero is always exactly representable: it is
-/// the code `zero_point`.
+/// Affine quantization parameters of one tensor, channel, row or group. Zero is always exactly representable:
+/// it is the code `zero_point`.
 struct QParams {
   float scale = 1.0f;
   std::int32_t zero_point = 0;

@@ -1,11 +1,12 @@
-// Scheme: one grammar that names how weights and activations are quantized, used alike in C++, on the command line,
-// in JSON, in file names and in benchmarks:
+// Scheme: one grammar that names how weights and activations are quantized, used alike in C++, on the command
+// line, in JSON, in file names and in benchmarks:
 //
-//   scheme  = "fp32" | weights {"-" token}                 tokens in any order, each class once; defaults (*) omitted
-//   weights = int2..int8 | kmeans2|3|4|8 | quantile4 | nf4 | fp4 | log4 | apot3..8 | ternary | ttq | absmean
+//   scheme  = "fp32" | weights {"-" token}                 tokens in any order, each class once; defaults (*)
+//   omitted weights = int2..int8 | kmeans2|3|4|8 | quantile4 | nf4 | fp4 | log4 | apot3..8 | ternary | ttq |
+//   absmean
 //           | binary | binary2..4 | fp8e4m3 | fp8e5m2 | mxfp4|6|8 | mxint8 | nvfp4
-//   granularity = tensor | channel* | g<N>     mapping = sym* | asym | asymf     clip = minmax* | mse | aciq | p99.9
-//   activations = a8* | a<bits> | wo (weight-only, f32 activations)  [ "-dynamic" ]
+//   granularity = tensor | channel* | g<N>     mapping = sym* | asym | asymf     clip = minmax* | mse | aciq
+//   | p99.9 activations = a8* | a<bits> | wo (weight-only, f32 activations)  [ "-dynamic" ]
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,23 @@ namespace lowbit {
 
 /// The families of weight quantizers that the grammar names.
 enum class WeightKind : std::uint8_t {
-  fp32, affine, kmeans, quantile, nf4, fp4, log, apot, ternary, ttq, absmean, binary,
-  fp8e4m3, fp8e5m2, mxfp, mxint, nvfp4,
+  fp32,
+  affine,
+  kmeans,
+  quantile,
+  nf4,
+  fp4,
+  log,
+  apot,
+  ternary,
+  ttq,
+  absmean,
+  binary,
+  fp8e4m3,
+  fp8e5m2,
+  mxfp,
+  mxint,
+  nvfp4,
 };
 
 /// A parsed scheme; `parse_scheme(format_scheme(s)) == s`.
@@ -30,9 +46,9 @@ struct Scheme {
   Granularity granularity = per_channel();
   Mapping mapping = Mapping::symmetric;
   Clip clip = Clip::minmax;
-  float percentile = 0.0f;    ///< for Clip::percentile
-  int activation_bits = 8;    ///< 0: weight-only
-  bool dynamic = false;       ///< activation ranges are found per row at run time
+  float percentile = 0.0f;  ///< for Clip::percentile
+  int activation_bits = 8;  ///< 0: weight-only
+  bool dynamic = false;     ///< activation ranges are found per row at run time
 
   bool is_fp32() const { return weights == WeightKind::fp32; }
   friend bool operator==(const Scheme&, const Scheme&) = default;

@@ -15,8 +15,8 @@ class Shape {
   static constexpr int kMaxRank = 6;
 
   Shape() = default;
-  /// Throws Error(invalid_argument) for more than kMaxRank dimensions, a negative one, or a product that overflows
-  /// int64.
+  /// Throws Error(invalid_argument) for more than kMaxRank dimensions, a negative one, or a product that
+  /// overflows int64.
   Shape(std::initializer_list<std::int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
   explicit Shape(std::span<const std::int64_t> dims);
 

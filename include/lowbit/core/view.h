@@ -1,6 +1,6 @@
-// Views: how callers hand memory to the library. A view is a pointer, a shape and strides (in elements); it owns
-// nothing and lives for the call. Eigen objects and blocks convert implicitly, by duck typing: this header does not
-// know Eigen.
+// Views: how callers hand memory to the library. A view is a pointer, a shape and strides (in elements); it
+// owns nothing and lives for the call. Eigen objects and blocks convert implicitly, by duck typing: this
+// header does not know Eigen.
 #pragma once
 
 #include <concepts>
@@ -38,8 +38,8 @@ struct VectorView {
   VectorView(std::span<const float> s) : data(s.data()), size(static_cast<std::int64_t>(s.size())) {}
   VectorView(const std::vector<float>& v) : data(v.data()), size(static_cast<std::int64_t>(v.size())) {}
   template <detail::EigenLike V>
-    requires(static_cast<bool>(V::IsVectorAtCompileTime))
-  VectorView(const V& v) : data(v.data()), size(v.size()), stride(v.innerStride()) {}
+  requires(static_cast<bool>(V::IsVectorAtCompileTime)) VectorView(const V& v)
+      : data(v.data()), size(v.size()), stride(v.innerStride()) {}
 
   float operator[](std::int64_t i) const { return data[i * stride]; }
   bool empty() const { return size == 0; }
@@ -78,8 +78,7 @@ struct MutableMatrixView {
   MutableMatrixView(float* p, std::int64_t r, std::int64_t c, std::ptrdiff_t rs, std::ptrdiff_t cs)
       : data(p), rows(r), cols(c), row_stride(rs), col_stride(cs) {}
   template <detail::EigenLike M>
-    requires(!std::is_const_v<M>)
-  MutableMatrixView(M& m)
+  requires(!std::is_const_v<M>) MutableMatrixView(M& m)
       : MutableMatrixView(m.data(), m.rows(), m.cols(), M::IsRowMajor ? m.outerStride() : m.innerStride(),
                           M::IsRowMajor ? m.innerStride() : m.outerStride()) {}
 
@@ -91,8 +90,8 @@ namespace detail {
 std::array<std::ptrdiff_t, Shape::kMaxRank> contiguous_strides(const Shape& shape);
 }
 
-/// A strided tensor of floats, read only. Image batches are logically N x C x H x W; an HWC image enters by its
-/// strides. The first dimension is the batch.
+/// A strided tensor of floats, read only. Image batches are logically N x C x H x W; an HWC image enters by
+/// its strides. The first dimension is the batch.
 struct TensorView {
   const float* data = nullptr;
   Shape shape;
@@ -123,8 +122,7 @@ struct MutableTensorView {
   MutableTensorView(float* p, const Shape& s, const std::array<std::ptrdiff_t, Shape::kMaxRank>& st)
       : data(p), shape(s), strides(st) {}
   template <detail::EigenLike M>
-    requires(!std::is_const_v<M>)
-  MutableTensorView(M& m) : MutableTensorView(MutableMatrixView(m)) {}
+  requires(!std::is_const_v<M>) MutableTensorView(M& m) : MutableTensorView(MutableMatrixView(m)) {}
   explicit MutableTensorView(const MutableMatrixView& m) : data(m.data), shape{m.cols, m.rows} {
     strides[0] = m.col_stride;
     strides[1] = m.row_stride;

@@ -9,9 +9,9 @@ namespace lowbit {
 
 /// What this machine and its operating system support (cpuid and xgetbv; getauxval), ignoring LOWBIT_ISA.
 Isa detected_isa();
-/// detected_isa() narrowed by the environment variable LOWBIT_ISA, which is read once: "scalar", "avx2", "avx512",
-/// "avx512vnni", "neon" or "neondot" keep that level and everything below it. It can only take away. An unknown name
-/// is ignored by the library and reported by isa_environment_problem().
+/// detected_isa() narrowed by the environment variable LOWBIT_ISA, which is read once: "scalar", "avx2",
+/// "avx512", "avx512vnni", "neon" or "neondot" keep that level and everything below it. It can only take
+/// away. An unknown name is ignored by the library and reported by isa_environment_problem().
 Isa active_isa();
 /// Empty, or one sentence that says why LOWBIT_ISA was ignored.
 std::string isa_environment_problem();

@@ -1,5 +1,5 @@
-// The interface of the vectorized loops that convert between floats and u8 codes. One table entry per ISA, all
-// functions set; every entry gives the same bits as the scalar one.
+// The interface of the vectorized loops that convert between floats and u8 codes. One table entry per ISA,
+// all functions set; every entry gives the same bits as the scalar one.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace lowbit {
 
-/// Parameters of a quantization: code = clamp(rint(x * inverse_scale), lo, hi) + zero_point, where lo = qmin -
-/// zero_point and hi = qmax - zero_point as floats. NaN gives zero_point, +Inf qmax, -Inf qmin.
-/// The library multiplies by the stored reciprocal everywhere; it never divides (docs/quantization.md says why).
+/// Parameters of a quantization: code = clamp(rint(x * inverse_scale), lo, hi) + zero_point, where lo = qmin
+/// - zero_point and hi = qmax - zero_point as floats. NaN gives zero_point, +Inf qmax, -Inf qmin. The library
+/// multiplies by the stored reciprocal everywhere; it never divides (docs/quantization.md says why).
 struct QuantizeParams {
   float inverse_scale = 1.0f;
   float lo = -128.0f, hi = 127.0f;
@@ -25,10 +25,11 @@ struct ElementwiseKernel {
   void (*quantize_u8)(const float* x, std::size_t n, const QuantizeParams& q, std::uint8_t* out);
   /// (float(code) - zero) * scale, contiguous.
   void (*dequantize_u8)(const std::uint8_t* x, std::size_t n, float scale, float zero, float* out);
-  /// Smallest and largest finite element; min > max (+inf, -inf) when there is none. Returns how many elements are
-  /// not finite.
+  /// Smallest and largest finite element; min > max (+inf, -inf) when there is none. Returns how many
+  /// elements are not finite.
   std::size_t (*min_max)(const float* x, std::size_t n, float* min, float* max);
-  /// out = clamp(rint((a - za) * ma + (b - zb) * mb), lo, hi) + zero_point: the sum of two u8 tensors, requantized.
+  /// out = clamp(rint((a - za) * ma + (b - zb) * mb), lo, hi) + zero_point: the sum of two u8 tensors,
+  /// requantized.
   void (*add_u8)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n, const struct AddParams& p,
                  std::uint8_t* out);
   /// Sum of the codes of a row: what a zero point of the weights needs.

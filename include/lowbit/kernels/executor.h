@@ -1,5 +1,6 @@
-// Executor: where parallel work runs. The library splits work into independent pieces; the caller may bring its own
-// threads by implementing this interface. Results never depend on the executor or on the number of threads.
+// Executor: where parallel work runs. The library splits work into independent pieces; the caller may bring
+// its own threads by implementing this interface. Results never depend on the executor or on the number of
+// threads.
 #pragma once
 
 #include <cstddef>
@@ -26,15 +27,15 @@ class Executor {
   virtual ~Executor() = default;
   /// How many pieces can run at the same time, the caller's thread included; at least 1.
   virtual int concurrency() const noexcept = 0;
-  /// Calls task(0) .. task(count - 1), each once, in any order and on any thread, and returns when all are done.
-  /// `task` does not throw.
+  /// Calls task(0) .. task(count - 1), each once, in any order and on any thread, and returns when all are
+  /// done. `task` does not throw.
   virtual void parallel_for(int count, TaskRef task) noexcept = 0;
 };
 
 /// Runs everything on the calling thread.
 Executor& serial_executor();
-/// `threads` workers including the caller (1: the serial executor's behaviour). A parallel_for allocates nothing.
-/// Throws Error(invalid_argument) unless 1 <= threads <= 1024.
+/// `threads` workers including the caller (1: the serial executor's behaviour). A parallel_for allocates
+/// nothing. Throws Error(invalid_argument) unless 1 <= threads <= 1024.
 std::shared_ptr<Executor> make_thread_pool(int threads);
 
 }  // namespace lowbit

@@ -1,5 +1,6 @@
-// PackedWeights and the GEMM driver: a canonical weight matrix is packed once for the kernel that this machine
-// selects; `gemm` then multiplies u8 rows by it, cutting the product into tiles over the executor's threads.
+// PackedWeights and the GEMM driver: a canonical weight matrix is packed once for the kernel that this
+// machine selects; `gemm` then multiplies u8 rows by it, cutting the product into tiles over the executor's
+// threads.
 #pragma once
 
 #include <cstddef>
@@ -23,12 +24,13 @@ using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 /// 64-byte aligned, zero-filled. Throws std::bad_alloc.
 AlignedBytes aligned_bytes(std::size_t size);
 
-/// Weights in the layout of one kernel, with the column sums that zero points need. Immutable; never written to files.
+/// Weights in the layout of one kernel, with the column sums that zero points need. Immutable; never written
+/// to files.
 class PackedWeights {
  public:
   PackedWeights() = default;
-  /// Packs for the best kernel that `isa` allows. Throws Error(invalid_argument) when a dimension is zero, k is not a
-  /// multiple of taps, or K is so large that an int32 accumulator could overflow (k > 65,536).
+  /// Packs for the best kernel that `isa` allows. Throws Error(invalid_argument) when a dimension is zero, k
+  /// is not a multiple of taps, or K is so large that an int32 accumulator could overflow (k > 65,536).
   explicit PackedWeights(const WeightSpec& spec, Isa isa = active_isa());
 
   std::uint32_t n() const { return n_; }
@@ -38,10 +40,11 @@ class PackedWeights {
   const GemmKernel& kernel() const { return *kernel_; }
   std::size_t bytes() const { return bytes_; }
   std::span<const KRun> runs() const { return runs_; }
-  /// Sum over k of (code - zero_point): what one unit of activation zero point costs. [n]; one-group formats only.
+  /// Sum over k of (code - zero_point): what one unit of activation zero point costs. [n]; one-group formats
+  /// only.
   std::span<const std::int32_t> column_sums() const { return column_sums_; }
-  /// Zero points of the weights [n] that the kernel does not fold into the panel; empty when there are none. The
-  /// driver then needs row sums of A.
+  /// Zero points of the weights [n] that the kernel does not fold into the panel; empty when there are none.
+  /// The driver then needs row sums of A.
   std::span<const std::int32_t> weight_zero_points() const { return weight_zero_points_; }
   /// Panel of columns [nr * i, ...).
   const std::byte* panel(std::uint32_t i) const { return data_.get() + panel_offsets_[i]; }
@@ -57,7 +60,8 @@ class PackedWeights {
   AlignedBytes data_;
 };
 
-/// The left-hand side of a product: `rows` rows for each of `images` images. Row i of image b at tap t starts at
+/// The left-hand side of a product: `rows` rows for each of `images` images. Row i of image b at tap t starts
+/// at
 ///   a + b * image_stride + (offsets ? offsets[t * rows + i] : i * row_stride)       bytes.
 /// Every run of a row is readable up to the next multiple of 4 codes.
 struct GemmLhs {
@@ -70,8 +74,8 @@ struct GemmLhs {
 };
 
 /// Where the product goes and what is done to it. Row i of image b is written at
-/// c + b * c_image_stride + i * c_row_bytes; `epilogue` pointers are those of the whole product: [images * rows] for
-/// row terms, [n] for columns; the residual has the strides of the output unless stated.
+/// c + b * c_image_stride + i * c_row_bytes; `epilogue` pointers are those of the whole product: [images *
+/// rows] for row terms, [n] for columns; the residual has the strides of the output unless stated.
 struct GemmOut {
   void* c = nullptr;
   std::ptrdiff_t c_image_stride = 0;
@@ -81,7 +85,8 @@ struct GemmOut {
 };
 
 /// C = epilogue(A * W^T). Allocates nothing, throws nothing. When the weights keep zero points of their own,
-/// `epilogue.row_b` must hold the sums of the rows of A and `epilogue.col_b` weight_zero_points() (see row_sums).
+/// `epilogue.row_b` must hold the sums of the rows of A and `epilogue.col_b` weight_zero_points() (see
+/// row_sums).
 void gemm(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, Executor& executor) noexcept;
 
 /// sums[b * rows + i] = sum of the codes of row i of image b over all runs of `weights`.

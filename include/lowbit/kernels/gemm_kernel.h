@@ -1,14 +1,14 @@
-// The interface between GEMM kernels and the driver: plain data only, so that a kernel file compiled for a wide ISA
-// includes this header, intrinsics, private .inl files and nothing else. A kernel computes one tile
+// The interface between GEMM kernels and the driver: plain data only, so that a kernel file compiled for a
+// wide ISA includes this header, intrinsics, private .inl files and nothing else. A kernel computes one tile
 //
 //   C[i][j] = epilogue( sum over runs r, codes t:  A[run r, row i][t] * W[j][r, t] )      i < m, j < n
 //
-// with exact int32 (mod 2^32) accumulation. Rows of A are reached through byte offsets, one per (tap, row), so that
-// a matrix product (one tap) and a convolution (kh*kw taps, no im2col) are the same loop.
+// with exact int32 (mod 2^32) accumulation. Rows of A are reached through byte offsets, one per (tap, row),
+// so that a matrix product (one tap) and a convolution (kh*kw taps, no im2col) are the same loop.
 //
-// Activations are u8 in memory. A signed activation code s is stored as s + 128 (its sign bit flipped) with its zero
-// point moved likewise: no kernel then spends an instruction on the flip, which on Intel cores would compete with the
-// dot products for the same ports.
+// Activations are u8 in memory. A signed activation code s is stored as s + 128 (its sign bit flipped) with
+// its zero point moved likewise: no kernel then spends an instruction on the flip, which on Intel cores would
+// compete with the dot products for the same ports.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +33,10 @@ struct WeightSpec {
   std::uint32_t k = 0;      ///< codes in a row; a multiple of taps
   std::uint32_t group = 0;  ///< codes that share a scale; 0: the whole row
   const std::uint8_t* codes = nullptr;
-  std::size_t row_bytes = 0;  ///< distance between rows of codes
-  const float* scales = nullptr;               ///< [n][groups]
-  const std::int32_t* zero_points = nullptr;   ///< [n][groups], in code units; null: the middle code
-                                               ///< everywhere (0 for s8, 8 for u4, 2 for s2)
+  std::size_t row_bytes = 0;                  ///< distance between rows of codes
+  const float* scales = nullptr;              ///< [n][groups]
+  const std::int32_t* zero_points = nullptr;  ///< [n][groups], in code units; null: the middle code
+                                              ///< everywhere (0 for s8, 8 for u4, 2 for s2)
 };
 
 /// A piece of K that lies contiguously in a row of A. K is cut at taps and at the ends of scale groups.
@@ -50,20 +50,18 @@ struct KRun {
 
 enum class OutType : std::uint8_t { s32, f32, u8 };
 
-/// What happens to an accumulator, in registers, in this order and with these roundings (no fused multiply-add):
-///   i  = acc + column_constant[j] - row_a[i] * col_a[j] - row_b[i] * col_b[j]     (mod 2^32; null: no such term)
-///   s32 output stops here.
-///   f  = float(i) * multiplier[j]
-///   f  = f * row_scale[i]                               (if row_scale)
-///   f  = f + addend[j]                                  (if addend)
-///   f  = f + (float(residual) - residual_zero) * residual_scale   (if residual)
-///   f  = f < lo ? lo : f;  f = f > hi ? hi : f
-///   f32 output stops here; u8: round to nearest even, add zero_point, store. The caller chooses lo and hi so that
-///   the rounded value plus zero_point lies in [0, 255].
+/// What happens to an accumulator, in registers, in this order and with these roundings (no fused
+/// multiply-add):
+///   i  = acc + column_constant[j] - row_a[i] * col_a[j] - row_b[i] * col_b[j]     (mod 2^32; null: no such
+///   term) s32 output stops here. f  = float(i) * multiplier[j] f  = f * row_scale[i] (if row_scale) f  = f +
+///   addend[j]                                  (if addend) f  = f + (float(residual) - residual_zero) *
+///   residual_scale   (if residual) f  = f < lo ? lo : f;  f = f > hi ? hi : f f32 output stops here; u8:
+///   round to nearest even, add zero_point, store. The caller chooses lo and hi so that the rounded value
+///   plus zero_point lies in [0, 255].
 /// With several scale groups the first two lines are replaced: at each KRun::flush the group's exact integer
 ///   i_g = sum (a - row_a[i]) * (w - weight zero point)       (row_a null: 0; column terms unused)
-/// becomes f = f + float(i_g) * group_scale[j][g], groups in order of K, f starting at 0; then f = f * multiplier[j].
-/// Everything is indexed from the tile's first row and column.
+/// becomes f = f + float(i_g) * group_scale[j][g], groups in order of K, f starting at 0; then f = f *
+/// multiplier[j]. Everything is indexed from the tile's first row and column.
 struct Epilogue {
   OutType out = OutType::s32;
   const std::int32_t* column_constant = nullptr;  ///< [n]
@@ -97,25 +95,26 @@ struct TileArgs {
 
 /// A table entry. All function pointers are set.
 struct GemmKernel {
-  const char* name;        ///< e.g. "s8/avx512vnni"
-  WeightFormat format;     ///< the canonical format that it is meant for
+  const char* name;     ///< e.g. "s8/avx512vnni"
+  WeightFormat format;  ///< the canonical format that it is meant for
   Isa required;
-  bool reference;          ///< the scalar oracle: correct for everything of its format, slow
-  std::uint16_t nr;        ///< columns of a panel
-  std::uint16_t n_step;    ///< a panel of fewer columns is packed as the next multiple of n_step
-  std::uint16_t kr;        ///< codes of K that lie together in a panel; runs are padded to a multiple of it
-  std::uint16_t m_step;    ///< preferred multiple of rows for a tile
+  bool reference;        ///< the scalar oracle: correct for everything of its format, slow
+  std::uint16_t nr;      ///< columns of a panel
+  std::uint16_t n_step;  ///< a panel of fewer columns is packed as the next multiple of n_step
+  std::uint16_t kr;      ///< codes of K that lie together in a panel; runs are padded to a multiple of it
+  std::uint16_t m_step;  ///< preferred multiple of rows for a tile
   /// Whether the kernel can run this weight matrix (granularity, zero points).
   bool (*supports)(const WeightSpec& spec);
   /// Bytes of a panel for `n` columns.
   std::size_t (*panel_bytes)(std::uint32_t n, const KRun* runs, std::uint32_t run_count);
   /// Packs columns [n0, n0 + n) of `spec`. The panel is zeroed by the caller and 64-byte aligned.
-  void (*pack)(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs, std::uint32_t run_count,
-               std::byte* panel);
+  void (*pack)(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+               std::uint32_t run_count, std::byte* panel);
   void (*run)(const TileArgs& args);
 };
 
-/// Every kernel of this build, best first within a format, each format's scalar reference last. `*count` entries.
+/// Every kernel of this build, best first within a format, each format's scalar reference last. `*count`
+/// entries.
 const GemmKernel* const* gemm_kernels(std::size_t* count);
 /// The first kernel that `isa` allows and that supports `spec`; never null: the reference takes everything.
 const GemmKernel& select_gemm_kernel(const WeightSpec& spec, Isa isa);

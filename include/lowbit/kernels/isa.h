@@ -1,5 +1,5 @@
-// The instruction-set mask alone, plain data: kernel files, which are compiled for wide instruction sets, include this
-// and not cpu.h, whose std::string would bring shared inline functions with it.
+// The instruction-set mask alone, plain data: kernel files, which are compiled for wide instruction sets,
+// include this and not cpu.h, whose std::string would bring shared inline functions with it.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,15 @@ enum class Isa : std::uint32_t {
   neon = 1u << 8,        ///< Advanced SIMD, part of the aarch64 baseline
   neondot = 1u << 9,     ///< SDOT/UDOT
 };
-constexpr Isa operator|(Isa a, Isa b) { return Isa(std::uint32_t(a) | std::uint32_t(b)); }
-constexpr Isa operator&(Isa a, Isa b) { return Isa(std::uint32_t(a) & std::uint32_t(b)); }
+constexpr Isa operator|(Isa a, Isa b) {
+  return Isa(std::uint32_t(a) | std::uint32_t(b));
+}
+constexpr Isa operator&(Isa a, Isa b) {
+  return Isa(std::uint32_t(a) & std::uint32_t(b));
+}
 /// True when `mask` has every bit of `required`.
-constexpr bool has_isa(Isa mask, Isa required) { return (mask & required) == required; }
+constexpr bool has_isa(Isa mask, Isa required) {
+  return (mask & required) == required;
+}
 
 }  // namespace lowbit

@@ -1,6 +1,6 @@
-// Conv2d: 2-d convolution with any kernel, stride, padding, dilation and groups; bias, activation and the addition of
-// a residual are fused into it. A second input, when the node has one, is the residual: it is added before the
-// activation. ONNX Conv semantics.
+// Conv2d: 2-d convolution with any kernel, stride, padding, dilation and groups; bias, activation and the
+// addition of a residual are fused into it. A second input, when the node has one, is the residual: it is
+// added before the activation. ONNX Conv semantics.
 #pragma once
 
 #include "lowbit/layers/op_common.h"
@@ -20,7 +20,8 @@ struct Conv2d {
   std::int64_t out_channels() const { return weight.shape[0]; }
   template <class V>
   void visit_fields(V&& v) {
-    v("weight", weight), v("bias", bias), v("window", window), v("groups", groups), v("activation", activation);
+    v("weight", weight), v("bias", bias), v("window", window), v("groups", groups),
+        v("activation", activation);
   }
 };
 

@@ -1,5 +1,5 @@
-// The only header that knows Eigen: overloads for Eigen expressions. Everything else takes views, to which plain Eigen
-// objects, maps, refs and blocks convert by themselves.
+// The only header that knows Eigen: overloads for Eigen expressions. Everything else takes views, to which
+// plain Eigen objects, maps, refs and blocks convert by themselves.
 #pragma once
 
 #include <Eigen/Core>
@@ -16,9 +16,11 @@ template <class X>
 auto Linear::operator()(const X& x) const {
   const Eigen::Ref<const Eigen::MatrixXf, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>> columns(x);
   Eigen::MatrixXf y(out_features(), columns.cols());
-  // A matrix of samples in columns is its transpose with samples in rows: only strides are swapped, nothing is copied.
+  // A matrix of samples in columns is its transpose with samples in rows: only strides are swapped, nothing
+  // is copied.
   const MatrixView in(columns);
-  forward({in.data, in.cols, in.rows, in.col_stride, in.row_stride}, {y.data(), y.cols(), y.rows(), y.rows(), 1});
+  forward({in.data, in.cols, in.rows, in.col_stride, in.row_stride},
+          {y.data(), y.cols(), y.rows(), y.rows(), 1});
   return y;
 }
 

@@ -1,5 +1,5 @@
-// How one sample of a value lies in memory while a model runs. Logically a sample is C x H x W, T x F or F; in memory
-// it is always height x width pixels of `channels` consecutive elements (channels last).
+// How one sample of a value lies in memory while a model runs. Logically a sample is C x H x W, T x F or F;
+// in memory it is always height x width pixels of `channels` consecutive elements (channels last).
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,10 @@ enum class DType : std::uint8_t { f32, u8 };
 /// Strides in elements.
 struct SampleLayout {
   std::int64_t height = 1, width = 1, channels = 1;
-  std::int64_t pixel_stride = 1;   ///< channels; for u8 rounded up to a multiple of 4 (the extra codes mean nothing)
-  std::int64_t tail = 0;           ///< u8 only: room behind the last pixel for one pixel of zero points, which is what
-                                   ///< padding taps of a convolution read; at least 64 bytes
+  std::int64_t pixel_stride =
+      1;                  ///< channels; for u8 rounded up to a multiple of 4 (the extra codes mean nothing)
+  std::int64_t tail = 0;  ///< u8 only: room behind the last pixel for one pixel of zero points, which is what
+                          ///< padding taps of a convolution read; at least 64 bytes
   std::int64_t sample_stride = 1;  ///< pixels and tail, rounded up to 64 bytes
 
   std::int64_t pixels() const { return height * width; }

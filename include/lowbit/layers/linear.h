@@ -1,4 +1,5 @@
-// Linear: a quantized fully connected layer for direct use, y = W x + b, with activations quantized at run time.
+// Linear: a quantized fully connected layer for direct use, y = W x + b, with activations quantized at run
+// time.
 #pragma once
 
 #include <memory>
@@ -17,9 +18,13 @@ struct ActivationQuantization {
   QParams qparams{};       ///< for static ranges: u8 codes, 0 <= zero_point <= 255
 };
 /// Per sample at run time. Throws Error(not_built) from the layer unless bits is 8.
-constexpr ActivationQuantization dynamic(int bits) { return {bits, true, {}}; }
+constexpr ActivationQuantization dynamic(int bits) {
+  return {bits, true, {}};
+}
 /// One calibrated range; `qparams` for unsigned 8-bit codes.
-constexpr ActivationQuantization static_range(QParams qparams) { return {8, false, qparams}; }
+constexpr ActivationQuantization static_range(QParams qparams) {
+  return {8, false, qparams};
+}
 
 struct LinearOptions {
   VectorView bias{};  ///< [out] or empty; copied
@@ -38,8 +43,8 @@ class Linear {
   /// Name of the kernel that runs: "s8/avx512vnni".
   const char* kernel() const;
 
-  /// y(i) = W x(i) + b for each row x(i) of `x` (samples x in); `y` is samples x out. Concurrent calls are safe.
-  /// Throws Error(shape_mismatch) before anything is written.
+  /// y(i) = W x(i) + b for each row x(i) of `x` (samples x in); `y` is samples x out. Concurrent calls are
+  /// safe. Throws Error(shape_mismatch) before anything is written.
   void forward(const MatrixView& x, const MutableMatrixView& y) const;
 
   /// For Eigen, one sample per column: Eigen::MatrixXf y = fc(x). Include lowbit/layers/eigen.h.

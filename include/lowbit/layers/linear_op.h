@@ -1,5 +1,5 @@
-// ops::Linear: y = W x + b over the last dimension (channels) of its input, with a fused activation. The typed layer
-// for direct use from C++ is lowbit::Linear in linear.h.
+// ops::Linear: y = W x + b over the last dimension (channels) of its input, with a fused activation. The
+// typed layer for direct use from C++ is lowbit::Linear in linear.h.
 #pragma once
 
 #include "lowbit/layers/op_common.h"
@@ -13,8 +13,8 @@ struct Linear {
   Tensor weight;            ///< [out][in]
   std::vector<float> bias;  ///< [out], or empty
   Activation activation;
-  /// The input is C x H x W and is read in memory order (H, W, C); the columns of `weight` have been permuted to match.
-  /// Set when a Flatten is fused into the layer.
+  /// The input is C x H x W and is read in memory order (H, W, C); the columns of `weight` have been permuted
+  /// to match. Set when a Flatten is fused into the layer.
   bool flattens_input = false;
 
   template <class V>

@@ -1,11 +1,11 @@
-// The operators of a graph, as plain structs of attributes and trained weights. Each has its own header with the
-// struct and the functions that every operator provides:
+// The operators of a graph, as plain structs of attributes and trained weights. Each has its own header with
+// the struct and the functions that every operator provides:
 //
 //   Shape infer_shape(const Op&, std::span<const Shape> inputs)           sample shapes; throws Error
-//   std::unique_ptr<Step> make_step(const Op&, const StepSpec&)           throws Error(unsupported) if types do not fit
-//   static constexpr std::string_view kName                               "Conv2d"
-//   static constexpr Arithmetic kArithmetic                               what it does with u8 values
-//   template <class V> void visit_fields(V&&)                             serialization: names and members, in order
+//   std::unique_ptr<Step> make_step(const Op&, const StepSpec&)           throws Error(unsupported) if types
+//   do not fit static constexpr std::string_view kName                               "Conv2d" static
+//   constexpr Arithmetic kArithmetic                               what it does with u8 values template
+//   <class V> void visit_fields(V&&)                             serialization: names and members, in order
 //
 // Op is the closed sum of them; docs/adding.md lists what to touch when one is added.
 #pragma once
@@ -24,8 +24,8 @@
 
 namespace lowbit::ops {
 
-using Op = std::variant<Conv2d, Linear, Add, Concat, Clamp, ScaleShift, Quantize, Dequantize, MaxPool, AveragePool,
-                        GlobalAveragePool, Flatten, Reshape, Pad, Slice, Softmax>;
+using Op = std::variant<Conv2d, Linear, Add, Concat, Clamp, ScaleShift, Quantize, Dequantize, MaxPool,
+                        AveragePool, GlobalAveragePool, Flatten, Reshape, Pad, Slice, Softmax>;
 
 std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);

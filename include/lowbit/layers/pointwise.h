@@ -1,5 +1,6 @@
-// Operators on single elements: Clamp (ReLU and Clip that could not be fused), ScaleShift (BatchNormalization and
-// arithmetic with constants that could not be folded), Quantize and Dequantize (between f32 and u8 values).
+// Operators on single elements: Clamp (ReLU and Clip that could not be fused), ScaleShift (BatchNormalization
+// and arithmetic with constants that could not be folded), Quantize and Dequantize (between f32 and u8
+// values).
 #pragma once
 
 #include "lowbit/layers/op_common.h"

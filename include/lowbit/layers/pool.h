@@ -1,5 +1,5 @@
-// Pools over C x H x W values, ONNX semantics. MaxPool moves codes; the averages sum codes exactly in int32 and
-// requantize once.
+// Pools over C x H x W values, ONNX semantics. MaxPool moves codes; the averages sum codes exactly in int32
+// and requantize once.
 #pragma once
 
 #include "lowbit/layers/op_common.h"

@@ -1,5 +1,5 @@
-// Operators that move elements without computing: Flatten, Reshape, Pad, Slice. Element order is logical (C, H, W);
-// where memory order (channels last) differs, they copy.
+// Operators that move elements without computing: Flatten, Reshape, Pad, Slice. Element order is logical (C,
+// H, W); where memory order (channels last) differs, they copy.
 #pragma once
 
 #include "lowbit/layers/op_common.h"
@@ -26,8 +26,8 @@ struct Reshape {
   }
 };
 
-/// Constant padding (or cropping, where negative) of each axis of the sample. On codes the value is quantized with the
-/// input's qparams, which represent zero exactly.
+/// Constant padding (or cropping, where negative) of each axis of the sample. On codes the value is quantized
+/// with the input's qparams, which represent zero exactly.
 struct Pad {
   static constexpr std::string_view kName = "Pad";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;

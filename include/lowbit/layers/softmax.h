@@ -1,4 +1,5 @@
-// Softmax over one axis of the sample, in f32 with the library's own exp, so that its bits are the same everywhere.
+// Softmax over one axis of the sample, in f32 with the library's own exp, so that its bits are the same
+// everywhere.
 #pragma once
 
 #include "lowbit/layers/op_common.h"

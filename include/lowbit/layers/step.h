@@ -1,5 +1,5 @@
-// Step: one executable operation of a compiled model. It reads and writes memory of the workspace, knows its shapes
-// from construction, allocates nothing and throws nothing while it runs.
+// Step: one executable operation of a compiled model. It reads and writes memory of the workspace, knows its
+// shapes from construction, allocates nothing and throws nothing while it runs.
 #pragma once
 
 #include <cstddef>
@@ -62,9 +62,10 @@ struct StepSpec {
   std::vector<const ValueType*> inputs;
   const ValueType* output = nullptr;
   const QuantizedMatrix* weights = nullptr;  ///< null: the step runs in fp32
-  bool dynamic = false;                      ///< quantize the f32 input per row (Linear) or sample (Conv2d) at run time
-  Isa isa = Isa::scalar;                     ///< kernels may use this much
-  IndirectionCache* indirection = nullptr;   ///< shares row offsets between convolutions of one geometry; may be null
+  bool dynamic = false;   ///< quantize the f32 input per row (Linear) or sample (Conv2d) at run time
+  Isa isa = Isa::scalar;  ///< kernels may use this much
+  IndirectionCache* indirection =
+      nullptr;  ///< shares row offsets between convolutions of one geometry; may be null
 };
 
 }  // namespace lowbit

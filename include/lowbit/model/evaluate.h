@@ -18,7 +18,8 @@ struct OutputComparison {
 struct Comparison {
   std::vector<OutputComparison> outputs;
   std::int64_t samples = 0;
-  std::int64_t agree = 0;  ///< samples whose largest element of the first output is the same one in both models
+  std::int64_t agree =
+      0;  ///< samples whose largest element of the first output is the same one in both models
   double agreement() const { return samples ? double(agree) / double(samples) : 0.0; }
 };
 

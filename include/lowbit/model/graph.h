@@ -1,5 +1,5 @@
-// Graph: a network as values and nodes, as the importer builds it and the passes rewrite it. Shapes are those of one
-// sample; the batch is never part of the graph.
+// Graph: a network as values and nodes, as the importer builds it and the passes rewrite it. Shapes are those
+// of one sample; the batch is never part of the graph.
 #pragma once
 
 #include <string>
@@ -45,15 +45,15 @@ struct Graph {
 
 /// Sets the shape of every computed value. Throws Error(shape_mismatch) naming the node.
 void infer_shapes(Graph& graph);
-/// Throws Error(invalid_argument) when ids are out of range, an input is used before it is computed, or a value is
-/// computed twice.
+/// Throws Error(invalid_argument) when ids are out of range, an input is used before it is computed, or a
+/// value is computed twice.
 void validate(const Graph& graph);
 /// Removes nodes whose outputs nobody reads and renumbers values.
 void remove_dead_nodes(Graph& graph);
 
-/// Folds ScaleShift (BatchNormalization, constant arithmetic) into Conv2d and Linear, fuses activations into the node
-/// before them, additions into the convolution before them, and Flatten into Linear. Outputs keep their names and
-/// values, up to rounding.
+/// Folds ScaleShift (BatchNormalization, constant arithmetic) into Conv2d and Linear, fuses activations into
+/// the node before them, additions into the convolution before them, and Flatten into Linear. Outputs keep
+/// their names and values, up to rounding.
 void fuse(Graph& graph);
 
 }  // namespace lowbit

@@ -1,4 +1,5 @@
-// Model: an immutable network, fp32 or quantized; copying it copies a pointer. `run` executes it with a Workspace.
+// Model: an immutable network, fp32 or quantized; copying it copies a pointer. `run` executes it with a
+// Workspace.
 #pragma once
 
 #include <cstddef>
@@ -17,33 +18,37 @@ namespace lowbit {
 /// How one node of a model is quantized.
 struct NodeQuantization {
   Scheme scheme;  ///< of its arithmetic; fp32 where it runs in floats
-  std::optional<QuantizedMatrix> weights;  ///< Conv2d, Linear: rows are output channels, columns (tap, channel)
+  std::optional<QuantizedMatrix>
+      weights;           ///< Conv2d, Linear: rows are output channels, columns (tap, channel)
   std::string fallback;  ///< why the node stayed fp32 although the scheme asked for less; else empty
 };
 
 namespace detail {
-/// What a Model is made of, and all that a .lowbit file holds. The fp32 weights of quantized nodes are dropped (their
-/// Tensor keeps its shape and no data).
+/// What a Model is made of, and all that a .lowbit file holds. The fp32 weights of quantized nodes are
+/// dropped (their Tensor keeps its shape and no data).
 struct ModelData {
   Graph graph;
-  std::vector<ValueType> types;           ///< one per value
-  std::vector<NodeQuantization> nodes;    ///< one per node
-  std::string scheme = "fp32";            ///< as asked for
-  std::string source;                     ///< file name it was made from, for reports
+  std::vector<ValueType> types;         ///< one per value
+  std::vector<NodeQuantization> nodes;  ///< one per node
+  std::string scheme = "fp32";          ///< as asked for
+  std::string source;                   ///< file name it was made from, for reports
 };
 struct CompiledModel;
 }  // namespace detail
 
 class Model {
  public:
-  /// Compiles `data` for this machine: selects kernels, packs weights. Throws Error for a graph that does not fit.
+  /// Compiles `data` for this machine: selects kernels, packs weights. Throws Error for a graph that does not
+  /// fit.
   explicit Model(detail::ModelData data);
   /// An fp32 model.
   explicit Model(Graph graph);
 
   const Graph& graph() const { return data().graph; }
   const ValueType& type(ValueId id) const { return data().types[static_cast<std::size_t>(id)]; }
-  const NodeQuantization& quantization(int node) const { return data().nodes[static_cast<std::size_t>(node)]; }
+  const NodeQuantization& quantization(int node) const {
+    return data().nodes[static_cast<std::size_t>(node)];
+  }
   const std::string& scheme() const { return data().scheme; }
   bool is_quantized() const { return data().scheme != "fp32"; }
 
@@ -68,8 +73,8 @@ class Model {
 };
 
 struct WorkspaceOptions {
-  std::int64_t batch = 1;  ///< the largest batch that run() will get
-  int threads = 1;         ///< including the caller's
+  std::int64_t batch = 1;                ///< the largest batch that run() will get
+  int threads = 1;                       ///< including the caller's
   std::shared_ptr<Executor> executor{};  ///< the caller's own; overrides `threads`
 };
 
@@ -91,10 +96,10 @@ class Workspace {
   std::unique_ptr<State> state_;
 };
 
-/// Runs the model on a batch: `in` is batch x input shape, `out` batch x output shape, both with any strides. Matrices
-/// are one sample per column, as in Eigen. Allocates nothing and takes no lock; with valid arguments throws nothing.
-/// Throws Error(shape_mismatch) before anything is written when a shape does not fit, Error(invalid_argument) when the
-/// workspace was made for another model or a smaller batch.
+/// Runs the model on a batch: `in` is batch x input shape, `out` batch x output shape, both with any strides.
+/// Matrices are one sample per column, as in Eigen. Allocates nothing and takes no lock; with valid arguments
+/// throws nothing. Throws Error(shape_mismatch) before anything is written when a shape does not fit,
+/// Error(invalid_argument) when the workspace was made for another model or a smaller batch.
 void run(const Model& model, const TensorView& in, const MutableTensorView& out, Workspace& workspace);
 /// Several inputs or outputs, in the order of the graph.
 void run(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,

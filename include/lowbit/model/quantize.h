@@ -1,5 +1,5 @@
-// Quantizing a model: every node gets a scheme, weights become codes, values between int8 nodes become u8. Nothing
-// falls back to fp32 silently: the reason is kept in NodeQuantization::fallback.
+// Quantizing a model: every node gets a scheme, weights become codes, values between int8 nodes become u8.
+// Nothing falls back to fp32 silently: the reason is kept in NodeQuantization::fallback.
 #pragma once
 
 #include <string>
@@ -13,12 +13,13 @@ namespace lowbit {
 
 struct QuantizeOptions {
   std::string scheme = "int8";
-  /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match wins.
+  /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match
+  /// wins.
   std::vector<std::pair<std::string, std::string>> overrides{};
 };
 
-/// Throws Error(invalid_argument) for an unknown scheme, an override that matches no node, a table of another model or
-/// an empty one where static ranges are needed; Error(not_built) for a scheme that this build lacks.
+/// Throws Error(invalid_argument) for an unknown scheme, an override that matches no node, a table of another
+/// model or an empty one where static ranges are needed; Error(not_built) for a scheme that this build lacks.
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options = {});
 /// For schemes that need no calibration (dynamic, fp32).
 Model quantize(const Model& fp32, const QuantizeOptions& options);

@@ -1,5 +1,5 @@
-// The observer concept and AnyObserver. An observer is a value: copy it to start afresh, merge copies that saw parts
-// of a stream. It skips non-finite values and counts them.
+// The observer concept and AnyObserver. An observer is a value: copy it to start afresh, merge copies that
+// saw parts of a stream. It skips non-finite values and counts them.
 #pragma once
 
 #include <concepts>
@@ -13,10 +13,12 @@
 
 namespace lowbit {
 
-/// `observe` takes a piece of the stream; `merge` what another one saw; `range` chooses the clip range for codes in
-/// `codes` (an MSE search depends on how many there are). An observer that saw nothing finite reports {0, 0}.
+/// `observe` takes a piece of the stream; `merge` what another one saw; `range` chooses the clip range for
+/// codes in `codes` (an MSE search depends on how many there are). An observer that saw nothing finite
+/// reports {0, 0}.
 template <class O>
-concept Observer = std::copyable<O> && requires(O& o, const O& other, std::span<const float> x, IntRange codes) {
+concept Observer = std::copyable<O> &&
+    requires(O& o, const O& other, std::span<const float> x, IntRange codes) {
   o.observe(x);
   o.merge(other);
   { other.range(codes) } -> std::same_as<Range>;
@@ -26,8 +28,8 @@ concept Observer = std::copyable<O> && requires(O& o, const O& other, std::span<
 class AnyObserver {
  public:
   template <Observer O>
-    requires(!std::same_as<O, AnyObserver>)
-  AnyObserver(O o) : self_(std::make_unique<Model<O>>(std::move(o))) {}  // implicit by design
+  requires(!std::same_as<O, AnyObserver>) AnyObserver(O o)
+      : self_(std::make_unique<Model<O>>(std::move(o))) {}  // implicit by design
   AnyObserver(const AnyObserver& o) : self_(o.self_->clone()) {}
   AnyObserver(AnyObserver&&) noexcept = default;
   AnyObserver& operator=(AnyObserver o) noexcept {

@@ -7,10 +7,10 @@ namespace lowbit {
 
 /// Sums are accumulated in double, in order. Non-finite elements on either side are counted, not summed.
 struct ErrorMeasure {
-  double sqnr_db = 0;   ///< 10 log10(sum ref^2 / sum (ref - approx)^2); +inf when equal
-  double mse = 0;       ///< mean of (ref - approx)^2
-  double max = 0;       ///< largest |ref - approx|
-  double cosine = 1;    ///< cosine of the angle between them; 1 when both are zero
+  double sqnr_db = 0;  ///< 10 log10(sum ref^2 / sum (ref - approx)^2); +inf when equal
+  double mse = 0;      ///< mean of (ref - approx)^2
+  double max = 0;      ///< largest |ref - approx|
+  double cosine = 1;   ///< cosine of the angle between them; 1 when both are zero
   std::int64_t count = 0;
   std::int64_t non_finite = 0;
 };

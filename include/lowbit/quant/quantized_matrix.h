@@ -1,4 +1,5 @@
-// QuantizedMatrix: the canonical, owning result of quantizing a weight matrix; what files store and kernels pack.
+// QuantizedMatrix: the canonical, owning result of quantizing a weight matrix; what files store and kernels
+// pack.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +12,16 @@
 
 namespace lowbit {
 
-/// rows x cols codes with their scales. real = scale * (code - zero_point). An aggregate: loaders fill it and call
-/// validate().
+/// rows x cols codes with their scales. real = scale * (code - zero_point). An aggregate: loaders fill it and
+/// call validate().
 struct QuantizedMatrix {
   std::int64_t rows = 0, cols = 0;
   WeightFormat format = WeightFormat::s8;
-  int bits = 8;              ///< width that the quantizer used; <= the width of the format
+  int bits = 8;  ///< width that the quantizer used; <= the width of the format
   Granularity granularity = per_channel();
-  std::vector<std::uint8_t> codes;        ///< row-major, rows of row_bytes(); layout of WeightFormat
-  std::vector<float> scales;              ///< [rows][groups()], whatever the granularity; group scales are fp16 values
-                                          ///< unless fp16 cannot hold their range
+  std::vector<std::uint8_t> codes;  ///< row-major, rows of row_bytes(); layout of WeightFormat
+  std::vector<float> scales;  ///< [rows][groups()], whatever the granularity; group scales are fp16 values
+                              ///< unless fp16 cannot hold their range
   std::vector<std::int32_t> zero_points;  ///< the same shape; empty: the middle code everywhere (0 for s8,
                                           ///< 8 for u4, 2 for s2), that is, symmetric
 
@@ -32,8 +33,8 @@ struct QuantizedMatrix {
   std::size_t row_bytes() const;
   /// Code at (r, c), unpacked.
   std::int32_t code(std::int64_t r, std::int64_t c) const;
-  /// Bits of codes, scales and zero points together, divided by the number of weights. What it would take in a file:
-  /// per-tensor scales count once, group scales as fp16 where they are.
+  /// Bits of codes, scales and zero points together, divided by the number of weights. What it would take in
+  /// a file: per-tensor scales count once, group scales as fp16 where they are.
   double bits_per_weight() const;
   /// The same in bytes, rounded up.
   std::size_t stored_bytes() const;
@@ -43,12 +44,14 @@ struct QuantizedMatrix {
   void validate() const;
 };
 
-/// Quantizes `weights` (rows are output channels) group by group. `importance` (same shape or empty) weighs the errors.
-/// Rounds to nearest even; NaN becomes the zero point, +-Inf the ends of the range; non-finite values do not take part
-/// in the fit. Throws Error(invalid_argument) for an empty matrix or an impossible option.
-QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer, const MatrixView& importance = {});
-/// Exactly the values that the kernels compute with: float(code - zero_point) * scale. `out` has q's shape, or
-/// Error(shape_mismatch).
+/// Quantizes `weights` (rows are output channels) group by group. `importance` (same shape or empty) weighs
+/// the errors. Rounds to nearest even; NaN becomes the zero point, +-Inf the ends of the range; non-finite
+/// values do not take part in the fit. Throws Error(invalid_argument) for an empty matrix or an impossible
+/// option.
+QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
+                         const MatrixView& importance = {});
+/// Exactly the values that the kernels compute with: float(code - zero_point) * scale. `out` has q's shape,
+/// or Error(shape_mismatch).
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out);
 
 }  // namespace lowbit

@@ -1,5 +1,6 @@
 // The quantizer concept and AnyQuantizer. A quantizer is a plain aggregate of options with one method,
-//   fit(values of a group, importance of each or empty) -> AffineGroup (later: LutGroup, TernaryGroup, BinaryGroup ...)
+//   fit(values of a group, importance of each or empty) -> AffineGroup (later: LutGroup, TernaryGroup,
+//   BinaryGroup ...)
 // and two properties, `bits` and `granularity`.
 #pragma once
 
@@ -25,8 +26,8 @@ concept Quantizer = requires(const Q& q, std::span<const float> values, std::spa
 class AnyQuantizer {
  public:
   template <Quantizer Q>
-    requires(!std::same_as<Q, AnyQuantizer>)
-  AnyQuantizer(const Q& q)  // implicit: any quantizer goes where an AnyQuantizer is asked for
+  requires(!std::same_as<Q, AnyQuantizer>)
+      AnyQuantizer(const Q& q)  // implicit: any quantizer goes where an AnyQuantizer is asked for
       : granularity(q.granularity), bits_(q.code_bits()), fit_([q](auto v, auto i) { return q.fit(v, i); }) {}
 
   AffineGroup fit(std::span<const float> values, std::span<const float> importance) const {

@@ -1,0 +1,54 @@
+#include "layers/quantize_pixels.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lowbit {
+namespace {
+
+// An RGB image has three channels: a call per pixel would cost more than the arithmetic. Pixels narrower than
+// this are quantized as one stretch and spread afterwards.
+constexpr std::int64_t kNarrow = 64;
+constexpr std::int64_t kStretch = 4096;
+
+template <std::int64_t kChannels>
+void spread(const std::uint8_t* from, std::int64_t pixels, std::int64_t channels, std::int64_t stride,
+            std::uint8_t* to) noexcept {
+  const auto width = static_cast<std::size_t>(kChannels > 0 ? kChannels : channels);
+  for (std::int64_t p = 0; p < pixels; ++p)
+    std::memcpy(to + p * stride, from + p * static_cast<std::int64_t>(width), width);
+}
+
+}  // namespace
+
+void quantize_pixels(const float* x, std::int64_t pixels, std::int64_t channels, std::int64_t pixel_stride,
+                     const QuantizeParams& params, std::uint8_t* out) noexcept {
+  const auto quantize = elementwise().quantize_u8;
+  if (pixel_stride == channels) {
+    quantize(x, static_cast<std::size_t>(pixels * channels), params, out);
+    return;
+  }
+  if (channels >= kNarrow) {
+    for (std::int64_t p = 0; p < pixels; ++p)
+      quantize(x + p * channels, static_cast<std::size_t>(channels), params, out + p * pixel_stride);
+    return;
+  }
+  std::uint8_t codes[kStretch];
+  const std::int64_t block = kStretch / channels;
+  for (std::int64_t p = 0; p < pixels; p += block) {
+    const std::int64_t count = std::min(block, pixels - p);
+    quantize(x + p * channels, static_cast<std::size_t>(count * channels), params, codes);
+    switch (channels) {
+      case 1:
+        spread<1>(codes, count, channels, pixel_stride, out + p * pixel_stride);
+        break;
+      case 3:
+        spread<3>(codes, count, channels, pixel_stride, out + p * pixel_stride);
+        break;
+      default:
+        spread<0>(codes, count, channels, pixel_stride, out + p * pixel_stride);
+    }
+  }
+}
+
+}  // namespace lowbit

@@ -1,0 +1,15 @@
+// Between a sample of floats, whose pixels are contiguous, and a sample of codes, whose pixels may have gaps.
+#pragma once
+
+#include <cstdint>
+
+#include "lowbit/kernels/elementwise_kernel.h"
+
+namespace lowbit {
+
+/// Quantizes `pixels` pixels of `channels` floats each into pixels `pixel_stride` codes apart. Codes in the
+/// gaps are left as they are.
+void quantize_pixels(const float* x, std::int64_t pixels, std::int64_t channels, std::int64_t pixel_stride,
+                     const QuantizeParams& params, std::uint8_t* out) noexcept;
+
+}  // namespace lowbit
