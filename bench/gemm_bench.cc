@@ -4,7 +4,6 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -73,7 +72,34 @@ void run_case(benchmark::State& state, const Case& shape, Isa isa) {
   state.counters["gops"] = benchmark::Counter(2 * macs * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+#if defined(__x86_64__) && defined(__GNUC__)
+constexpr int kPeakLoops = 10000;
+
+void peak_vpdpbusd(benchmark::State& state) {
+  for (auto _ : state) {
+    for (int i = 0; i < kPeakLoops; ++i)
+      asm volatile(
+          "vpdpbusd %%zmm16, %%zmm17, %%zmm0\n vpdpbusd %%zmm16, %%zmm17, %%zmm1\n"
+          "vpdpbusd %%zmm16, %%zmm17, %%zmm2\n vpdpbusd %%zmm16, %%zmm17, %%zmm3\n"
+          "vpdpbusd %%zmm16, %%zmm17, %%zmm4\n vpdpbusd %%zmm16, %%zmm17, %%zmm5\n"
+          "vpdpbusd %%zmm16, %%zmm17, %%zmm6\n vpdpbusd %%zmm16, %%zmm17, %%zmm7\n"
+          "vpdpbusd %%zmm16, %%zmm17, %%zmm8\n vpdpbusd %%zmm16, %%zmm17, %%zmm9\n"
+          "vpdpbusd %%zmm16, %%zmm17, %%zmm10\n vpdpbusd %%zmm16, %%zmm17, %%zmm11"
+          :
+          :
+          : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
+  }
+  state.counters["GMAC/s"] =
+      benchmark::Counter(kPeakLoops * 12 * 64 * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+#endif
+
 void register_all() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (has_isa(active_isa(), Isa::avx512vnni))
+    benchmark::RegisterBenchmark("peak/vpdpbusd", peak_vpdpbusd)->Unit(benchmark::kMicrosecond);
+#endif
+
   std::size_t count = 0;
   const GemmKernel* const* kernels = gemm_kernels(&count);
   for (std::size_t i = 0; i < count; ++i) {

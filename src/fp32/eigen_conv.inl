@@ -1,19 +1,18 @@
-// Convolution: blocks of output pixels are gathered into rows of patches (im2col) that stay in the nearest caches, and
-// multiplied by packed weights in tiles of kMr x (kNv packets) that stay in registers; bias, residual and activation
-// are applied to the registers.
+// Convolution: blocks of output pixels are gathered into rows of patches (im2col) that stay in the nearest
+// caches, and multiplied by packed weights in tiles of kMr x (kNv packets) that stay in registers; bias,
+// residual and activation are applied to the registers.
 //
-//   patches  [row][kPitch]            a constant row pitch makes every load of a tile one register plus a constant
-//   weights  panel 0: [k][kNr] | panel 1: [k][kNr] | ... | last panel: [k][kNr or kLanes]
+//   patches  [row][kPitch]            a constant row pitch makes every load of a tile one register plus a
+//   constant weights  panel 0: [k][kNr] | panel 1: [k][kNr] | ... | last panel: [k][kNr or kLanes]
 
-using Packet = Eigen::internal::packet_traits<float>::type;
-constexpr std::int64_t kLanes = Eigen::internal::packet_traits<float>::size;
 constexpr std::int64_t kNr = kNv * kLanes;
-constexpr std::int64_t kDepth = 384;                // of a block of patches
-constexpr std::int64_t kPitch = kDepth + 16;        // rows do not fall on the same cache sets
-constexpr std::int64_t kSmallWeights = 96 * 1024;   // floats that stay in L2 beside everything else
+static_assert(kFeatureStep % kNr == 0);
+constexpr std::int64_t kSmallWeights = 96 * 1024;  // floats that stay in L2 beside everything else
 constexpr std::int64_t kSmallRows = 2 * kMr, kLargeRows = 16 * kMr;
 
-std::int64_t panel_width(std::int64_t n_left) { return n_left > kLanes ? kNr : kLanes; }
+std::int64_t panel_width(std::int64_t n_left) {
+  return n_left > kLanes ? kNr : kLanes;
+}
 
 std::int64_t conv_packed_size(const ConvShape& s) {
   const std::int64_t full = s.n / kNr * kNr;
@@ -25,92 +24,21 @@ void conv_pack(const ConvShape& s, const float* weights, float* packed) {
   for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
     const std::int64_t width = panel_width(s.n - n0);
     for (std::int64_t k = 0; k < depth; ++k)
-      for (std::int64_t j = 0; j < width; ++j) *packed++ = n0 + j < s.n ? weights[(n0 + j) * depth + k] : 0.0f;
+      for (std::int64_t j = 0; j < width; ++j)
+        *packed++ = n0 + j < s.n ? weights[(n0 + j) * depth + k] : 0.0f;
   }
 }
 
-std::int64_t block_rows(const ConvShape& s) { return s.k() * s.n <= kSmallWeights ? kSmallRows : kLargeRows; }
-std::int64_t conv_scratch(const ConvShape& s) { return block_rows(s) * kPitch; }
-
-/// A run of n floats is written in pieces of constant size; the last one overlaps the one before it.
-inline void copy_run(const float* src, std::int64_t n, float* dst) {
-  using namespace Eigen::internal;
-  if (n >= kLanes) {
-    for (std::int64_t i = 0; i < n - kLanes; i += kLanes) pstoreu(dst + i, ploadu<Packet>(src + i));
-    pstoreu(dst + n - kLanes, ploadu<Packet>(src + n - kLanes));
-  } else if (n >= 8) {
-    std::memcpy(dst, src, 8 * sizeof(float));
-    std::memcpy(dst + n - 8, src + n - 8, 8 * sizeof(float));
-  } else if (n >= 4) {
-    std::memcpy(dst, src, 4 * sizeof(float));
-    std::memcpy(dst + n - 4, src + n - 4, 4 * sizeof(float));
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) dst[i] = src[i];
-  }
+std::int64_t block_rows(const ConvShape& s) {
+  return s.k() * s.n <= kSmallWeights ? kSmallRows : kLargeRows;
 }
-
-inline void clear_run(std::int64_t n, float* dst) {
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) Eigen::internal::pstoreu(dst + i, Eigen::internal::pset1<Packet>(0.0f));
-  for (; i < n; ++i) dst[i] = 0.0f;
-}
-
-inline std::int64_t limit(std::int64_t x, std::int64_t lo, std::int64_t hi) { return x < lo ? lo : (x > hi ? hi : x); }
-
-/// Elements [begin, end) of one kernel row's patch (kernel column, channel) whose first tap is at column ix of `line`.
-/// Taps are adjacent in memory: zeros, one run, zeros.
-inline void gather_adjacent(const ConvShape& s, const float* line, std::int64_t ix, std::int64_t begin,
-                            std::int64_t end, float* dst) {
-  const std::int64_t from = limit(-ix * s.channels, begin, end);
-  const std::int64_t to = limit((s.in_width - ix) * s.channels, from, end);
-  if (from > begin) clear_run(from - begin, dst);
-  if (to > from) copy_run(line + ix * s.channels + from, to - from, dst + from - begin);
-  if (end > to) clear_run(end - to, dst + to - begin);
-}
-
-/// The same where taps are apart: dilation, or one group of several.
-inline void gather_apart(const ConvShape& s, const float* line, std::int64_t ix, std::int64_t begin, std::int64_t end,
-                         float* dst) {
-  for (std::int64_t kx = 0; kx < s.kernel_width; ++kx) {
-    const std::int64_t from = limit(kx * s.channels, begin, end), to = limit((kx + 1) * s.channels, begin, end);
-    const std::int64_t x = ix + kx * s.dilation_width;
-    if (x < 0 || x >= s.in_width)
-      clear_run(to - from, dst);
-    else
-      copy_run(line + x * s.in_stride + from - kx * s.channels, to - from, dst);
-    dst += to - from;
-  }
-}
-
-/// Rows of patches for `rows` output pixels from `first`; of each patch the elements [k0, k1).
-void gather(const ConvShape& s, const float* in, std::int64_t first, std::int64_t rows, std::int64_t k0,
-            std::int64_t k1, float* patches) {
-  const std::int64_t run = s.kernel_width * s.channels;
-  const bool adjacent = s.dilation_width == 1 && s.in_stride == s.channels;
-  const std::int64_t first_y = first / s.out_width, first_x = first % s.out_width;
-  for (std::int64_t ky = k0 / run; ky * run < k1; ++ky) {
-    const std::int64_t begin = k0 > ky * run ? k0 - ky * run : 0;
-    const std::int64_t end = k1 - ky * run < run ? k1 - ky * run : run;
-    float* dst = patches + ky * run + begin - k0;
-    std::int64_t oy = first_y, ox = first_x;
-    for (std::int64_t r = 0; r < rows; ++r, dst += kPitch) {
-      const std::int64_t iy = oy * s.stride_height - s.pad_top + ky * s.dilation_height;
-      const std::int64_t ix = ox * s.stride_width - s.pad_left;
-      const float* line = in + iy * s.in_width * s.in_stride;
-      if (iy < 0 || iy >= s.in_height)
-        clear_run(end - begin, dst);
-      else if (adjacent)
-        gather_adjacent(s, line, ix, begin, end, dst);
-      else
-        gather_apart(s, line, ix, begin, end, dst);
-      if (++ox == s.out_width) ox = 0, ++oy;
-    }
-  }
+std::int64_t conv_scratch(const ConvShape& s) {
+  return block_rows(s) * kPitch;
 }
 
 struct Tile {
-  const float* a;       ///< patches
-  const float* b;       ///< panel, at the first k of the block
+  const float* a;  ///< patches
+  const float* b;  ///< panel, at the first k of the block
   std::int64_t depth;
   float* c;
   std::int64_t c_stride, rows, cols;  ///< rows <= kMr, cols <= the panel's width
@@ -123,7 +51,7 @@ inline Packet finish_packet(Packet x, const Tile& t, const float* bias, const fl
   using namespace Eigen::internal;
   x = padd(x, ploadu<Packet>(bias));
   if (residual) x = padd(x, ploadu<Packet>(residual));
-  return pmin(pset1<Packet>(t.hi), pmax(pset1<Packet>(t.lo), x));
+  return pmin(pmax(x, pset1<Packet>(t.lo)), pset1<Packet>(t.hi));  // in this order NaN passes through
 }
 
 /// Loops over constants, with a test instead of a break: the accumulators must stay registers.
@@ -163,6 +91,22 @@ void store_part(const Tile& t, const float* acc, std::int64_t width) {
 }
 
 template <int Mr, int Nv>
+LOWBIT_INLINE void store(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+  using namespace Eigen::internal;
+  if (t.cols == Nv * kLanes) {
+    store_full<Mr, Nv>(t, acc);
+  } else {
+    float rows[Mr * Nv * kLanes];
+    LOWBIT_UNROLL
+    for (int r = 0; r < Mr; ++r) {
+      LOWBIT_UNROLL
+      for (int v = 0; v < Nv; ++v) pstoreu(rows + (r * Nv + v) * kLanes, acc[r][v]);
+    }
+    store_part(t, rows, Nv * kLanes);
+  }
+}
+
+template <int Mr, int Nv>
 void multiply(const Tile& t) {
   using namespace Eigen::internal;
   Packet acc[Mr][Nv];
@@ -183,22 +127,41 @@ void multiply(const Tile& t) {
       for (int v = 0; v < Nv; ++v) acc[r][v] = pmadd(x, w[v], acc[r][v]);
     }
   }
-  if (t.cols == Nv * kLanes) {
-    store_full<Mr, Nv>(t, acc);
-  } else {
-    float rows[Mr * Nv * kLanes];
+  store<Mr, Nv>(t, acc);
+}
+
+/// One row: the sums of four steps of k are kept apart, since one sum would wait for itself.
+template <int Nv>
+void multiply_one(const Tile& t) {
+  using namespace Eigen::internal;
+  constexpr int kWays = 4;
+  Packet acc[kWays][Nv];
+  LOWBIT_UNROLL
+  for (int i = 0; i < kWays * Nv; ++i) acc[i / Nv][i % Nv] = pset1<Packet>(0.0f);
+  const float* b = t.b;
+  std::int64_t k = 0;
+  for (; k + kWays <= t.depth; k += kWays, b += kWays * Nv * kLanes) {
     LOWBIT_UNROLL
-    for (int r = 0; r < Mr; ++r) {
-      LOWBIT_UNROLL
-      for (int v = 0; v < Nv; ++v) pstoreu(rows + (r * Nv + v) * kLanes, acc[r][v]);
-    }
-    store_part(t, rows, Nv * kLanes);
+    for (int i = 0; i < kWays * Nv; ++i)
+      acc[i / Nv][i % Nv] =
+          pmadd(pset1<Packet>(t.a[k + i / Nv]), ploadu<Packet>(b + i * kLanes), acc[i / Nv][i % Nv]);
   }
+  for (; k < t.depth; ++k, b += Nv * kLanes) {
+    LOWBIT_UNROLL
+    for (int v = 0; v < Nv; ++v)
+      acc[0][v] = pmadd(pset1<Packet>(t.a[k]), ploadu<Packet>(b + v * kLanes), acc[0][v]);
+  }
+  Packet sum[1][Nv];
+  LOWBIT_UNROLL
+  for (int v = 0; v < Nv; ++v) sum[0][v] = padd(padd(acc[0][v], acc[1][v]), padd(acc[2][v], acc[3][v]));
+  store<1, Nv>(t, sum);
 }
 
 template <int Nv>
 void multiply_rows(const Tile& t) {
-  if (t.rows > kMr * 2 / 3)
+  if (t.rows == 1)
+    multiply_one<Nv>(t);
+  else if (t.rows > kMr * 2 / 3)
     multiply<kMr, Nv>(t);
   else if (t.rows > kMr / 3)
     multiply<kMr * 2 / 3, Nv>(t);
@@ -206,7 +169,8 @@ void multiply_rows(const Tile& t) {
     multiply<kMr / 3, Nv>(t);
 }
 
-void multiply_block(const ConvArgs& g, std::int64_t first, std::int64_t rows, std::int64_t k0, std::int64_t k1) {
+void multiply_block(const ConvArgs& g, std::int64_t first, std::int64_t rows, std::int64_t k0,
+                    std::int64_t k1) {
   const ConvShape& s = *g.shape;
   const std::int64_t depth = s.k();
   for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {

@@ -1,7 +1,9 @@
-// Depthwise convolution: a group of packets of channels at a time over the taps of a window; no patches, no reduction.
+// Depthwise convolution: a group of packets of channels at a time over the taps of a window; no patches, no
+// reduction.
 
 template <int Nv>
-inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c, std::int64_t out) {
+inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c,
+                              std::int64_t out) {
   using namespace Eigen::internal;
   const ConvShape& s = *g.shape;
   Packet acc[Nv];
@@ -24,11 +26,12 @@ inline void depthwise_packets(const ConvArgs& g, std::int64_t iy, std::int64_t i
   for (int v = 0; v < Nv; ++v) {
     const std::int64_t at = out + c + v * kLanes;
     if (g.residual) acc[v] = padd(acc[v], ploadu<Packet>(g.residual + at));
-    pstoreu(g.out + at, pmin(pset1<Packet>(g.hi), pmax(pset1<Packet>(g.lo), acc[v])));
+    pstoreu(g.out + at, pmin(pmax(acc[v], pset1<Packet>(g.lo)), pset1<Packet>(g.hi)));
   }
 }
 
-inline void depthwise_channel(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c, std::int64_t out) {
+inline void depthwise_channel(const ConvArgs& g, std::int64_t iy, std::int64_t ix, std::int64_t c,
+                              std::int64_t out) {
   const ConvShape& s = *g.shape;
   float acc = g.bias[c];
   for (std::int64_t ky = 0; ky < s.kernel_height; ++ky)

@@ -1,5 +1,5 @@
-// Eigen's matrix product without its heap: Eigen packs both sides into buffers that it allocates unless the blocking
-// object brings them, so this one brings them from the caller's scratch.
+// Eigen's matrix product without its heap: Eigen packs both sides into buffers that it allocates unless the
+// blocking object brings them, so this one brings them from the caller's scratch.
 
 class ScratchBlocking : public Eigen::internal::level3_blocking<float, float> {
  public:
@@ -34,13 +34,15 @@ void gemm(const GemmArgs& g) {
     for (std::int64_t i = 0; i < g.n; ++i) g.c[r * g.c_stride + i] = 0.0f;
   if (g.m == 1) {
     using Weights = Eigen::Matrix<float, Dynamic, Dynamic, Eigen::RowMajor>;
-    const Eigen::Map<const Weights, 0, Eigen::OuterStride<>> w(g.w, g.n, g.k, Eigen::OuterStride<>(g.w_stride));
+    const Eigen::Map<const Weights, 0, Eigen::OuterStride<>> w(g.w, g.n, g.k,
+                                                               Eigen::OuterStride<>(g.w_stride));
     const Eigen::Map<const Eigen::VectorXf> x(g.a, g.k);
     Eigen::Map<Eigen::VectorXf>(g.c, g.n).noalias() += w * x;
   } else if (g.m > 1) {
     ScratchBlocking blocking(g.n, g.m, g.k, g.scratch);
-    using Product = Eigen::internal::general_matrix_matrix_product<Eigen::Index, float, Eigen::RowMajor, false, float,
-                                                                   Eigen::ColMajor, false, Eigen::ColMajor, 1>;
+    using Product =
+        Eigen::internal::general_matrix_matrix_product<Eigen::Index, float, Eigen::RowMajor, false, float,
+                                                       Eigen::ColMajor, false, Eigen::ColMajor, 1>;
     Product::run(g.n, g.m, g.k, g.w, g.w_stride, g.a, g.a_stride, g.c, 1, g.c_stride, 1.0f, blocking);
   }
   for (std::int64_t r = 0; r < g.m; ++r) finish_row(g.c + r * g.c_stride, g.n, g.bias, g.lo, g.hi);

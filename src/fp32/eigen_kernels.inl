@@ -1,7 +1,7 @@
-// The whole FP32 kernel of one ISA. The including file has set kMr and kNv (tile of the convolution: kMr rows, kNv
-// packets), kName and kRequired in namespace lowbit::fp32's anonymous namespace, and has included Eigen under its own
-// name. Everything here is in an anonymous namespace too, so that no inline function compiled under these flags can be
-// the copy that a linker keeps for everyone.
+// The whole FP32 kernel of one ISA. The including file has set kMr and kNv (tile of the convolution: kMr
+// rows, kNv packets), kName and kRequired in namespace lowbit::fp32's anonymous namespace, and has included
+// Eigen under its own name. Everything here is in an anonymous namespace too, so that no inline function
+// compiled under these flags can be the copy that a linker keeps for everyone.
 
 #if defined(_MSC_VER)
 #define LOWBIT_INLINE __forceinline
@@ -18,9 +18,11 @@
 
 #include "fp32/eigen_gemm.inl"
 
+#include "fp32/eigen_gather.inl"
+
 #include "fp32/eigen_conv.inl"
 
 #include "fp32/eigen_depthwise.inl"
 
-constexpr Fp32Kernel kKernel{kName,        kRequired, &gemm, &gemm_scratch, &conv_packed_size, &conv_pack,
-                             &conv_scratch, &conv,     &depthwise};
+constexpr Fp32Kernel kKernel{kName,      kRequired,     &gemm, &gemm_scratch, &conv_packed_size,
+                             &conv_pack, &conv_scratch, &conv, &depthwise};

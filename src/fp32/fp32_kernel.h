@@ -35,6 +35,10 @@ struct ConvShape {
   std::int64_t k() const { return kernel_height * kernel_width * channels; }
 };
 
+/// Packed weights of output channels from n0, a multiple of this, start at n0 * k(): a part of them is a
+/// convolution of its own.
+inline constexpr std::int64_t kFeatureStep = 64;
+
 /// Computes output pixels [first, last) of one sample.
 struct ConvArgs {
   const ConvShape* shape = nullptr;

@@ -28,7 +28,7 @@ constexpr bool kPanelHeader = false;
 
 namespace {
 
-constexpr unsigned kMaxRows = 6, kColumns = 64;
+constexpr unsigned kMaxRows = 6, kColumns = 32;
 constexpr std::uint32_t kChunk = 512;  // codes of K widened at a time, padding of runs included
 
 struct Chunk {

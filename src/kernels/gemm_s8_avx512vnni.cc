@@ -33,6 +33,16 @@ inline __m512i broadcast_codes(const std::uint8_t* p) {
   return _mm512_set1_epi32(four);
 }
 
+/// Tall tiles have more row offsets than registers. Hoisted out of the loop they would be spilled and
+/// reloaded, which costs more than loading each where it is used: hides from the compiler that they do not
+/// change.
+template <unsigned kRows>
+inline void keep_in_memory([[maybe_unused]] const std::ptrdiff_t*& offset) {
+#if defined(__GNUC__)
+  if constexpr (kRows > 8) asm("" : "+r"(offset));
+#endif
+}
+
 /// kRows x kVecs accumulators; with few of them, kSplit sets take turns, since a vpdpbusd must wait for the
 /// last one on its accumulator (5 cycles, 2 a cycle: 10 chains).
 template <unsigned kRows, unsigned kVecs>
@@ -104,6 +114,7 @@ __attribute__((noinline)) void accumulate(const TileArgs& args, unsigned i0, std
     const std::ptrdiff_t* offset = args.a_offset + run.tap * args.a_offset_stride + i0;
     std::uint32_t left = (run.codes + 3) / 4;
     for (; left >= T::kUnroll; left -= T::kUnroll) {
+      keep_in_memory<kRows>(offset);
       tile.template steps<T::kUnroll>(a, offset, b);
       a += 4 * T::kUnroll;
       b += 64 * kVecs * T::kUnroll;

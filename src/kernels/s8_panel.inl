@@ -25,9 +25,9 @@ bool s8_supports(const WeightSpec& spec) {
 }
 
 std::size_t s8_panel_bytes(std::uint32_t n, const KRun* runs, std::uint32_t run_count) {
-  std::size_t rows = kPanelHeader ? sizeof(std::int32_t) / kPanelKr : 0;
+  std::size_t rows = 0;
   for (std::uint32_t r = 0; r < run_count; ++r) rows += (runs[r].codes + kPanelKr - 1) / kPanelKr;
-  return rows * kPanelKr * panel_width(n);
+  return (rows * kPanelKr + (kPanelHeader ? sizeof(std::int32_t) : 0)) * panel_width(n);
 }
 
 void s8_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,

@@ -1,4 +1,5 @@
-// Linear in FP32: Eigen's product (matrix-vector for one row), cut along the output features for threads.
+// Linear in FP32: a convolution whose pixels are the rows of the batch, and whose window is one pixel.
+// Threads share the rows where there are many, else the output features.
 #include <vector>
 
 #include "fp32/fp32_kernel.h"
@@ -11,66 +12,62 @@ namespace {
 class LinearF32 final : public Step {
  public:
   LinearF32(const Linear& op, const StepSpec& spec)
-      : kernel_(fp32::fp32_kernel(spec.isa)),
-        weights_(op.weight.data),
-        bias_(op.bias),
-        activation_(op.activation),
-        out_(op.weight.shape[0]),
-        in_(op.weight.shape[1]) {
+      : kernel_(fp32::fp32_kernel(spec.isa)), bias_(op.bias), activation_(op.activation) {
     const SampleLayout in = spec.inputs[0]->layout(), out = spec.output->layout();
     rows_ = op.flattens_input ? 1 : in.pixels();
-    in_stride_ = in.sample_stride;
-    out_stride_ = out.sample_stride;
+    shape_.in_height = 1;
+    shape_.channels = op.weight.shape[1];
+    shape_.n = op.weight.shape[0];
+    // Rows of one sample follow each other; single rows are a sample apart.
+    shape_.in_stride = rows_ == 1 ? in.sample_stride : shape_.channels;
+    shape_.out_stride = rows_ == 1 ? out.sample_stride : shape_.n;
+    bias_.resize(static_cast<std::size_t>(shape_.n), 0.0f);
+    packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
+    kernel_.conv_pack(shape_, op.weight.data.data(), packed_.data());
   }
 
-  std::size_t scratch_bytes(std::int64_t batch, int concurrency) const override {
-    // Eigen's blocking is no monotonic function of the shape, so every shape that may come is asked for.
-    std::int64_t most = 0;
-    for (std::int64_t m = rows_ == 1 ? 1 : rows_; m <= (rows_ == 1 ? batch : rows_); ++m)
-      for (int tasks = 1; tasks <= concurrency; ++tasks) {
-        const std::int64_t floats = task_floats(m, tasks) * tasks;
-        most = floats > most ? floats : most;
-      }
-    return static_cast<std::size_t>(most) * sizeof(float);
+  std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
+    return static_cast<std::size_t>(scratch_floats() * concurrency) * sizeof(float);
   }
 
   void run(const StepArgs& args) const noexcept override {
-    if (rows_ == 1) {
-      multiply(args, args.batch, args.inputs[0].sample<const float>(0), in_stride_,
-               args.output.sample<float>(0), out_stride_);
-      return;
-    }
-    for (std::int64_t b = 0; b < args.batch; ++b)
-      multiply(args, rows_, args.inputs[0].sample<const float>(b), in_, args.output.sample<float>(b), out_);
+    const std::int64_t calls = rows_ == 1 ? 1 : args.batch, m = rows_ == 1 ? args.batch : rows_;
+    for (std::int64_t b = 0; b < calls; ++b)
+      multiply(args, m, args.inputs[0].sample<const float>(b), args.output.sample<float>(b));
   }
   std::string kernel() const override { return kernel_.name; }
 
  private:
   static constexpr std::int64_t kParallelWork = 500000;  // multiplications that are worth a second thread
+  static constexpr std::int64_t kManyRows = 48;          // a thread
 
-  std::int64_t features_per_task(std::int64_t tasks) const { return round_up(ceil_div(out_, tasks), 16); }
-  std::int64_t task_floats(std::int64_t m, std::int64_t tasks) const {
-    const std::int64_t n = features_per_task(tasks);
-    return round_up(kernel_.gemm_scratch(m, n < out_ ? n : out_, in_), 16);
-  }
+  std::int64_t scratch_floats() const { return round_up(kernel_.conv_scratch(shape_), 16); }
 
-  void multiply(const StepArgs& args, std::int64_t m, const float* x, std::int64_t x_stride, float* y,
-                std::int64_t y_stride) const {
+  void multiply(const StepArgs& args, std::int64_t m, const float* x, float* y) const {
     const std::int64_t tasks =
-        args.executor && m * out_ * in_ >= kParallelWork ? args.executor->concurrency() : 1;
-    const std::int64_t step = features_per_task(tasks), scratch = task_floats(m, tasks);
+        args.executor && m * shape_.n * shape_.channels >= kParallelWork ? args.executor->concurrency() : 1;
+    const bool by_rows = m >= kManyRows * tasks;
+    const std::int64_t row_step = by_rows ? ceil_div(m, tasks) : m;
+    const std::int64_t feature_step =
+        by_rows ? shape_.n : round_up(ceil_div(shape_.n, tasks), fp32::kFeatureStep);
     auto task = [&](int i) {
-      const std::int64_t first = i * step, left = out_ - first;
-      if (left <= 0) return;
-      fp32::GemmArgs g;
-      g.m = m, g.n = left < step ? left : step, g.k = in_;
-      g.a = x, g.a_stride = x_stride;
-      g.w = weights_.data() + first * in_, g.w_stride = in_;
-      g.c = y + first, g.c_stride = y_stride;
-      g.bias = bias_.empty() ? nullptr : bias_.data() + first;
-      g.lo = activation_.lo, g.hi = activation_.hi;
-      g.scratch = reinterpret_cast<float*>(args.scratch) + i * scratch;
-      kernel_.gemm(g);
+      const std::int64_t row = by_rows ? i * row_step : 0, feature = by_rows ? 0 : i * feature_step;
+      if (row >= m || feature >= shape_.n) return;
+      fp32::ConvShape shape = shape_;
+      shape.in_width = shape.out_width = m;
+      shape.n = shape_.n - feature < feature_step ? shape_.n - feature : feature_step;
+      fp32::ConvArgs c;
+      c.shape = &shape;
+      c.first = row;
+      c.last = m - row < row_step ? m : row + row_step;
+      c.in = x;
+      c.weights = packed_.data() + feature * shape_.channels;
+      c.bias = bias_.data() + feature;
+      c.out = y + feature;
+      c.lo = activation_.lo;
+      c.hi = activation_.hi;
+      c.scratch = reinterpret_cast<float*>(args.scratch) + i * scratch_floats();
+      kernel_.conv(c);
     };
     if (tasks <= 1)
       task(0);
@@ -79,9 +76,10 @@ class LinearF32 final : public Step {
   }
 
   const fp32::Fp32Kernel& kernel_;
-  std::vector<float> weights_, bias_;
+  fp32::ConvShape shape_;
+  std::vector<float> bias_, packed_;
   Activation activation_;
-  std::int64_t out_, in_, rows_ = 1, in_stride_ = 0, out_stride_ = 0;
+  std::int64_t rows_ = 1;
 };
 
 }  // namespace

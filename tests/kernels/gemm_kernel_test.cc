@@ -18,6 +18,13 @@ using testing::GemmOptions;
 using testing::GemmShape;
 using testing::Random;
 
+// aarch64 is usually emulated where this is built, some fifty times slower.
+#if defined(__aarch64__)
+constexpr std::uint64_t kRandomCases = 300;
+#else
+constexpr std::uint64_t kRandomCases = 3000;
+#endif
+
 std::string describe(const GemmCase& c, std::uint64_t seed) {
   const GemmShape& s = c.shape();
   return "seed " + std::to_string(seed) + ": " + std::to_string(s.images) + " x " + std::to_string(s.m) +
@@ -167,7 +174,7 @@ class EveryGemmKernel : public ::testing::TestWithParam<const GemmKernel*> {
 TEST_P(EveryGemmKernel, RandomShapesGiveTheBitsOfTheReference) {
   if (GetParam()->reference) GTEST_SKIP() << "is the reference";
   Random random(22);
-  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+  for (std::uint64_t seed = 0; seed < kRandomCases; ++seed) {
     const GemmShape shape = random_shape(random);
     GemmCase c(seed, shape, random_options(random));
     SCOPED_TRACE(describe(c, seed));
@@ -179,7 +186,7 @@ TEST_P(EveryGemmKernel, RandomShapesGiveTheBitsOfTheReference) {
 TEST_P(EveryGemmKernel, EveryTailOfRowsAndColumns) {
   if (GetParam()->reference) GTEST_SKIP() << "is the reference";
   for (std::uint32_t n = 1; n <= 66; ++n) {
-    for (std::uint32_t m = 1; m <= 26; m += n % 16 < 2 ? 1 : 5) {
+    for (std::uint32_t m = 1; m <= 26; m += n % 16 == 1 ? 1 : 7) {
       GemmCase c(n * 100 + m, {1, m, n, n % 3 + 1, (n + m) % 37 + 1}, {});
       SCOPED_TRACE(describe(c, n * 100 + m));
       expect_same(c, serial_executor());
@@ -191,7 +198,7 @@ TEST_P(EveryGemmKernel, EveryTailOfRowsAndColumns) {
 TEST_P(EveryGemmKernel, LongRowsOfExtremeCodesDoNotSaturate) {
   if (GetParam()->reference) GTEST_SKIP() << "is the reference";
   for (const std::uint32_t k : {255u, 512u, 1023u, 4096u, 8191u, 8192u, 65536u}) {
-    GemmCase c(k, {1, k > 8192 ? 2u : 7u, k > 8192 ? 17u : 49u, 1, k}, {.extreme = true});
+    GemmCase c(k, {1, k > 1023 ? 2u : 7u, k > 1023 ? 17u : 49u, 1, k}, {.extreme = true});
     SCOPED_TRACE(describe(c, k));
     expect_same(c, serial_executor());
     if (HasFatalFailure()) return;
@@ -218,8 +225,9 @@ TEST_P(EveryGemmKernel, GoldenHashes) {
     std::uint64_t hash;
   };
   constexpr Golden kGolden[] = {
-      {{1, 64, 16, 9, 16}, 0x510B5E6D54CF5BCCu},  {{1, 16, 32, 9, 32}, 0x9624F15AFBE302BBu}, {{2, 9, 64, 9, 64}, 0xD21A4EECF9521A46u},
-      {{1, 1, 100, 1, 300}, 0x98FC546922B462ECu}, {{1, 33, 65, 1, 77}, 0xD39F7FFDB85251A2u}, {{3, 13, 10, 4, 7}, 0xDE2902557451753Au},
+      {{1, 64, 16, 9, 16}, 0x510B5E6D54CF5BCCu}, {{1, 16, 32, 9, 32}, 0x9624F15AFBE302BBu},
+      {{2, 9, 64, 9, 64}, 0xD21A4EECF9521A46u},  {{1, 1, 100, 1, 300}, 0x98FC546922B462ECu},
+      {{1, 33, 65, 1, 77}, 0xD39F7FFDB85251A2u}, {{3, 13, 10, 4, 7}, 0xDE2902557451753Au},
   };
   for (std::size_t i = 0; i < std::size(kGolden); ++i) {
     std::uint64_t hash = testing::fnv1a(nullptr, 0);

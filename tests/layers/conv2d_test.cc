@@ -109,6 +109,17 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"depthwise_multiplier", 9, 7, 7, 18, 9, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true}),
     [](const auto& c) { return c.param.name; });
 
+TEST(Conv2dF32NaN, PassesThroughActivations) {
+  for (const std::int64_t groups : {1, 40}) {
+    const ops::Conv2d op =
+        make_conv({"", 40, 3, 3, 40, groups, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, true, false, kClip});
+    std::vector<Values> in{random_values(f32_type({40, 3, 3}), 1, 1)};
+    for (std::size_t c = 0; c < 40; ++c) in[0].data[c * 9 + 4] = std::numeric_limits<float>::quiet_NaN();
+    const Values y = run_op(op, in, in[0].type);
+    for (std::size_t i = 0; i < y.data.size(); ++i) EXPECT_EQ(std::isnan(y.data[i]), i % 9 == 4) << i;
+  }
+}
+
 TEST(Conv2dShape, RefusesWhatDoesNotFit) {
   ops::Conv2d op = make_conv({"", 4, 8, 8, 6, 2, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}});
   const std::vector<Shape> good{{4, 8, 8}};

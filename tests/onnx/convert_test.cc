@@ -2,6 +2,8 @@
 // more.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "lowbit/core/error.h"
 #include "onnx/onnx_builder.h"
 #include "support/graph_interpreter.h"

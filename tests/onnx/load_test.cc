@@ -1,5 +1,6 @@
 // The importer as a whole: inputs, names, the list of what is not supported, and the trained models.
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -132,7 +133,8 @@ TEST(TrainedModels, ResNet20FusesIntoConvolutions) {
   std::size_t parameters = 0;
   for (const Node& n : g.nodes)
     if (const auto* conv = std::get_if<ops::Conv2d>(&n.op)) parameters += conv->weight.data.size();
-  EXPECT_EQ(parameters, 268336u);
+  // 3 x 16, then 6 x 16 x 16, 16 x 32, 5 x 32 x 32, 32 x 64 and 5 x 64 x 64 kernels of 3 x 3.
+  EXPECT_EQ(parameters, 9u * (48 + 6 * 256 + 512 + 5 * 1024 + 2048 + 5 * 4096));
   fuse(g);
   EXPECT_EQ(count(g, "Conv2d"), 19u);
   EXPECT_EQ(g.nodes.size(), 19u + 2 + 2 + 1 + 1) << ops_of(g);
@@ -140,8 +142,44 @@ TEST(TrainedModels, ResNet20FusesIntoConvolutions) {
   EXPECT_EQ(g.values[static_cast<std::size_t>(g.outputs[0])].name, "logits");
 }
 
+/// The first bytes of a gzip file, `skip` bytes in.
+std::vector<unsigned char> gunzip(const std::string& file, int skip, std::size_t size) {
+  std::vector<unsigned char> bytes(size);
+  const std::string path = testing::shared_data(file).string();
+  gzFile gz = gzopen(path.c_str(), "rb");
+  const bool ok = gz && gzseek(gz, skip, SEEK_SET) == skip &&
+                  gzread(gz, bytes.data(), static_cast<unsigned>(size)) == static_cast<int>(size);
+  if (gz) gzclose(gz);
+  EXPECT_TRUE(ok) << path;
+  return bytes;
+}
+
 int top1(const Sample& logits) {
   return static_cast<int>(std::max_element(logits.data.begin(), logits.data.end()) - logits.data.begin());
+}
+
+/// Published: 9808 and 9764 of 10,000 are right.
+TEST(TrainedModels, MnistNetworksRecognizeDigits) {
+  LOWBIT_REQUIRE_SHARED("models/mnist-fc-256x2.onnx");
+  LOWBIT_REQUIRE_SHARED("data/mnist/t10k-images-idx3-ubyte.gz");
+  constexpr int kImages = 200;
+  const auto images = gunzip("data/mnist/t10k-images-idx3-ubyte.gz", 16, std::size_t{kImages} * 784);
+  const auto labels = gunzip("data/mnist/t10k-labels-idx1-ubyte.gz", 8, kImages);
+  for (const char* file : {"models/mnist-fc-256x2.onnx", "models/mnist-fc-256x4.onnx"}) {
+    const Graph g = import_onnx(testing::shared_data(file).string());
+    Graph fused = g;
+    fuse(fused);
+    int right = 0;
+    for (std::size_t i = 0; i < kImages; ++i) {
+      Sample in{{784, 1}, {}};
+      for (std::size_t p = 0; p < 784; ++p) in.data.push_back(images[i * 784 + p] / 255.0);
+      const Sample before = testing::interpret(g, {&in, 1})[0],
+                   after = testing::interpret(fused, {&in, 1})[0];
+      EXPECT_EQ(before.data, after.data);  // no scale is folded: only Flatten stays and ReLU moves
+      right += top1(after) == labels[i];
+    }
+    EXPECT_GE(right, 190) << file;
+  }
 }
 
 /// The first CIFAR-10 test images: fused and unfused agree, and about the published share is right (81.03 %

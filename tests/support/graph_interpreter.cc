@@ -41,18 +41,35 @@ void fill(Sample& out, F f) {
       for (std::int64_t x = 0; x < out.shape[2]; ++x) out.data[i++] = f(c, y, x);
 }
 
+/// out[o] += weight * in[c], shifted by one tap of the window.
+void add_tap(const ops::Window& w, std::int64_t ky, std::int64_t kx, double weight, const Sample& in,
+             std::int64_t c, Sample& out, std::int64_t o) {
+  const std::int64_t height = out.shape[1], width = out.shape[2], in_width = in.shape[2];
+  const std::int64_t stride = w.stride[1], first = kx * w.dilation[1] - w.pad[1];
+  for (std::int64_t y = 0; y < height; ++y) {
+    const std::int64_t iy = y * w.stride[0] - w.pad[0] + ky * w.dilation[0];
+    if (iy < 0 || iy >= in.shape[1]) continue;
+    const double* from = &in.data[static_cast<std::size_t>((c * in.shape[1] + iy) * in_width)];
+    double* to = &out.data[static_cast<std::size_t>((o * height + y) * width)];
+    for (std::int64_t x = 0; x < width; ++x) {
+      const std::int64_t ix = x * stride + first;
+      if (ix >= 0 && ix < in_width) to[x] += weight * from[ix];
+    }
+  }
+}
+
 void eval(const ops::Conv2d& op, const Inputs& in, Sample& out) {
   const Shape& ws = op.weight.shape;
   const std::int64_t group_rows = ws[0] / op.groups;
+  std::size_t i = 0;
+  for (std::int64_t o = 0; o < ws[0]; ++o)
+    for (std::int64_t c = 0; c < ws[1]; ++c)
+      for (std::int64_t ky = 0; ky < ws[2]; ++ky)
+        for (std::int64_t kx = 0; kx < ws[3]; ++kx)
+          add_tap(op.window, ky, kx, op.weight.data[i++], *in[0], o / group_rows * ws[1] + c, out, o);
   fill(out, [&](std::int64_t o, std::int64_t y, std::int64_t x) {
-    double sum = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(o)];
-    const std::int64_t first = o / group_rows * ws[1];
-    for_taps(op.window, in[0]->shape, y, x, [&](auto iy, auto ix, auto ky, auto kx, bool inside) {
-      for (std::int64_t c = 0; inside && c < ws[1]; ++c)
-        sum += double{op.weight.data[static_cast<std::size_t>(((o * ws[1] + c) * ws[2] + ky) * ws[3] + kx)]} *
-               at(*in[0], first + c, iy, ix);
-    });
-    return limited(in.size() > 1 ? sum + at(*in[1], o, y, x) : sum, op.activation);
+    const double bias = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(o)];
+    return limited(at(out, o, y, x) + bias + (in.size() > 1 ? at(*in[1], o, y, x) : 0.0), op.activation);
   });
 }
 
