@@ -104,7 +104,7 @@ void add_eval_command(CLI::App& program) {
                       "write the report there as JSON; - is standard output, without the table");
   command->footer(
       "Example: lowbit eval resnet20.onnx --data cifar10:data --scheme int8,int4-g32 --override "
-      "'Conv_0*=fp32' \\\n"
+      "'conv_1=fp32' \\\n"
       "           --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225");
   command->callback([options] { run_eval(*options); });
 }

@@ -34,14 +34,15 @@ void add_speedups(std::vector<EvalRow>& rows) {
     if (row.ms_median > 0) row.speedup = base / row.ms_median;
 }
 
-}  // namespace
+Images open_images(const EvalOptions& options, const Model& model) {
+  return Images(parse_data_spec(options.data.data, options.data.labels), Split::evaluation,
+                options.data.preprocess, model.input_shape(), options.images, 0);
+}
 
-EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& models, bool has_reference,
-                           const EvalOptions& options) {
+EvalReport make_report(const std::vector<std::pair<std::string, Model>>& models, bool has_reference,
+                       const Images& images, const EvalOptions& options) {
   std::vector<Model> bare;
   for (const auto& [name, model] : models) bare.push_back(model);
-  const Images images(parse_data_spec(options.data.data, options.data.labels), Split::evaluation,
-                      options.data.preprocess, bare[0].input_shape(), options.images, 0);
   const int threads = options.quantization.threads;
   const auto results =
       evaluate(bare, images, {.batch = options.batch, .threads = threads, .has_reference = has_reference});
@@ -55,8 +56,17 @@ EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& mod
   return report;
 }
 
+}  // namespace
+
+EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& models, bool has_reference,
+                           const EvalOptions& options) {
+  return make_report(models, has_reference, open_images(options, models[0].second), options);
+}
+
 EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& schemes,
                             const EvalOptions& options) {
+  // Opened first: data that is missing is found before a calibration that takes long.
+  const Images images = open_images(options, fp32);
   ModelQuantizer quantizer(fp32, options.data, options.quantization);
   std::vector<std::pair<std::string, Model>> models{{"", fp32}};
   for (const std::string& scheme : schemes)
@@ -64,7 +74,7 @@ EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& s
   // fp32 with overrides is another model than the reference.
   if (models.size() == 1 && !options.quantization.overrides.empty())
     models.emplace_back("", quantizer.quantize("fp32"));
-  EvalReport report = evaluate_models(models, true, options);
+  EvalReport report = make_report(models, true, images, options);
   report.calib_images = quantizer.calibration_images();
   if (report.calib_images > 0) report.observer = options.quantization.observer;
   return report;

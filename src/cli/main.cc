@@ -59,6 +59,9 @@ int run(int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return program.exit(e);
+    // CLI11 would say no more than that a command is missing.
+    if (argc > 1 && argv[1][0] != '-' && program.get_subcommands().empty())
+      return report(kBadInput, fmt::format("there is no command \"{}\"; see lowbit --help", argv[1]));
     return report(kBadInput, e.what());
   }
   return 0;

@@ -56,8 +56,8 @@ TEST_F(BadInput, ModelFiles) {
   const std::string damaged = folder_.write("damaged", flipped);
   const std::string empty = folder_.write("empty.onnx", "");
   const std::string foreign = folder_.write("photo.onnx", "\x89PNG\r\n\x1a\n and so on");
-  for (const std::string command :
-       {"info ", "eval " + data_ + " ", "quantize " + data_ + " -o " + folder_ / "o ",
+  for (const std::string& command :
+       {std::string("info "), "eval " + data_ + " ", "quantize " + data_ + " -o " + folder_ / "o ",
         "run --input " + folder_ / "x.npy --output " + folder_ / "o "}) {
     EXPECT_TRUE(bad(command + (folder_ / "missing.onnx"), "missing.onnx")) << command;
     EXPECT_TRUE(bad(command + folder_.path(), "folder")) << command;
@@ -110,7 +110,8 @@ TEST_F(BadInput, Outputs) {
 #ifdef LOWBIT_WITH_ONNX
 // A protobuf field of wire type 2: a message or a string. Short ones only.
 std::string field(int number, const std::string& content) {
-  return {static_cast<char>(number << 3 | 2), static_cast<char>(content.size())} + content;
+  const char start[] = {static_cast<char>(number << 3 | 2), static_cast<char>(content.size())};
+  return std::string(start, sizeof start) + content;
 }
 
 TEST_F(BadInput, OnnxFiles) {
