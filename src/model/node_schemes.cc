@@ -21,8 +21,10 @@ NodePlan plan_node(const Node& node, const Scheme& scheme) {
   NodePlan plan;
   if (scheme.is_fp32()) return plan;
   if (scheme.dynamic) {
-    // Only products gain from 8 bits here; everything between them stays in floats by design of the scheme.
-    if (!ops::has_weights(node.op)) return plan;
+    if (!ops::has_weights(node.op)) {
+      plan.fallback = "a dynamic scheme quantizes products only";
+      return plan;
+    }
     plan.mode = NodePlan::Mode::dynamic_u8;
   } else if (ops::op_arithmetic(node.op) == ops::Arithmetic::real) {
     plan.fallback = fmt::format("{} has no 8-bit form", ops::op_name(node.op));

@@ -115,10 +115,19 @@ class Rewriter {
     return q;
   }
 
+  /// Moving and quantizing commute, bit for bit. Where a value exists as floats only (the input of the
+  /// graph), moving first spares a copy of codes whose pixels have gaps, as the Flatten of a one-channel
+  /// image.
+  bool moves_before_quantization(const Node& node, const NodePlan& plan) const {
+    const bool reshapes =
+        std::holds_alternative<ops::Flatten>(node.op) || std::holds_alternative<ops::Reshape>(node.op);
+    return plan.mode == Mode::static_u8 && reshapes && u8_[index(node.inputs[0])] < 0;
+  }
+
   void rewrite_node(const Node& node, const NodePlan& plan) {
     ops::Op op = node.op;
     NodeQuantization quantization = quantize_weights(op, plan);
-    const bool codes_in = plan.mode == Mode::static_u8;
+    const bool codes_in = plan.mode == Mode::static_u8 && !moves_before_quantization(node, plan);
     std::vector<ValueId> inputs;
     for (const ValueId id : node.inputs) inputs.push_back(codes_in ? as_u8(id) : as_f32(id));
     // A product can leave its epilogue as f32 directly; other operators on codes produce codes.
@@ -163,26 +172,26 @@ Model quantize(const Model& fp32, const QuantizeOptions& options) {
 std::string describe_coverage(const Model& model) {
   const Graph& graph = model.graph();
   std::map<std::string, int> counts;
-  std::vector<std::string> floats;
+  std::map<std::string, std::vector<std::string>> floats;  // by reason; "" where fp32 was asked for
   int total = 0;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (is_conversion(graph.nodes[i].op)) continue;
     ++total;
     const NodeQuantization& q = model.quantization(static_cast<int>(i));
-    if (!q.scheme.is_fp32()) {
+    if (q.scheme.is_fp32()) {
+      floats[q.fallback].push_back(graph.nodes[i].name);
+    } else {
       ++counts[format_scheme(q.scheme)];
-      continue;
     }
-    floats.push_back(q.fallback.empty() ? graph.nodes[i].name
-                                        : fmt::format("{} ({})", graph.nodes[i].name, q.fallback));
   }
   if (counts.empty()) return fmt::format("{} of {} layers fp32", total, total);
   std::vector<std::string> parts;
   for (const auto& [scheme, count] : counts)
     parts.push_back(fmt::format("{} of {} layers {}", count, total, scheme));
-  std::string line = fmt::format("{}", fmt::join(parts, ", "));
-  if (!floats.empty()) line += fmt::format("; fp32: {}", fmt::join(floats, ", "));
-  return line;
+  for (const auto& [reason, names] : floats)
+    parts.push_back(
+        fmt::format("fp32: {} ({})", fmt::join(names, ", "), reason.empty() ? "as asked" : reason));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 int fallback_count(const Model& model) {

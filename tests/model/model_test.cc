@@ -94,13 +94,51 @@ TEST(Model, CoverageNamesEveryFallback) {
   const Model fp32(small_network());
   const Model int8 = quantized(fp32, {.scheme = "int8"});
   EXPECT_EQ(fallback_count(int8), 1);
-  EXPECT_EQ(describe_coverage(int8), "6 of 7 layers int8; fp32: probabilities (Softmax has no 8-bit form)");
+  EXPECT_EQ(describe_coverage(int8), "6 of 7 layers int8, fp32: probabilities (Softmax has no 8-bit form)");
   const Model mixed =
       quantized(fp32, {.scheme = "int8", .overrides = {{"conv?", "int4"}, {"conv2", "fp32"}}});
   EXPECT_EQ(describe_coverage(mixed),
-            "1 of 7 layers int4, 4 of 7 layers int8; fp32: conv2, probabilities (Softmax has no 8-bit form)");
-  EXPECT_EQ(describe_coverage(quantize(fp32, {.scheme = "int8-dynamic"})),
-            "3 of 7 layers int8-dynamic; fp32: pool, average, flatten, probabilities");
+            "1 of 7 layers int4, 4 of 7 layers int8, fp32: conv2 (as asked), "
+            "fp32: probabilities (Softmax has no 8-bit form)");
+  const Model dynamic = quantize(fp32, {.scheme = "int8-dynamic"});
+  EXPECT_EQ(fallback_count(dynamic), 4);
+  EXPECT_EQ(describe_coverage(dynamic),
+            "3 of 7 layers int8-dynamic, fp32: pool, average, flatten, probabilities "
+            "(a dynamic scheme quantizes products only)");
+}
+
+TEST(Model, FlatteningAnImageBeforeQuantizationGivesTheSameBits) {
+  Random random(11);
+  Graph g;
+  const ValueId x = g.add_value("image", {3, 5, 5});
+  g.inputs = {x};
+  const ValueId flat = g.add_node("flatten", ops::Flatten{}, {x});
+  ops::Linear fc;
+  fc.weight = Tensor(Shape{6, 75});
+  for (float& w : fc.weight.data) w = random.gaussian();
+  g.outputs = {g.add_node("fc", fc, {flat})};
+  const Model fp32(g);
+  Tensor in(Shape{4, 3, 5, 5});
+  for (float& v : in.data) v = random.gaussian();
+  const auto table = calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMax{}});
+  const Model model = quantize(fp32, table, {.scheme = "int8"});
+  EXPECT_EQ(describe_coverage(model), "2 of 2 layers int8");
+  EXPECT_EQ(model.type(model.graph().nodes[0].output).dtype, DType::f32);  // moved first
+  // The same network without the Flatten, on flattened input.
+  Graph h;
+  const ValueId y = h.add_value("flatten", {75});
+  h.inputs = {y};
+  h.outputs = {h.add_node("fc", fc, {y})};
+  const Model flat_model(h);
+  const Tensor flat_in(Shape{4, 75}, in.data);
+  const Model expected =
+      quantize(flat_model, calibrate(flat_model, std::vector<Tensor>{flat_in}, {.observer = MinMax{}}),
+               {.scheme = "int8"});
+  Workspace a(model, {.batch = 4}), b(expected, {.batch = 4});
+  Tensor out_a(Shape{4, 6}), out_b(Shape{4, 6});
+  run(model, in, out_a, a);
+  run(expected, flat_in, out_b, b);
+  EXPECT_EQ(out_a.data, out_b.data);
 }
 
 TEST(Model, EverySchemeAndMixtureStaysAccurate) {
