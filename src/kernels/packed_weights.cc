@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 // 65,536 products of a u8 and an s8 stay below 2^31; the padding of runs adds zeros only.
 constexpr std::uint32_t kMaxK = 65536;
+// Zero points on both sides: |a - z_a| and |w - z_w| reach 255, and 33,025 such products stay below 2^31.
+constexpr std::uint32_t kMaxKAsymmetric = 33025;
 // A reference kernel holds code - zero_point in an int16.
 constexpr std::int32_t kMaxZeroPoint = 32000;
 
@@ -112,7 +114,12 @@ PackedWeights::PackedWeights(const WeightSpec& spec, Isa isa) : n_(spec.n), k_(s
     kept[j] = zero - folded_zero_point(spec, j);
     any_kept = any_kept || kept[j] != 0;
   }
-  if (any_kept) weight_zero_points_ = std::move(kept);
+  if (!any_kept) return;
+  if (k_ > kMaxKAsymmetric)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a row of {} asymmetric weights is longer than the {} that 32-bit sums allow", k_,
+                            kMaxKAsymmetric));
+  weight_zero_points_ = std::move(kept);
 }
 
 }  // namespace lowbit

@@ -1,6 +1,16 @@
 #include "layers/column_terms.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
+
 namespace lowbit {
+
+void require_finite(std::span<const float> values, const char* what) {
+  for (const float v : values)
+    if (!std::isfinite(v))
+      throw Error(ErrorCode::invalid_argument, fmt::format("{} of {} cannot be quantized with", what, v));
+}
 
 ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> scales,
                          std::span<const float> bias, const LayerQuantization& q) {
@@ -18,6 +28,12 @@ ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> sc
     addend.resize(n);
     for (std::size_t j = 0; j < n; ++j) addend[j] = bias[j] * inverse_out;
   }
+  if (q.residual) {
+    const float residual[] = {q.residual->scale * inverse_out};
+    require_finite(residual, "a residual scale");
+  }
+  require_finite(multiplier, "a combined scale");
+  require_finite(addend, "a bias in units of the output");
   if (q.input && !grouped) {
     constant.resize(n);
     const auto zero = static_cast<std::uint32_t>(q.input->zero_point);

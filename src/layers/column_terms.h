@@ -20,6 +20,10 @@ struct LayerQuantization {
   std::optional<QParams> input, output, residual;
 };
 
+/// Throws Error(invalid_argument) naming `what` for NaN and infinities: an infinite factor times a sum of
+/// zero would be NaN, which has no code.
+void require_finite(std::span<const float> values, const char* what);
+
 /// Columns are the rows of one weight matrix (all channels of a layer, or those of one group of a
 /// convolution).
 struct ColumnTerms {

@@ -60,6 +60,12 @@ class DepthwiseInt8 final : public Step {
       addend_.push_back(op.bias.empty() ? 0.0f : op.bias[column] * inverse_out);
     }
     has_bias_ = !op.bias.empty();
+    require_finite(scale_, "a combined scale");
+    require_finite(addend_, "a bias in units of the output");
+    if (q_.residual) {
+      const float residual[] = {q_.residual->scale * inverse_out};
+      require_finite(residual, "a residual scale");
+    }
   }
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override {

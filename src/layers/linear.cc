@@ -116,6 +116,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
 
 Linear::Linear(const QuantizedMatrix& weights, const LinearOptions& options)
     : in_(weights.cols), out_(weights.rows) {
+  weights.validate();
   check(weights, options);
   state_ = std::make_shared<const State>(weights, options);
 }
@@ -124,15 +125,17 @@ const char* Linear::kernel() const {
   return state_->weights.kernel().name;
 }
 
-void Linear::forward(const MatrixView& x, const MutableMatrixView& y) const {
-  if (x.cols != in_ || y.cols != out_ || x.rows != y.rows)
-    throw Error(
-        ErrorCode::shape_mismatch,
-        fmt::format("a Linear of {} inputs and {} outputs got samples of shape {} x {} and room for {} x {}",
-                    in_, out_, x.rows, x.cols, y.rows, y.cols));
+void Linear::forward(const TensorView& x, const MutableTensorView& y) const {
+  if (x.shape.rank() != 2 || y.shape.rank() != 2 || x.shape[1] != in_ || y.shape[1] != out_ ||
+      x.shape[0] != y.shape[0])
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("a Linear of {} inputs and {} outputs got samples of shape {} and room for {}",
+                            in_, out_, x.shape.to_string(), y.shape.to_string()));
+  const MatrixView rows(x.data, x.shape[0], in_, x.strides[0], x.strides[1]);
+  const MutableMatrixView results(y.data, y.shape[0], out_, y.strides[0], y.strides[1]);
   const AlignedBytes block = aligned_bytes(state_->block_bytes(in_, out_));
-  for (std::int64_t first = 0; first < x.rows; first += kRowBlock)
-    state_->run_block(x, y, first, std::min(kRowBlock, x.rows - first), block.get());
+  for (std::int64_t first = 0; first < rows.rows; first += kRowBlock)
+    state_->run_block(rows, results, first, std::min(kRowBlock, rows.rows - first), block.get());
 }
 
 }  // namespace lowbit

@@ -97,7 +97,10 @@ class Reader {
     if (!tensor.data.empty() && static_cast<std::int64_t>(tensor.data.size()) != tensor.shape.elements())
       fail(name);
   }
-  void operator()(const char* name, ops::Activation& a) { (*this)(name, a.lo), (*this)(name, a.hi); }
+  void operator()(const char* name, ops::Activation& a) {
+    (*this)(name, a.lo), (*this)(name, a.hi);
+    if (!(a.lo <= a.hi)) fail(name);
+  }
   void operator()(const char* name, ops::Window& w) {
     for (auto* pair : {&w.kernel, &w.stride, &w.dilation})
       for (std::int64_t& v : *pair) (*this)(name, v), bound(name, v, 1);

@@ -64,6 +64,8 @@ Calibrator::Calibrator(const Model& fp32, CalibrateOptions options) {
   state_ = std::make_unique<State>(fp32, std::move(options));
 }
 
+Calibrator::Calibrator(Calibrator&&) noexcept = default;
+Calibrator& Calibrator::operator=(Calibrator&&) noexcept = default;
 Calibrator::~Calibrator() = default;
 
 void Calibrator::add(const TensorView& batch) {
@@ -85,10 +87,10 @@ void Calibrator::add(const TensorView& batch) {
   }
 }
 
-CalibrationTable Calibrator::finish() {
+CalibrationTable Calibrator::finish() const {
   if (state_->table.samples == 0)
     throw Error(ErrorCode::invalid_argument, "calibration needs at least one sample, it got none");
-  return std::move(state_->table);
+  return state_->table;
 }
 
 }  // namespace lowbit

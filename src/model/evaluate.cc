@@ -72,6 +72,8 @@ Comparer::Comparer(const Model& reference, const Model& other) {
   state_ = std::make_unique<State>(reference, other);
 }
 
+Comparer::Comparer(Comparer&&) noexcept = default;
+Comparer& Comparer::operator=(Comparer&&) noexcept = default;
 Comparer::~Comparer() = default;
 
 void Comparer::add(const TensorView& batch) {

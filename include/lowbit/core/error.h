@@ -1,5 +1,6 @@
-// The one exception type of the library. Everything that can be refused (construction, calibration, packing,
-// loading) is refused by throwing lowbit::Error before anything is written; `run` never throws.
+// The exception type of the library, beside std::bad_alloc. Everything that can be refused (construction,
+// calibration, packing, loading, arguments of `run`) is refused by throwing lowbit::Error before anything is
+// written.
 #pragma once
 
 #include <stdexcept>

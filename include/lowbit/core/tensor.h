@@ -10,7 +10,7 @@ namespace lowbit {
 
 /// Owns its elements, row-major (outermost dimension first).
 struct Tensor {
-  Shape shape;
+  Shape shape{0};
   std::vector<float> data;
 
   Tensor() = default;

@@ -1,8 +1,9 @@
 // Views: how callers hand memory to the library. A view is a pointer, a shape and strides (in elements); it
-// owns nothing and lives for the call. Eigen objects and blocks convert implicitly, by duck typing: this
-// header does not know Eigen.
+// owns nothing and lives for the call: never keep one that was made from a temporary. Eigen objects, maps and
+// blocks convert implicitly, by duck typing: this header does not know Eigen.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,14 @@ concept EigenLike = requires(const M& m) {
   { m.outerStride() } -> std::convertible_to<std::ptrdiff_t>;
   { M::IsRowMajor } -> std::convertible_to<bool>;
 };
+
+/// What can be written through: not const, and not a temporary that owns its memory (whose result would be
+/// lost); temporary blocks and maps are fine. `M` is deduced from a forwarding reference.
+template <class M>
+concept EigenWritable = EigenLike<std::remove_cvref_t<M>> && requires(std::remove_reference_t<M>& m) {
+  { m.data() } -> std::same_as<float*>;
+} &&(std::is_lvalue_reference_v<M> ||
+     !requires(std::remove_reference_t<M> & m) { m.conservativeResize(1, 1); });
 }  // namespace detail
 
 /// A strided vector of `size` floats, read only.
@@ -77,10 +86,11 @@ struct MutableMatrixView {
   MutableMatrixView(float* p, std::int64_t r, std::int64_t c) : MutableMatrixView(p, r, c, c, 1) {}
   MutableMatrixView(float* p, std::int64_t r, std::int64_t c, std::ptrdiff_t rs, std::ptrdiff_t cs)
       : data(p), rows(r), cols(c), row_stride(rs), col_stride(cs) {}
-  template <detail::EigenLike M>
-  requires(!std::is_const_v<M>) MutableMatrixView(M& m)
-      : MutableMatrixView(m.data(), m.rows(), m.cols(), M::IsRowMajor ? m.outerStride() : m.innerStride(),
-                          M::IsRowMajor ? m.innerStride() : m.outerStride()) {}
+  template <detail::EigenWritable M>
+  MutableMatrixView(M&& m) : data(m.data()) {
+    const MatrixView v(m);
+    rows = v.rows, cols = v.cols, row_stride = v.row_stride, col_stride = v.col_stride;
+  }
 
   operator MatrixView() const { return {data, rows, cols, row_stride, col_stride}; }
   float& operator()(std::int64_t r, std::int64_t c) const { return data[r * row_stride + c * col_stride]; }
@@ -94,7 +104,7 @@ std::array<std::ptrdiff_t, Shape::kMaxRank> contiguous_strides(const Shape& shap
 /// its strides. The first dimension is the batch.
 struct TensorView {
   const float* data = nullptr;
-  Shape shape;
+  Shape shape{0};
   std::array<std::ptrdiff_t, Shape::kMaxRank> strides{};
 
   TensorView() = default;
@@ -114,15 +124,15 @@ struct TensorView {
 /// A strided tensor of floats that the callee writes.
 struct MutableTensorView {
   float* data = nullptr;
-  Shape shape;
+  Shape shape{0};
   std::array<std::ptrdiff_t, Shape::kMaxRank> strides{};
 
   MutableTensorView() = default;
   MutableTensorView(float* p, const Shape& s) : data(p), shape(s), strides(detail::contiguous_strides(s)) {}
   MutableTensorView(float* p, const Shape& s, const std::array<std::ptrdiff_t, Shape::kMaxRank>& st)
       : data(p), shape(s), strides(st) {}
-  template <detail::EigenLike M>
-  requires(!std::is_const_v<M>) MutableTensorView(M& m) : MutableTensorView(MutableMatrixView(m)) {}
+  template <detail::EigenWritable M>
+  MutableTensorView(M&& m) : MutableTensorView(MutableMatrixView(m)) {}
   explicit MutableTensorView(const MutableMatrixView& m) : data(m.data), shape{m.cols, m.rows} {
     strides[0] = m.col_stride;
     strides[1] = m.row_stride;

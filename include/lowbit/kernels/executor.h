@@ -6,14 +6,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 namespace lowbit {
 
-/// A non-owning reference to a callable void(int); two words, never allocates.
+/// A non-owning reference to a callable void(int), which must outlive it and every copy of it; two words,
+/// never allocates.
 class TaskRef {
  public:
   template <class F>
-  TaskRef(F& f) : object_(&f), call_([](void* o, int i) { (*static_cast<F*>(o))(i); }) {}
+  requires(!std::is_same_v<std::remove_cvref_t<F>, TaskRef>) TaskRef(F&& f)
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* o, int i) { (*static_cast<std::remove_reference_t<F>*>(o))(i); }) {}
   void operator()(int i) const { call_(object_, i); }
 
  private:

@@ -30,7 +30,8 @@ class PackedWeights {
  public:
   PackedWeights() = default;
   /// Packs for the best kernel that `isa` allows. Throws Error(invalid_argument) when a dimension is zero, k
-  /// is not a multiple of taps, or K is so large that an int32 accumulator could overflow (k > 65,536).
+  /// is not a multiple of taps, or K is so large that an int32 accumulator could overflow (k > 65,536, or k >
+  /// 33,025 with 8-bit codes and zero points of their own).
   explicit PackedWeights(const WeightSpec& spec, Isa isa = active_isa());
 
   std::uint32_t n() const { return n_; }

@@ -14,20 +14,21 @@ namespace lowbit {
 
 template <class X>
 auto Linear::operator()(const X& x) const {
-  const Eigen::Ref<const Eigen::MatrixXf, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>> columns(x);
-  Eigen::MatrixXf y(out_features(), columns.cols());
-  // A matrix of samples in columns is its transpose with samples in rows: only strides are swapped, nothing
-  // is copied.
-  const MatrixView in(columns);
-  forward({in.data, in.cols, in.rows, in.col_stride, in.row_stride},
-          {y.data(), y.cols(), y.rows(), y.rows(), 1});
-  return y;
+  if constexpr (detail::EigenLike<X>) {  // strided memory: read in place
+    Eigen::MatrixXf y(out_features(), x.cols());
+    forward(x, y);
+    return y;
+  } else {  // an expression: evaluated once
+    return (*this)(Eigen::MatrixXf(x));
+  }
 }
 
 /// Evaluates both expressions once, then measures.
 template <class A, class B>
-ErrorMeasure measure_error(const Eigen::MatrixBase<A>& reference, const Eigen::MatrixBase<B>& approximation) {
-  const Eigen::MatrixXf r = reference, a = approximation;
+requires(!(detail::EigenLike<A> && detail::EigenLike<B>)) ErrorMeasure
+    measure_error(const Eigen::DenseBase<A>& reference, const Eigen::DenseBase<B>& approximation) {
+  const typename A::PlainObject r = reference.derived();
+  const typename B::PlainObject a = approximation.derived();
   return measure_error(MatrixView(r), MatrixView(a));
 }
 

@@ -27,15 +27,16 @@ constexpr ActivationQuantization static_range(QParams qparams) {
 }
 
 struct LinearOptions {
-  VectorView bias{};  ///< [out] or empty; copied
+  VectorView bias{};  ///< [out] or empty; copied by the layer. Dangles in options that outlive what it views
   ActivationQuantization activations = dynamic(8);
   std::shared_ptr<Executor> executor{};  ///< null: the calling thread
 };
 
 class Linear {
  public:
-  /// Packs `weights` for this machine. Throws Error(shape_mismatch) for a bias of another length,
-  /// Error(invalid_argument) for impossible qparams.
+  /// Packs `weights` for this machine; keeps no reference to them. Throws Error(shape_mismatch) for a bias of
+  /// another length, Error(invalid_argument) for impossible qparams, Error(not_built) for activations of
+  /// another width than 8, and as QuantizedMatrix::validate does.
   explicit Linear(const QuantizedMatrix& weights, const LinearOptions& options = {});
 
   std::int64_t in_features() const { return in_; }
@@ -43,11 +44,12 @@ class Linear {
   /// Name of the kernel that runs: "s8/avx512vnni".
   const char* kernel() const;
 
-  /// y(i) = W x(i) + b for each row x(i) of `x` (samples x in); `y` is samples x out. Concurrent calls are
-  /// safe. Throws Error(shape_mismatch) before anything is written.
-  void forward(const MatrixView& x, const MutableMatrixView& y) const;
+  /// y = W x + b for each sample of `x` (samples x in); `y` is samples x out. As everywhere, Eigen matrices
+  /// hold one sample per column: in x samples and out x samples. Concurrent calls are safe. Throws
+  /// Error(shape_mismatch) before anything is written, std::bad_alloc for its working memory.
+  void forward(const TensorView& x, const MutableTensorView& y) const;
 
-  /// For Eigen, one sample per column: Eigen::MatrixXf y = fc(x). Include lowbit/layers/eigen.h.
+  /// Eigen::MatrixXf y = fc(x), one sample per column; needs lowbit/layers/eigen.h, which defines it.
   template <class X>
   auto operator()(const X& x) const;
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <ranges>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lowbit/model/model.h"
-#include "lowbit/observe/histogram.h"
+#include "lowbit/observe/minmax.h"
 #include "lowbit/observe/observer.h"
 
 namespace lowbit {
@@ -24,25 +26,30 @@ struct CalibrationEntry {
 struct CalibrationTable {
   std::vector<CalibrationEntry> entries;
   std::int64_t samples = 0;
-  std::string observer;  ///< name for reports; "custom" for a user's own
+  std::string observer;  ///< CalibrateOptions::observer_name
 };
 
 struct CalibrateOptions {
-  AnyObserver observer = Histogram{};  ///< copied for every value
+  AnyObserver observer = MinMax{};  ///< copied for every value
   int threads = 1;
-  std::string observer_name = "histogram";
-  std::function<void(std::int64_t samples_done)> progress{};  ///< called after each batch
+  std::string observer_name{};  ///< for reports; nothing depends on it
+  std::function<void(std::int64_t samples_done)>
+      progress{};  ///< called after each sample, on the caller's thread
 };
 
 /// Feeds batches one by one; `calibrate` is a loop over it.
 class Calibrator {
  public:
-  Calibrator(const Model& fp32, CalibrateOptions options);
+  /// Throws Error(invalid_argument) for a quantized model, Error(unsupported) for one with several inputs.
+  explicit Calibrator(const Model& fp32, CalibrateOptions options = {});
+  Calibrator(Calibrator&&) noexcept;
+  Calibrator& operator=(Calibrator&&) noexcept;
   ~Calibrator();
-  /// `batch` is any number of samples. Throws Error(shape_mismatch) when it does not fit the model's input.
+  /// `batch` is any number of samples; they are run one by one, so that the table does not depend on how the
+  /// stream was cut. Throws Error(shape_mismatch) when it does not fit the model's input.
   void add(const TensorView& batch);
-  /// Throws Error(invalid_argument) when nothing was added.
-  CalibrationTable finish();
+  /// The table of all that was added so far. Throws Error(invalid_argument) when that is nothing.
+  CalibrationTable finish() const;
 
  private:
   struct State;

@@ -1,6 +1,8 @@
 // Comparing two models on the same inputs, output by output.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <ranges>
 #include <string>
 #include <vector>
@@ -18,8 +20,8 @@ struct OutputComparison {
 struct Comparison {
   std::vector<OutputComparison> outputs;
   std::int64_t samples = 0;
-  std::int64_t agree =
-      0;  ///< samples whose largest element of the first output is the same one in both models
+  /// Samples whose largest element of the first output is the same one in both models.
+  std::int64_t agree = 0;
   double agreement() const { return samples ? double(agree) / double(samples) : 0.0; }
 };
 
@@ -28,7 +30,10 @@ class Comparer {
  public:
   /// Throws Error(shape_mismatch) when the models' inputs or outputs differ.
   Comparer(const Model& reference, const Model& other);
+  Comparer(Comparer&&) noexcept;
+  Comparer& operator=(Comparer&&) noexcept;
   ~Comparer();
+  /// Throws Error(shape_mismatch) when `batch` does not fit the models' input.
   void add(const TensorView& batch);
   Comparison result() const;
 

@@ -36,6 +36,7 @@ struct ModelData {
 struct CompiledModel;
 }  // namespace detail
 
+/// Safe to share between threads; a moved-from Model may only be assigned or destroyed.
 class Model {
  public:
   /// Compiles `data` for this machine: selects kernels, packs weights. Throws Error for a graph that does not
@@ -45,6 +46,7 @@ class Model {
   explicit Model(Graph graph);
 
   const Graph& graph() const { return data().graph; }
+  /// `id` and `node` below are indices into graph().values and graph().nodes, unchecked.
   const ValueType& type(ValueId id) const { return data().types[static_cast<std::size_t>(id)]; }
   const NodeQuantization& quantization(int node) const {
     return data().nodes[static_cast<std::size_t>(node)];
@@ -54,11 +56,11 @@ class Model {
 
   std::size_t input_count() const { return graph().inputs.size(); }
   std::size_t output_count() const { return graph().outputs.size(); }
-  /// Sample shape, without the batch.
+  /// Sample shape, without the batch. Throws std::out_of_range, as kernel() does.
   const Shape& input_shape(std::size_t i = 0) const;
   const Shape& output_shape(std::size_t i = 0) const;
 
-  /// Weights, biases and scales as a file stores them, in bytes.
+  /// Weights, biases and scales in bytes, without names and structure; see QuantizedMatrix::stored_bytes.
   std::size_t stored_bytes() const;
   /// Mean over all weights of Conv2d and Linear nodes, scales included; 32 for fp32.
   double bits_per_weight() const;
@@ -78,9 +80,11 @@ struct WorkspaceOptions {
   std::shared_ptr<Executor> executor{};  ///< the caller's own; overrides `threads`
 };
 
-/// The memory that running a model takes. One per concurrent run; may be reused for any number of runs.
+/// The memory that running a model takes. One per concurrent run; may be reused for any number of runs. Keeps
+/// the model alive. A moved-from Workspace may only be assigned or destroyed.
 class Workspace {
  public:
+  /// Throws Error(invalid_argument) for a batch below 1 or an impossible number of threads.
   explicit Workspace(const Model& model, const WorkspaceOptions& options = {});
   Workspace(Workspace&&) noexcept;
   Workspace& operator=(Workspace&&) noexcept;
@@ -97,9 +101,9 @@ class Workspace {
 };
 
 /// Runs the model on a batch: `in` is batch x input shape, `out` batch x output shape, both with any strides.
-/// Matrices are one sample per column, as in Eigen. Allocates nothing and takes no lock; with valid arguments
-/// throws nothing. Throws Error(shape_mismatch) before anything is written when a shape does not fit,
-/// Error(invalid_argument) when the workspace was made for another model or a smaller batch.
+/// Matrices are one sample per column, as in Eigen. Allocates nothing; with one thread takes no lock; with
+/// valid arguments throws nothing. Throws Error(shape_mismatch) before anything is written when a shape does
+/// not fit, Error(invalid_argument) when the workspace was made for another model or a smaller batch.
 void run(const Model& model, const TensorView& in, const MutableTensorView& out, Workspace& workspace);
 /// Several inputs or outputs, in the order of the graph.
 void run(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,

@@ -27,8 +27,8 @@ concept Observer = std::copyable<O> &&
 /// An observer of any type, as a value.
 class AnyObserver {
  public:
-  template <Observer O>
-  requires(!std::same_as<O, AnyObserver>) AnyObserver(O o)
+  template <class O>
+  requires(!std::same_as<O, AnyObserver> && Observer<O>) AnyObserver(O o)
       : self_(std::make_unique<Model<O>>(std::move(o))) {}  // implicit by design
   AnyObserver(const AnyObserver& o) : self_(o.self_->clone()) {}
   AnyObserver(AnyObserver&&) noexcept = default;

@@ -18,6 +18,11 @@ struct ErrorMeasure {
 /// Throws Error(shape_mismatch) when the shapes differ.
 ErrorMeasure measure_error(const MatrixView& reference, const MatrixView& approximation);
 ErrorMeasure measure_error(const TensorView& reference, const TensorView& approximation);
+/// Eigen objects, maps and blocks are matrices here; lowbit/layers/eigen.h takes expressions as well.
+template <detail::EigenLike A, detail::EigenLike B>
+ErrorMeasure measure_error(const A& reference, const B& approximation) {
+  return measure_error(MatrixView(reference), MatrixView(approximation));
+}
 
 /// The same in pieces: add() each batch, then result().
 class ErrorAccumulator {

@@ -19,22 +19,23 @@ struct QuantizedMatrix {
   WeightFormat format = WeightFormat::s8;
   int bits = 8;  ///< width that the quantizer used; <= the width of the format
   Granularity granularity = per_channel();
-  std::vector<std::uint8_t> codes;  ///< row-major, rows of row_bytes(); layout of WeightFormat
-  std::vector<float> scales;  ///< [rows][groups()], whatever the granularity; group scales are fp16 values
-                              ///< unless fp16 cannot hold their range
-  std::vector<std::int32_t> zero_points;  ///< the same shape; empty: the middle code everywhere (0 for s8,
-                                          ///< 8 for u4, 2 for s2), that is, symmetric
+  std::vector<std::uint8_t> codes{};  ///< row-major, rows of row_bytes(); layout of WeightFormat
+  std::vector<float> scales{};  ///< [rows][groups()], whatever the granularity; group scales are fp16 values
+                                ///< unless fp16 cannot hold their range
+  std::vector<std::int32_t> zero_points{};  ///< the same shape; empty: the middle code everywhere (0 for s8,
+                                            ///< 8 for u4, 2 for s2), that is, symmetric
 
   std::int64_t groups() const {
-    return granularity.kind == Granularity::Kind::group
+    return granularity.kind == Granularity::Kind::group && granularity.group_size > 0
                ? (cols + granularity.group_size - 1) / granularity.group_size
                : 1;
   }
   std::size_t row_bytes() const;
   /// Code at (r, c), unpacked.
   std::int32_t code(std::int64_t r, std::int64_t c) const;
-  /// Bits of codes, scales and zero points together, divided by the number of weights. What it would take in
-  /// a file: per-tensor scales count once, group scales as fp16 where they are.
+  /// Bits of codes, scales and zero points together, divided by the number of weights; per-tensor scales
+  /// count once, group scales as fp16 where they are fp16 values. A .lowbit file spends 32 bits on every
+  /// scale.
   double bits_per_weight() const;
   /// The same in bytes, rounded up.
   std::size_t stored_bytes() const;
@@ -47,7 +48,8 @@ struct QuantizedMatrix {
 /// Quantizes `weights` (rows are output channels) group by group. `importance` (same shape or empty) weighs
 /// the errors. Rounds to nearest even; NaN becomes the zero point, +-Inf the ends of the range; non-finite
 /// values do not take part in the fit. Throws Error(invalid_argument) for an empty matrix or an impossible
-/// option.
+/// option (group sizes are multiples of 4 from 4 to 65,536), Error(shape_mismatch) for an importance of
+/// another shape, Error(not_built) for an option that this build lacks.
 QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                          const MatrixView& importance = {});
 /// Exactly the values that the kernels compute with: float(code - zero_point) * scale. `out` has q's shape,

@@ -1,7 +1,8 @@
 // The quantizer concept and AnyQuantizer. A quantizer is a plain aggregate of options with one method,
 //   fit(values of a group, importance of each or empty) -> AffineGroup (later: LutGroup, TernaryGroup,
 //   BinaryGroup ...)
-// and two properties, `bits` and `granularity`.
+// and two properties, `code_bits()` and `granularity`. The codes [qmin, qmax] that fit returns must be as
+// many as code_bits() can hold, with the zero point among them; `quantize` refuses others.
 #pragma once
 
 #include <concepts>
@@ -25,8 +26,8 @@ concept Quantizer = requires(const Q& q, std::span<const float> values, std::spa
 /// A quantizer of any type, as a value; what make_quantizer returns and the out-of-line functions take.
 class AnyQuantizer {
  public:
-  template <Quantizer Q>
-  requires(!std::same_as<Q, AnyQuantizer>)
+  template <class Q>
+  requires(!std::same_as<Q, AnyQuantizer> && Quantizer<Q>)
       AnyQuantizer(const Q& q)  // implicit: any quantizer goes where an AnyQuantizer is asked for
       : granularity(q.granularity), bits_(q.code_bits()), fit_([q](auto v, auto i) { return q.fit(v, i); }) {}
 
