@@ -10,9 +10,9 @@
 
 #include "cli/commands.h"
 #include "cli/eval_run.h"
-#include "cli/file.h"
 #include "cli/model_file.h"
 #include "cli/terminal.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::cli {

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/file.h"
 #include "cli/model_file.h"
 #include "cli/quantization.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"

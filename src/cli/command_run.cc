@@ -7,10 +7,10 @@
 
 #include "cli/commands.h"
 #include "cli/dataset.h"
-#include "cli/file.h"
 #include "cli/images.h"
 #include "cli/model_file.h"
 #include "cli/npy.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/model.h"
 

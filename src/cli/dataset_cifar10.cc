@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "cli/dataset_files.h"
-#include "cli/file.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::cli {

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "cli/file.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 #ifdef LOWBIT_WITH_ZLIB
 #include <zlib.h>

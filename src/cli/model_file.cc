@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/demo_model.h"
-#include "cli/file.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/onnx/load.h"

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <utility>
 
-#include "cli/file.h"
 #include "cli/npy_dictionary.h"
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::cli {

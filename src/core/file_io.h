@@ -1,17 +1,47 @@
-// Whole files in and out. Writing goes through a temporary file and a rename, so that a file is complete or
-// absent.
+// Whole files into memory, and outputs that appear under their name only when they are complete.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lowbit {
 
-/// Throws Error(not_found) or Error(io) naming the path.
+/// Size of a regular file. Throws Error(not_found) when there is none, Error(io) for a folder or another
+/// special file.
+std::uint64_t file_size(const std::string& path);
+/// The whole file. Throws as file_size, or Error(io).
 std::vector<std::byte> read_file(const std::string& path);
-/// Throws Error(io) naming the path; leaves nothing behind then.
+/// The first bytes, at most `count`; fewer from a shorter file. Throws as file_size, or Error(io).
+std::string read_prefix(const std::string& path, std::size_t count);
+
+/// A file that is written beside its final name and gets it with commit(); without commit() nothing stays
+/// behind.
+class OutputFile {
+ public:
+  /// Creates the temporary. Throws Error(not_found) when the folder does not exist, Error(io) when it cannot
+  /// be written or `path` is a folder.
+  explicit OutputFile(std::string path);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();
+
+  /// Appends. Throws Error(io).
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  /// Closes and renames. Throws Error(io).
+  void commit();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_, temporary_;
+  void* file_ = nullptr;  // FILE*
+};
+
+/// The whole of `bytes` through an OutputFile.
 void write_file(const std::string& path, std::span<const std::byte> bytes);
 
 }  // namespace lowbit

@@ -12,7 +12,7 @@
 #include "layers/dynamic_input.h"
 #include "layers/indirection.h"
 #include "layers/quantize_pixels.h"
-#include "layers/scratch.h"
+#include "layers/row_memory.h"
 #include "lowbit/kernels/gemm.h"
 
 namespace lowbit {
@@ -56,6 +56,7 @@ class Conv2dInt8 final : public Step {
       const std::span<const float> bias =
           op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
       ColumnTerms terms(packed, {part.scales, part.n * groups_per_row}, bias, quantization_);
+      weight_zeros_ = weight_zeros_ || !packed.weight_zero_points().empty();
       groups_.push_back({std::move(packed), std::move(terms)});
     }
   }
@@ -65,7 +66,7 @@ class Conv2dInt8 final : public Step {
   bool reads_zero_pixel() const override { return pads_ && !dynamic_; }
 
   void run(const StepArgs& args) const noexcept override {
-    const Memory memory = carve(args.scratch, args.batch);
+    const RowMemory memory = carve(args.scratch, args.batch);
     const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(0);
     if (dynamic_) {
       quantize_input(args, memory);
@@ -89,26 +90,14 @@ class Conv2dInt8 final : public Step {
   }
 
  private:
-  struct Memory {
-    std::uint8_t* codes = nullptr;
-    float* row_scale = nullptr;
-    std::int32_t *row_a = nullptr, *row_b = nullptr;
-    std::size_t bytes = 0;
-  };
-
   std::size_t rows(std::int64_t batch) const { return static_cast<std::size_t>(batch * out_.pixels()); }
 
-  Memory carve(std::byte* block, std::int64_t batch) const {
-    Scratch scratch(block);
-    Memory m;
-    if (dynamic_) {
-      m.codes = scratch.take<std::uint8_t>(static_cast<std::size_t>(batch * in_.sample_stride + 64));
-      m.row_scale = scratch.take<float>(rows(batch));
-    }
-    if (dynamic_ || groups_[0].weights.groups() > 1) m.row_a = scratch.take<std::int32_t>(rows(batch));
-    if (!groups_[0].weights.weight_zero_points().empty()) m.row_b = scratch.take<std::int32_t>(rows(batch));
-    m.bytes = scratch.used();
-    return m;
+  RowMemory carve(std::byte* block, std::int64_t batch) const {
+    return RowMemory::carve(block, rows(batch),
+                            {.dynamic = dynamic_,
+                             .scale_groups = groups_[0].weights.groups() > 1,
+                             .weight_zeros = weight_zeros_,
+                             .code_bytes = static_cast<std::size_t>(batch * in_.sample_stride + 64)});
   }
 
   /// Without padding a window can still hang over the lower or right edge when the output was rounded up.
@@ -125,7 +114,7 @@ class Conv2dInt8 final : public Step {
     if (spec.inputs.size() > 1 && !residual_f32_) quantization_.residual = spec.inputs[1]->qparams;
   }
 
-  void quantize_input(const StepArgs& args, const Memory& memory) const noexcept {
+  void quantize_input(const StepArgs& args, const RowMemory& memory) const noexcept {
     const auto pixels = static_cast<std::size_t>(out_.pixels());
     auto one = [&](int b) {
       const float* x = args.inputs[0].sample<float>(b);
@@ -141,7 +130,7 @@ class Conv2dInt8 final : public Step {
     args.executor->parallel_for(static_cast<int>(args.batch), one);
   }
 
-  void run_group(const StepArgs& args, const Memory& memory, const ConvGroup& group, const GemmLhs& lhs,
+  void run_group(const StepArgs& args, const RowMemory& memory, const ConvGroup& group, const GemmLhs& lhs,
                  std::ptrdiff_t column) const noexcept {
     GemmOut out;
     out.c = args.output.data + column * static_cast<std::ptrdiff_t>(element_);
@@ -159,7 +148,7 @@ class Conv2dInt8 final : public Step {
     }
     out.epilogue.row_scale = memory.row_scale;
     out.epilogue.row_a = memory.row_a;
-    if (memory.row_b) {
+    if (!group.weights.weight_zero_points().empty()) {
       row_sums(lhs, group.weights, memory.row_b);
       out.epilogue.row_b = memory.row_b;
     }
@@ -181,7 +170,7 @@ class Conv2dInt8 final : public Step {
   }
 
   ops::Activation activation_;
-  bool dynamic_, pads_ = false, pointwise_ = false;
+  bool dynamic_, pads_ = false, pointwise_ = false, weight_zeros_ = false;
   SampleLayout in_, out_;
   std::size_t element_;
   bool residual_f32_;

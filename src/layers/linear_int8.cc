@@ -8,7 +8,7 @@
 #include "layers/column_terms.h"
 #include "layers/dynamic_input.h"
 #include "layers/linear_steps.h"
-#include "layers/scratch.h"
+#include "layers/row_memory.h"
 #include "lowbit/kernels/gemm.h"
 
 namespace lowbit {
@@ -32,7 +32,7 @@ class LinearInt8 final : public Step {
   std::string kernel() const override { return weights_.kernel().name; }
 
   void run(const StepArgs& args) const noexcept override {
-    const Memory memory = carve(args.scratch, args.batch);
+    const RowMemory memory = carve(args.scratch, args.batch);
     GemmLhs lhs;
     GemmOut out;
     if (dynamic_) {
@@ -70,13 +70,6 @@ class LinearInt8 final : public Step {
   }
 
  private:
-  struct Memory {
-    std::uint8_t* codes = nullptr;
-    float* row_scale = nullptr;
-    std::int32_t *row_a = nullptr, *row_b = nullptr;
-    std::size_t bytes = 0;
-  };
-
   static LayerQuantization quantization_of(const StepSpec& spec) {
     LayerQuantization q;
     if (!spec.dynamic) q.input = spec.inputs[0]->qparams;
@@ -94,20 +87,15 @@ class LinearInt8 final : public Step {
     image_rows = static_cast<std::size_t>(rows_per_sample_ == 1 ? batch : rows_per_sample_);
   }
 
-  Memory carve(std::byte* block, std::int64_t batch) const {
-    Scratch scratch(block);
-    Memory m;
-    if (dynamic_) {
-      m.codes = scratch.take<std::uint8_t>(rows(batch) * static_cast<std::size_t>(row_stride()));
-      m.row_scale = scratch.take<float>(rows(batch));
-    }
-    if (dynamic_ || weights_.groups() > 1) m.row_a = scratch.take<std::int32_t>(rows(batch));
-    if (!weights_.weight_zero_points().empty()) m.row_b = scratch.take<std::int32_t>(rows(batch));
-    m.bytes = scratch.used();
-    return m;
+  RowMemory carve(std::byte* block, std::int64_t batch) const {
+    return RowMemory::carve(block, rows(batch),
+                            {.dynamic = dynamic_,
+                             .scale_groups = weights_.groups() > 1,
+                             .weight_zeros = !weights_.weight_zero_points().empty(),
+                             .code_bytes = rows(batch) * static_cast<std::size_t>(row_stride())});
   }
 
-  void quantize_input(const StepArgs& args, const Memory& memory) const noexcept {
+  void quantize_input(const StepArgs& args, const RowMemory& memory) const noexcept {
     auto one = [&](int i) {
       const float* x =
           args.inputs[0].sample<float>(i / rows_per_sample_) + i % rows_per_sample_ * in_.pixel_stride;

@@ -4,34 +4,16 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include <filesystem>
-#include <fstream>
 #include <limits>
 
+#include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "onnx/importer.h"
-#include "onnx/read_file.h"
+#include "onnx/paths.h"
 
 namespace lowbit {
 
 namespace onnx_import {
-
-std::vector<std::byte> read_file(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
-    throw Error(ErrorCode::not_found, fmt::format("the file '{}' does not exist", path));
-  if (!std::filesystem::is_regular_file(path, error))
-    throw Error(ErrorCode::io, fmt::format("'{}' is no regular file", path));
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) throw Error(ErrorCode::io, fmt::format("the size of '{}' cannot be found", path));
-  if (size > static_cast<std::uintmax_t>(std::numeric_limits<int>::max()))
-    throw Error(ErrorCode::unsupported,
-                fmt::format("'{}' has more than the 2 GiB that an ONNX file may have", path));
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size)))
-    throw Error(ErrorCode::io, fmt::format("the file '{}' cannot be read", path));
-  return bytes;
-}
 
 std::string folder_of(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
@@ -57,8 +39,7 @@ Graph import_model(std::span<const std::byte> bytes, const std::string& file, co
 }  // namespace onnx_import
 
 Graph import_onnx(const std::string& path) {
-  return onnx_import::import_model(onnx_import::read_file(path), onnx_import::name_of(path),
-                                   onnx_import::folder_of(path));
+  return onnx_import::import_model(read_file(path), onnx_import::name_of(path), onnx_import::folder_of(path));
 }
 
 }  // namespace lowbit

@@ -2,7 +2,7 @@
 
 #include "lowbit/onnx/load.h"
 #include "onnx/importer.h"
-#include "onnx/read_file.h"
+#include "onnx/paths.h"
 
 namespace lowbit {
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "cli/temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "lowbit/model/model.h"
 #include "lowbit/model/serialize.h"
 #include "support/random.h"

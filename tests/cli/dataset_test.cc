@@ -8,9 +8,9 @@
 #include "cli/dataset_files.h"
 #include "cli/images.h"
 #include "cli/npy.h"
-#include "cli/temporary_folder.h"
 #include "lowbit/core/error.h"
 #include "support/shared_data.h"
+#include "support/temporary_folder.h"
 #ifdef LOWBIT_WITH_ZLIB
 #include <zlib.h>
 #endif

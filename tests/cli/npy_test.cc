@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "cli/temporary_folder.h"
 #include "lowbit/core/error.h"
+#include "support/temporary_folder.h"
 
 namespace lowbit::cli {
 namespace {

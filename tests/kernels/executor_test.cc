@@ -3,32 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <thread>
 #include <vector>
 
 #include "lowbit/core/error.h"
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Counts every allocation of this program, so that a test can show that a call makes none.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // inlining shows GCC one half of the pair
-#endif
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size ? size : 1)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
+#include "support/counting_new.h"
 
 namespace lowbit {
 namespace {
@@ -81,9 +60,9 @@ TEST_P(ThreadPoolTest, AllocatesNothing) {
   std::atomic<int> done{0};
   auto piece = [&](int) { ++done; };
   pool->parallel_for(32, TaskRef(piece));  // threads have started
-  const long before = allocations.load();
+  const std::size_t before = testing::allocations();
   for (int repeat = 0; repeat < 200; ++repeat) pool->parallel_for(32, TaskRef(piece));
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(testing::allocations(), before);
   EXPECT_EQ(done.load(), 201 * 32);
 }
 

@@ -4,36 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <vector>
 
 #include "kernels/float_env.h"
 #include "lowbit/core/error.h"
+#include "support/counting_new.h"
 #include "support/random.h"
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Counts every allocation of this program, so that a test can show that a call makes none.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // inlining shows GCC one half of the pair
-#endif
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size ? size : 1)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
 
 namespace lowbit {
 namespace {
@@ -173,9 +153,9 @@ TEST(Gemm, AllocatesNothing) {
   out.epilogue.out = OutType::u8;
   const auto pool = make_thread_pool(2);
   gemm(lhs, packed, out, *pool);
-  const long before = allocations.load();
+  const std::size_t before = testing::allocations();
   for (int i = 0; i < 5; ++i) gemm(lhs, packed, out, *pool);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(testing::allocations(), before);
 }
 
 #if defined(__SSE2__)

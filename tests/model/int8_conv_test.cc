@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "lowbit/model/evaluate.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/observe/minmax.h"
 #include "support/int8_oracle.h"
@@ -122,6 +123,33 @@ TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
     ASSERT_EQ(expected.size(), out.data.size());
     ASSERT_EQ(std::memcmp(expected.data(), out.data.data(), expected.size() * sizeof(float)), 0)
         << "seed " << seed << ", kernel " << model.kernel(1);
+  }
+}
+
+/// Groups of one convolution are packed on their own: some fold their zero points, others keep them.
+TEST(Int8ConvGroups, MayDifferInWhatTheyDoWithZeroPoints) {
+  Random random(5);
+  ops::Conv2d op;
+  op.groups = 2;
+  op.weight = Tensor(Shape{4, 4, 1, 1});
+  for (std::size_t i = 0; i < 16; ++i) {
+    const float w = random.uniform();
+    // Rows that reach from -1 to 1 have codes within an int8 of their zero point; rows far from zero have
+    // not.
+    const float ends[] = {1.0f, -1.0f, w, -w};
+    op.weight.data[i] = i < 8 ? ends[i % 4] : 2.0f + w;
+  }
+  Graph graph;
+  const ValueId x = graph.add_value("x", {8, 5, 5});
+  graph.inputs = {x};
+  graph.outputs = {graph.add_node("conv", op, {x})};
+  const Model fp32(graph);
+  Tensor in(Shape{1, 8, 5, 5});
+  for (float& v : in.data) v = random.gaussian();
+  for (const char* scheme : {"int8-asym", "int8-asym-dynamic"}) {
+    const Model model =
+        quantize(fp32, calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMax{}}), {.scheme = scheme});
+    EXPECT_GT(compare(fp32, model, std::vector<Tensor>{in}).outputs[0].error.sqnr_db, 35.0) << scheme;
   }
 }
 

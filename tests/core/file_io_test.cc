@@ -1,11 +1,11 @@
-#include "cli/file.h"
+#include "core/file_io.h"
 
 #include <gtest/gtest.h>
 
-#include "cli/temporary_folder.h"
 #include "lowbit/core/error.h"
+#include "support/temporary_folder.h"
 
-namespace lowbit::cli {
+namespace lowbit {
 namespace {
 
 using lowbit::testing::TemporaryFolder;
@@ -59,5 +59,13 @@ TEST(File, ReadsWholeFilesAndPrefixes) {
   EXPECT_THROW(read_file(folder.path()), Error);
 }
 
+TEST(File, WritesWholeFiles) {
+  TemporaryFolder folder;
+  const std::vector<std::byte> bytes(100, std::byte{7});
+  write_file(folder / "y", bytes);
+  EXPECT_EQ(read_file(folder / "y"), bytes);
+  EXPECT_EQ(folder.file_count(), 1u);
+}
+
 }  // namespace
-}  // namespace lowbit::cli
+}  // namespace lowbit
