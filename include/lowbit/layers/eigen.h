@@ -14,13 +14,13 @@ namespace lowbit {
 
 template <class X>
 auto Linear::operator()(const X& x) const {
+  Eigen::MatrixXf y(out_features(), x.cols());
   if constexpr (detail::EigenLike<X>) {  // strided memory: read in place
-    Eigen::MatrixXf y(out_features(), x.cols());
     forward(x, y);
-    return y;
   } else {  // an expression: evaluated once
-    return (*this)(Eigen::MatrixXf(x));
+    forward(Eigen::MatrixXf(x), y);
   }
+  return y;
 }
 
 /// Evaluates both expressions once, then measures.
