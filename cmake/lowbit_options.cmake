@@ -11,6 +11,13 @@ else()
     -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${LOWBIT_WERROR}>:-Werror>)
 endif()
 
+# For code around the library (the command, the tests): under a sanitizer, optimizing it costs more time than it saves.
+add_library(lowbit_outer_flags INTERFACE)
+target_link_libraries(lowbit_outer_flags INTERFACE lowbit_build_flags)
+if(LOWBIT_SANITIZE)
+  target_compile_options(lowbit_outer_flags INTERFACE -O0)
+endif()
+
 if(LOWBIT_SANITIZE)
   add_compile_options(-fsanitize=${LOWBIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${LOWBIT_SANITIZE})

@@ -32,7 +32,8 @@ void convert_shape(NodeContext& node) {
     dims = node.constant(0).dims;
   } else {
     dims.push_back(kBatchDim);
-    dims.insert(dims.end(), node.shape(0).dims().begin(), node.shape(0).dims().end());
+    const Shape shape = node.shape(0);
+    dims.insert(dims.end(), shape.dims().begin(), shape.dims().end());
   }
   if (node.has_attribute("start") || node.has_attribute("end")) node.refuse("asks for a part of the shape");
   const auto rank = static_cast<std::int64_t>(dims.size());

@@ -81,7 +81,8 @@ std::int64_t axis_count(const NodeContext& node) {
 std::vector<std::int64_t> all_dims(const NodeContext& node) {
   if (node.is_constant(0)) return node.constant(0).dims;
   std::vector<std::int64_t> dims{kBatchDim};
-  dims.insert(dims.end(), node.shape(0).dims().begin(), node.shape(0).dims().end());
+  const Shape shape = node.shape(0);
+  dims.insert(dims.end(), shape.dims().begin(), shape.dims().end());
   return dims;
 }
 

@@ -51,7 +51,7 @@ ValueId NodeContext::value(int i) const {
   return std::get<ValueId>(input(i));
 }
 
-const Shape& NodeContext::shape(int i) const {
+Shape NodeContext::shape(int i) const {
   return importer_.graph().values[static_cast<std::size_t>(value(i))].shape;
 }
 

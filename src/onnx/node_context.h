@@ -37,7 +37,7 @@ class NodeContext {
   /// Throws Error(unsupported) unless input i is computed from the model's inputs.
   ValueId value(int i) const;
   /// Sample shape of value(i).
-  const Shape& shape(int i) const;
+  Shape shape(int i) const;
 
   bool has_attribute(std::string_view name) const { return find_attribute(name) != nullptr; }
   std::int64_t int_attribute(std::string_view name, std::int64_t otherwise) const;
