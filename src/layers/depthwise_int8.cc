@@ -12,6 +12,7 @@
 #include "layers/indirection.h"
 #include "layers/quantize_pixels.h"
 #include "layers/scratch.h"
+#include "layers/step_common.h"
 
 namespace lowbit {
 namespace {
@@ -29,8 +30,7 @@ struct SampleInput {
 class DepthwiseInt8 final : public Step {
  public:
   DepthwiseInt8(const ops::Conv2d& op, const StepSpec& spec)
-      : activation_(op.activation),
-        dynamic_(spec.dynamic),
+      : dynamic_(spec.dynamic),
         multiplier_(spec.weights->rows / op.groups),
         taps_(spec.weights->cols),
         in_(sample_layout(spec.inputs[0]->shape, DType::u8)),
@@ -60,6 +60,7 @@ class DepthwiseInt8 final : public Step {
       addend_.push_back(op.bias.empty() ? 0.0f : op.bias[column] * inverse_out);
     }
     has_bias_ = !op.bias.empty();
+    epilogue_ = base_epilogue(op.activation, q_);
     require_finite(scale_, "a combined scale");
     require_finite(addend_, "a bias in units of the output");
     if (q_.residual) {
@@ -117,7 +118,7 @@ class DepthwiseInt8 final : public Step {
 
   void finish(const StepArgs& args, int b, const SampleInput& input, std::int64_t pixel, std::int64_t c,
               std::int64_t count, const std::int32_t* acc) const noexcept {
-    const Epilogue e = base_epilogue(activation_, q_);
+    const Epilogue& e = epilogue_;
     for (std::int64_t j = 0; j < count; ++j) {
       const auto column = static_cast<std::size_t>(c + j);
       float f = static_cast<float>(acc[j] - input.zero_point * sums_[column]) * scale_[column];
@@ -134,17 +135,15 @@ class DepthwiseInt8 final : public Step {
       f = f > e.hi ? e.hi : f;
       const std::int64_t at = pixel * out_.pixel_stride + c + j;
       if (out_u8_) {
-        // Adding and subtracting 1.5 * 2^23 rounds |f| < 2^22 to nearest even without a library call.
-        const float rounded = (f + 12582912.0f) - 12582912.0f;
         args.output.sample<std::uint8_t>(b)[at] =
-            static_cast<std::uint8_t>(static_cast<std::int32_t>(rounded) + e.zero_point);
+            static_cast<std::uint8_t>(static_cast<std::int32_t>(ops::round_to_even(f)) + e.zero_point);
       } else {
         args.output.sample<float>(b)[at] = f;
       }
     }
   }
 
-  ops::Activation activation_;
+  Epilogue epilogue_;  ///< what does not depend on the channel
   bool dynamic_;
   std::int64_t multiplier_, taps_;
   SampleLayout in_, out_;
