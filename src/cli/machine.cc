@@ -23,6 +23,12 @@ const char* format_name(WeightFormat format) {
       return "u4";
     case WeightFormat::s2:
       return "s2";
+    case WeightFormat::lut4:
+      return "lut4";
+    case WeightFormat::b1:
+      return "b1";
+    case WeightFormat::lut8:
+      return "lut8";
   }
   return "unknown";
 }

@@ -27,6 +27,20 @@ std::size_t element_bytes(OutType type) {
   return type == OutType::u8 ? 1 : 4;
 }
 
+/// What a tap of a row of A takes.
+std::size_t row_bytes_of(const PackedWeights& weights) {
+  const std::size_t codes = weights.k() / weights.taps();
+  switch (weights.kernel().act) {
+    case ActType::u8:
+      return codes;
+    case ActType::f32:
+      return codes * sizeof(float);
+    case ActType::b1:
+      return ceil_div(codes, 8);
+  }
+  return codes;
+}
+
 /// The product cut into strips of rows by panels of columns, image by image; the panels of a strip are
 /// neighbours.
 class Tiling {
@@ -34,7 +48,7 @@ class Tiling {
   Tiling(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, int threads)
       : lhs_(lhs), weights_(weights), out_(out) {
     const std::size_t step = weights.kernel().m_step;
-    const std::size_t row_bytes = weights.k() / weights.taps();
+    const std::size_t row_bytes = row_bytes_of(weights);
     strip_ = std::max(step, kStripBytes / row_bytes / step * step);
     if (lhs.offsets == nullptr) strip_ = std::min(strip_, kMaxPlainStrip / step * step);
     balance(step);

@@ -138,6 +138,7 @@ void run(const TileArgs& args) {
 
 const GemmKernel kGemmS8Avx2 = {.name = "s8/avx2",
                                 .format = WeightFormat::s8,
+                                .act = ActType::u8,
                                 .required = Isa::avx2,
                                 .reference = false,
                                 .nr = kColumns,

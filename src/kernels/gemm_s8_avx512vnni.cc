@@ -164,6 +164,7 @@ void run(const TileArgs& args) {
 
 const GemmKernel kGemmS8Avx512Vnni = {.name = "s8/avx512vnni",
                                       .format = WeightFormat::s8,
+                                      .act = ActType::u8,
                                       .required = Isa::avx2 | Isa::avx512 | Isa::avx512vnni,
                                       .reference = false,
                                       .nr = 64,

@@ -133,6 +133,7 @@ void run(const TileArgs& args) {
 
 const GemmKernel kGemmS8Neon = {.name = "s8/neon",
                                 .format = WeightFormat::s8,
+                                .act = ActType::u8,
                                 .required = Isa::neon,
                                 .reference = false,
                                 .nr = kColumns,

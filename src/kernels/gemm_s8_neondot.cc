@@ -115,6 +115,7 @@ void run(const TileArgs& args) {
 
 const GemmKernel kGemmS8NeonDot = {.name = "s8/neondot",
                                    .format = WeightFormat::s8,
+                                   .act = ActType::u8,
                                    .required = Isa::neon | Isa::neondot,
                                    .reference = false,
                                    .nr = kColumns,

@@ -23,7 +23,8 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S8_NEON
     &kGemmS8Neon,
 #endif
-    &kGemmS8Scalar,     &kGemmU4Scalar, &kGemmS2Scalar,
+    &kGemmS8Scalar,     &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
+    &kGemmB1B1Scalar,   &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
 };
 
 const ElementwiseKernel* const kElementwiseKernels[] = {
@@ -53,12 +54,13 @@ const GemmKernel* const* gemm_kernels(std::size_t* count) {
 }
 
 // A kernel that is meant for the format comes first, then any other whose `supports` accepts the matrix (an
-// s8 kernel takes one-group u4 and s2 matrices, widened when packed), then the reference of the format.
+// s8 kernel takes one-group matrices of the other formats, widened when packed), then the reference of the
+// format.
 const GemmKernel& select_gemm_kernel(const WeightSpec& spec, Isa isa) {
   const GemmKernel* other = nullptr;
   const GemmKernel* reference = nullptr;
   for (const GemmKernel* kernel : kGemmKernels) {
-    if (!has_isa(isa, kernel->required)) continue;
+    if (!has_isa(isa, kernel->required) || kernel->act != spec.act) continue;
     const bool own = kernel->format == spec.format;
     if (kernel->reference) {
       if (own) reference = kernel;

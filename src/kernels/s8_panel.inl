@@ -12,7 +12,7 @@
 //           the last row of a run is padded with zeros
 //   run 1   ...
 //
-// Any one-group matrix fits: codes of 2 and 4 bits are widened to code - zero_point here, so that they cost a
+// Any one-group matrix fits: codes of fewer bits are widened to their int8 weight here, so that they cost a
 // kernel nothing and files stay small.
 namespace {
 
@@ -24,24 +24,24 @@ bool s8_supports(const WeightSpec& spec) {
   return group_count(spec) == 1;
 }
 
-std::size_t s8_panel_bytes(std::uint32_t n, const KRun* runs, std::uint32_t run_count) {
+std::size_t s8_panel_bytes(const WeightSpec&, std::uint32_t, std::uint32_t n, const KRun* runs,
+                           std::uint32_t run_count) {
   std::size_t rows = 0;
   for (std::uint32_t r = 0; r < run_count; ++r) rows += (runs[r].codes + kPanelKr - 1) / kPanelKr;
   return (rows * kPanelKr + (kPanelHeader ? sizeof(std::int32_t) : 0)) * panel_width(n);
 }
 
 void s8_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
-             std::uint32_t run_count, std::byte* panel) {
+             std::uint32_t run_count, std::byte* panel, PackReport&) {
   const std::size_t width = panel_width(n);
   for (std::uint32_t j = 0; j < n; ++j) {
-    const std::int32_t zero = folded_zero_point(spec, n0 + j);
+    const WeightReader weight(spec, n0 + j, folded_zero_point(spec, n0 + j));
     auto* out = reinterpret_cast<std::int8_t*>(panel) + (kPanelHeader ? width * sizeof(std::int32_t) : 0) +
                 j * kPanelKr;
     std::uint32_t sum = 0;
     for (std::uint32_t r = 0; r < run_count; ++r) {
-      const std::uint32_t start = run_start(spec, runs[r]);
       for (std::uint32_t t = 0; t < runs[r].codes; ++t) {
-        const std::int32_t w = code_at(spec, n0 + j, start + t) - zero;
+        const std::int32_t w = weight(runs[r], t);
         out[t / kPanelKr * width * kPanelKr + t % kPanelKr] = static_cast<std::int8_t>(w);
         sum += static_cast<std::uint32_t>(w);
       }

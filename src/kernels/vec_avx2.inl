@@ -47,6 +47,9 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return _mm256_cvtepi32_ps(a);
 }
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 
 // maxps and minps return the second operand when the first is not larger or smaller: a compare-select, NaN
 // included.

@@ -47,6 +47,9 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return vcvtq_f32_s32(a);
 }
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return vfmaq_f32(c, a, b);
+}
 
 // Compare and select: fmax and fmin treat NaN and signed zeros in their own way.
 inline VecF clamp_below(VecF f, VecF lo) {

@@ -49,6 +49,10 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return static_cast<float>(a);
 }
+/// a * b + c, rounded once.
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return __builtin_fmaf(a, b, c);
+}
 
 /// f < lo ? lo : f, and f > hi ? hi : f; a NaN stays.
 inline VecF clamp_below(VecF f, VecF lo) {
