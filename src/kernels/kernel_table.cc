@@ -14,6 +14,15 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S8_AVX512VNNI
     &kGemmS8Avx512Vnni,
 #endif
+#ifdef LOWBIT_HAVE_GEMM_U4_AVX512VNNI
+    &kGemmU4Avx512Vnni,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4_AVX512VNNI
+    &kGemmLut4Avx512Vnni,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_AVX512VNNI
+    &kGemmS2Avx512Vnni,
+#endif
 #ifdef LOWBIT_HAVE_GEMM_S8_AVX2
     &kGemmS8Avx2,
 #endif

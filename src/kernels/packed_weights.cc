@@ -160,11 +160,7 @@ void PackedWeights::sum_columns(const WeightSpec& spec) {
   bool any_kept = false;
   for (std::uint32_t j = 0; j < n_; ++j) {
     const std::int32_t folded = folded_zero_point(spec, j), zero = zero_point_at(spec, j, 0);
-    const WeightReader weight(spec, j, is_affine(spec) ? zero : 0);
-    std::uint32_t sum = 0;
-    for (const KRun& run : runs_)
-      for (std::uint32_t t = 0; t < run.codes; ++t) sum += static_cast<std::uint32_t>(weight(run, t));
-    column_sums_[j] = static_cast<std::int32_t>(sum);
+    column_sums_[j] = weight_sum(spec, j, zero);
     kept[j] = is_affine(spec) ? zero - folded : 0;
     any_kept = any_kept || kept[j] != 0;
   }

@@ -152,6 +152,7 @@ inline void GemmCase::make_lhs(bool extreme) {
   // Rows lie on slots of the bytes that may be read, and a few more.
   const std::size_t slack = static_cast<std::size_t>(random_.integer(0, 5));
   std::size_t readable = (shape_.k + 3) / 4 * 4, stride = shape_.k + slack;
+  if (spec_.group != 0 && shape_.taps > 1 && shape_.k % 4) readable = shape_.k + 3;  // runs start anywhere
   if (spec_.act == ActType::f32) readable = shape_.k * 4, stride = readable + slack * 4;
   if (spec_.act == ActType::b1) readable = (shape_.k + 31) / 32 * 4, stride = readable + slack;
   const std::size_t rows = std::size_t{shape_.m} * shape_.taps;

@@ -347,10 +347,10 @@ TEST_P(EveryGemmKernel, GoldenHashes) {
     ActType act;
     std::uint64_t one_group, groups;
   };
-  constexpr Golden kGolden[] = {{WeightFormat::s8, ActType::u8, 0xE94D7A85569428CC, 0xFAD04DECB78CE163},
-                                {WeightFormat::u4, ActType::u8, 0xD45FCBF8AF935B50, 0x4D16384EF1EE00FD},
-                                {WeightFormat::lut4, ActType::u8, 0x409E499BD601924A, 0xE6F2F851B293C5FA},
-                                {WeightFormat::s2, ActType::u8, 0x7A9D81B22956BB3E, 0x46619EF7519BC8AC},
+  constexpr Golden kGolden[] = {{WeightFormat::s8, ActType::u8, 0xE94D7A85569428CC, 0x286D8005E6B513F9u},
+                                {WeightFormat::u4, ActType::u8, 0xD45FCBF8AF935B50, 0xAAD7992990260A70u},
+                                {WeightFormat::lut4, ActType::u8, 0x409E499BD601924A, 0x1EC01D5391A3F775u},
+                                {WeightFormat::s2, ActType::u8, 0x7A9D81B22956BB3E, 0x5898D4626D065B38u},
                                 {WeightFormat::b1, ActType::u8, 0x4F2D070271D96655, 0x07A3B8C25C0208A3},
                                 {WeightFormat::b1, ActType::b1, 0x0258B68F275009E2, 0xCC6CD704AC2237AD},
                                 {WeightFormat::u4, ActType::f32, 0x69AE89449EB7F6BE, 0x4CB96B8DF070D43B},

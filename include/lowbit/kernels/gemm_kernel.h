@@ -61,11 +61,11 @@ struct WeightSpec {
 struct KRun {
   std::uint32_t tap;     ///< which row offset to use
   std::uint32_t offset;  ///< first code of the run within the tap's row of A
-  std::uint32_t codes;   ///< length. A is readable (contents ignored) up to the next multiple of 4 codes if
-                         ///< u8; no further if f32; up to the next multiple of 32 codes if b1, the codes
-                         ///< beyond the tap being 0
-  std::uint32_t group;   ///< scale group (or plane) of these codes
-  bool flush;            ///< the run ends its scale group: convert, scale, and add to the float accumulator
+  std::uint32_t codes;   ///< length. A is readable (contents ignored) as far as a run of the next multiple
+                        ///< of 4 codes would reach if u8; no further if f32; as far as a multiple of 32 codes
+                        ///< if b1, the codes beyond the tap being 0
+  std::uint32_t group;  ///< scale group (or plane) of these codes
+  bool flush;           ///< the run ends its scale group: convert, scale, and add to the float accumulator
 };
 
 enum class OutType : std::uint8_t { s32, f32, u8 };

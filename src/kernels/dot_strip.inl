@@ -1,0 +1,186 @@
+// The loops around the register tile: a strip of rows times a panel, K in chunks. Weights of less than a
+// byte are decoded into an L1 buffer once for the strip, so that every format multiplies at the speed of s8;
+// only groups of scales cost more. Included once, inside namespace lowbit, after dot_tile.inl.
+namespace {
+
+// Quads of codes in a chunk: 16 KiB of s8 weights in the widest panel.
+constexpr unsigned kChunkQuads = 64;
+constexpr unsigned kChunkGroups = 16;
+constexpr unsigned kStripRows = 72;
+
+/// What a chunk of a grouped product needs beside its codes, one entry for each group that it touches.
+struct GroupTerms {
+  alignas(64) float scales[kChunkGroups + 1][kColumns];
+  alignas(64) std::int32_t sums[kChunkGroups + 1][kColumns];  // of the group's weights within this chunk
+};
+
+/// One strip. Sums of row i start at i * width (int32: of the open group; float: of the groups before).
+struct Strip {
+  const TileArgs& args;
+  unsigned first_row, rows;
+  const std::int32_t* row_zero;  // of the strip's rows, or null
+  std::int32_t* open;
+  float* closed;
+};
+
+/// Decodes a chunk to s8 weights in `out`.
+template <class F, unsigned kVecs>
+void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out) {
+  const F format(h.levels);
+  const std::byte* in = chunk.codes;
+  for (unsigned p = 0; p < chunk.count; ++p) {
+    const Piece& piece = chunk.pieces[p];
+    VecI zero[kVecs];
+    for (unsigned v = 0; v < kVecs; ++v)
+      zero[v] = repeat_low_byte(group_zeros(h, h.groups == 1 ? 0 : piece.run->group, v));
+    const std::uint32_t quads = (piece.codes + 3) / 4;
+    for (std::uint32_t q = 0; q < quads; q += F::kVectors)
+      for (unsigned v = 0; v < kVecs; ++v, in += kVectorBytes) {
+        VecI w[F::kVectors];
+        format.decode(load_bytes(in), w);
+#pragma GCC unroll 4
+        for (unsigned u = 0; u < F::kVectors; ++u)
+          if (q + u < quads)
+            store_bytes(out + ((q + u) * kVecs + v) * kVectorBytes, sub_bytes(w[u], zero[v]));
+      }
+    out += std::size_t{quads} * kVecs * kVectorBytes;
+    if (piece.codes % 4 == 0) continue;
+    // The row of A goes on behind the last code of a piece: weights there must be 0.
+    const VecI valid = broadcast_i(static_cast<std::int32_t>((1u << 8 * (piece.codes % 4)) - 1));
+    for (unsigned v = 0; v < kVecs; ++v) {
+      std::byte* last = out - (kVecs - v) * kVectorBytes;
+      store_bytes(last, and_bits(load_bytes(last), valid));
+    }
+  }
+}
+
+template <unsigned kVecs>
+void group_terms(const PanelHeader& h, const Chunk& chunk, const std::byte* weights, GroupTerms& terms) {
+  const VecI ones = broadcast_byte(1);
+  unsigned g = 0;
+  VecI sum[kVecs];
+  for (unsigned v = 0; v < kVecs; ++v) sum[v] = broadcast_i(0);
+  for (unsigned p = 0; p < chunk.count; ++p) {
+    for (std::uint32_t q = 0; q < (chunk.pieces[p].codes + 3) / 4; ++q)
+      for (unsigned v = 0; v < kVecs; ++v, weights += kVectorBytes)
+        sum[v] = dot4(sum[v], ones, load_bytes(weights));
+    if (!chunk.pieces[p].flush && p + 1 < chunk.count) continue;
+    for (unsigned v = 0; v < kVecs; ++v) {
+      store_i(terms.sums[g] + v * kLanes, sum[v]);
+      store_f(terms.scales[g] + v * kLanes, group_scales(h, chunk.pieces[p].run->group, v));
+      sum[v] = broadcast_i(0);
+    }
+    ++g;
+  }
+}
+
+/// Starts a group, or goes on with one: adds -row zero * (sum of the weights that follow in this chunk).
+template <unsigned kRows, unsigned kVecs>
+inline __attribute__((always_inline)) void subtract_zeros(Tile<kRows, kVecs>& tile,
+                                                          const std::int32_t* row_zero,
+                                                          const std::int32_t* sums) {
+#pragma GCC unroll 64
+  for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+    for (unsigned v = 0; v < kVecs; ++v)
+      tile.acc[0][i][v] =
+          sub_i(tile.acc[0][i][v], mul_i(broadcast_i(row_zero[i]), load_i(sums + v * kLanes)));
+}
+
+/// closed = fma(float(acc), scale, closed), and the accumulators start anew.
+template <unsigned kRows, unsigned kVecs>
+inline __attribute__((always_inline)) void flush(Tile<kRows, kVecs>& tile, const float* scales,
+                                                 float* closed) {
+#pragma GCC unroll 64
+  for (unsigned v = 0; v < kVecs; ++v) {
+    const VecF scale = load_f(scales + v * kLanes);
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i) {
+      float* f = closed + (i * kVecs + v) * kLanes;
+      store_f(f, fma_f(to_float(tile.sum(i, v)), scale, load_f(f)));
+    }
+  }
+  tile.clear();
+}
+
+/// A chunk of kRows rows from row i of the strip on.
+template <bool kGroups, unsigned kRows, unsigned kVecs>
+__attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, const std::byte* weights,
+                                        const GroupTerms* terms, unsigned i) {
+  const TileArgs& args = strip.args;
+  std::int32_t* open = strip.open + i * kVecs * kLanes;
+  Tile<kRows, kVecs> tile;
+  if (chunk.continues) {
+    tile.load(open);
+  } else {
+    tile.clear();
+  }
+  unsigned g = 0;
+  const std::int32_t* row_zero = kGroups && strip.row_zero ? strip.row_zero + i : nullptr;
+  if (row_zero) subtract_zeros(tile, row_zero, terms->sums[0]);
+  for (unsigned p = 0; p < chunk.count; ++p) {
+    const Piece& piece = chunk.pieces[p];
+    tile.piece(args.a + piece.run->offset + piece.first,
+               args.a_offset + piece.run->tap * args.a_offset_stride + strip.first_row + i,
+               (piece.codes + 3) / 4, weights);
+    if (!kGroups || !piece.flush) continue;
+    flush(tile, terms->scales[g], strip.closed + i * kVecs * kLanes);
+    ++g;
+    if (row_zero && p + 1 < chunk.count) subtract_zeros(tile, row_zero, terms->sums[g]);
+  }
+  if (!kGroups || chunk.unfinished) tile.store(open);
+}
+
+/// As many tiles of kRows rows as fit from row i on; returns the first row left.
+template <bool kGroups, unsigned kVecs, unsigned kRows>
+unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, const GroupTerms* terms,
+               unsigned i) {
+  for (; i + kRows <= strip.rows; i += kRows)
+    run_tile<kGroups, kRows, kVecs>(strip, chunk, weights, terms, i);
+  return i;
+}
+
+template <class F, bool kGroups, unsigned kVecs, unsigned... kRows>
+void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
+  constexpr unsigned kWidth = kVecs * kLanes;
+  alignas(64) std::int32_t open[kStripRows * kWidth];
+  alignas(64) float closed[kGroups ? kStripRows * kWidth : 1];
+  alignas(64) std::byte decoded[F::kPlain ? 64 : kChunkQuads * kVecs * kVectorBytes];
+  GroupTerms terms;
+  const Strip strip = {args, first_row,
+                       rows, kGroups && args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr,
+                       open, closed};
+  if constexpr (kGroups) __builtin_memset(closed, 0, rows * kWidth * sizeof(float));
+  const PanelHeader& h = header_of(args.panel);
+  ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
+  for (Chunk chunk; !cutter.done();) {
+    cutter.next(chunk);
+    const std::byte* weights = chunk.codes;
+    if constexpr (!F::kPlain) {
+      decode_chunk<F, kVecs>(h, chunk, decoded);
+      weights = decoded;
+    }
+    if constexpr (kGroups) group_terms<kVecs>(h, chunk, weights, terms);
+    unsigned i = 0;
+    ((i = tiles<kGroups, kVecs, kRows>(strip, chunk, weights, &terms, i)), ...);
+  }
+  if constexpr (kGroups) {
+    epilogue(args, closed, kWidth, first_row, rows, 0, args.n);
+  } else {
+    epilogue(args, open, kWidth, first_row, rows, 0, args.n);
+  }
+}
+
+template <unsigned kVecs, unsigned... kRows>
+void run_rows(const TileArgs& args) {
+  for (unsigned i = 0; i < args.m; i += kStripRows) {
+    const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
+    if (header_of(args.panel).groups > 1) {
+      run_strip<Format, true, kVecs, kRows...>(args, i, rows);
+    } else {
+      run_strip<Format, false, kVecs, kRows...>(args, i, rows);
+    }
+  }
+}
+
+}  // namespace
