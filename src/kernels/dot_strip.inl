@@ -11,14 +11,16 @@ constexpr unsigned kStripRows = 72;
 /// What a chunk of a grouped product needs beside its codes, one entry for each group that it touches.
 struct GroupTerms {
   alignas(64) float scales[kChunkGroups + 1][kColumns];
-  alignas(64) std::int32_t sums[kChunkGroups + 1][kColumns];  // of the group's weights within this chunk
+  // Where accumulators start: -row zero * (sum of the group's weights within this chunk), for all rows alike;
+  // or those sums, if the row zeros differ.
+  alignas(64) std::int32_t start[kChunkGroups + 1][kColumns];
 };
 
 /// One strip. Sums of row i start at i * width (int32: of the open group; float: of the groups before).
 struct Strip {
   const TileArgs& args;
   unsigned first_row, rows;
-  const std::int32_t* row_zero;  // of the strip's rows, or null
+  const std::int32_t* row_zero;  // of the strip's rows; null if they are all alike
   std::int32_t* open;
   float* closed;
 };
@@ -54,19 +56,22 @@ void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out) {
   }
 }
 
+/// `factor`: what the sums of a group's weights are multiplied by.
 template <unsigned kVecs>
-void group_terms(const PanelHeader& h, const Chunk& chunk, const std::byte* weights, GroupTerms& terms) {
+void group_terms(const PanelHeader& h, const Chunk& chunk, const std::byte* weights, std::int32_t factor,
+                 GroupTerms& terms) {
   const VecI ones = broadcast_byte(1);
   unsigned g = 0;
   VecI sum[kVecs];
   for (unsigned v = 0; v < kVecs; ++v) sum[v] = broadcast_i(0);
   for (unsigned p = 0; p < chunk.count; ++p) {
-    for (std::uint32_t q = 0; q < (chunk.pieces[p].codes + 3) / 4; ++q)
-      for (unsigned v = 0; v < kVecs; ++v, weights += kVectorBytes)
-        sum[v] = dot4(sum[v], ones, load_bytes(weights));
+    if (factor != 0)
+      for (std::uint32_t q = 0; q < (chunk.pieces[p].codes + 3) / 4; ++q)
+        for (unsigned v = 0; v < kVecs; ++v, weights += kVectorBytes)
+          sum[v] = dot4(sum[v], ones, load_bytes(weights));
     if (!chunk.pieces[p].flush && p + 1 < chunk.count) continue;
     for (unsigned v = 0; v < kVecs; ++v) {
-      store_i(terms.sums[g] + v * kLanes, sum[v]);
+      store_i(terms.start[g] + v * kLanes, mul_i(sum[v], broadcast_i(factor)));
       store_f(terms.scales[g] + v * kLanes, group_scales(h, chunk.pieces[p].run->group, v));
       sum[v] = broadcast_i(0);
     }
@@ -74,23 +79,38 @@ void group_terms(const PanelHeader& h, const Chunk& chunk, const std::byte* weig
   }
 }
 
-/// Starts a group, or goes on with one: adds -row zero * (sum of the weights that follow in this chunk).
-template <unsigned kRows, unsigned kVecs>
-inline __attribute__((always_inline)) void subtract_zeros(Tile<kRows, kVecs>& tile,
-                                                          const std::int32_t* row_zero,
-                                                          const std::int32_t* sums) {
-#pragma GCC unroll 64
-  for (unsigned i = 0; i < kRows; ++i)
-#pragma GCC unroll 64
-    for (unsigned v = 0; v < kVecs; ++v)
-      tile.acc[0][i][v] =
-          sub_i(tile.acc[0][i][v], mul_i(broadcast_i(row_zero[i]), load_i(sums + v * kLanes)));
+/// Constant distances from one pointer are free; hoisted out of the loop over groups they would be two dozen
+/// pointers, kept on the stack: hides from the compiler that the pointer does not change.
+template <class T>
+inline void keep_one_pointer([[maybe_unused]] T*& p) {
+#if defined(__GNUC__)
+  asm("" : "+r"(p));
+#endif
 }
 
-/// closed = fma(float(acc), scale, closed), and the accumulators start anew.
+/// Starts a group, or goes on with one: `start` is as in GroupTerms.
 template <unsigned kRows, unsigned kVecs>
-inline __attribute__((always_inline)) void flush(Tile<kRows, kVecs>& tile, const float* scales,
+inline __attribute__((always_inline)) void start_group(Tile<kRows, kVecs>& tile, bool continues,
+                                                       const std::int32_t* row_zero,
+                                                       const std::int32_t* start) {
+  tile.clear_others();
+#pragma GCC unroll 64
+  for (unsigned v = 0; v < kVecs; ++v) {
+    const VecI s = load_i(start + v * kLanes);
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i) {
+      VecI term = s;
+      if (row_zero) term = sub_i(broadcast_i(0), mul_i(broadcast_i(row_zero[i]), s));
+      tile.acc[0][i][v] = continues ? add_i(tile.acc[0][i][v], term) : term;
+    }
+  }
+}
+
+/// closed = fma(float(acc), scale, closed).
+template <unsigned kRows, unsigned kVecs>
+inline __attribute__((always_inline)) void flush(const Tile<kRows, kVecs>& tile, const float* scales,
                                                  float* closed) {
+  keep_one_pointer(closed);
 #pragma GCC unroll 64
   for (unsigned v = 0; v < kVecs; ++v) {
     const VecF scale = load_f(scales + v * kLanes);
@@ -100,7 +120,6 @@ inline __attribute__((always_inline)) void flush(Tile<kRows, kVecs>& tile, const
       store_f(f, fma_f(to_float(tile.sum(i, v)), scale, load_f(f)));
     }
   }
-  tile.clear();
 }
 
 /// A chunk of kRows rows from row i of the strip on.
@@ -110,14 +129,14 @@ __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, 
   const TileArgs& args = strip.args;
   std::int32_t* open = strip.open + i * kVecs * kLanes;
   Tile<kRows, kVecs> tile;
+  const std::int32_t* row_zero = strip.row_zero ? strip.row_zero + i : nullptr;
+  unsigned g = 0;
   if (chunk.continues) {
     tile.load(open);
   } else {
     tile.clear();
   }
-  unsigned g = 0;
-  const std::int32_t* row_zero = kGroups && strip.row_zero ? strip.row_zero + i : nullptr;
-  if (row_zero) subtract_zeros(tile, row_zero, terms->sums[0]);
+  if constexpr (kGroups) start_group(tile, true, row_zero, terms->start[0]);
   for (unsigned p = 0; p < chunk.count; ++p) {
     const Piece& piece = chunk.pieces[p];
     tile.piece(args.a + piece.run->offset + piece.first,
@@ -126,7 +145,7 @@ __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, 
     if (!kGroups || !piece.flush) continue;
     flush(tile, terms->scales[g], strip.closed + i * kVecs * kLanes);
     ++g;
-    if (row_zero && p + 1 < chunk.count) subtract_zeros(tile, row_zero, terms->sums[g]);
+    if (p + 1 < chunk.count) start_group(tile, false, row_zero, terms->start[g]);
   }
   if (!kGroups || chunk.unfinished) tile.store(open);
 }
@@ -140,6 +159,12 @@ unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights,
   return i;
 }
 
+inline bool all_alike(const std::int32_t* row_zero, unsigned rows) {
+  for (unsigned i = 1; row_zero && i < rows; ++i)
+    if (row_zero[i] != row_zero[0]) return false;
+  return true;
+}
+
 template <class F, bool kGroups, unsigned kVecs, unsigned... kRows>
 void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
   constexpr unsigned kWidth = kVecs * kLanes;
@@ -147,9 +172,10 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
   alignas(64) float closed[kGroups ? kStripRows * kWidth : 1];
   alignas(64) std::byte decoded[F::kPlain ? 64 : kChunkQuads * kVecs * kVectorBytes];
   GroupTerms terms;
-  const Strip strip = {args, first_row,
-                       rows, kGroups && args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr,
-                       open, closed};
+  const std::int32_t* row_zero = kGroups && args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr;
+  const bool alike = all_alike(row_zero, rows);
+  const std::int32_t factor = row_zero == nullptr ? 0 : alike ? 0 - row_zero[0] : 1;
+  const Strip strip = {args, first_row, rows, alike ? nullptr : row_zero, open, closed};
   if constexpr (kGroups) __builtin_memset(closed, 0, rows * kWidth * sizeof(float));
   const PanelHeader& h = header_of(args.panel);
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
@@ -160,7 +186,7 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
       decode_chunk<F, kVecs>(h, chunk, decoded);
       weights = decoded;
     }
-    if constexpr (kGroups) group_terms<kVecs>(h, chunk, weights, terms);
+    if constexpr (kGroups) group_terms<kVecs>(h, chunk, weights, factor, terms);
     unsigned i = 0;
     ((i = tiles<kGroups, kVecs, kRows>(strip, chunk, weights, &terms, i)), ...);
   }
