@@ -7,7 +7,8 @@ namespace {
 struct Format {
   static constexpr bool kPlain = false;
   static constexpr unsigned kVectors = 2;
-  static constexpr std::uint8_t kMiddle = 128;
+  static constexpr unsigned kLogMiddle = 7;
+  static constexpr std::uint8_t kMiddle = 1 << kLogMiddle;  // the code of weight 0
 
   static bool supports(const WeightSpec& spec) {
     return spec.format == WeightFormat::lut4 && !spec.levels_per_row;

@@ -5,7 +5,8 @@ namespace {
 struct Format {
   static constexpr bool kPlain = false;
   static constexpr unsigned kVectors = 4;
-  static constexpr std::uint8_t kMiddle = 2;
+  static constexpr unsigned kLogMiddle = 1;
+  static constexpr std::uint8_t kMiddle = 1 << kLogMiddle;  // the code of weight 0
 
   static bool supports(const WeightSpec& spec) {
     return spec.format == WeightFormat::s2 && weights_fit_s8(spec);

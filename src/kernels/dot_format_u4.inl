@@ -5,7 +5,8 @@ namespace {
 struct Format {
   static constexpr bool kPlain = false;
   static constexpr unsigned kVectors = 2;
-  static constexpr std::uint8_t kMiddle = 8;
+  static constexpr unsigned kLogMiddle = 3;
+  static constexpr std::uint8_t kMiddle = 1 << kLogMiddle;  // the code of weight 0
 
   static bool supports(const WeightSpec& spec) {
     return spec.format == WeightFormat::u4 && weights_fit_s8(spec);

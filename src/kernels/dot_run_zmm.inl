@@ -3,6 +3,13 @@
 // once, inside namespace lowbit, after dot_strip.inl.
 namespace {
 
+template <unsigned kVecs, unsigned... kRows>
+void run_rows(const TileArgs& args) {
+  const bool groups = header_of(args.panel).groups > 1;
+  for_each_strip(args,
+                 groups ? run_grouped_strip<Format, kVecs, kRows...> : run_strip<Format, kVecs, kRows...>);
+}
+
 void run_any_rows(const TileArgs& args) {
   switch (header_of(args.panel).width / kLanes) {
     case 1:

@@ -79,21 +79,13 @@ void group_terms(const PanelHeader& h, const Chunk& chunk, const std::byte* weig
   }
 }
 
-/// Constant distances from one pointer are free; hoisted out of the loop over groups they would be two dozen
-/// pointers, kept on the stack: hides from the compiler that the pointer does not change.
-template <class T>
-inline void keep_one_pointer([[maybe_unused]] T*& p) {
-#if defined(__GNUC__)
-  asm("" : "+r"(p));
-#endif
-}
-
 /// Starts a group, or goes on with one: `start` is as in GroupTerms.
 template <unsigned kRows, unsigned kVecs>
 inline __attribute__((always_inline)) void start_group(Tile<kRows, kVecs>& tile, bool continues,
                                                        const std::int32_t* row_zero,
                                                        const std::int32_t* start) {
   tile.clear_others();
+  keep_one_pointer(start);
 #pragma GCC unroll 64
   for (unsigned v = 0; v < kVecs; ++v) {
     const VecI s = load_i(start + v * kLanes);
@@ -106,7 +98,8 @@ inline __attribute__((always_inline)) void start_group(Tile<kRows, kVecs>& tile,
   }
 }
 
-/// closed = fma(float(acc), scale, closed).
+/// closed = fma(float(acc), scale, closed). The float sums stay in memory: a tile of half the accumulators,
+/// with these in registers, was slower for groups of 32 codes already.
 template <unsigned kRows, unsigned kVecs>
 inline __attribute__((always_inline)) void flush(const Tile<kRows, kVecs>& tile, const float* scales,
                                                  float* closed) {
@@ -122,40 +115,62 @@ inline __attribute__((always_inline)) void flush(const Tile<kRows, kVecs>& tile,
   }
 }
 
-/// A chunk of kRows rows from row i of the strip on.
-template <bool kGroups, unsigned kRows, unsigned kVecs>
-__attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, const std::byte* weights,
-                                        const GroupTerms* terms, unsigned i) {
+template <unsigned kRows, unsigned kVecs>
+inline __attribute__((always_inline)) void run_piece(Tile<kRows, kVecs>& tile, const Strip& strip,
+                                                     const Piece& piece, const std::byte*& weights,
+                                                     unsigned i) {
   const TileArgs& args = strip.args;
+  tile.piece(args.a + piece.run->offset + piece.first,
+             args.a_offset + piece.run->tap * args.a_offset_stride + strip.first_row + i,
+             (piece.codes + 3) / 4, weights);
+}
+
+/// A chunk of kRows rows from row i of the strip on.
+template <unsigned kRows, unsigned kVecs>
+__attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, const std::byte* weights,
+                                        unsigned i) {
   std::int32_t* open = strip.open + i * kVecs * kLanes;
   Tile<kRows, kVecs> tile;
-  const std::int32_t* row_zero = strip.row_zero ? strip.row_zero + i : nullptr;
-  unsigned g = 0;
   if (chunk.continues) {
     tile.load(open);
   } else {
     tile.clear();
   }
-  if constexpr (kGroups) start_group(tile, true, row_zero, terms->start[0]);
+  for (unsigned p = 0; p < chunk.count; ++p) run_piece(tile, strip, chunk.pieces[p], weights, i);
+  tile.store(open);
+}
+
+/// The same with scale groups.
+template <unsigned kRows, unsigned kVecs>
+__attribute__((noinline)) void run_grouped_tile(const Strip& strip, const Chunk& chunk,
+                                                const std::byte* weights, const GroupTerms& terms,
+                                                unsigned i) {
+  std::int32_t* open = strip.open + i * kVecs * kLanes;
+  const std::int32_t* row_zero = strip.row_zero ? strip.row_zero + i : nullptr;
+  Tile<kRows, kVecs> tile;
+  if (chunk.continues) tile.load(open);
+  start_group(tile, chunk.continues, row_zero, terms.start[0]);
+  unsigned g = 0;
   for (unsigned p = 0; p < chunk.count; ++p) {
-    const Piece& piece = chunk.pieces[p];
-    tile.piece(args.a + piece.run->offset + piece.first,
-               args.a_offset + piece.run->tap * args.a_offset_stride + strip.first_row + i,
-               (piece.codes + 3) / 4, weights);
-    if (!kGroups || !piece.flush) continue;
-    flush(tile, terms->scales[g], strip.closed + i * kVecs * kLanes);
+    run_piece(tile, strip, chunk.pieces[p], weights, i);
+    if (!chunk.pieces[p].flush) continue;
+    flush(tile, terms.scales[g], strip.closed + i * kVecs * kLanes);
     ++g;
-    if (p + 1 < chunk.count) start_group(tile, false, row_zero, terms->start[g]);
+    if (p + 1 < chunk.count) start_group(tile, false, row_zero, terms.start[g]);
   }
-  if (!kGroups || chunk.unfinished) tile.store(open);
+  if (chunk.unfinished) tile.store(open);
 }
 
 /// As many tiles of kRows rows as fit from row i on; returns the first row left.
-template <bool kGroups, unsigned kVecs, unsigned kRows>
-unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, const GroupTerms* terms,
-               unsigned i) {
-  for (; i + kRows <= strip.rows; i += kRows)
-    run_tile<kGroups, kRows, kVecs>(strip, chunk, weights, terms, i);
+template <unsigned kVecs, unsigned kRows>
+unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, unsigned i) {
+  for (; i + kRows <= strip.rows; i += kRows) run_tile<kRows, kVecs>(strip, chunk, weights, i);
+  return i;
+}
+template <unsigned kVecs, unsigned kRows>
+unsigned grouped_tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights,
+                       const GroupTerms& terms, unsigned i) {
+  for (; i + kRows <= strip.rows; i += kRows) run_grouped_tile<kRows, kVecs>(strip, chunk, weights, terms, i);
   return i;
 }
 
@@ -165,48 +180,62 @@ inline bool all_alike(const std::int32_t* row_zero, unsigned rows) {
   return true;
 }
 
-template <class F, bool kGroups, unsigned kVecs, unsigned... kRows>
+/// The s8 weights of a chunk: in the panel, or decoded into `buffer`.
+template <class F, unsigned kVecs>
+const std::byte* chunk_weights(const PanelHeader& h, const Chunk& chunk, std::byte* buffer) {
+  if constexpr (F::kPlain)
+    return chunk.codes;
+  else {
+    decode_chunk<F, kVecs>(h, chunk, buffer);
+    return buffer;
+  }
+}
+
+template <class F, unsigned kVecs>
+constexpr std::size_t kDecodedBytes = F::kPlain ? 64 : kChunkQuads* kVecs* kVectorBytes;
+
+template <class F, unsigned kVecs, unsigned... kRows>
 void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
-  constexpr unsigned kWidth = kVecs * kLanes;
-  alignas(64) std::int32_t open[kStripRows * kWidth];
-  alignas(64) float closed[kGroups ? kStripRows * kWidth : 1];
-  alignas(64) std::byte decoded[F::kPlain ? 64 : kChunkQuads * kVecs * kVectorBytes];
+  alignas(64) std::int32_t open[kStripRows * kVecs * kLanes];
+  alignas(64) std::byte decoded[kDecodedBytes<F, kVecs>];
+  const Strip strip = {args, first_row, rows, nullptr, open, nullptr};
+  ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
+  for (Chunk chunk; !cutter.done();) {
+    cutter.next(chunk);
+    const std::byte* weights = chunk_weights<F, kVecs>(header_of(args.panel), chunk, decoded);
+    unsigned i = 0;
+    ((i = tiles<kVecs, kRows>(strip, chunk, weights, i)), ...);
+  }
+  epilogue(args, open, kVecs * kLanes, first_row, rows, 0, args.n);
+}
+
+template <class F, unsigned kVecs, unsigned... kRows>
+void run_grouped_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
+  alignas(64) std::int32_t open[kStripRows * kVecs * kLanes];
+  alignas(64) float closed[kStripRows * kVecs * kLanes];
+  alignas(64) std::byte decoded[kDecodedBytes<F, kVecs>];
   GroupTerms terms;
-  const std::int32_t* row_zero = kGroups && args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr;
+  const std::int32_t* row_zero = args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr;
   const bool alike = all_alike(row_zero, rows);
   const std::int32_t factor = row_zero == nullptr ? 0 : alike ? 0 - row_zero[0] : 1;
   const Strip strip = {args, first_row, rows, alike ? nullptr : row_zero, open, closed};
-  if constexpr (kGroups) __builtin_memset(closed, 0, rows * kWidth * sizeof(float));
+  __builtin_memset(closed, 0, rows * kVecs * kLanes * sizeof(float));
   const PanelHeader& h = header_of(args.panel);
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
-    const std::byte* weights = chunk.codes;
-    if constexpr (!F::kPlain) {
-      decode_chunk<F, kVecs>(h, chunk, decoded);
-      weights = decoded;
-    }
-    if constexpr (kGroups) group_terms<kVecs>(h, chunk, weights, factor, terms);
+    const std::byte* weights = chunk_weights<F, kVecs>(h, chunk, decoded);
+    group_terms<kVecs>(h, chunk, weights, factor, terms);
     unsigned i = 0;
-    ((i = tiles<kGroups, kVecs, kRows>(strip, chunk, weights, &terms, i)), ...);
+    ((i = grouped_tiles<kVecs, kRows>(strip, chunk, weights, terms, i)), ...);
   }
-  if constexpr (kGroups) {
-    epilogue(args, closed, kWidth, first_row, rows, 0, args.n);
-  } else {
-    epilogue(args, open, kWidth, first_row, rows, 0, args.n);
-  }
+  epilogue(args, closed, kVecs * kLanes, first_row, rows, 0, args.n);
 }
 
-template <unsigned kVecs, unsigned... kRows>
-void run_rows(const TileArgs& args) {
-  for (unsigned i = 0; i < args.m; i += kStripRows) {
-    const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
-    if (header_of(args.panel).groups > 1) {
-      run_strip<Format, true, kVecs, kRows...>(args, i, rows);
-    } else {
-      run_strip<Format, false, kVecs, kRows...>(args, i, rows);
-    }
-  }
+/// `run` over all rows, a strip at a time.
+inline void for_each_strip(const TileArgs& args, void (*run)(const TileArgs&, unsigned, unsigned)) {
+  for (unsigned i = 0; i < args.m; i += kStripRows)
+    run(args, i, args.m - i < kStripRows ? args.m - i : kStripRows);
 }
 
 }  // namespace

@@ -19,6 +19,13 @@ inline VecI broadcast_4_codes(const std::uint8_t* p) {
   __builtin_memcpy(&four, p, 4);
   return _mm256_set1_epi32(four);
 }
+/// Hides from the compiler that `v` was just loaded: it would load it again for every use, and the loads
+/// would outnumber the dot products.
+inline void keep_in_register([[maybe_unused]] VecI& v) {
+#if defined(__GNUC__)
+  asm("" : "+x"(v));
+#endif
+}
 inline VecI load_bytes(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
@@ -40,6 +47,10 @@ inline VecI sub_bytes(VecI a, VecI b) {
 template <unsigned kBits>
 inline VecI shift_right(VecI a) {
   return _mm256_srli_epi16(a, kBits);
+}
+template <unsigned kBits>
+inline VecI shift_left(VecI a) {
+  return _mm256_slli_epi32(a, kBits);
 }
 inline VecI look_up(VecI table, VecI indices) {
   return _mm256_shuffle_epi8(table, indices);

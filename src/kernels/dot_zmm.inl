@@ -15,6 +15,13 @@ inline VecI broadcast_4_codes(const std::uint8_t* p) {
   __builtin_memcpy(&four, p, 4);
   return _mm512_set1_epi32(four);
 }
+/// Hides from the compiler that `v` was just loaded: it would load it again for every use, and the loads
+/// would outnumber the dot products.
+inline void keep_in_register([[maybe_unused]] VecI& v) {
+#if defined(__GNUC__)
+  asm("" : "+v"(v));
+#endif
+}
 inline VecI load_bytes(const void* p) {
   return _mm512_loadu_si512(p);
 }
@@ -37,6 +44,11 @@ inline VecI sub_bytes(VecI a, VecI b) {
 template <unsigned kBits>
 inline VecI shift_right(VecI a) {
   return _mm512_srli_epi16(a, kBits);
+}
+/// Each 32 bits by kBits to the left.
+template <unsigned kBits>
+inline VecI shift_left(VecI a) {
+  return _mm512_slli_epi32(a, kBits);
 }
 /// table[index] for 16 entries; bit 7 of the indices is 0.
 inline VecI look_up(VecI table, VecI indices) {

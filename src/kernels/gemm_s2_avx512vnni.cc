@@ -26,6 +26,8 @@ namespace lowbit {
 #include "kernels/dot_strip.inl"
 //
 #include "kernels/dot_run_zmm.inl"
+//
+#include "kernels/dot_few_rows.inl"
 
 const GemmKernel kGemmS2Avx512Vnni = {.name = "s2/avx512vnni",
                                       .format = WeightFormat::s2,
@@ -39,6 +41,9 @@ const GemmKernel kGemmS2Avx512Vnni = {.name = "s2/avx512vnni",
                                       .supports = Format::supports,
                                       .panel_bytes = dot_panel_bytes,
                                       .pack = dot_pack,
-                                      .run = run_any_rows};
+                                      .run = run_few_or_any_rows,
+                                      .few_rows = kFewRows,
+                                      .prepared_bytes = dot_prepared_bytes,
+                                      .prepare = dot_prepare};
 
 }  // namespace lowbit

@@ -118,6 +118,7 @@ struct TileArgs {
   Epilogue epilogue;
   void* c = nullptr;
   std::size_t c_row_bytes = 0;
+  const std::byte* prepared = nullptr;  ///< what GemmKernel::prepare made of these rows, or null
 };
 
 /// What a packer found out about the weights.
@@ -129,7 +130,7 @@ struct PackReport {
   std::uint32_t wide_panels = 0;    ///< panels of the same kernel that run on 16-bit products instead
 };
 
-/// A table entry. All function pointers are set.
+/// A table entry. All function pointers are set but where stated.
 struct GemmKernel {
   const char* name;  ///< <format>/<isa>, e.g. "s8/avx512vnni"; with other activations "b1b1/..", "u4f32/.."
   WeightFormat format;  ///< the canonical format that it is meant for
@@ -151,6 +152,12 @@ struct GemmKernel {
                std::uint32_t run_count, std::byte* panel, PackReport& report);
   /// Uses at most 128 KiB of stack.
   void (*run)(const TileArgs& args);
+  /// A product of at most this many rows is one strip, and its rows may be laid out for the kernel once for
+  /// all panels. 0: `run` takes rows as they are, and the two functions below are null.
+  std::uint16_t few_rows = 0;
+  std::size_t (*prepared_bytes)(std::uint32_t m, const KRun* runs, std::uint32_t run_count) = nullptr;
+  /// Writes prepared_bytes, 64-byte aligned, from `a` to `run_count` and `m` of `args`.
+  void (*prepare)(const TileArgs& args, std::byte* prepared) = nullptr;
 };
 
 /// Every kernel of this build, best first within a format, each format's scalar reference last. `*count`
