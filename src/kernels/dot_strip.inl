@@ -125,16 +125,16 @@ inline __attribute__((always_inline)) void run_piece(Tile<kRows, kVecs>& tile, c
              (piece.codes + 3) / 4, weights);
 }
 
-/// A chunk of kRows rows from row i of the strip on.
+/// A chunk of kRows rows from row i of the strip on. `constant`: where sums start, of each column.
 template <unsigned kRows, unsigned kVecs>
 __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, const std::byte* weights,
-                                        unsigned i) {
+                                        const std::int32_t* constant, unsigned i) {
   std::int32_t* open = strip.open + i * kVecs * kLanes;
   Tile<kRows, kVecs> tile;
   if (chunk.continues) {
     tile.load(open);
   } else {
-    tile.clear();
+    start_group(tile, false, nullptr, constant);
   }
   for (unsigned p = 0; p < chunk.count; ++p) run_piece(tile, strip, chunk.pieces[p], weights, i);
   tile.store(open);
@@ -163,8 +163,9 @@ __attribute__((noinline)) void run_grouped_tile(const Strip& strip, const Chunk&
 
 /// As many tiles of kRows rows as fit from row i on; returns the first row left.
 template <unsigned kVecs, unsigned kRows>
-unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, unsigned i) {
-  for (; i + kRows <= strip.rows; i += kRows) run_tile<kRows, kVecs>(strip, chunk, weights, i);
+unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, const std::int32_t* constant,
+               unsigned i) {
+  for (; i + kRows <= strip.rows; i += kRows) run_tile<kRows, kVecs>(strip, chunk, weights, constant, i);
   return i;
 }
 template <unsigned kVecs, unsigned kRows>
@@ -198,15 +199,20 @@ template <class F, unsigned kVecs, unsigned... kRows>
 void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
   alignas(64) std::int32_t open[kStripRows * kVecs * kLanes];
   alignas(64) std::byte decoded[kDecodedBytes<F, kVecs>];
+  alignas(64) std::int32_t constant[kVecs * kLanes] = {};
+  if (args.epilogue.column_constant)
+    __builtin_memcpy(constant, args.epilogue.column_constant, args.n * sizeof *constant);
   const Strip strip = {args, first_row, rows, nullptr, open, nullptr};
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
     const std::byte* weights = chunk_weights<F, kVecs>(header_of(args.panel), chunk, decoded);
     unsigned i = 0;
-    ((i = tiles<kVecs, kRows>(strip, chunk, weights, i)), ...);
+    ((i = tiles<kVecs, kRows>(strip, chunk, weights, constant, i)), ...);
   }
-  epilogue(args, open, kVecs * kLanes, first_row, rows, 0, args.n);
+  TileArgs rest = args;
+  rest.epilogue.column_constant = nullptr;  // the sums started there
+  epilogue(rest, open, kVecs * kLanes, first_row, rows, 0, args.n);
 }
 
 template <class F, unsigned kVecs, unsigned... kRows>

@@ -126,9 +126,70 @@ inline void epilogue_columns(const TileArgs& args, const AccBlock<T>& b, unsigne
                                static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes);
 }
 
+// What most products need (u8 output, no row terms, no residual) goes four vectors at a time, so that the
+// conversion to bytes is shared: rounding and clamping are both monotonic, so clamping below may come after
+// rounding, on bytes. The sum with the zero point cannot overflow the 16 bits that it is formed in.
+struct ByteTerms {
+  VecF hi;
+  VecI zero_point, lo;  // 16-bit lanes; bytes
+};
+
+inline ByteTerms byte_terms(const Epilogue& e) {
+  std::int32_t lo[kLanes];
+  store_i(lo, round_to_int(broadcast_f(e.lo)));
+  return {broadcast_f(e.hi), broadcast_i16(e.zero_point), broadcast_u8(lo[0] + e.zero_point)};
+}
+
+inline VecF quad_float(VecI v, const ColumnTerms& t) {
+  return add_f(mul_f(to_float(v), t.multiplier), t.addend);
+}
+inline VecF quad_float(VecF f, const ColumnTerms& t) {
+  return add_f(mul_f(f, t.multiplier), t.addend);
+}
+inline VecI add_constant(VecI v, const ColumnTerms& t) {
+  return add_i(v, t.constant);
+}
+inline VecF add_constant(VecF f, const ColumnTerms&) {
+  return f;
+}
+
+template <bool kConstant, class T>
+inline void epilogue_quad_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j) {
+  const ByteTerms bytes = byte_terms(args.epilogue);
+  ColumnTerms t[4];
+  for (unsigned q = 0; q < 4; ++q) t[q] = column_terms(args.epilogue, b.j0 + j + q * kLanes, kLanes);
+  for (unsigned r = 0; r < b.m; ++r) {
+    VecI codes[4];
+    for (unsigned q = 0; q < 4; ++q) {
+      auto acc = load_acc(b.acc + r * b.stride + j + q * kLanes);
+      if constexpr (kConstant) acc = add_constant(acc, t[q]);
+      codes[q] = round_to_int(clamp_above(quad_float(acc, t[q]), bytes.hi));
+    }
+    auto* row = static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes;
+    store_four_u8(reinterpret_cast<std::uint8_t*>(row) + b.j0 + j, codes, bytes.zero_point, bytes.lo);
+  }
+}
+
+/// The columns of whole quads; returns the first one left.
+template <OutType kOut, bool kRows, class T>
+inline unsigned epilogue_quads(const TileArgs& args, const AccBlock<T>& b) {
+  unsigned j = 0;
+  if constexpr (kOut == OutType::u8 && !kRows && kLanes > 1) {
+    if (args.epilogue.residual != nullptr) return 0;
+    for (; j + 4 * kLanes <= b.n; j += 4 * kLanes) {
+      if (args.epilogue.column_constant) {
+        epilogue_quad_columns<true>(args, b, j);
+      } else {
+        epilogue_quad_columns<false>(args, b, j);
+      }
+    }
+  }
+  return j;
+}
+
 template <OutType kOut, bool kRows, class T>
 inline void epilogue_block(const TileArgs& args, const AccBlock<T>& b) {
-  unsigned j = 0;
+  unsigned j = epilogue_quads<kOut, kRows>(args, b);
   for (; j + kLanes <= b.n; j += kLanes) epilogue_columns<kOut, true, kRows>(args, b, j, kLanes);
   if constexpr (kLanes > 1) {
     if (j < b.n) epilogue_columns<kOut, false, kRows>(args, b, j, b.n - j);
