@@ -17,8 +17,8 @@ struct Chunk {
   unsigned flushes;     // groups that end here
   std::uint32_t steps;  // of kStepCodes codes; every piece starts with a step of its own
   std::uint32_t first_group;
-  const std::byte* codes;      // in the panel
-  bool continues, unfinished;  // whether the first group began before, and the last one ends later
+  const std::byte *codes, *end;  // in the panel
+  bool continues, unfinished;    // whether the first group began before, and the last one ends later
 };
 
 /// Walks the runs of a tile chunk by chunk.
@@ -42,6 +42,7 @@ class ChunkCutter {
       add_piece(chunk);
     chunk.unfinished = open_;
     codes_ += std::size_t{chunk.steps} * 4 * header_.width;
+    chunk.end = codes_;
   }
 
  private:

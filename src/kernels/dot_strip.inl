@@ -117,12 +117,18 @@ inline __attribute__((always_inline)) void flush(const Tile<kRows, kVecs>& tile,
 
 template <unsigned kRows, unsigned kVecs>
 inline __attribute__((always_inline)) void run_piece(Tile<kRows, kVecs>& tile, const Strip& strip,
-                                                     const Piece& piece, const std::byte*& weights,
-                                                     unsigned i) {
+                                                     const Piece& piece, WeightStream& stream, unsigned i) {
   const TileArgs& args = strip.args;
   tile.piece(args.a + piece.run->offset + piece.first,
              args.a_offset + piece.run->tap * args.a_offset_stride + strip.first_row + i,
-             (piece.codes + 3) / 4, weights);
+             (piece.codes + 3) / 4, stream);
+}
+
+/// Each tile of a chunk fetches its share of the next one, a line for each of its own steps.
+inline WeightStream stream_of(const Chunk& chunk, const std::byte* weights, unsigned tile) {
+  const std::size_t bytes = static_cast<std::size_t>(chunk.end - chunk.codes),
+                    at = tile * std::size_t{64} * kChunkQuads;
+  return {weights, chunk.end + (at < bytes ? at : 0), at < bytes ? 64u : 0u};
 }
 
 /// A chunk of kRows rows from row i of the strip on. `constant`: where sums start, of each column.
@@ -136,7 +142,8 @@ __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, 
   } else {
     start_group(tile, false, nullptr, constant);
   }
-  for (unsigned p = 0; p < chunk.count; ++p) run_piece(tile, strip, chunk.pieces[p], weights, i);
+  WeightStream stream = stream_of(chunk, weights, i / kRows);
+  for (unsigned p = 0; p < chunk.count; ++p) run_piece(tile, strip, chunk.pieces[p], stream, i);
   tile.store(open);
 }
 
@@ -151,8 +158,9 @@ __attribute__((noinline)) void run_grouped_tile(const Strip& strip, const Chunk&
   if (chunk.continues) tile.load(open);
   start_group(tile, chunk.continues, row_zero, terms.start[0]);
   unsigned g = 0;
+  WeightStream stream = stream_of(chunk, weights, i / kRows);
   for (unsigned p = 0; p < chunk.count; ++p) {
-    run_piece(tile, strip, chunk.pieces[p], weights, i);
+    run_piece(tile, strip, chunk.pieces[p], stream, i);
     if (!chunk.pieces[p].flush) continue;
     flush(tile, terms.scales[g], strip.closed + i * kVecs * kLanes);
     ++g;
@@ -161,17 +169,28 @@ __attribute__((noinline)) void run_grouped_tile(const Strip& strip, const Chunk&
   if (chunk.unfinished) tile.store(open);
 }
 
-/// As many tiles of kRows rows as fit from row i on; returns the first row left.
+/// As many tiles of kRows rows as fit from row i on; returns the first row left. Behind the last chunk each
+/// tile is stored at once: the stores of a whole strip together would wait for memory, with nothing to do.
 template <unsigned kVecs, unsigned kRows>
 unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, const std::int32_t* constant,
-               unsigned i) {
-  for (; i + kRows <= strip.rows; i += kRows) run_tile<kRows, kVecs>(strip, chunk, weights, constant, i);
+               bool last, unsigned i) {
+  constexpr unsigned kWidth = kVecs * kLanes;
+  for (; i + kRows <= strip.rows; i += kRows) {
+    run_tile<kRows, kVecs>(strip, chunk, weights, constant, i);
+    if (last)
+      epilogue(strip.args, strip.open + i * kWidth, kWidth, strip.first_row + i, kRows, 0, strip.args.n);
+  }
   return i;
 }
 template <unsigned kVecs, unsigned kRows>
 unsigned grouped_tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights,
-                       const GroupTerms& terms, unsigned i) {
-  for (; i + kRows <= strip.rows; i += kRows) run_grouped_tile<kRows, kVecs>(strip, chunk, weights, terms, i);
+                       const GroupTerms& terms, bool last, unsigned i) {
+  constexpr unsigned kWidth = kVecs * kLanes;
+  for (; i + kRows <= strip.rows; i += kRows) {
+    run_grouped_tile<kRows, kVecs>(strip, chunk, weights, terms, i);
+    if (last)
+      epilogue(strip.args, strip.closed + i * kWidth, kWidth, strip.first_row + i, kRows, 0, strip.args.n);
+  }
   return i;
 }
 
@@ -202,17 +221,16 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
   alignas(64) std::int32_t constant[kVecs * kLanes] = {};
   if (args.epilogue.column_constant)
     __builtin_memcpy(constant, args.epilogue.column_constant, args.n * sizeof *constant);
-  const Strip strip = {args, first_row, rows, nullptr, open, nullptr};
+  TileArgs rest = args;
+  rest.epilogue.column_constant = nullptr;  // the sums start there
+  const Strip strip = {rest, first_row, rows, nullptr, open, nullptr};
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
     const std::byte* weights = chunk_weights<F, kVecs>(header_of(args.panel), chunk, decoded);
     unsigned i = 0;
-    ((i = tiles<kVecs, kRows>(strip, chunk, weights, constant, i)), ...);
+    ((i = tiles<kVecs, kRows>(strip, chunk, weights, constant, cutter.done(), i)), ...);
   }
-  TileArgs rest = args;
-  rest.epilogue.column_constant = nullptr;  // the sums started there
-  epilogue(rest, open, kVecs * kLanes, first_row, rows, 0, args.n);
 }
 
 template <class F, unsigned kVecs, unsigned... kRows>
@@ -233,9 +251,8 @@ void run_grouped_strip(const TileArgs& args, unsigned first_row, unsigned rows) 
     const std::byte* weights = chunk_weights<F, kVecs>(h, chunk, decoded);
     group_terms<kVecs>(h, chunk, weights, factor, terms);
     unsigned i = 0;
-    ((i = grouped_tiles<kVecs, kRows>(strip, chunk, weights, terms, i)), ...);
+    ((i = grouped_tiles<kVecs, kRows>(strip, chunk, weights, terms, cutter.done(), i)), ...);
   }
-  epilogue(args, closed, kVecs * kLanes, first_row, rows, 0, args.n);
 }
 
 /// `run` over all rows, a strip at a time.

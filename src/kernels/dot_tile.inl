@@ -21,6 +21,19 @@ inline void keep_one_pointer([[maybe_unused]] T*& p) {
 #endif
 }
 
+/// The weights of a tile, and where it brings weights of later chunks into the L2 cache, a line a step: the
+/// dot products do not wait for memory then.
+struct WeightStream {
+  const std::byte* next;
+  const std::byte* ahead;
+  std::size_t ahead_step;  // 64, or 0 when all of the next chunk is under way
+
+  inline __attribute__((always_inline)) void fetch_ahead() {
+    fetch_to_l2(ahead);
+    ahead += ahead_step;
+  }
+};
+
 /// With few accumulators kSplit sets take turns, since a dot product must wait for the last one on its
 /// accumulator (5 cycles, 2 a cycle: 10 chains).
 template <unsigned kRows, unsigned kVecs>
@@ -101,11 +114,13 @@ struct Tile {
         }
   }
 
-  /// `quads` quads of codes; moves b.
+  /// `quads` quads of codes; moves the weights.
   inline __attribute__((always_inline)) void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
-                                                   std::uint32_t quads, const std::byte*& b) {
+                                                   std::uint32_t quads, WeightStream& stream) {
+    const std::byte*& b = stream.next;
     for (; quads >= kUnroll; quads -= kUnroll) {
       keep_in_memory<kRows>(offset);
+      if constexpr (kChains * 2 > kAccumulators) stream.fetch_ahead();
       steps<kUnroll>(a, offset, b);
       a += 4 * kUnroll;
       b += kVectorBytes * kVecs * kUnroll;

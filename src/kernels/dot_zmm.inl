@@ -68,4 +68,9 @@ inline VecI repeat_low_byte(VecI a) {
   return _mm512_mullo_epi32(a, _mm512_set1_epi32(0x01010101));
 }
 
+/// A hint: `p` may lie outside of any memory.
+inline void fetch_to_l2(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+}
+
 }  // namespace
