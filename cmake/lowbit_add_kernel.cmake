@@ -1,5 +1,5 @@
 # lowbit_add_kernel(FILE ISA): adds one kernel source to the library, compiled for one instruction set.
-# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avx512vnni, neon, neondot, ...
+# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avxvnni, avx512vnni, neon, neondot, ...
 # A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
 # that other files share is ever compiled under these wider flags.
 
@@ -11,6 +11,8 @@ function(lowbit_isa_flags isa result supported)
     if(isa STREQUAL "scalar")
     elseif(isa STREQUAL "avx2")
       set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX2,-mavx2;-mfma;-mf16c;-mbmi;-mbmi2>)
+    elseif(isa STREQUAL "avxvnni")
+      set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX2,-mavx2;-mfma;-mf16c;-mbmi;-mbmi2;-mavxvnni>)
     elseif(isa STREQUAL "avx512")
       set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX512,-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512>)
     elseif(isa STREQUAL "avx512vnni")

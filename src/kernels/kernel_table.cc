@@ -23,6 +23,24 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S2_AVX512VNNI
     &kGemmS2Avx512Vnni,
 #endif
+#ifdef LOWBIT_HAVE_GEMM_S8_AVXVNNI
+    &kGemmS8AvxVnni,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4_AVXVNNI
+    &kGemmU4AvxVnni,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_AVXVNNI
+    &kGemmS2AvxVnni,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S8_AVXVNNITWIN
+    &kGemmS8AvxVnniTwin,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4_AVXVNNITWIN
+    &kGemmU4AvxVnniTwin,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_AVXVNNITWIN
+    &kGemmS2AvxVnniTwin,
+#endif
 #ifdef LOWBIT_HAVE_GEMM_S8_AVX2
     &kGemmS8Avx2,
 #endif

@@ -6,6 +6,8 @@
 
 namespace lowbit {
 
+extern const GemmKernel kGemmS8AvxVnni, kGemmU4AvxVnni, kGemmS2AvxVnni;
+extern const GemmKernel kGemmS8AvxVnniTwin, kGemmU4AvxVnniTwin, kGemmS2AvxVnniTwin;
 extern const GemmKernel kGemmS8Avx512Vnni, kGemmU4Avx512Vnni, kGemmLut4Avx512Vnni, kGemmS2Avx512Vnni;
 extern const GemmKernel kGemmS8Avx2, kGemmS8NeonDot, kGemmS8Neon, kGemmS8Scalar;
 extern const GemmKernel kGemmU4Scalar, kGemmLut4Scalar, kGemmS2Scalar, kGemmB1Scalar, kGemmB1B1Scalar;
