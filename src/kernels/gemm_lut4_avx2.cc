@@ -1,0 +1,69 @@
+// lut4 weights on AVX2: levels are looked up by a shuffle of bytes. Small ones add up in 16-bit lanes for 16
+// codes of K, which they cannot leave; others are split into two parts of four bits that do likewise.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
+
+#include "kernels/vec_avx2.inl"
+//
+#include "kernels/dot_ymm.inl"
+#include "kernels/epilogue.inl"
+#include "kernels/weight_codes.inl"
+#include "kernels/words_avx2.inl"
+//
+#include "kernels/dot_format_lut4.inl"
+//
+#include "kernels/dot_panel.inl"
+//
+#include "kernels/dot_chunk.inl"
+//
+#include "kernels/batch_tile.inl"
+//
+#include "kernels/batch_decode.inl"
+//
+#include "kernels/batch_strip.inl"
+
+namespace {
+
+/// Levels as the panel has them, plus 128.
+inline bool are_small(const std::uint8_t* levels) {
+  for (unsigned i = 0; i < 16; ++i)
+    if (levels[i] < 128 - 15 || levels[i] > 128 + 15) return false;
+  return true;
+}
+
+void run(const TileArgs& args) {
+  const bool small = are_small(header_of(args.panel).levels);
+  for (unsigned i = 0; i < args.m; i += kStripRows) {
+    const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
+    if (small) {
+      run_batched<Format, Codes4>(args, i, rows, 0, args.n);
+    } else {
+      run_batched<Format, Split>(args, i, rows, 0, args.n);
+    }
+  }
+}
+
+}  // namespace
+
+const GemmKernel kGemmLut4Avx2 = {.name = "lut4/avx2",
+                                .format = WeightFormat::lut4,
+                                .act = ActType::u8,
+                                .required = Isa::avx2,
+                                .reference = false,
+                                .nr = kColumns,
+                                .n_step = kLanes,
+                                .kr = kStepCodes,
+                                .m_step = 4,
+                                .supports = Format::supports,
+                                .panel_bytes = dot_panel_bytes,
+                                .pack = dot_pack,
+                                .run = run};
+
+}  // namespace lowbit

@@ -1,0 +1,20 @@
+// Products of bytes in 16-bit lanes, for the batch_*.inl files on AVX2. Included once, inside namespace
+// lowbit, after dot_ymm.inl.
+namespace {
+
+/// u8 of `u` times s8 of `s`, neighbours added; saturates.
+inline VecI mul_pairs(VecI u, VecI s) {
+  return _mm256_maddubs_epi16(u, s);
+}
+inline VecI add_words(VecI a, VecI b) {
+  return _mm256_add_epi16(a, b);
+}
+/// factor * (sum of the two words of a lane), as int32.
+inline VecI sum_words(VecI words, VecI factors) {
+  return _mm256_madd_epi16(words, factors);
+}
+inline VecI broadcast_word(std::int16_t v) {
+  return _mm256_set1_epi16(v);
+}
+
+}  // namespace
