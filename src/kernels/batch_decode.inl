@@ -28,7 +28,7 @@ inline std::uint32_t quads_of(const Chunk& chunk) {
 
 /// Vectors of columns in a tile.
 template <class M, unsigned kVecs>
-constexpr unsigned kTileWidth = kVecs * M::kParts > kTileVecs ? kTileVecs / M::kParts : kVecs;
+constexpr unsigned kTileWidth = kVecs* M::kParts > kTileVecs ? kTileVecs / M::kParts : kVecs;
 
 /// Where the weights of one vector of columns go.
 template <class M, unsigned kVecs>
@@ -79,6 +79,7 @@ template <class F, class M, unsigned kVecs, bool kSums>
 void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out, GroupTerms& terms) {
   const F format = make_format<F>(h);
   const std::uint32_t all = quads_of(chunk);
+  // Of 256 codes, so that the words of a vector of s8 hold their sum.
   const VecI ones = broadcast_byte(1);
   for (unsigned v = 0; v < kVecs; ++v) {
     const Sink<M, kVecs> to = sink<M, kVecs>(out, all, v);
@@ -96,7 +97,7 @@ void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out, Grou
         decode_vector(format, load_bytes(in), zero, w);
 #pragma GCC unroll 4
         for (unsigned u = 0; u < F::kVectors; ++u) {
-          if constexpr (kSums) sum = dot4(sum, ones, w[u]);
+          if constexpr (kSums) sum = add_words(sum, mul_pairs(ones, w[u]));
           to.put(first + q + u, w[u]);
         }
       }
@@ -108,13 +109,13 @@ void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out, Grou
         for (unsigned u = 0; q < quads; ++q, ++u) {
           if (odd != 0 && q + 1 == quads)
             w[u] = and_bits(w[u], broadcast_i(static_cast<std::int32_t>((1u << 8 * odd) - 1)));
-          if constexpr (kSums) sum = dot4(sum, ones, w[u]);
+          if constexpr (kSums) sum = add_words(sum, mul_pairs(ones, w[u]));
           to.put(first + q, w[u]);
         }
       }
       first += quads;
       if (!piece.flush && p + 1 < chunk.count) continue;
-      if constexpr (kSums) store_i(terms.sums[g] + v * kLanes, sum);
+      if constexpr (kSums) store_i(terms.sums[g] + v * kLanes, sum_words(sum, broadcast_word(1)));
       sum = broadcast_i(0);
       ++g;
     }

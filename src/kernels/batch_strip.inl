@@ -9,9 +9,16 @@ struct Strip {
   const TileArgs& args;
   unsigned first_row, rows;
   const std::int32_t* row_zero;  // of the strip's rows, or null
+  bool row_zero_words;           // they are in [0, 32767]
   std::int32_t* open;
   float* closed;
 };
+
+inline bool are_words(const std::int32_t* row_zero, unsigned rows) {
+  std::int32_t all = 0;
+  for (unsigned i = 0; i < rows; ++i) all |= row_zero[i];
+  return all >= 0 && all <= 32767;
+}
 
 /// A chunk of kRows rows from row i of the strip, and kVecs vectors of columns from vector v on.
 template <class M, bool kGroups, unsigned kRows, unsigned kVecs>
@@ -48,14 +55,18 @@ __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, 
         tile.store(open);
         continue;
       }
-      if (row_zero) tile.subtract_zeros(row_zero, terms.sums[g] + v * kLanes);
+      if (row_zero && strip.row_zero_words) {
+        tile.template subtract_zeros<true>(row_zero, terms.sums[g] + v * kLanes);
+      } else if (row_zero) {
+        tile.template subtract_zeros<false>(row_zero, terms.sums[g] + v * kLanes);
+      }
       tile.flush(terms.scales[g] + v * kLanes, closed);
       ++g;
     }
   }
   if (!row_zero || !chunk.unfinished) return;
   tile.load(open);
-  tile.subtract_zeros(row_zero, terms.sums[g] + v * kLanes);
+  tile.template subtract_zeros<false>(row_zero, terms.sums[g] + v * kLanes);
   tile.store(open);
 }
 
@@ -96,7 +107,8 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows, unsigned
   Decoded decoded;
   GroupTerms terms;
   const std::int32_t* row_zero = kGroups && args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr;
-  const Strip strip = {args, first_row, rows, row_zero, open, closed};
+  const Strip strip = {args, first_row, rows, row_zero, row_zero != nullptr && are_words(row_zero, rows),
+                       open, closed};
   if constexpr (kGroups) __builtin_memset(closed, 0, rows * kColumns * sizeof(float));
   const PanelHeader& h = header_of(args.panel);
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);

@@ -72,7 +72,9 @@ struct BatchTile {
 #pragma GCC unroll 64
       for (unsigned v = 0; v < kVecs; ++v) store_i(open + i * kColumns + v * kLanes, sum[i][v]);
   }
-  /// Adds -row zero * (sum of the group's weights in this chunk).
+  /// Adds -row zero * (sum of the group's weights in this chunk). A row zero of 15 bits and a sum of 16, as
+  /// they nearly always are, take one multiplication of words: the upper word of the row zero is 0.
+  template <bool kWords>
   inline __attribute__((always_inline)) void subtract_zeros(const std::int32_t* row_zero,
                                                             const std::int32_t* weight_sums) {
 #pragma GCC unroll 64
@@ -80,7 +82,8 @@ struct BatchTile {
       const VecI sums = load_i(weight_sums + v * kLanes);
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i)
-        sum[i][v] = sub_i(sum[i][v], mul_i(broadcast_i(row_zero[i]), sums));
+        sum[i][v] = sub_i(sum[i][v], kWords ? sum_words(broadcast_i(row_zero[i]), sums)
+                                            : mul_i(broadcast_i(row_zero[i]), sums));
     }
   }
   /// closed = fma(float(sum), scale, closed).

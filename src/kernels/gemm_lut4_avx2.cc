@@ -53,17 +53,17 @@ void run(const TileArgs& args) {
 }  // namespace
 
 const GemmKernel kGemmLut4Avx2 = {.name = "lut4/avx2",
-                                .format = WeightFormat::lut4,
-                                .act = ActType::u8,
-                                .required = Isa::avx2,
-                                .reference = false,
-                                .nr = kColumns,
-                                .n_step = kLanes,
-                                .kr = kStepCodes,
-                                .m_step = 4,
-                                .supports = Format::supports,
-                                .panel_bytes = dot_panel_bytes,
-                                .pack = dot_pack,
-                                .run = run};
+                                  .format = WeightFormat::lut4,
+                                  .act = ActType::u8,
+                                  .required = Isa::avx2,
+                                  .reference = false,
+                                  .nr = kColumns,
+                                  .n_step = kLanes,
+                                  .kr = kStepCodes,
+                                  .m_step = 4,
+                                  .supports = Format::supports,
+                                  .panel_bytes = dot_panel_bytes,
+                                  .pack = dot_pack,
+                                  .run = run};
 
 }  // namespace lowbit
