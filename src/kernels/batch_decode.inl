@@ -9,7 +9,8 @@ constexpr unsigned kMaxParts = 2;
 /// One entry for each group that a chunk touches.
 struct GroupTerms {
   alignas(64) float scales[kChunkGroups + 1][kColumns];
-  alignas(64) std::int32_t sums[kChunkGroups + 1][kColumns];  // of the group's weights within this chunk
+  alignas(64) std::int32_t
+      sums[kChunkGroups + 1][kColumns];  // of the group's weights within this chunk, or a multiple of that
 };
 
 /// [tile of vectors][quad][vector][part], a tile being as many vectors as make two streams.
@@ -39,10 +40,12 @@ struct Sink {
     if constexpr (M::kParts == 1) {
       store_bytes(first + quad * kStep, w);
     } else {
-      const VecI low_bits = broadcast_byte(15), eight = broadcast_byte(8);
-      const VecI high = sub_bytes(xor_bits(and_bits(shift_right<4>(w), low_bits), eight), eight);
-      store_bytes(first + quad * kStep, and_bits(w, low_bits));
-      store_bytes(first + quad * kStep + kVectorBytes, high);
+      const VecI eight = broadcast_byte(8);
+      const VecI low = sub_bytes(xor_bits(and_bits(w, broadcast_byte(15)), eight), eight);
+      // High is (w + 8) / 16 rounded down, from -8 to 8: w + 128 is a u8, and the halving rounds up.
+      const VecI eighths = and_bits(shift_right<3>(xor_bits(w, broadcast_byte(128))), broadcast_byte(31));
+      store_bytes(first + quad * kStep, low);
+      store_bytes(first + quad * kStep + kVectorBytes, sub_bytes(halve_up(eighths), eight));
     }
   }
 };
@@ -75,8 +78,10 @@ inline F make_format(const PanelHeader& h) {
   }
 }
 
+/// With kSums, terms.sums become `factor` times the sum of weights, else 0.
 template <class F, class M, unsigned kVecs, bool kSums>
-void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out, GroupTerms& terms) {
+void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out, std::int32_t factor,
+                  GroupTerms& terms) {
   const F format = make_format<F>(h);
   const std::uint32_t all = quads_of(chunk);
   // Of 256 codes, so that the words of a vector of s8 hold their sum.
@@ -115,7 +120,8 @@ void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out, Grou
       }
       first += quads;
       if (!piece.flush && p + 1 < chunk.count) continue;
-      if constexpr (kSums) store_i(terms.sums[g] + v * kLanes, sum_words(sum, broadcast_word(1)));
+      const VecI total = kSums ? mul_i(sum_words(sum, broadcast_word(1)), broadcast_i(factor)) : sum;
+      store_i(terms.sums[g] + v * kLanes, total);
       sum = broadcast_i(0);
       ++g;
     }

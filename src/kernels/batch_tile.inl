@@ -6,7 +6,7 @@
 //   Pairs   <= 64    32,640      any two neighbours whose absolute sum is at most 128
 //   Codes4  <= 15    30,600      u4 with any zero point
 //   Codes8  <= 8     32,640      u4 around 8, s2
-//   Split   <= 15    30,600      weight = 16 * high + low
+//   Split   <= 8     32,640      weight = 16 * high + low
 //
 // Included once, inside namespace lowbit, after words_avx2.inl and dot_chunk.inl.
 namespace {
@@ -21,7 +21,7 @@ struct Codes8 {
   static constexpr unsigned kParts = 1, kBatch = 8;
 };
 struct Split {
-  static constexpr unsigned kParts = 2, kBatch = 4;
+  static constexpr unsigned kParts = 2, kBatch = 8;
 };
 
 /// kRows x kVecs sums over a batch of quads. Weights lie as [quad][vector][part].
@@ -72,18 +72,27 @@ struct BatchTile {
 #pragma GCC unroll 64
       for (unsigned v = 0; v < kVecs; ++v) store_i(open + i * kColumns + v * kLanes, sum[i][v]);
   }
-  /// Adds -row zero * (sum of the group's weights in this chunk). A row zero of 15 bits and a sum of 16, as
-  /// they nearly always are, take one multiplication of words: the upper word of the row zero is 0.
-  template <bool kWords>
-  inline __attribute__((always_inline)) void subtract_zeros(const std::int32_t* row_zero,
-                                                            const std::int32_t* weight_sums) {
+  inline __attribute__((always_inline)) void subtract(const std::int32_t* column_terms) {
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
-      const VecI sums = load_i(weight_sums + v * kLanes);
+      const VecI terms = load_i(column_terms + v * kLanes);
 #pragma GCC unroll 64
-      for (unsigned i = 0; i < kRows; ++i)
-        sum[i][v] = sub_i(sum[i][v], kWords ? sum_words(broadcast_i(row_zero[i]), sums)
-                                            : mul_i(broadcast_i(row_zero[i]), sums));
+      for (unsigned i = 0; i < kRows; ++i) sum[i][v] = sub_i(sum[i][v], terms);
+    }
+  }
+  /// Subtracts row * column terms. Rows of 15 bits and columns of 16 take one multiplication of words: the
+  /// upper word of the row's term is 0.
+  template <bool kWords>
+  inline __attribute__((always_inline)) void subtract_products(const std::int32_t* row_terms,
+                                                               const std::int32_t* column_terms) {
+#pragma GCC unroll 64
+    for (unsigned v = 0; v < kVecs; ++v) {
+      const VecI terms = load_i(column_terms + v * kLanes);
+#pragma GCC unroll 64
+      for (unsigned i = 0; i < kRows; ++i) {
+        const VecI row = broadcast_i(row_terms[i]);
+        sum[i][v] = sub_i(sum[i][v], kWords ? sum_words(row, terms) : mul_i(row, terms));
+      }
     }
   }
   /// closed = fma(float(sum), scale, closed).

@@ -18,6 +18,10 @@ inline VecI add_words(VecI a, VecI b) {
 inline VecI sum_words(VecI words, VecI factors) {
   return _mm256_madd_epi16(words, factors);
 }
+/// (byte + 1) / 2, rounded down.
+inline VecI halve_up(VecI bytes) {
+  return _mm256_avg_epu8(bytes, _mm256_setzero_si256());
+}
 inline VecI broadcast_word(std::int16_t v) {
   return _mm256_set1_epi16(v);
 }
