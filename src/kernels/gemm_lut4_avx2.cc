@@ -28,6 +28,8 @@ namespace lowbit {
 #include "kernels/batch_decode.inl"
 //
 #include "kernels/batch_strip.inl"
+//
+#include "kernels/few_rows.inl"
 
 namespace {
 
@@ -38,7 +40,36 @@ inline bool are_small(const std::uint8_t* levels) {
   return true;
 }
 
+/// Levels for few_rows.inl: level + 136 = low + 16 * high, low in [0, 15], high in [0, 16]. 8 quads of high
+/// add up to -16 * 128 * 2 * 8 = -2^15 at worst.
+struct FewLevels {
+  static constexpr unsigned kParts = 2, kBatchSteps = 4;
+  static constexpr std::int32_t kMiddle = 136;
+
+  explicit FewLevels(const PanelHeader& h) : mask_(broadcast_byte(15)) {
+    std::uint8_t low[16], high[16];
+    for (unsigned i = 0; i < 16; ++i) {
+      const unsigned level = h.levels[i] + 8u;
+      low[i] = static_cast<std::uint8_t>(level % 16);
+      high[i] = static_cast<std::uint8_t>(level / 16);
+    }
+    low_ = broadcast_table(low);
+    high_ = broadcast_table(high);
+  }
+  inline __attribute__((always_inline)) void decode(VecI packed, VecI* q) const {
+    const VecI first = and_bits(packed, mask_), second = and_bits(shift_right<4>(packed), mask_);
+    q[0] = look_up(low_, first);
+    q[1] = look_up(high_, first);
+    q[2] = look_up(low_, second);
+    q[3] = look_up(high_, second);
+  }
+
+ private:
+  VecI mask_, low_, high_;
+};
+
 void run(const TileArgs& args) {
+  if (try_few_rows<FewLevels>(args)) return;
   const bool small = are_small(header_of(args.panel).levels);
   for (unsigned i = 0; i < args.m; i += kStripRows) {
     const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;

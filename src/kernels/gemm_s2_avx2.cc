@@ -28,10 +28,14 @@ namespace lowbit {
 #include "kernels/batch_decode.inl"
 //
 #include "kernels/batch_strip.inl"
+//
+#include "kernels/few_rows.inl"
 
 namespace {
 
 void run(const TileArgs& args) {
+  // 32 quads: 3 * 128 * 2 * 32 is below 2^15.
+  if (try_few_rows<FewCodes<8>>(args)) return;
   for (unsigned i = 0; i < args.m; i += kStripRows)
     run_batched<Format, Codes8>(args, i, args.m - i < kStripRows ? args.m - i : kStripRows, 0, args.n);
 }

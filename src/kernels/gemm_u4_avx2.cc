@@ -28,10 +28,14 @@ namespace lowbit {
 #include "kernels/batch_decode.inl"
 //
 #include "kernels/batch_strip.inl"
+//
+#include "kernels/few_rows.inl"
 
 namespace {
 
 void run(const TileArgs& args) {
+  // 8 quads: 15 * 128 * 2 * 8 is below 2^15.
+  if (try_few_rows<FewCodes<4>>(args)) return;
   const bool around_8 = header_of(args.panel).zeros == 0;
   for (unsigned i = 0; i < args.m; i += kStripRows) {
     const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
