@@ -3,44 +3,55 @@
 //
 // The list, in 32-bit words:
 //   chunk 0 (kExcessSteps steps of K):
-//     number of segments
-//     segment: column | entries << 16, then the entries: pair of codes within the chunk | weights << 16
+//     number of words that follow
+//     segment: kHead | column, then the entries: pair of codes within the chunk | weights << 16, the last one
+//     with kLast
 //   chunk 1 ...
+//   8 words to read beyond the end
 //
 // The weights of an entry are two s8, one of them 0. The weights of a segment add up to no more than 128 in
 // absolute value, so that its sum fits an int16. A column may have several segments in a chunk, or none.
 namespace {
 
 constexpr unsigned kExcessColumns = 128, kExcessRows = 64;
+constexpr std::uint32_t kHead = 0x4000, kLast = 0x8000, kIndex = 0xFF;
+constexpr std::uint32_t kListPadding = 8;
+static_assert(kExcessColumns <= kIndex + 1 && 2 * kExcessSteps <= kIndex + 1);
 
 /// Writes a list, or counts its words if `out` is null.
 class ListWriter {
  public:
   explicit ListWriter(std::uint32_t* out) : out_(out) {}
-  std::uint32_t words() const { return words_; }
+  std::uint32_t words() const { return words_ + kListPadding; }
 
-  void begin_chunk() { chunk_ = push(0); }
+  void begin_chunk() {
+    chunk_ = words_;
+    push(0);
+  }
+  void end_chunk() {
+    if (out_ != nullptr) out_[chunk_] = words_ - chunk_ - 1;
+  }
   void begin_column() { room_ = 0; }
   void put(std::uint32_t column, std::uint32_t pair, bool second, std::int32_t excess) {
     if (absolute(excess) > room_) {
-      segment_ = push(column);
-      if (out_ != nullptr) ++out_[chunk_];
+      push(kHead | column);
       room_ = kPairLimit;
+    } else if (out_ != nullptr) {
+      out_[words_ - 1] &= ~kLast;
     }
     room_ -= absolute(excess);
     const std::uint32_t weights = static_cast<std::uint8_t>(excess);
-    push(pair | weights << (second ? 24 : 16));
-    if (out_ != nullptr) out_[segment_] += 1u << 16;
+    push(pair | kLast | weights << (second ? 24 : 16));
   }
 
  private:
-  std::uint32_t push(std::uint32_t word) {
+  void push(std::uint32_t word) {
     if (out_ != nullptr) out_[words_] = word;
-    return words_++;
+    ++words_;
   }
 
   std::uint32_t* out_;
-  std::uint32_t words_ = 0, chunk_ = 0, segment_ = 0;
+  std::uint32_t words_ = 0, chunk_ = 0;
   std::int32_t room_ = 0;
 };
 
@@ -53,6 +64,7 @@ struct ExcessSums {
 struct ExcessRows {
   static constexpr unsigned kCodes = 4 * kExcessSteps;
   alignas(64) std::uint8_t codes[16][kCodes];
+  std::uint8_t unused[32];  // read behind the last pair
 };
 
 /// The same by pairs of codes: [pair][16 rows of each block][2].
@@ -111,21 +123,21 @@ inline void transpose_pairs(const ExcessRows& rows, std::uint32_t steps, unsigne
 /// Adds one chunk of the list, for kBlocks blocks of 16 rows; returns the list's next chunk.
 template <unsigned kBlocks>
 const std::uint32_t* add_excess(const ExcessPairs& pairs, const std::uint32_t* list, ExcessSums& out) {
-  std::uint32_t segments = *list++;
-  for (; segments > 0; --segments) {
+  const std::uint32_t* end = list + 1 + *list;
+  for (++list; list != end;) {
     const std::uint32_t head = *list++;
     VecI words[kBlocks];
     for (unsigned b = 0; b < kBlocks; ++b) words[b] = broadcast_i(0);
-    for (const std::uint32_t* end = list + (head >> 16); list != end; ++list) {
-      std::int16_t weights;
-      __builtin_memcpy(&weights, reinterpret_cast<const std::byte*>(list) + 2, 2);
-      const VecI w = broadcast_word(weights);
-      const std::uint8_t* codes = pairs.codes[*list & 0xFFFF];
+    std::uint32_t entry;
+    do {
+      entry = *list++;
+      const VecI w = broadcast_word(static_cast<std::int16_t>(entry >> 16));
+      const std::uint8_t* codes = pairs.codes[entry & kIndex];
 #pragma GCC unroll 4
       for (unsigned b = 0; b < kBlocks; ++b)
         words[b] = add_words(words[b], mul_pairs(load_bytes(codes + b * 32), w));
-    }
-    std::int32_t* sums = out.sums[head & 0xFFFF];
+    } while ((entry & kLast) == 0);
+    std::int32_t* sums = out.sums[head & kIndex];
 #pragma GCC unroll 4
     for (unsigned b = 0; b < kBlocks; ++b, sums += 16) {
       store_i(sums, add_i(load_i(sums), _mm256_cvtepi16_epi32(_mm256_castsi256_si128(words[b]))));
@@ -136,24 +148,44 @@ const std::uint32_t* add_excess(const ExcessPairs& pairs, const std::uint32_t* l
   return list;
 }
 
-/// The same for a few rows, without transposing them.
-inline const std::uint32_t* add_excess_by_rows(const ExcessRows& rows, unsigned count,
-                                               const std::uint32_t* list, ExcessSums& out) {
-  std::uint32_t segments = *list++;
-  for (; segments > 0; --segments) {
-    const std::uint32_t head = *list++, entries = head >> 16;
-    for (unsigned i = 0; i < count; ++i) {
-      std::int32_t sum = 0;
-      for (std::uint32_t t = 0; t < entries; ++t) {
-        const std::uint8_t* codes = rows.codes[i] + 2 * (list[t] & 0xFFFF);
-        sum += codes[0] * static_cast<std::int8_t>(list[t] >> 16) +
-               codes[1] * (static_cast<std::int32_t>(list[t]) >> 24);
-      }
-      out.sums[head & 0xFFFF][i] += sum;
+/// Products of 8 words of the list with a row, each added to those before it and to all lanes of `before`;
+/// heads count as entries of weight 0.
+inline VecI running_sums(const std::uint8_t* codes, VecI words, VecI before) {
+  const VecI offsets = _mm256_slli_epi32(and_bits(words, broadcast_i(kIndex)), 1);
+  const VecI a = _mm256_i32gather_epi32(reinterpret_cast<const int*>(codes), offsets, 1);
+  VecI x = sum_words(mul_pairs(a, _mm256_srli_epi32(words, 16)), broadcast_word(1));
+  x = add_i(x, _mm256_slli_si256(x, 4));
+  x = add_i(x, _mm256_slli_si256(x, 8));
+  const VecI low_half = _mm256_permutevar8x32_epi32(x, broadcast_i(3));
+  x = add_i(x, _mm256_blend_epi32(broadcast_i(0), low_half, 0xF0));
+  return add_i(x, before);
+}
+
+/// The same for one row, `codes`, without transposing it: a running sum over all entries, of which each
+/// column gets the difference between its ends. Loops over the few entries of a column would mispredict.
+inline void add_excess_to_row(const std::uint8_t* codes, const std::uint32_t* list, unsigned row,
+                              ExcessSums& out) {
+  const std::uint32_t count = *list++;
+  const VecI lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  VecI before = broadcast_i(0);
+  std::int32_t sums[8], closed = 0;
+  std::uint32_t column = 0;
+  for (std::uint32_t t = 0; t < count; t += 8) {
+    const VecI valid = _mm256_cmpgt_epi32(broadcast_i(static_cast<std::int32_t>(count - t)), lanes);
+    const VecI words = and_bits(load_bytes(list + t), valid);
+    const VecI x = running_sums(codes, words, before);
+    before = _mm256_permutevar8x32_epi32(x, broadcast_i(7));
+    store_i(sums, x);
+    const VecI heads = _mm256_slli_epi32(words, 31 - 14);
+    auto mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(heads)));
+    for (; mask != 0; mask &= mask - 1) {
+      const auto at = static_cast<unsigned>(__builtin_ctz(mask));
+      out.sums[column][row] += sums[at] - closed;
+      closed = sums[at];
+      column = list[t + at] & kIndex;
     }
-    list += entries;
   }
-  return list;
+  out.sums[column][row] += _mm256_cvtsi256_si32(before) - closed;
 }
 
 /// The whole list times rows [first_row, first_row + rows) of the tile, at most kExcessRows.
@@ -174,7 +206,8 @@ inline void excess_sums(const TileArgs& args, const std::uint32_t* list, unsigne
       if (rows > kFew) transpose_pairs(gathered, chunk.steps, b, pairs);
     }
     if (rows <= kFew) {
-      list = add_excess_by_rows(gathered, rows, list, out);
+      for (unsigned i = 0; i < rows; ++i) add_excess_to_row(gathered.codes[i], list, i, out);
+      list += 1 + *list;
     } else if (blocks == 1) {
       list = add_excess<1>(pairs, list, out);
     } else if (blocks == 2) {

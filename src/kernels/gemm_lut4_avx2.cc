@@ -33,6 +33,14 @@ namespace lowbit {
 
 namespace {
 
+void pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+          std::uint32_t run_count, std::byte* panel, PackReport& report) {
+  dot_pack(spec, n0, n, runs, run_count, panel, report);
+  report.pairs += std::uint64_t{n} * ((spec.k + 1) / 2);
+  ++report.panels;
+  ++report.proven_panels;
+}
+
 /// Levels as the panel has them, plus 128.
 inline bool are_small(const std::uint8_t* levels) {
   for (unsigned i = 0; i < 16; ++i)
@@ -94,7 +102,7 @@ const GemmKernel kGemmLut4Avx2 = {.name = "lut4/avx2",
                                   .m_step = 4,
                                   .supports = Format::supports,
                                   .panel_bytes = dot_panel_bytes,
-                                  .pack = dot_pack,
+                                  .pack = pack,
                                   .run = run};
 
 }  // namespace lowbit

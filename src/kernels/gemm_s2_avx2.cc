@@ -33,6 +33,14 @@ namespace lowbit {
 
 namespace {
 
+void pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+          std::uint32_t run_count, std::byte* panel, PackReport& report) {
+  dot_pack(spec, n0, n, runs, run_count, panel, report);
+  report.pairs += std::uint64_t{n} * ((spec.k + 1) / 2);
+  ++report.panels;
+  ++report.proven_panels;
+}
+
 void run(const TileArgs& args) {
   // 32 quads: 3 * 128 * 2 * 32 is below 2^15.
   if (try_few_rows<FewCodes<8>>(args)) return;
@@ -53,7 +61,7 @@ const GemmKernel kGemmS2Avx2 = {.name = "s2/avx2",
                                 .m_step = 4,
                                 .supports = Format::supports,
                                 .panel_bytes = dot_panel_bytes,
-                                .pack = dot_pack,
+                                .pack = pack,
                                 .run = run};
 
 }  // namespace lowbit

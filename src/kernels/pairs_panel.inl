@@ -23,6 +23,7 @@ static_assert(sizeof(PairsHeader) == 64);
 /// What a scan found in the 16 columns of a part.
 struct PartCount {
   std::uint64_t pairs = 0, excess = 0;
+  std::uint32_t words = 0, chunks = 0;  // of its list
 };
 
 struct PanelPlan {
@@ -38,14 +39,24 @@ inline unsigned part_columns(std::uint32_t n, unsigned part) {
 inline PartCount count_part(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
                             std::uint32_t run_count) {
   PartCount count;
-  for (std::uint32_t j = n0; j < n0 + n; ++j) {
-    const std::int32_t folded = group_count(spec) == 1 ? folded_zero_point(spec, j) : 0;
-    for (std::uint32_t r = 0; r < run_count; ++r) {
-      const Piece piece = {runs + r, 0, runs[r].codes, false};
-      count.pairs += (runs[r].codes + 1) / 2;
-      scan_piece(spec, j, folded, piece, [&](std::uint32_t, std::int32_t, std::int32_t) { ++count.excess; });
+  ListWriter writer(nullptr);
+  std::int32_t folded[kColumns];
+  for (std::uint32_t c = 0; c < n; ++c)
+    folded[c] = group_count(spec) == 1 ? folded_zero_point(spec, n0 + c) : 0;
+  ExcessCutter cutter(runs, run_count);
+  for (Chunk chunk; !cutter.done(); ++count.chunks) {
+    cutter.next(chunk);
+    for (unsigned p = 0; p < chunk.count; ++p)
+      count.pairs += std::uint64_t{n} * ((chunk.pieces[p].codes + 1) / 2);
+    for (std::uint32_t c = 0; c < n; ++c) {
+      writer.begin_column();
+      scan_chunk(spec, n0 + c, folded[c], chunk, [&](std::uint32_t pair, std::int32_t w0, std::int32_t w1) {
+        ++count.excess;
+        writer.put(c, pair, false, excess_of(w0, w1));
+      });
     }
   }
+  count.words = writer.words() - kListPadding;
   return count;
 }
 
@@ -71,6 +82,7 @@ void make_list(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const 
         clamp(part, c % kColumns, step + pair / 2, pair % 2 * 2 + second, excess);
       });
     }
+    writer.end_chunk();
   }
 }
 
@@ -93,10 +105,9 @@ PanelPlan plan_pairs(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, 
   }
   if (!any) return plan;
   plan.header.list = static_cast<std::uint32_t>(plan.bytes);
-  ListWriter counter(nullptr);
-  make_list(spec, n0, n, runs, run_count, plan, counter,
-            [](unsigned, unsigned, std::uint32_t, unsigned, std::int32_t) {});
-  plan.bytes += std::size_t{counter.words()} * sizeof(std::uint32_t);
+  std::size_t words = plan.counts[0].chunks + kListPadding;
+  for (unsigned p = 0; p < plan.header.parts; ++p) words += plan.header.wide[p] ? 0 : plan.counts[p].words;
+  plan.bytes += words * sizeof(std::uint32_t);
   return plan;
 }
 
