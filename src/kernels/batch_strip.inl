@@ -124,7 +124,7 @@ inline void cut_rows(unsigned rows, const F& f) {
 
 template <class M, bool kGroups, unsigned kVecs>
 void run_tiles(const Strip& strip, const std::byte* weights, unsigned v) {
-  cut_rows<4>(strip.rows, [&](unsigned r, unsigned i) {
+  cut_rows<6>(strip.rows, [&](unsigned r, unsigned i) {
     switch (r) {
       case 1:
         return run_tile<M, kGroups, 1, kVecs>(strip, weights, i, v);
@@ -132,8 +132,12 @@ void run_tiles(const Strip& strip, const std::byte* weights, unsigned v) {
         return run_tile<M, kGroups, 2, kVecs>(strip, weights, i, v);
       case 3:
         return run_tile<M, kGroups, 3, kVecs>(strip, weights, i, v);
-      default:
+      case 4:
         return run_tile<M, kGroups, 4, kVecs>(strip, weights, i, v);
+      case 5:
+        return run_tile<M, kGroups, 5, kVecs>(strip, weights, i, v);
+      default:
+        return run_tile<M, kGroups, 6, kVecs>(strip, weights, i, v);
     }
   });
 }

@@ -12,7 +12,8 @@
 //   decode(packed, q) [kVectors][kParts] unsigned vectors
 namespace {
 
-constexpr unsigned kFewRows = 4, kFewCodes = 2048;
+// With groups, decoding pays from the third row on.
+constexpr unsigned kFewRows = 4, kFewGroupedRows = 2, kFewCodes = 2048;
 
 /// The rows of a chunk as a', every piece filled up with zeros to whole steps.
 struct FewRows {
@@ -205,7 +206,7 @@ bool try_few_rows(const TileArgs& args) {
     wide ? run_few_rows<W, false, 2>(args) : run_few_rows<W, false, 1>(args);
     return true;
   }
-  if (args.epilogue.row_a == nullptr) return false;
+  if (args.epilogue.row_a == nullptr || args.m > kFewGroupedRows) return false;
   for (unsigned i = 0; i < args.m; ++i)
     if (args.epilogue.row_a[i] != 128) return false;
   wide ? run_few_rows<W, true, 2>(args) : run_few_rows<W, true, 1>(args);

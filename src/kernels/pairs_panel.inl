@@ -9,7 +9,7 @@ namespace {
 
 constexpr unsigned kPartCount = kExcessColumns / kColumns;
 // A part with more excess pairs than one in kWideShare runs on split weights, which need no list.
-constexpr std::uint64_t kWideShare = 8;
+constexpr std::uint64_t kWideShare = 12;
 
 struct PairsHeader {
   std::uint32_t parts;
