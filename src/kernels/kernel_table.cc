@@ -44,6 +44,15 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S8_AVX2
     &kGemmS8Avx2,
 #endif
+#ifdef LOWBIT_HAVE_GEMM_U4_AVX2
+    &kGemmU4Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4_AVX2
+    &kGemmLut4Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_AVX2
+    &kGemmS2Avx2,
+#endif
 #ifdef LOWBIT_HAVE_GEMM_S8_NEONDOT
     &kGemmS8NeonDot,
 #endif

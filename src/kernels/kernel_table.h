@@ -9,7 +9,8 @@ namespace lowbit {
 extern const GemmKernel kGemmS8AvxVnni, kGemmU4AvxVnni, kGemmS2AvxVnni;
 extern const GemmKernel kGemmS8AvxVnniTwin, kGemmU4AvxVnniTwin, kGemmS2AvxVnniTwin;
 extern const GemmKernel kGemmS8Avx512Vnni, kGemmU4Avx512Vnni, kGemmLut4Avx512Vnni, kGemmS2Avx512Vnni;
-extern const GemmKernel kGemmS8Avx2, kGemmS8NeonDot, kGemmS8Neon, kGemmS8Scalar;
+extern const GemmKernel kGemmS8Avx2, kGemmU4Avx2, kGemmLut4Avx2, kGemmS2Avx2;
+extern const GemmKernel kGemmS8NeonDot, kGemmS8Neon, kGemmS8Scalar;
 extern const GemmKernel kGemmU4Scalar, kGemmLut4Scalar, kGemmS2Scalar, kGemmB1Scalar, kGemmB1B1Scalar;
 extern const GemmKernel kGemmU4F32Scalar, kGemmLut4F32Scalar, kGemmLut8F32Scalar;
 extern const ElementwiseKernel kElementwiseAvx512, kElementwiseAvx2, kElementwiseNeon, kElementwiseScalar;
