@@ -23,8 +23,14 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S8_NEON
     &kGemmS8Neon,
 #endif
-    &kGemmS8Scalar,     &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
-    &kGemmB1B1Scalar,   &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
+#ifdef LOWBIT_HAVE_GEMM_B1B1_AVX512POPCNT
+    &kGemmB1B1Avx512Popcnt,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_B1B1_AVX512
+    &kGemmB1B1Avx512,
+#endif
+    &kGemmS8Scalar,         &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
+    &kGemmB1B1Scalar,       &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
 };
 
 const ElementwiseKernel* const kElementwiseKernels[] = {

@@ -7,6 +7,7 @@
 namespace lowbit {
 
 extern const GemmKernel kGemmS8Avx512Vnni, kGemmS8Avx2, kGemmS8NeonDot, kGemmS8Neon, kGemmS8Scalar;
+extern const GemmKernel kGemmB1B1Avx512Popcnt, kGemmB1B1Avx512, kGemmB1B1Avx2;
 extern const GemmKernel kGemmU4Scalar, kGemmLut4Scalar, kGemmS2Scalar, kGemmB1Scalar, kGemmB1B1Scalar;
 extern const GemmKernel kGemmU4F32Scalar, kGemmLut4F32Scalar, kGemmLut8F32Scalar;
 extern const ElementwiseKernel kElementwiseAvx512, kElementwiseAvx2, kElementwiseNeon, kElementwiseScalar;
