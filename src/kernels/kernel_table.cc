@@ -29,6 +29,9 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_B1B1_AVX512
     &kGemmB1B1Avx512,
 #endif
+#ifdef LOWBIT_HAVE_GEMM_B1B1_AVX2
+    &kGemmB1B1Avx2,
+#endif
     &kGemmS8Scalar,         &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
     &kGemmB1B1Scalar,       &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
 };
