@@ -3,8 +3,8 @@
 //   kTileRows    rows that are multiplied together
 namespace {
 
-// Words of a row that are prepared at a time, which bounds the stack; a multiple of kWordStep and of 64.
-constexpr std::uint32_t kChunkWords = 2048;
+// Words of a row that are prepared at a time, which bounds the stack; a multiple of kWordStep and of 16.
+constexpr std::uint32_t kChunkWords = 1920;
 
 inline void copy_words(std::uint8_t* to, const std::uint8_t* from, std::uint32_t words) {
   // Rows are readable in steps of 4 bytes, and the bits behind the last code are zero: what is copied too
