@@ -27,6 +27,7 @@ constexpr float kMagic = 8388608.0f;
 
 template <Kind kKind>
 struct Decoder {
+  static constexpr bool kInPlace = kKind == Kind::middle;
   Decoder() = default;
   Decoder(const float*, unsigned) {}
   static VecF zero(VecF z) { return add_f(z, broadcast_f(kMagic)); }
@@ -35,11 +36,21 @@ struct Decoder {
     const VecF magic = _mm256_or_ps(_mm256_castsi256_ps(code), broadcast_f(kMagic));
     return sub_f(magic, kKind == Kind::middle ? broadcast_f(kMagic + 8.0f) : zero);
   }
+  /// A code 4 * t bits further up is as good in the lowest bits of a float 16^t times smaller, as long as it
+  /// stays clear of the exponent.
+  inline __attribute__((always_inline)) VecF weight_in_place(VecI& codes, unsigned t) const {
+    if (t == 5) codes = _mm256_srli_epi32(codes, 20);
+    const unsigned up = 4 * (t < 5 ? t : t - 5);
+    const VecI code = _mm256_and_si256(codes, broadcast_i(static_cast<std::int32_t>(15u << up)));
+    const float magic = kMagic / static_cast<float>(1u << up);
+    return sub_f(_mm256_or_ps(_mm256_castsi256_ps(code), broadcast_f(magic)), broadcast_f(magic + 8.0f));
+  }
 };
 
 /// Sixteen levels in two registers: vpermps looks at the lowest 3 bits of each lane, the fourth selects.
 template <unsigned kBits>
 struct TableDecoder {
+  static constexpr bool kInPlace = false;
   VecF low, high;
 
   TableDecoder() = default;
@@ -54,6 +65,7 @@ struct TableDecoder {
 
 /// Levels in memory: 256 of them, or a table for each column.
 struct GatherDecoder {
+  static constexpr bool kInPlace = false;
   const float* table = nullptr;
   VecI first{};
   unsigned vec_step = 0;  // from the tables of one column vector to those of the next

@@ -25,6 +25,7 @@ inline VecF load_bytes_f(const std::byte* p) {
 /// Sixteen levels in a register: vpermps looks at the lowest 4 bits of each lane.
 template <unsigned kBits>
 struct TableDecoder {
+  static constexpr bool kInPlace = false;
   VecF levels;
 
   TableDecoder() = default;
@@ -38,6 +39,7 @@ struct TableDecoder {
 /// The codes themselves.
 template <Kind kKind>
 struct Decoder {
+  static constexpr bool kInPlace = false;
   VecF levels;
 
   Decoder() = default;
@@ -54,6 +56,7 @@ struct Decoder {
 
 /// Levels in memory: 256 of them, or a table for each column.
 struct GatherDecoder {
+  static constexpr bool kInPlace = false;
   const float* table = nullptr;
   VecI first{};
   unsigned vec_step = 0;  // from the tables of one column vector to those of the next

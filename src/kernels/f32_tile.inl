@@ -5,8 +5,12 @@
 //   load_halves(p), load_bytes_f(p)     fp16, s8 -> float
 //   Decoder<kind>                       (table, first column); weight(codes, zero, v): of column vector v,
 //                                       from the lowest bits of the dwords; zero(s8 zero points as floats)
+//       kInPlace, weight_in_place(codes, t)   code t of whole dwords without a shift for each
 //   tile_vecs(rows)                     column vectors of a tile of so many rows
 namespace {
+
+// Bytes of the panel that are fetched ahead for a single row, which waits for memory more than it computes.
+constexpr std::size_t kAhead = 1536;
 
 struct F32Panel {
   F32Header h;
@@ -35,19 +39,27 @@ struct F32Tile {
       for (unsigned t = 0; t < kVecs; ++t) v[i][t] = broadcast_f(0.0f);
   }
 
-  /// Codes of `count` values of k, the first at a[i].
-  template <class D>
+  /// `count` values of k, a whole dword of codes if kWhole; the first at a[i].
+  template <bool kWhole, class D>
   inline __attribute__((always_inline)) void step(const D& decoder, const float* const (&a)[kRows],
                                                   const std::byte* p, unsigned count) {
     VecI codes[kVecs];
 #pragma GCC unroll 8
-    for (unsigned v = 0; v < kVecs; ++v) codes[v] = load_codes(p + v * kLanes * 4);
+    for (unsigned v = 0; v < kVecs; ++v) {
+      codes[v] = load_codes(p + v * kLanes * 4);
+      if constexpr (kRows == 1) __builtin_prefetch(p + v * kLanes * 4 + kAhead);
+    }
 #pragma GCC unroll 8
-    for (unsigned t = 0; t < count; ++t)
+    for (unsigned t = 0; t < (kWhole ? kStepCodes : count); ++t)
 #pragma GCC unroll 8
       for (unsigned v = 0; v < kVecs; ++v) {
-        const VecF w = decoder.weight(codes[v], zero[v], v);
-        codes[v] = next_code(codes[v]);
+        VecF w;
+        if constexpr (kWhole && D::kInPlace) {
+          w = decoder.weight_in_place(codes[v], t);
+        } else {
+          w = decoder.weight(codes[v], zero[v], v);
+          codes[v] = next_code(codes[v]);
+        }
 #pragma GCC unroll 8
         for (unsigned i = 0; i < kRows; ++i) sum[i][v] = fma_f(broadcast_f(a[i][t]), w, sum[i][v]);
       }
@@ -95,12 +107,12 @@ __attribute__((noinline)) void accumulate(const TileArgs& args, const F32Panel& 
                                             run.offset * 4);
     std::uint32_t left = run.codes;
     for (; left >= kStepCodes; left -= kStepCodes, p += step_bytes) {
-      tile.step(decoder, a, p + j0 * 4, kStepCodes);
+      tile.template step<true>(decoder, a, p + j0 * 4, kStepCodes);
 #pragma GCC unroll 8
       for (unsigned i = 0; i < kRows; ++i) a[i] += kStepCodes;
     }
     if (left > 0) {
-      tile.step(decoder, a, p + j0 * 4, left);
+      tile.template step<false>(decoder, a, p + j0 * 4, left);
       p += step_bytes;
     }
     if (run.flush && panel.grouped) tile.flush(panel, group + j0 * panel.h.scale_bytes);
