@@ -59,8 +59,35 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S8_NEON
     &kGemmS8Neon,
 #endif
-    &kGemmS8Scalar,     &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
-    &kGemmB1B1Scalar,   &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
+#ifdef LOWBIT_HAVE_GEMM_B1B1_AVX512POPCNT
+    &kGemmB1B1Avx512Popcnt,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_B1B1_AVX512
+    &kGemmB1B1Avx512,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_B1B1_AVX2
+    &kGemmB1B1Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4F32_AVX512
+    &kGemmU4F32Avx512,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4F32_AVX512
+    &kGemmLut4F32Avx512,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT8F32_AVX512
+    &kGemmLut8F32Avx512,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4F32_AVX2
+    &kGemmU4F32Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4F32_AVX2
+    &kGemmLut4F32Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT8F32_AVX2
+    &kGemmLut8F32Avx2,
+#endif
+    &kGemmS8Scalar,         &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
+    &kGemmB1B1Scalar,       &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
 };
 
 const ElementwiseKernel* const kElementwiseKernels[] = {

@@ -11,8 +11,11 @@ extern const GemmKernel kGemmS8AvxVnniTwin, kGemmU4AvxVnniTwin, kGemmS2AvxVnniTw
 extern const GemmKernel kGemmS8Avx512Vnni, kGemmU4Avx512Vnni, kGemmLut4Avx512Vnni, kGemmS2Avx512Vnni;
 extern const GemmKernel kGemmS8Avx2, kGemmU4Avx2, kGemmLut4Avx2, kGemmS2Avx2;
 extern const GemmKernel kGemmS8NeonDot, kGemmS8Neon, kGemmS8Scalar;
+extern const GemmKernel kGemmB1B1Avx512Popcnt, kGemmB1B1Avx512, kGemmB1B1Avx2;
 extern const GemmKernel kGemmU4Scalar, kGemmLut4Scalar, kGemmS2Scalar, kGemmB1Scalar, kGemmB1B1Scalar;
 extern const GemmKernel kGemmU4F32Scalar, kGemmLut4F32Scalar, kGemmLut8F32Scalar;
+extern const GemmKernel kGemmU4F32Avx512, kGemmLut4F32Avx512, kGemmLut8F32Avx512;
+extern const GemmKernel kGemmU4F32Avx2, kGemmLut4F32Avx2, kGemmLut8F32Avx2;
 extern const ElementwiseKernel kElementwiseAvx512, kElementwiseAvx2, kElementwiseNeon, kElementwiseScalar;
 
 }  // namespace lowbit
