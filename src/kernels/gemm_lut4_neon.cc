@@ -27,6 +27,8 @@ using Affine = Lut4;
 
 #include "kernels/neon_panel.inl"
 //
+#include "kernels/neon_weights.inl"
+//
 #include "kernels/gemm_neon.inl"
 
 const GemmKernel kGemmLut4Neon = {.name = "lut4/neon",

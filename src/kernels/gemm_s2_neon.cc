@@ -27,6 +27,8 @@ using Affine = S2Affine;
 
 #include "kernels/neon_panel.inl"
 //
+#include "kernels/neon_weights.inl"
+//
 #include "kernels/gemm_neon.inl"
 
 const GemmKernel kGemmS2Neon = {.name = "s2/neon",

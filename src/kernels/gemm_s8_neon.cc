@@ -27,6 +27,8 @@ using Affine = S8;
 
 #include "kernels/neon_panel.inl"
 //
+#include "kernels/neon_weights.inl"
+//
 #include "kernels/gemm_neon.inl"
 
 const GemmKernel kGemmS8Neon = {.name = "s8/neon",

@@ -28,6 +28,8 @@ using Affine = U4Affine;
 
 #include "kernels/neon_panel.inl"
 //
+#include "kernels/neon_weights.inl"
+//
 #include "kernels/gemm_neon.inl"
 
 const GemmKernel kGemmU4Neon = {.name = "u4/neon",

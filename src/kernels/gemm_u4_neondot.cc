@@ -27,6 +27,8 @@ using Affine = U4Affine;
 
 #include "kernels/neon_panel.inl"
 //
+#include "kernels/neon_weights.inl"
+//
 #include "kernels/gemm_neon.inl"
 
 const GemmKernel kGemmU4NeonDot = {.name = "u4/neondot",

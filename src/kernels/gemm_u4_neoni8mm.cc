@@ -27,6 +27,8 @@ using Affine = U4Affine;
 
 #include "kernels/neon_panel.inl"
 //
+#include "kernels/neon_weights.inl"
+//
 #include "kernels/gemm_neon.inl"
 
 const GemmKernel kGemmU4NeonI8mm = {.name = "u4/neoni8mm",

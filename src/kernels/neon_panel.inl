@@ -25,7 +25,9 @@ struct PanelHeader {
 };
 static_assert(sizeof(PanelHeader) == 16);
 
-// Beyond this many codes in a group, weights shifted up could overflow the int32 sum of a group.
+// Weights shifted up reach 128 in absolute value. With row zero points, codes less their zero point stay
+// below 2^11 by far: the int32 sum of that many products cannot overflow. One group without row zero points
+// may be 65,536 codes long: 255 * 128 * 65,536 < 2^31.
 constexpr std::uint32_t kMaxShiftedGroup = 8192;
 
 template <class Decode>
