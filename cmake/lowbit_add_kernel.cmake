@@ -1,5 +1,6 @@
 # lowbit_add_kernel(FILE ISA): adds one kernel source to the library, compiled for one instruction set.
-# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avxvnni, avx512vnni, neon, neondot, ...
+# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avxvnni, avx512, avx512vnni, avx512popcnt,
+# neon, neondot, neoni8mm.
 # A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
 # that other files share is ever compiled under these wider flags.
 
@@ -26,6 +27,8 @@ function(lowbit_isa_flags isa result supported)
     if(isa STREQUAL "scalar" OR isa STREQUAL "neon")
     elseif(isa STREQUAL "neondot")
       set(flags -march=armv8.2-a+dotprod)
+    elseif(isa STREQUAL "neoni8mm")
+      set(flags -march=armv8.2-a+dotprod+i8mm)
     else()
       set(ok FALSE)
     endif()

@@ -53,12 +53,6 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_S2_AVX2
     &kGemmS2Avx2,
 #endif
-#ifdef LOWBIT_HAVE_GEMM_S8_NEONDOT
-    &kGemmS8NeonDot,
-#endif
-#ifdef LOWBIT_HAVE_GEMM_S8_NEON
-    &kGemmS8Neon,
-#endif
 #ifdef LOWBIT_HAVE_GEMM_B1B1_AVX512POPCNT
     &kGemmB1B1Avx512Popcnt,
 #endif
@@ -86,8 +80,44 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_LUT8F32_AVX2
     &kGemmLut8F32Avx2,
 #endif
-    &kGemmS8Scalar,         &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
-    &kGemmB1B1Scalar,       &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
+#ifdef LOWBIT_HAVE_GEMM_S8_NEONI8MM
+    &kGemmS8NeonI8mm,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4_NEONI8MM
+    &kGemmU4NeonI8mm,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_NEONI8MM
+    &kGemmS2NeonI8mm,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S8_NEONDOT
+    &kGemmS8NeonDot,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4_NEONDOT
+    &kGemmU4NeonDot,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4_NEONDOT
+    &kGemmLut4NeonDot,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_NEONDOT
+    &kGemmS2NeonDot,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S8_NEON
+    &kGemmS8Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4_NEON
+    &kGemmU4Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4_NEON
+    &kGemmLut4Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2_NEON
+    &kGemmS2Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_B1B1_NEON
+    &kGemmB1B1Neon,
+#endif
+    &kGemmS8Scalar,   &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,     &kGemmB1Scalar,
+    &kGemmB1B1Scalar, &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
 };
 
 const ElementwiseKernel* const kElementwiseKernels[] = {
