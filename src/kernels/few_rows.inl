@@ -32,9 +32,7 @@ inline std::int32_t copy_signed(const std::uint8_t* in, std::uint32_t codes, std
     store_bytes(out + t, a);
     sums = add_i(sums, sum_words(mul_pairs(one_bytes, a), one_words));
   }
-  std::int32_t lanes[kLanes], sum = 0;
-  store_i(lanes, sums);
-  for (const std::int32_t lane : lanes) sum += lane;
+  std::int32_t sum = sum_lanes(sums);
   for (; t < codes; ++t) {
     out[t] = static_cast<std::int8_t>(in[t] - 128);
     sum += out[t];
@@ -104,6 +102,7 @@ struct FewTile {
     while (steps > 0) {
       const std::uint32_t batch = steps < W::kBatchSteps ? steps : W::kBatchSteps;
       clear_words();
+#pragma GCC unroll 2
       for (std::uint32_t s = 0; s < batch; ++s, a += kStepCodes, packed += kVecs * kVectorBytes)
         step(weights, a, packed);
       widen();

@@ -13,11 +13,11 @@ __attribute__((noinline)) void run_pairs(const TileArgs& args, const Chunk& chun
   } else {
     tile.load(sums);
   }
-  const std::byte* weights = chunk.codes;
+  WeightStream stream = {chunk.codes, chunk.end, row == 0 ? 64u : 0u};
   for (unsigned p = 0; p < chunk.count; ++p) {
     const Piece& piece = chunk.pieces[p];
     tile.piece(args.a + piece.run->offset + piece.first,
-               args.a_offset + piece.run->tap * args.a_offset_stride + row, (piece.codes + 3) / 4, weights);
+               args.a_offset + piece.run->tap * args.a_offset_stride + row, (piece.codes + 3) / 4, stream);
   }
   tile.store(sums);
 }

@@ -22,6 +22,11 @@ inline VecI sum_words(VecI words, VecI factors) {
 inline VecI halve_up(VecI bytes) {
   return _mm256_avg_epu8(bytes, _mm256_setzero_si256());
 }
+inline std::int32_t sum_lanes(VecI v) {
+  const __m128i half = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  const __m128i pair = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(pair, _mm_shuffle_epi32(pair, 0xB1)));
+}
 inline VecI broadcast_word(std::int16_t v) {
   return _mm256_set1_epi16(v);
 }
