@@ -2,8 +2,9 @@
 // f32_panel.inl.
 namespace {
 
-/// Where a weight comes from: code - 8, code - a zero point, a table, a table for each column.
-enum class Kind { middle, zeros, table, row_table };
+/// Where a weight comes from: code - 8, code - a zero point, a table, one of which the second half is the
+/// first negated, a table for each column.
+enum class Kind { middle, zeros, table, mirrored, row_table };
 
 constexpr unsigned tile_vecs(unsigned rows) {
   return rows <= 2 ? 4 : rows == 4 ? 2 : 1;
@@ -27,8 +28,9 @@ constexpr float kMagic = 8388608.0f;
 
 template <Kind kKind>
 struct Decoder {
+  static constexpr bool kFromMemory = false;
   static constexpr bool kInPlace = kKind == Kind::middle;
-  Decoder() = default;
+
   Decoder(const float*, unsigned) {}
   static VecF zero(VecF z) { return add_f(z, broadcast_f(kMagic)); }
   inline __attribute__((always_inline)) VecF weight(VecI codes, VecF zero, unsigned) const {
@@ -50,10 +52,10 @@ struct Decoder {
 /// Sixteen levels in two registers: vpermps looks at the lowest 3 bits of each lane, the fourth selects.
 template <unsigned kBits>
 struct TableDecoder {
+  static constexpr bool kFromMemory = false;
   static constexpr bool kInPlace = false;
   VecF low, high;
 
-  TableDecoder() = default;
   TableDecoder(const float* table, unsigned) : low(load_f(table)), high(load_f(table + 8)) {}
   static VecF zero(VecF z) { return z; }
   inline __attribute__((always_inline)) VecF weight(VecI codes, VecF, unsigned) const {
@@ -63,44 +65,42 @@ struct TableDecoder {
   }
 };
 
-/// Levels in memory: 256 of them, or a table for each column.
-struct GatherDecoder {
+/// Levels read one by one: where there are too many for registers, or a table for each column. Faster than
+/// gathers, which many processors have slowed down on purpose.
+template <bool kRowTables>
+struct MemoryDecoder {
+  static constexpr bool kFromMemory = true;
   static constexpr bool kInPlace = false;
   const float* table = nullptr;
-  VecI first{};
-  unsigned vec_step = 0;  // from the tables of one column vector to those of the next
 
-  GatherDecoder() = default;
-  GatherDecoder(const float* levels, unsigned column, bool row_tables)
-      : table(levels), first(broadcast_i(0)) {
-    if (!row_tables) return;
-    vec_step = kLanes * kLevels;
-    first =
-        mul_i(add_i(broadcast_i(static_cast<std::int32_t>(column)), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0)),
-              broadcast_i(kLevels));
-  }
+  MemoryDecoder(const float* levels, unsigned column) : table(levels + (kRowTables ? column * kLevels : 0)) {}
   static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF, unsigned v) const {
-    const VecI index = add_i(first, _mm256_and_si256(codes, broadcast_i(kLevels - 1)));
-    return _mm256_i32gather_ps(table + v * vec_step, index, 4);
+  inline __attribute__((always_inline)) VecF weight_at(const std::byte* p, unsigned t, unsigned v) const {
+    const float* tables = table + (kRowTables ? v * kLanes * kLevels : 0);
+    const auto at = [&](unsigned lane) {
+      const auto byte = static_cast<unsigned>(p[4 * lane + t * kCodeBits / 8]);
+      return tables[(kRowTables ? lane * kLevels : 0) + ((byte >> (t * kCodeBits % 8)) & (kLevels - 1))];
+    };
+    return _mm256_setr_ps(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
   }
 };
 
 template <>
-struct Decoder<Kind::row_table> : GatherDecoder {
-  Decoder() = default;
-  Decoder(const float* levels, unsigned column) : GatherDecoder(levels, column, true) {}
+struct Decoder<Kind::row_table> : MemoryDecoder<true> {
+  using MemoryDecoder::MemoryDecoder;
 };
 
-/// 256 levels do not fit registers.
 template <>
-struct TableDecoder<8> : GatherDecoder {
-  TableDecoder() = default;
-  TableDecoder(const float* levels, unsigned column) : GatherDecoder(levels, column, false) {}
+struct TableDecoder<8> : MemoryDecoder<false> {
+  using MemoryDecoder::MemoryDecoder;
 };
 
 template <>
 struct Decoder<Kind::table> : TableDecoder<kCodeBits> {
+  using TableDecoder::TableDecoder;
+};
+template <>
+struct Decoder<Kind::mirrored> : TableDecoder<kCodeBits> {
   using TableDecoder::TableDecoder;
 };
 

@@ -22,6 +22,7 @@ struct F32Header {
   std::uint32_t scale_bytes;  // of a column and group: 0, 2 or 4
   std::uint32_t zero_bytes;   // 0 or 1
   std::uint32_t row_tables;   // whether each column has a table
+  std::uint32_t mirrored;     // whether the second half of the only table is the first negated
 };
 constexpr std::size_t kHeaderBytes = 64;
 
@@ -33,9 +34,21 @@ inline bool fits_half(float v) {
   return _cvtsh_ss(_cvtss_sh(v, 0)) == v;
 }
 
+/// Formats with a sign bit have such tables.
+inline bool is_mirrored(const float* levels) {
+  for (std::uint32_t i = 0; i < kLevels / 2; ++i) {
+    std::uint32_t a, b;
+    __builtin_memcpy(&a, levels + i, 4);
+    __builtin_memcpy(&b, levels + kLevels / 2 + i, 4);
+    if ((a ^ b) != 0x80000000u) return false;
+  }
+  return true;
+}
+
 inline F32Header panel_header(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n) {
   const std::size_t groups = group_count(spec), first = n0 * groups, last = (std::size_t{n0} + n) * groups;
-  F32Header h = {groups > 1 ? 2u : 0u, 0, spec.levels_per_row};
+  F32Header h = {groups > 1 ? 2u : 0u, 0, spec.levels_per_row, 0};
+  if (!kAffine && !spec.levels_per_row) h.mirrored = is_mirrored(spec.real_levels);
   for (std::size_t i = first; groups > 1 && i < last; ++i)
     if (!fits_half(spec.scales[i])) h.scale_bytes = 4;
   for (std::size_t i = first; kAffine && spec.zero_points && i < last; ++i)

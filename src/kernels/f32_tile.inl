@@ -6,6 +6,7 @@
 //   Decoder<kind>                       (table, first column); weight(codes, zero, v): of column vector v,
 //                                       from the lowest bits of the dwords; zero(s8 zero points as floats)
 //       kInPlace, weight_in_place(codes, t)   code t of whole dwords without a shift for each
+//       kFromMemory, weight_at(p, t, v)       code t of the dwords at p
 //   tile_vecs(rows)                     column vectors of a tile of so many rows
 namespace {
 
@@ -54,7 +55,9 @@ struct F32Tile {
 #pragma GCC unroll 8
       for (unsigned v = 0; v < kVecs; ++v) {
         VecF w;
-        if constexpr (kWhole && D::kInPlace) {
+        if constexpr (D::kFromMemory) {
+          w = decoder.weight_at(p + v * kLanes * 4, t, v);
+        } else if constexpr (kWhole && D::kInPlace) {
           w = decoder.weight_in_place(codes[v], t);
         } else {
           w = decoder.weight(codes[v], zero[v], v);
@@ -155,15 +158,14 @@ void all_rows(const TileArgs& args, const F32Panel& panel) {
 void f32_run(const TileArgs& args) {
   const F32Panel panel(args);
   if constexpr (kAffine) {
-    if (panel.h.zero_bytes) {
-      all_rows<Kind::zeros>(args, panel);
-    } else {
-      all_rows<Kind::middle>(args, panel);
-    }
-  } else if (panel.h.row_tables) {
-    all_rows<Kind::row_table>(args, panel);
+    if (panel.h.zero_bytes) return all_rows<Kind::zeros>(args, panel);
+    return all_rows<Kind::middle>(args, panel);
   } else {
-    all_rows<Kind::table>(args, panel);
+    if constexpr (kCodeBits == 8) {
+      if (panel.h.mirrored) return all_rows<Kind::mirrored>(args, panel);
+    }
+    if (panel.h.row_tables) return all_rows<Kind::row_table>(args, panel);
+    return all_rows<Kind::table>(args, panel);
   }
 }
 

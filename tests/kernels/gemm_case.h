@@ -26,7 +26,8 @@ struct GemmOptions {
   std::uint32_t planes = 1;
   bool zero_points = false;
   bool levels_per_row = false;
-  bool small_levels = false;  // levels of a lut4 table span no more than 24
+  bool small_levels = false;  // levels of a lut4 table span no more than 24; real levels: the second half of
+                              // a table is the first negated
   bool fp16_scales = true;
   bool extreme = false;       // codes from the ends of their ranges
   bool bell = false;          // s8: codes as quantized layers have them, few of them large
@@ -141,8 +142,8 @@ inline void GemmCase::make_weights(const GemmOptions& o) {
 
 inline void GemmCase::make_levels(const GemmOptions& o) {
   if (o.format != WeightFormat::lut4 && o.format != WeightFormat::lut8) return;
-  const std::size_t count =
-      (o.format == WeightFormat::lut4 ? 16u : 256u) * std::size_t{o.levels_per_row ? spec_.n : 1};
+  const std::size_t table = o.format == WeightFormat::lut4 ? 16 : 256;
+  const std::size_t count = table * (o.levels_per_row ? spec_.n : 1);
   spec_.levels_per_row = o.levels_per_row;
   auto* levels = array<std::int8_t>(count);
   auto* reals = array<float>(count);
@@ -151,6 +152,7 @@ inline void GemmCase::make_levels(const GemmOptions& o) {
         static_cast<std::int8_t>(o.small_levels ? random_.integer(-12, 12) : random_.integer(-128, 127));
     if (o.extreme) levels[i] = o.small_levels ? (i % 2 ? -12 : 12) : (i % 2 ? -128 : 127);
     reals[i] = random_.uniform() * 2 - 1;
+    if (o.small_levels && i % table >= table / 2) reals[i] = -reals[i - table / 2];
   }
   spec_.levels = o.act == ActType::f32 ? nullptr : levels;
   spec_.real_levels = o.act == ActType::f32 ? reals : nullptr;
