@@ -4,10 +4,7 @@
 // speed. Included once, inside namespace lowbit.
 namespace {
 
-#ifndef NOWATCH
-#define NOWATCH true
-#endif
-constexpr bool kWatchConversions = NOWATCH;
+constexpr bool kWatchConversions = true;
 constexpr unsigned kInvalid = 1;
 
 class InvalidFlag {
