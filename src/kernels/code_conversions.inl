@@ -9,33 +9,38 @@ struct CodeTarget {
   std::uint8_t* out;
 };
 
+/// The general way.
 template <bool kSum, class Source>
 std::uint32_t bounded_codes(const Source& source, const CodeTarget& t, std::size_t first, std::size_t last) {
-  if (t.zero_points) {
-    const BoundedChannels finish(t.range, t.zero_points);
+  const auto loop = [&](auto finish) {
     return code_loop<kSum, 1>(source, finish, t.range.is_signed, first, last, t.out);
+  };
+  if constexpr (Source::kChannels) {
+    if (t.zero_points) return loop(Bounded<true>(t.range, t.zero_points));
   }
-  return code_loop<kSum, 1>(source, Bounded(t.range), t.range.is_signed, first, last, t.out);
+  return loop(Bounded<false>(t.range, nullptr));
 }
 
-/// Full ranges of one zero point, which are common, take fewer instructions.
+/// Full ranges, which are common, take fewer instructions.
 template <bool kSum, class Source>
 std::uint32_t plain_codes(const Source& source, const CodeTarget& t, std::size_t first, std::size_t last) {
   const CodeRange& r = t.range;
+  if (!r.is_full() || last - first < Source::kUnroll * kBlock)
+    return bounded_codes<kSum>(source, t, first, last);
   const auto loop = [&](auto finish) {
-    return code_loop<kSum, 4>(source, finish, r.is_signed, first, last, t.out);
+    return code_loop<kSum, Source::kUnroll>(source, finish, r.is_signed, first, last, t.out);
   };
-  if constexpr (Source::kIsPlain) {
-    if (r.is_full() && t.zero_points == nullptr) {
-      if constexpr (!kSum) {
-        if (r.zero_point == 0) return r.is_signed ? loop(Symmetric<true>()) : loop(Symmetric<false>());
-        if (r.zero_point == 128) return loop(Flipped());
-      }
-      const VecW zero = broadcast_w(r.zero_point);
-      return r.is_signed ? loop(Shifted<true>{zero}) : loop(Shifted<false>{zero});
-    }
+  if constexpr (Source::kChannels) {
+    if (t.zero_points)
+      return r.is_signed ? loop(ShiftedChannels<true>{t.zero_points})
+                         : loop(ShiftedChannels<false>{t.zero_points});
   }
-  return bounded_codes<kSum>(source, t, first, last);
+  if constexpr (!kSum && Source::kUnroll > 1) {
+    if (r.zero_point == 0) return r.is_signed ? loop(Symmetric<true>()) : loop(Symmetric<false>());
+    if (r.zero_point == 128) return loop(Flipped());
+  }
+  const VecW zero = broadcast_w(r.zero_point);
+  return r.is_signed ? loop(Shifted<true>{zero}) : loop(Shifted<false>{zero});
 }
 
 /// n elements, at least kBlock. `fits`: all floats are known to fit an int32. Otherwise a chunk is converted
@@ -71,18 +76,28 @@ struct Padded {
   }
 };
 
+// Sources. kUnroll: blocks of a turn of the loop. kChannels: may go with an array of zero points.
+
 struct ScaledFloats {
-  static constexpr bool kIsPlain = true;
+  static constexpr unsigned kUnroll = 4;
+  static constexpr bool kChannels = false;
   const float* x;
   VecF inverse_scale;
-  VecF operator()(std::size_t i) const { return mul_f(load_f(x + i), inverse_scale); }
+  auto block(std::size_t i) const {
+    return [this, p = x + i](unsigned v) { return mul_f(load_f(p + v * kLanes), inverse_scale); };
+  }
 };
 
 struct ChannelScaledFloats {
-  static constexpr bool kIsPlain = false;
+  static constexpr unsigned kUnroll = 1;
+  static constexpr bool kChannels = true;
   const float* x;
   Channels<float> inverse_scale;
-  VecF operator()(std::size_t i) const { return mul_f(load_f(x + i), load_f(inverse_scale.at(i))); }
+  auto block(std::size_t i) const {
+    return [p = x + i, s = inverse_scale.at(i)](unsigned v) {
+      return mul_f(load_f(p + v * kLanes), load_f(s + v * kLanes));
+    };
+  }
 };
 
 template <bool kSum>
@@ -121,26 +136,36 @@ void quantize(const float* x, std::size_t n, const QuantizeParams& q, void* code
 }
 
 struct ScaledSums {
-  static constexpr bool kIsPlain = true;
+  static constexpr unsigned kUnroll = 4;
+  static constexpr bool kChannels = false;
   const std::int32_t* x;
   VecF multiplier;
-  VecF operator()(std::size_t i) const { return mul_f(to_float(load_i(x + i)), multiplier); }
+  auto block(std::size_t i) const {
+    return [this, p = x + i](unsigned v) { return mul_f(to_float(load_i(p + v * kLanes)), multiplier); };
+  }
 };
 
+template <bool kAddends>
 struct ChannelScaledSums {
-  static constexpr bool kIsPlain = false;
+  static constexpr unsigned kUnroll = 1;
+  static constexpr bool kChannels = false;
   const std::int32_t* x;
   Channels<float> multiplier, addend;
-  VecF operator()(std::size_t i) const {
-    const VecF product = mul_f(to_float(load_i(x + i)), load_f(multiplier.at(i)));
-    return add_f(product, load_f(addend.at(i)));
+  auto block(std::size_t i) const {
+    return [p = x + i, m = multiplier.at(i), a = addend.at(i)](unsigned v) {
+      const VecF f = mul_f(to_float(load_i(p + v * kLanes)), load_f(m + v * kLanes));
+      return kAddends ? add_f(f, load_f(a + v * kLanes)) : f;
+    };
   }
 };
 
 void requantize_full(const std::int32_t* x, std::size_t n, const RequantizeParams& q, std::uint8_t* out) {
   const CodeTarget target = {{q.lo, q.hi, q.zero_point, q.type}, nullptr, out};
-  if (q.multipliers || q.addends || q.addend != 0.0f) {
-    const ChannelScaledSums source{x, {q.multipliers, q.multiplier}, {q.addends, q.addend}};
+  if (q.addends || q.addend != 0.0f) {
+    const ChannelScaledSums<true> source{x, {q.multipliers, q.multiplier}, {q.addends, q.addend}};
+    codes_of<false>(source, target, n, false);
+  } else if (q.multipliers) {
+    const ChannelScaledSums<false> source{x, {q.multipliers, q.multiplier}, {nullptr, 0.0f}};
     codes_of<false>(source, target, n, false);
   } else {
     const bool fits = q.multiplier < 1.0f && q.multiplier > -1.0f;
@@ -162,13 +187,16 @@ void requantize(const std::int32_t* x, std::size_t n, const RequantizeParams& q,
 }
 
 struct CodeSums {
-  static constexpr bool kIsPlain = false;
+  static constexpr unsigned kUnroll = 1;
+  static constexpr bool kChannels = false;
   const std::uint8_t *a, *b;
   VecF a_zero, b_zero, a_multiplier, b_multiplier;
-  VecF operator()(std::size_t i) const {
-    const VecF fa = mul_f(sub_f(to_float(load_codes_u8(a + i)), a_zero), a_multiplier);
-    const VecF fb = mul_f(sub_f(to_float(load_codes_u8(b + i)), b_zero), b_multiplier);
-    return add_f(fa, fb);
+  auto block(std::size_t i) const {
+    return [this, p = a + i, q = b + i](unsigned v) {
+      const VecF fa = sub_f(to_float(load_codes_u8(p + v * kLanes)), a_zero);
+      const VecF fb = sub_f(to_float(load_codes_u8(q + v * kLanes)), b_zero);
+      return add_f(mul_f(fa, a_multiplier), mul_f(fb, b_multiplier));
+    };
   }
 };
 

@@ -2,7 +2,8 @@
 // code_reals_avx2.inl for another way. Included once, inside namespace lowbit, after codes_<isa>.inl.
 namespace {
 
-template <bool kSigned>
+/// kSymmetric: zero point 0.
+template <bool kSigned, bool kSymmetric>
 class CodeReals {
  public:
   explicit CodeReals(const DequantizeParams& q)
@@ -13,7 +14,7 @@ class CodeReals {
   void store_block(float* out, const std::uint8_t* codes) const {
     for (unsigned v = 0; v < kBlock; v += kLanes) {
       const VecI code = kSigned ? load_codes_s8(codes + v) : load_codes_u8(codes + v);
-      store_f(out + v, mul_f(to_float(sub_i(code, zero_)), scale_));
+      store_f(out + v, mul_f(to_float(kSymmetric ? code : sub_i(code, zero_)), scale_));
     }
   }
 

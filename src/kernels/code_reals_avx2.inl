@@ -1,82 +1,77 @@
 // The codes of one tensor as floats for AVX2. A load that widens codes costs two of the four instructions
-// that this takes for a vector, so 16 codes are loaded into both 128-bit lanes at once and one byte shuffle
-// makes floats of 8 of them. Included once, inside namespace lowbit, after codes_avx2.inl.
+// that a vector has room for, so 16 codes are loaded into both 128-bit lanes at once and a byte shuffle makes
+// dwords of 8 of them. Included once, inside namespace lowbit, after codes_avx2.inl.
+//
+// u8: every other dword of a lane is overwritten by bytes 0x4B. The shuffle puts a code into the low byte and
+// 0x4B into the high byte of a dword, which is the float 2^23 + code.
+//
+//   lane 0:  c0..c3 | 4B ...  | c8..c11 | 4B ...       lane 1:  4B ... | c4..c7 | 4B ... | c12..c15
+//
+// s8: the shuffle puts a code into the high byte of a dword, which is the integer code * 2^24.
 namespace {
 
-template <bool kSigned>
-class CodeReals;
-
-/// u8: between the codes of a lane lies the byte 0x4B. The shuffle puts a code into the low byte and 0x4B
-/// into the high byte of a dword, which is the float 2^23 + code.
-///
-///   lane 0:  c0..c3 | 4B ...  | c8..c11 | 4B ...       lane 1:  4B ... | c4..c7 | 4B ... | c12..c15
-template <>
-class CodeReals<false> {
+template <bool kSigned, bool kSymmetric>
+class CodeReals {
  public:
-  explicit CodeReals(const DequantizeParams& q)
-      : zero_(broadcast_f(8388608.0f + static_cast<float>(q.zero_point))), scale_(broadcast_f(q.scale)) {}
+  explicit CodeReals(const DequantizeParams& q) {
+    const auto zero = static_cast<float>(q.zero_point);
+    const float scale = kSigned ? q.scale * 0x1p-24f : q.scale;
+    scale_ = broadcast_f(scale);
+    if constexpr (kSigned) {
+      zero_ = broadcast_f(zero * 0x1p24f);
+    } else {
+      zero_ = broadcast_f(kSymmetric ? -kMagic * scale : kMagic + zero);
+    }
+  }
 
-  static bool takes(float /*scale*/) { return true; }
+  /// Whether the factors above are exact. The sum of the symmetric u8 case would lose the sign of a zero.
+  static bool takes(float scale) {
+    if (kSigned) return scale >= 0x1p-100f || scale <= -0x1p-100f;
+    return !kSymmetric || (scale > 0.0f && scale <= 0x1p100f);
+  }
 
   void store_block(float* out, const std::uint8_t* codes) const {
-    store_half(out, codes);
-    store_half(out + 16, codes + 16);
+    const __m256i a = load_twice(codes), b = load_twice(codes + 16);
+    const VecF f0 = real(_mm256_shuffle_epi8(a, shuffle(0))), f1 = real(_mm256_shuffle_epi8(a, shuffle(8)));
+    const VecF f2 = real(_mm256_shuffle_epi8(b, shuffle(0))), f3 = real(_mm256_shuffle_epi8(b, shuffle(8)));
+    store_f(out, f0);
+    store_f(out + 8, f1);
+    store_f(out + 16, f2);
+    store_f(out + 24, f3);
   }
 
  private:
-  void store_half(float* out, const std::uint8_t* codes) const {
-    const __m256i exponent = _mm256_set1_epi8(0x4B);
-    const __m256i low = _mm256_setr_epi8(0, -1, -1, 4, 1, -1, -1, 4, 2, -1, -1, 4, 3, -1, -1, 4,  //
-                                         4, -1, -1, 0, 5, -1, -1, 0, 6, -1, -1, 0, 7, -1, -1, 0);
-    const __m256i high = _mm256_setr_epi8(8, -1, -1, 4, 9, -1, -1, 4, 10, -1, -1, 4, 11, -1, -1, 4,  //
-                                          12, -1, -1, 0, 13, -1, -1, 0, 14, -1, -1, 0, 15, -1, -1, 0);
-    const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
-    const __m256i v = _mm256_blend_epi32(_mm256_broadcastsi128_si256(c), exponent, 0x5A);
-    store(out, _mm256_shuffle_epi8(v, low));
-    store(out + 8, _mm256_shuffle_epi8(v, high));
-  }
-  void store(float* out, __m256i f) const {
-    store_f(out, mul_f(sub_f(_mm256_castsi256_ps(f), zero_), scale_));
+  static constexpr float kMagic = 0x1p23f;
+
+  /// 8 dwords, one for each of codes `first` to `first + 7` of a lane; k: a byte of 0x4B, in either lane.
+  static __m256i shuffle(char first) {
+    const auto c = [first](int t) { return static_cast<char>(first + t); };
+    constexpr char z = -1, k0 = 4, k1 = 0;
+    if constexpr (kSigned)
+      return _mm256_setr_epi8(z, z, z, c(0), z, z, z, c(1), z, z, z, c(2), z, z, z, c(3),  //
+                              z, z, z, c(4), z, z, z, c(5), z, z, z, c(6), z, z, z, c(7));
+    return _mm256_setr_epi8(c(0), z, z, k0, c(1), z, z, k0, c(2), z, z, k0, c(3), z, z, k0,  //
+                            c(4), z, z, k1, c(5), z, z, k1, c(6), z, z, k1, c(7), z, z, k1);
   }
 
-  VecF zero_, scale_;
-};
-
-/// s8: the shuffle puts a code into the high byte of a dword, code * 2^24.
-template <>
-class CodeReals<true> {
- public:
-  explicit CodeReals(const DequantizeParams& q)
-      : zero_(broadcast_f(static_cast<float>(q.zero_point) * 0x1p24f)),
-        scale_(broadcast_f(q.scale * 0x1p-24f)),
-        symmetric_(q.zero_point == 0) {}
-
-  /// scale * 2^-24 must be exact.
-  static bool takes(float scale) { return scale >= 0x1p-100f || scale <= -0x1p-100f; }
-
-  void store_block(float* out, const std::uint8_t* codes) const {
-    store_half(out, codes);
-    store_half(out + 16, codes + 16);
+  /// 16 codes in both lanes.
+  static __m256i load_twice(const std::uint8_t* p) {
+    const __m128i loaded = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m256i codes = _mm256_broadcastsi128_si256(loaded);
+    return kSigned ? codes : _mm256_blend_epi32(codes, _mm256_set1_epi8(0x4B), 0x5A);
   }
 
- private:
-  void store_half(float* out, const std::uint8_t* codes) const {
-    const __m256i low = _mm256_setr_epi8(-1, -1, -1, 0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, 3,  //
-                                         -1, -1, -1, 4, -1, -1, -1, 5, -1, -1, -1, 6, -1, -1, -1, 7);
-    const __m256i high = _mm256_setr_epi8(-1, -1, -1, 8, -1, -1, -1, 9, -1, -1, -1, 10, -1, -1, -1, 11,  //
-                                          -1, -1, -1, 12, -1, -1, -1, 13, -1, -1, -1, 14, -1, -1, -1, 15);
-    const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
-    const __m256i v = _mm256_broadcastsi128_si256(c);
-    store(out, _mm256_shuffle_epi8(v, low));
-    store(out + 8, _mm256_shuffle_epi8(v, high));
-  }
-  void store(float* out, __m256i code) const {
-    const VecF f = to_float(code);
-    store_f(out, mul_f(symmetric_ ? f : sub_f(f, zero_), scale_));
+  VecF real(__m256i code) const {
+    if constexpr (kSigned) {
+      const VecF f = to_float(code);
+      return mul_f(kSymmetric ? f : sub_f(f, zero_), scale_);
+    } else {
+      const VecF f = _mm256_castsi256_ps(code);
+      return kSymmetric ? _mm256_fmadd_ps(f, scale_, zero_) : mul_f(sub_f(f, zero_), scale_);
+    }
   }
 
   VecF zero_, scale_;
-  bool symmetric_;
 };
 
 }  // namespace

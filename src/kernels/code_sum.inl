@@ -27,9 +27,10 @@ class CodeSum {
   explicit CodeSum(bool is_signed)
       : sum_(broadcast_i(0)), flip_(broadcast_b(is_signed ? 128 : 0)), bias_(is_signed ? 128 : 0) {}
   void add(VecB codes) { sum_ = accumulate_u8(sum_, xor_b(codes, flip_)); }
-  /// Only the last `count` of them.
-  void add_last(VecB codes, std::size_t count) {
-    sum_ = accumulate_u8(sum_, and_b(xor_b(codes, flip_), last_bytes(count)));
+  /// Of codes of which the first is number `at`, only those from number `from` on.
+  void add_from(VecB codes, std::size_t from, std::size_t at) {
+    const std::size_t skipped = from < at ? 0 : from - at < kBlock ? from - at : kBlock;
+    sum_ = accumulate_u8(sum_, and_b(xor_b(codes, flip_), last_bytes(kBlock - skipped)));
   }
   /// Of n codes in all.
   std::uint32_t total(std::size_t n) const { return sum_lanes(sum_) - static_cast<std::uint32_t>(bias_ * n); }

@@ -11,34 +11,45 @@ inline VecI load_codes(const std::uint8_t* p) {
   }
 }
 
-/// n codes, at least kBlock; the last vectors overlap where n is not a multiple.
+/// n codes, at least kBlock; the last block overlaps where n is not a multiple.
 template <bool kSigned>
 void dequantize_channels(const std::uint8_t* x, std::size_t n, const DequantizeParams& q, float* out) {
   const Channels<float> scale(q.scales, q.scale);
   const Channels<std::int32_t> zero(q.zero_points, q.zero_point);
-  const auto vector = [&](std::size_t i) {
-    const VecI steps = sub_i(load_codes<kSigned>(x + i), load_i(zero.at(i)));
-    store_f(out + i, mul_f(to_float(steps), load_f(scale.at(i))));
+  const auto block = [&](std::size_t i) {
+    const std::int32_t* z = zero.at(i);
+    const float* s = scale.at(i);
+    for (unsigned t = 0; t < kBlock; t += kLanes) {
+      const VecI steps = sub_i(load_codes<kSigned>(x + i + t), load_i(z + t));
+      store_f(out + i + t, mul_f(to_float(steps), load_f(s + t)));
+    }
   };
-  for (std::size_t i = 0; i + kLanes < n; i += kLanes) vector(i);
-  vector(n - kLanes);
+  for (std::size_t i = 0; i + kBlock < n; i += kBlock) block(i);
+  block(n - kBlock);
 }
 
-template <bool kSigned>
+template <bool kSigned, bool kSymmetric>
 void dequantize_tensor(const std::uint8_t* x, std::size_t n, const DequantizeParams& q, float* out) {
-  const CodeReals<kSigned> reals(q);
+  const CodeReals<kSigned, kSymmetric> reals(q);
   const std::uint8_t* last = x + (n - kBlock);
   float* last_out = out + (n - kBlock);
-  for (; x < last; x += kBlock, out += kBlock) reals.store_block(out, x);
+  for (; x + kBlock < last; x += 2 * kBlock, out += 2 * kBlock) {
+    reals.store_block(out, x);
+    reals.store_block(out + kBlock, x + kBlock);
+  }
+  if (x < last) reals.store_block(out, x);
   reals.store_block(last_out, last);
 }
 
 template <bool kSigned>
 void dequantize_full(const std::uint8_t* x, std::size_t n, const DequantizeParams& q, float* out) {
-  if (q.scales || q.zero_points || !CodeReals<kSigned>::takes(q.scale)) {
-    dequantize_channels<kSigned>(x, n, q, out);
+  const bool one_for_all = q.scales == nullptr && q.zero_points == nullptr;
+  if (one_for_all && q.zero_point == 0 && CodeReals<kSigned, true>::takes(q.scale)) {
+    dequantize_tensor<kSigned, true>(x, n, q, out);
+  } else if (one_for_all && CodeReals<kSigned, false>::takes(q.scale)) {
+    dequantize_tensor<kSigned, false>(x, n, q, out);
   } else {
-    dequantize_tensor<kSigned>(x, n, q, out);
+    dequantize_channels<kSigned>(x, n, q, out);
   }
 }
 

@@ -16,42 +16,78 @@ std::int32_t code_of(float f, float lo, float hi, std::int32_t zero_point) {
   return round_to_int(clamp_above(clamp_below(nan_to_zero(f), lo), hi)) + zero_point;
 }
 
-// A u8 and an s8 code of one value modulo 256 are one byte.
 std::uint8_t byte_of(std::int32_t code) {
   return static_cast<std::uint8_t>(code);
+}
+std::int32_t code_in(std::uint8_t byte, CodeType type) {
+  return type == CodeType::s8 ? std::int32_t{static_cast<std::int8_t>(byte)} : std::int32_t{byte};
+}
+
+/// array[i], or `value` where there is no array; kArray lets the loops without arrays be vectorized.
+template <bool kArray, class T>
+T at(const T* array, T value, std::size_t i) {
+  if constexpr (!kArray) return value;
+  return array ? array[i] : value;
+}
+
+template <bool kChannels>
+void quantize_all(const float* x, std::size_t n, const QuantizeParams& q, std::uint8_t* out) {
+  const QuantizeParams p = q;  // a copy that `out` cannot alias
+  const auto zero = static_cast<float>(p.zero_point);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::int32_t zero_point = at<kChannels>(p.zero_points, p.zero_point, i);
+    const float moved = static_cast<float>(zero_point) - zero;
+    const float f = x[i] * at<kChannels>(p.inverse_scales, p.inverse_scale, i);
+    out[i] = byte_of(code_of(f, p.lo - moved, p.hi - moved, zero_point));
+  }
 }
 
 void quantize(const float* x, std::size_t n, const QuantizeParams& q, void* codes, std::int32_t* sum) {
   auto* out = static_cast<std::uint8_t*>(codes);
-  const auto zero = static_cast<float>(q.zero_point);
-  std::uint32_t total = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const float inverse_scale = q.inverse_scales ? q.inverse_scales[i] : q.inverse_scale;
-    const std::int32_t zero_point = q.zero_points ? q.zero_points[i] : q.zero_point;
-    const float moved = static_cast<float>(zero_point) - zero;
-    const std::int32_t code = code_of(x[i] * inverse_scale, q.lo - moved, q.hi - moved, zero_point);
-    out[i] = byte_of(code);
-    total += static_cast<std::uint32_t>(code);
+  if (q.inverse_scales || q.zero_points) {
+    quantize_all<true>(x, n, q, out);
+  } else {
+    quantize_all<false>(x, n, q, out);
   }
-  if (sum) *sum = static_cast<std::int32_t>(total);
+  if (sum == nullptr) return;
+  std::uint32_t total = 0;
+  for (std::size_t i = 0; i < n; ++i) total += static_cast<std::uint32_t>(code_in(out[i], q.type));
+  *sum = static_cast<std::int32_t>(total);
+}
+
+template <bool kChannels>
+void dequantize_all(const std::uint8_t* x, std::size_t n, const DequantizeParams& q, float* out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::int32_t steps = code_in(x[i], q.type) - at<kChannels>(q.zero_points, q.zero_point, i);
+    out[i] = static_cast<float>(steps) * at<kChannels>(q.scales, q.scale, i);
+  }
 }
 
 void dequantize(const void* codes, std::size_t n, const DequantizeParams& q, float* out) {
   const auto* x = static_cast<const std::uint8_t*>(codes);
-  const bool is_signed = q.type == CodeType::s8;
+  if (q.scales || q.zero_points) {
+    dequantize_all<true>(x, n, q, out);
+  } else {
+    dequantize_all<false>(x, n, q, out);
+  }
+}
+
+template <bool kChannels>
+void requantize_all(const std::int32_t* x, std::size_t n, const RequantizeParams& q, std::uint8_t* out) {
+  const RequantizeParams p = q;
   for (std::size_t i = 0; i < n; ++i) {
-    const std::int32_t code = is_signed ? static_cast<std::int8_t>(x[i]) : std::int32_t{x[i]};
-    const std::int32_t zero_point = q.zero_points ? q.zero_points[i] : q.zero_point;
-    out[i] = static_cast<float>(code - zero_point) * (q.scales ? q.scales[i] : q.scale);
+    float f = static_cast<float>(x[i]) * at<kChannels>(p.multipliers, p.multiplier, i);
+    f = f + at<kChannels>(p.addends, p.addend, i);
+    out[i] = byte_of(code_of(f, p.lo, p.hi, p.zero_point));
   }
 }
 
 void requantize(const std::int32_t* x, std::size_t n, const RequantizeParams& q, void* codes) {
   auto* out = static_cast<std::uint8_t*>(codes);
-  for (std::size_t i = 0; i < n; ++i) {
-    float f = static_cast<float>(x[i]) * (q.multipliers ? q.multipliers[i] : q.multiplier);
-    f = f + (q.addends ? q.addends[i] : q.addend);
-    out[i] = byte_of(code_of(f, q.lo, q.hi, q.zero_point));
+  if (q.multipliers || q.addends) {
+    requantize_all<true>(x, n, q, out);
+  } else {
+    requantize_all<false>(x, n, q, out);
   }
 }
 

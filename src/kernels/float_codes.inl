@@ -1,6 +1,6 @@
-// From float vectors to 8-bit codes: the loop that quantize, requantize and add share. A source says what
-// the floats of element i on are, a finish turns their integers into codes. Included once, inside namespace
-// lowbit, after vec_<isa>.inl and codes_<isa>.inl and code_sum.inl.
+// From float vectors to 8-bit codes: the loop that quantize, requantize and add share. A source gives the
+// four float vectors of the block that begins at element i, a finish turns their integers into codes.
+// Included once, inside namespace lowbit, after vec_<isa>.inl and codes_<isa>.inl and code_sum.inl.
 namespace {
 
 /// The codes of one call as integers.
@@ -15,6 +15,8 @@ struct CodeRange {
         qmax(static_cast<std::int32_t>(__builtin_rintf(hi)) + zero),
         is_signed(type == CodeType::s8) {}
 
+  /// What is added to an s8 code where both types go through s8.
+  std::int32_t bias() const { return is_signed ? 0 : 128; }
   /// Whether saturation to the type does all of the clamping.
   bool is_full() const { return is_signed ? qmin <= -128 && qmax >= 127 : qmin <= 0 && qmax >= 255; }
 };
@@ -23,18 +25,19 @@ struct CodeRange {
 template <class T>
 class Channels {
  public:
-  Channels(const T* array, T value) : array_(array) {
+  Channels(const T* array, T value) : array_(array), mask_(array ? ~std::size_t{0} : 0) {
     for (T& v : same_) v = value;
   }
-  /// Of element i on: kLanes values.
-  const T* at(std::size_t i) const { return array_ ? array_ + i : same_; }
+  /// Of the block that begins at element i.
+  const T* at(std::size_t i) const { return (array_ ? array_ : same_) + (i & mask_); }
 
  private:
   const T* array_;
-  T same_[kLanes];
+  std::size_t mask_;
+  T same_[kBlock];
 };
 
-// Finishes: the int16 steps of elements i to i + kBlock to codes. The first three are for full ranges.
+// Finishes: the int16 steps of elements i to i + kBlock to codes. The first four are for full ranges.
 
 template <bool kSigned>
 inline VecB pack_codes(VecW a, VecW b) {
@@ -65,84 +68,94 @@ struct Shifted {
   }
 };
 
-/// Both types, any range: a u8 code is made as an s8 code 128 lower.
-class Bounded {
- public:
-  explicit Bounded(const CodeRange& r) : Bounded(r.is_signed ? 0 : 128, r) {}
-  VecB operator()(VecW a, VecW b, std::size_t) const {
-    return clamped(add_words(a, zero_), add_words(b, zero_));
-  }
-
- protected:
-  Bounded(std::int32_t bias, const CodeRange& r)
-      : minus_bias_(broadcast_w(-bias)),
-        zero_(broadcast_w(r.zero_point - bias)),
-        qmin_(broadcast_b(r.qmin - bias)),
-        qmax_(broadcast_b(r.qmax - bias)),
-        flip_(broadcast_b(bias)) {}
-  VecB clamped(VecW a, VecW b) const { return xor_b(clamp_s8(pack_s8(a, b), qmin_, qmax_), flip_); }
-
-  VecW minus_bias_;
-
- private:
-  VecW zero_;
-  VecB qmin_, qmax_, flip_;
+/// Zero points of a block as words, in the order of pack_words.
+struct ZeroWords {
+  VecW a, b;
+  explicit ZeroWords(const std::int32_t* z)
+      : a(pack_words(load_i(z), load_i(z + kLanes))),
+        b(pack_words(load_i(z + 2 * kLanes), load_i(z + 3 * kLanes))) {}
 };
 
-/// The same with a zero point for each element.
-class BoundedChannels : private Bounded {
- public:
-  BoundedChannels(const CodeRange& r, const std::int32_t* zero_points)
-      : Bounded(r), zero_(zero_points, r.zero_point) {}
+/// A zero point for each element.
+template <bool kSigned>
+struct ShiftedChannels {
+  const std::int32_t* zero_points;
   VecB operator()(VecW a, VecW b, std::size_t i) const {
-    return clamped(add_words(a, zero(i)), add_words(b, zero(i + 2 * kLanes)));
+    const ZeroWords zero(zero_points + i);
+    return pack_codes<kSigned>(add_words(a, zero.a), add_words(b, zero.b));
+  }
+};
+
+/// Both types, any range: a u8 code is made as an s8 code 128 lower. kChannels as in ShiftedChannels.
+template <bool kChannels>
+class Bounded {
+ public:
+  Bounded(const CodeRange& r, const std::int32_t* zero_points)
+      : zero_points_(zero_points),
+        minus_bias_(broadcast_w(-r.bias())),
+        zero_(broadcast_w(r.zero_point - r.bias())),
+        qmin_(broadcast_b(r.qmin - r.bias())),
+        qmax_(broadcast_b(r.qmax - r.bias())),
+        flip_(broadcast_b(r.bias())) {}
+  VecB operator()(VecW a, VecW b, std::size_t i) const {
+    VecW zero_a = zero_, zero_b = zero_;
+    if constexpr (kChannels) {
+      const ZeroWords zero(zero_points_ + i);
+      zero_a = add_words(zero.a, minus_bias_);
+      zero_b = add_words(zero.b, minus_bias_);
+    }
+    return xor_b(clamp_s8(pack_s8(add_words(a, zero_a), add_words(b, zero_b)), qmin_, qmax_), flip_);
   }
 
  private:
-  VecW zero(std::size_t i) const {
-    return add_words(pack_words(load_i(zero_.at(i)), load_i(zero_.at(i + kLanes))), minus_bias_);
-  }
-
-  Channels<std::int32_t> zero_;
+  const std::int32_t* zero_points_;
+  VecW minus_bias_, zero_;
+  VecB qmin_, qmax_, flip_;
 };
 
 /// A source whose floats may not fit an int32: NaN becomes 0, and what lies beyond all codes is cut off.
 template <class Source>
 struct Careful {
+  static constexpr bool kChannels = Source::kChannels;
   Source source;
   VecF lo = broadcast_f(-1024.0f), hi = broadcast_f(1024.0f);
-  VecF operator()(std::size_t i) const { return clamp_above(clamp_below(nan_to_zero(source(i)), lo), hi); }
+  auto block(std::size_t i) const {
+    return [this, raw = source.block(i)](unsigned v) {
+      return clamp_above(clamp_below(nan_to_zero(raw(v)), lo), hi);
+    };
+  }
 };
 
 template <class Source, class Finish>
 inline VecB code_block(const Source& source, const Finish& finish, std::size_t i) {
-  const VecF f0 = source(i), f1 = source(i + kLanes);
-  const VecW a = pack_words(round_to_int(f0), round_to_int(f1));
-  const VecF f2 = source(i + 2 * kLanes), f3 = source(i + 3 * kLanes);
-  const VecW b = pack_words(round_to_int(f2), round_to_int(f3));
+  const auto f = source.block(i);
+  const VecW a = pack_words(round_to_int(f(0)), round_to_int(f(1)));
+  const VecW b = pack_words(round_to_int(f(2)), round_to_int(f(3)));
   return in_order(finish(a, b, i));
 }
 
-/// Elements [first, last) of at least kBlock. The last block overlaps the one before where they are not a
-/// multiple. Returns the sum of the codes if kSum.
+/// Elements [first, last), at least kUnroll blocks, kUnroll blocks a turn. The last turn ends at the last
+/// element and overlaps the one before. Returns the sum of the codes if kSum.
 template <bool kSum, unsigned kUnroll, class Source, class Finish>
 std::uint32_t code_loop(Source source, Finish finish, bool is_signed, std::size_t first, std::size_t last,
                         std::uint8_t* out) {
+  constexpr std::size_t kTurn = kUnroll * kBlock;
   CodeSum sum(is_signed);
-  const auto block = [&](std::size_t i) {
-    const VecB codes = code_block(source, finish, i);
-    if constexpr (kSum) sum.add(codes);
-    store_b(out + i, codes);
-  };
   std::size_t i = first;
-  for (; i + kUnroll * kBlock <= last; i += kUnroll * kBlock)
+  for (; i < last - kTurn; i += kTurn) {
 #pragma GCC unroll 4
-    for (unsigned u = 0; u < kUnroll; ++u) block(i + u * kBlock);
-  for (; i + kBlock <= last; i += kBlock) block(i);
-  if (i < last) {
-    const VecB codes = code_block(source, finish, last - kBlock);
-    if constexpr (kSum) sum.add_last(codes, last - i);
-    store_b(out + (last - kBlock), codes);
+    for (unsigned u = 0; u < kUnroll; ++u) {
+      const VecB codes = code_block(source, finish, i + u * kBlock);
+      store_b(out + i + u * kBlock, codes);
+      if constexpr (kSum) sum.add(codes);
+    }
+  }
+  const std::size_t done = i - (last - kTurn);
+  i = last - kTurn;
+  for (unsigned u = 0; u < kUnroll; ++u) {
+    const VecB codes = code_block(source, finish, i + u * kBlock);
+    store_b(out + i + u * kBlock, codes);
+    if constexpr (kSum) sum.add_from(codes, done, u * kBlock);
   }
   return kSum ? sum.total(last - first) : 0;
 }

@@ -50,7 +50,8 @@ inline std::size_t extremes_of_finite(const float* x, std::size_t n, Extremes& e
   for (; i + kLanes <= n; i += kLanes) vector(x + i);
   if (i < n) {
     float rest[kLanes];
-    for (unsigned t = 0; t < kLanes; ++t) rest[t] = i + t < n ? x[i + t] : __builtin_inff();
+    store_f(rest, broadcast_f(__builtin_inff()));
+    __builtin_memcpy(rest, x + i, (n - i) * sizeof(float));
     vector(rest);
   }
   return count;

@@ -169,8 +169,9 @@ TEST_P(ElementwiseBits, QuantizeLeavesTheCallersFlags) {
       expect_same<std::uint8_t>(kCount, false, [&](const ElementwiseKernel& k, std::uint8_t* out) {
         std::feclearexcept(FE_ALL_EXCEPT);
         if (raised) std::feraiseexcept(FE_INVALID);
+        const bool kept = !raised || std::fetestexcept(FE_INVALID);  // not under Valgrind
         k.quantize(x, kCount, q, out, nullptr);
-        EXPECT_TRUE(std::fetestexcept(FE_INVALID) || !raised);
+        EXPECT_TRUE(std::fetestexcept(FE_INVALID) || !raised || !kept);
         EXPECT_TRUE(!std::fetestexcept(FE_INVALID) || raised || bad);
       });
     }
