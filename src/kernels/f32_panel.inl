@@ -30,8 +30,11 @@ inline std::uint32_t panel_width(std::uint32_t n) {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
 
+inline std::uint16_t to_half(float v) {
+  return static_cast<std::uint16_t>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(v), 0)));
+}
 inline bool fits_half(float v) {
-  return _cvtsh_ss(_cvtss_sh(v, 0)) == v;
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(to_half(v)))) == v;
 }
 
 /// Formats with a sign bit have such tables.
@@ -102,7 +105,7 @@ inline void pack_group(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
     const std::size_t at = std::size_t{n0 + j} * groups + g;
     if (h.scale_bytes == 4) __builtin_memcpy(out + 4 * j, spec.scales + at, 4);
     if (h.scale_bytes == 2) {
-      const auto half = static_cast<std::uint16_t>(_cvtss_sh(spec.scales[at], 0));
+      const std::uint16_t half = to_half(spec.scales[at]);
       __builtin_memcpy(out + 2 * j, &half, 2);
     }
     if (h.zero_bytes) out[width * h.scale_bytes + j] = static_cast<std::byte>(spec.zero_points[at]);

@@ -48,7 +48,8 @@ struct F32Tile {
 #pragma GCC unroll 8
     for (unsigned v = 0; v < kVecs; ++v) {
       codes[v] = load_codes(p + v * kLanes * 4);
-      if constexpr (kRows == 1) __builtin_prefetch(p + v * kLanes * 4 + kAhead);
+      if (kRows == 1 && v * kLanes * 4 % 64 == 0)
+        _mm_prefetch(reinterpret_cast<const char*>(p + v * kLanes * 4 + kAhead), _MM_HINT_T0);
     }
 #pragma GCC unroll 8
     for (unsigned t = 0; t < (kWhole ? kStepCodes : count); ++t)
