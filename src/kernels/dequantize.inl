@@ -1,5 +1,5 @@
 // Codes to floats: float(code - zero_point) * scale, exact up to the one rounding of the product. Included
-// once, inside namespace lowbit, after code_conversions.inl.
+// once, inside namespace lowbit, after checked_codes.inl.
 namespace {
 
 template <bool kSigned>

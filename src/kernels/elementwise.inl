@@ -6,7 +6,11 @@
 //
 #include "kernels/float_codes.inl"
 //
-#include "kernels/code_conversions.inl"
+#include "kernels/checked_codes.inl"
+//
+#include "kernels/quantize.inl"
+//
+#include "kernels/requantize.inl"
 //
 #include "kernels/dequantize.inl"
 //
