@@ -28,7 +28,8 @@ using Halves = __m256i;
 struct Taps {
   __m256i even, odd;
 };
-/// Rows 0 and 1, rows 2 and 3, interleaved; taps_of() does the rest where the taps are used, to save registers.
+/// Rows 0 and 1, rows 2 and 3, interleaved; taps_of() does the rest where the taps are used, to save
+/// registers.
 struct Column {
   __m256i upper_low, upper_high, lower_low, lower_high;
 };

@@ -2,8 +2,8 @@
 // file has defined
 //   lookup(table, index)   16 bytes of table by 16 indices below 16, on pointers
 //
-// 16 output codes come from at most 16 input codes: output o takes channel o / multiplier. Which of them, seen
-// from the first one, depends on o % multiplier only.
+// 16 output codes come from at most 16 input codes: output o takes channel o / multiplier. Which of them,
+// seen from the first one, depends on o % multiplier only.
 namespace {
 
 constexpr std::uint32_t kLookup = 16;  // codes that one lookup makes, and multipliers that use it

@@ -45,8 +45,7 @@ inline bool set_terms(const Epilogue& e, const Block& block, const std::int32_t*
   VecF factor = zero, shift = zero;
   for (unsigned v = 0; v < kVectors; ++v) {
     VecI constant = column_ints(e.column_constant, block, v);
-    if (e.row_a)
-      constant = sub_i(constant, mul_i(broadcast_i(e.row_a[0]), column_ints(e.col_a, block, v)));
+    if (e.row_a) constant = sub_i(constant, mul_i(broadcast_i(e.row_a[0]), column_ints(e.col_a, block, v)));
     if constexpr (kSignFlip) constant = add_i(constant, load_i(flip + v * kLanes));
     const VecF multiplier = column_floats(e.multiplier, block, v, 1.0f);
     const VecF addend = column_floats(e.addend, block, v, -0.0f);

@@ -1,5 +1,5 @@
-// What the depthwise kernels for Advanced SIMD share: loads, the way from sums to codes, stores. Included once,
-// inside namespace lowbit, after vec_neon.inl.
+// What the depthwise kernels for Advanced SIMD share: loads, the way from sums to codes, stores. Included
+// once, inside namespace lowbit, after vec_neon.inl.
 namespace {
 
 constexpr unsigned kBytes = 16;

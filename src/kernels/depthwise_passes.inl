@@ -171,8 +171,8 @@ inline void scatter_codes(const BlockJob& job, const OutPixels& to, unsigned r, 
       __builtin_memcpy(to.at[g][r] + pixel * job.args->out_pixel_bytes, staged + g * kWidth, kWidth);
 }
 
-/// The rows of a group of one segment that is as wide as a vector are written directly; everything else, a row
-/// below the image included, goes to the stage.
+/// The rows of a group of one segment that is as wide as a vector are written directly; everything else, a
+/// row below the image included, goes to the stage.
 template <unsigned kWidth, unsigned kRows>
 inline __attribute__((always_inline)) void direct_rows(const BlockJob& job, const OutPixels& to,
                                                        std::uint8_t (*stage)[kBytes], OutRow* out) {

@@ -26,8 +26,8 @@ void pack(const DepthwiseShape& s, const std::int16_t* weights, std::byte* panel
 /// The sum of one channel of one output pixel, modulo 2^32.
 std::int32_t sum_of(const DepthwiseArgs& args, std::int64_t oy, std::int64_t ox, std::uint32_t c) {
   const DepthwiseShape& s = *args.shape;
-  const auto* w = reinterpret_cast<const std::int16_t*>(args.panel) +
-                  std::size_t{c} * s.kernel_height * s.kernel_width;
+  const auto* w =
+      reinterpret_cast<const std::int16_t*>(args.panel) + std::size_t{c} * s.kernel_height * s.kernel_width;
   std::uint32_t sum = 0;
   for (std::int64_t ky = 0; ky < s.kernel_height; ++ky)
     for (std::int64_t kx = 0; kx < s.kernel_width; ++kx, ++w) {

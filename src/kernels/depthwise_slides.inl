@@ -1,6 +1,6 @@
-// Windows three taps wide whose rows fit one bundle, by far the most frequent ones, need no buffer of columns:
-// slide_group(), of depthwise_slide.inl or depthwise_spread.inl, takes them one after the other. Included
-// once, inside namespace lowbit, after one of these.
+// Windows three taps wide whose rows fit one bundle, by far the most frequent ones, need no buffer of
+// columns: slide_group(), of depthwise_slide.inl or depthwise_spread.inl, takes them one after the other.
+// Included once, inside namespace lowbit, after one of these.
 namespace {
 
 template <unsigned kWidth, unsigned kRows, unsigned kStride, unsigned kUsed>
@@ -26,7 +26,7 @@ inline bool can_slide(const DepthwiseShape& s, const DepthwisePlan& plan, const 
 
 template <unsigned kWidth>
 inline void slide_any(const BlockJob& job) {
-  if (job.shape->stride_width == 1) return slide<kWidth, kSharesRows ? 2 : 1, 1, kTaps>(job);
+  if (job.shape->stride_width == 1) return slide < kWidth, kSharesRows ? 2 : 1, 1, kTaps > (job);
   slide<kWidth, 1, 2, 3>(job);
 }
 

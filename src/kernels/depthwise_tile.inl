@@ -34,9 +34,8 @@ void tile_codes(const std::byte* columns, const TileSteps& steps, const BlockJob
     Codes codes[kRows];
     codes_of<kRows>(
         *job.terms, job.limits,
-        [&](VecI(&acc)[kRows][kUnit], unsigned unit) __attribute__((always_inline)) {
-          add_steps<kRows>(acc, columns, steps, job.weights, unit);
-        },
+        [&](VecI(&acc)[kRows][kUnit], unsigned unit)
+            __attribute__((always_inline)) { add_steps<kRows>(acc, columns, steps, job.weights, unit); },
         codes);
 #pragma GCC unroll 4
     for (unsigned r = 0; r < kRows; ++r) {
@@ -89,16 +88,16 @@ inline void fill_columns(const BlockJob& job, const Place& place, std::uint32_t 
 
 /// Fills the buffer for pass `index` and lists its steps; returns its weights.
 template <unsigned kWidth>
-const std::byte* begin_pass(const BlockJob& job, const Place& place, std::uint32_t index,
-                                   std::byte* buffer, TileSteps& steps) {
+const std::byte* begin_pass(const BlockJob& job, const Place& place, std::uint32_t index, std::byte* buffer,
+                            TileSteps& steps) {
   const DepthwiseShape& s = *job.shape;
   const Passes& p = job.passes;
   const std::uint32_t chunks = s.kernel_width / p.kernel_width;
   const std::uint32_t first = index / chunks * p.bundles, kx = index % chunks;
   const std::uint32_t bundles = p.bundle_count - first < p.bundles ? p.bundle_count - first : p.bundles;
   const std::uint32_t columns = (place.pixels - 1) * s.stride_width + p.span;
-  const std::int64_t column = std::int64_t{place.x} * s.stride_width - s.pad_left +
-                              std::int64_t{kx} * s.dilation_width;
+  const std::int64_t column =
+      std::int64_t{place.x} * s.stride_width - s.pad_left + std::int64_t{kx} * s.dilation_width;
   steps.count = 0;
   steps.pixel_bytes = s.stride_width * kColumnBytes;
   for (std::uint32_t b = 0; b < bundles; ++b) {

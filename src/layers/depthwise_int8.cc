@@ -1,7 +1,7 @@
-// Depthwise Conv2d on u8 codes: each output channel reads one input channel, so there is nothing to reuse in a
-// matrix product; kernels of their own do it (depthwise_kernel.h). This cuts the output into strips of rows for
-// them, over samples and threads, and prepares what they read: codes of a dynamic input, and the input repeated
-// for a channel multiplier.
+// Depthwise Conv2d on u8 codes: each output channel reads one input channel, so there is nothing to reuse in
+// a matrix product; kernels of their own do it (depthwise_kernel.h). This cuts the output into strips of rows
+// for them, over samples and threads, and prepares what they read: codes of a dynamic input, and the input
+// repeated for a channel multiplier.
 
 #include <algorithm>
 #include <cstring>
@@ -190,7 +190,8 @@ class DepthwiseInt8 final : public Step {
   /// Output rows of a strip: as many as the cache holds, fewer to keep all threads busy.
   std::int64_t strip_rows(std::int64_t batch, std::int64_t threads) const {
     const std::int64_t step = kernel_.row_step;
-    const std::int64_t row_bytes = out_.width * out_.channels + wide_.width * wide_.pixel_stride * shape_.stride_height;
+    const std::int64_t row_bytes =
+        out_.width * out_.channels + wide_.width * wide_.pixel_stride * shape_.stride_height;
     std::int64_t rows = std::max(step, kStripBytes / row_bytes / step * step);
     if (threads > 1) {
       const std::int64_t strips = ops::ceil_div(threads * kPiecesPerThread, batch);
@@ -227,7 +228,8 @@ class DepthwiseInt8 final : public Step {
   }
 
   /// f32 residuals occur between dynamic layers only. Same order as in the epilogue: add, then limit.
-  void add_residual(const StepArgs& args, std::int64_t b, std::int64_t first, std::int64_t last) const noexcept {
+  void add_residual(const StepArgs& args, std::int64_t b, std::int64_t first,
+                    std::int64_t last) const noexcept {
     float* y = args.output.sample<float>(b);
     const float* r = args.inputs[1].sample<float>(b);
     for (std::int64_t i = first * out_.channels; i < last * out_.channels; ++i)

@@ -1,7 +1,8 @@
 // The interface between depthwise convolution kernels and the driver: plain data only, as in gemm_kernel.h.
 // A kernel computes rows of one sample, channels last,
 //
-//   out[y][x][c] = epilogue( sum over ky, kx:  in[y * stride + ky * dilation - pad][x ...][c] * W[c][ky][kx] )
+//   out[y][x][c] = epilogue( sum over ky, kx:  in[y * stride + ky * dilation - pad][x ...][c] * W[c][ky][kx]
+//   )
 //
 // with exact int32 (mod 2^32) accumulation. Every channel is a convolution of its own, so that a kernel puts
 // channels across the lanes of a vector and reuses what it loads for neighbouring output pixels, which a
@@ -31,10 +32,10 @@ struct DepthwiseShape {
 /// Output rows [first_row, last_row) of one sample.
 struct DepthwiseArgs {
   const DepthwiseShape* shape = nullptr;
-  const std::byte* panel = nullptr;    ///< what pack() made for this shape
-  const std::uint8_t* in = nullptr;    ///< pixel (0, 0); every pixel is readable up to the next multiple of 4
-                                       ///< codes, contents beyond `channels` ignored
-  std::ptrdiff_t zero_offset = 0;      ///< from `in` to a pixel that holds the zero point in every channel
+  const std::byte* panel = nullptr;  ///< what pack() made for this shape
+  const std::uint8_t* in = nullptr;  ///< pixel (0, 0); every pixel is readable up to the next multiple of 4
+                                     ///< codes, contents beyond `channels` ignored
+  std::ptrdiff_t zero_offset = 0;    ///< from `in` to a pixel that holds the zero point in every channel
   std::uint32_t first_row = 0, last_row = 0;
   /// As in gemm_kernel.h, with these meanings: columns are channels, [channels]; a sample is quantized as a
   /// whole, so row_a and row_scale are [1]; row_b and col_b are not used; pixel y * out_width + x of the
