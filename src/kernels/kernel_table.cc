@@ -133,6 +133,22 @@ const ElementwiseKernel* const kElementwiseKernels[] = {
     &kElementwiseScalar,
 };
 
+const DepthwiseKernel* const kDepthwiseKernels[] = {
+#ifdef LOWBIT_HAVE_DEPTHWISE_AVX512VNNI
+    &kDepthwiseAvx512Vnni,
+#endif
+#ifdef LOWBIT_HAVE_DEPTHWISE_AVX2
+    &kDepthwiseAvx2,
+#endif
+#ifdef LOWBIT_HAVE_DEPTHWISE_NEONDOT
+    &kDepthwiseNeonDot,
+#endif
+#ifdef LOWBIT_HAVE_DEPTHWISE_NEON
+    &kDepthwiseNeon,
+#endif
+    &kDepthwiseScalar,
+};
+
 const ElementwiseKernel& best_elementwise() {
   for (const ElementwiseKernel* kernel : kElementwiseKernels)
     if (has_isa(active_isa(), kernel->required)) return *kernel;
@@ -163,6 +179,17 @@ const GemmKernel& select_gemm_kernel(const WeightSpec& spec, Isa isa) {
     }
   }
   return other != nullptr ? *other : *reference;
+}
+
+const DepthwiseKernel* const* depthwise_kernels(std::size_t* count) {
+  *count = std::size(kDepthwiseKernels);
+  return kDepthwiseKernels;
+}
+
+const DepthwiseKernel& select_depthwise_kernel(Isa isa) {
+  for (const DepthwiseKernel* kernel : kDepthwiseKernels)
+    if (has_isa(isa, kernel->required)) return *kernel;
+  return kDepthwiseScalar;
 }
 
 const ElementwiseKernel* const* elementwise_kernels(std::size_t* count) {

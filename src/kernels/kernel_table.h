@@ -1,6 +1,7 @@
 // The table entries that kernel files define, one a file. Plain data: kernel files include it.
 #pragma once
 
+#include "lowbit/kernels/depthwise_kernel.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
@@ -20,5 +21,7 @@ extern const GemmKernel kGemmU4F32Scalar, kGemmLut4F32Scalar, kGemmLut8F32Scalar
 extern const GemmKernel kGemmU4F32Avx512, kGemmLut4F32Avx512, kGemmLut8F32Avx512;
 extern const GemmKernel kGemmU4F32Avx2, kGemmLut4F32Avx2, kGemmLut8F32Avx2;
 extern const ElementwiseKernel kElementwiseAvx512, kElementwiseAvx2, kElementwiseNeon, kElementwiseScalar;
+extern const DepthwiseKernel kDepthwiseAvx512Vnni, kDepthwiseAvx2, kDepthwiseNeonDot, kDepthwiseNeon,
+    kDepthwiseScalar;
 
 }  // namespace lowbit
