@@ -17,7 +17,8 @@ namespace lowbit::bench {
 /// Tasks that are timed in alternating rounds; the first is the one that is benchmarked.
 class Comparison {
  public:
-  explicit Comparison(Caches caches = Caches::warm) : caches_(caches) {}
+  explicit Comparison(Caches caches = Caches::warm, Clock clock = Clock::thread)
+      : caches_(caches), clock_(clock) {}
   void add(Task task) { tasks_.push_back(std::move(task)); }
 
   /// Times the tasks, once for each repetition: Google Benchmark calls a benchmark with growing numbers of
@@ -28,7 +29,7 @@ class Comparison {
       return;
     }
     measured_at_ = state.max_iterations;
-    seconds_ = alternate(tasks_, options().budget, caches_);
+    seconds_ = alternate(tasks_, {options().budget, caches_, clock_});
   }
   /// The iterations that Google Benchmark times.
   void iterate(benchmark::State& state) const {
@@ -43,6 +44,7 @@ class Comparison {
 
  private:
   Caches caches_;
+  Clock clock_;
   std::vector<Task> tasks_;
   std::vector<double> seconds_;
   benchmark::IterationCount measured_at_ = 0;

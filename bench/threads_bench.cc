@@ -17,7 +17,7 @@ constexpr GemmShape kShapes[] = {{512, 512, 512}, {1024, 1024, 1024}};
 
 struct ThreadsBenchmark {
   ThreadsBenchmark(const Variant& variant, const GemmShape& shape)
-      : product(variant, shape), pool(make_thread_pool(2)) {
+      : product(variant, shape), pool(make_thread_pool(2)), times(Caches::warm, Clock::wall) {
     times.add([this] { product.run(*pool); });
     times.add([this] { product.run(); });
     const std::vector<PeakLoop> loops = peak_loops();
