@@ -42,7 +42,7 @@ constexpr PeakLoop kAll[] = {{"vpdpbusd-zmm", Isa::avx512vnni, 64, vpdpbusd_zmm}
 #define LOWBIT_PEAK_LOOP(function, op, d, s)                                                                \
   void function() {                                                                                         \
     long count = kLoops;                                                                                    \
-    asm volatile(".arch_extension dotprod\nmovi v12.16b, #0\nmovi v13.16b, #0\n1:\n" LOWBIT_FOUR(           \
+    asm volatile(".arch armv8.2-a+dotprod\nmovi v12.16b, #0\nmovi v13.16b, #0\n1:\n" LOWBIT_FOUR(           \
                      op, d, s, "0", "1", "2", "3") LOWBIT_FOUR(op, d, s, "4", "5", "6", "7")                \
                      LOWBIT_FOUR(op, d, s, "16", "17", "18", "19") "subs %0, %0, #1\nb.ne 1b"               \
                  : "+r"(count)                                                                              \

@@ -23,8 +23,10 @@ struct ThreadsBenchmark {
     const std::vector<PeakLoop> loops = peak_loops();
     if (loops.empty()) return;
     has_registers = true;
-    // Two pieces of work, by two threads and by one.
-    const auto piece = [run = loops.front().run](int) { run(); };
+    // Two pieces of work, by two threads and by one; each takes much longer than waking a thread.
+    const auto piece = [run = loops.front().run](int) {
+      for (int i = 0; i < 40; ++i) run();
+    };
     times.add([this, piece] { pool->parallel_for(2, piece); });
     times.add([piece] { serial_executor().parallel_for(2, piece); });
   }
