@@ -24,6 +24,16 @@ using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 /// 64-byte aligned, zero-filled. Throws std::bad_alloc.
 AlignedBytes aligned_bytes(std::size_t size);
 
+/// What is known of several packings together.
+inline PackReport& operator+=(PackReport& sum, const PackReport& part) {
+  sum.pairs += part.pairs;
+  sum.excess_pairs += part.excess_pairs;
+  sum.panels += part.panels;
+  sum.proven_panels += part.proven_panels;
+  sum.wide_panels += part.wide_panels;
+  return sum;
+}
+
 /// Weights in the layout of one kernel, with the column sums that zero points need. Immutable; never written
 /// to files.
 class PackedWeights {
