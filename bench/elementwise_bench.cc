@@ -16,6 +16,7 @@
 #include "cycles.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/kernels/gemm.h"
 #include "registers.h"
 #include "support/random.h"
 
@@ -26,6 +27,18 @@ constexpr std::size_t kSizes[] = {2000, 4000};
 constexpr int kCalls = 32;  // of a sample
 constexpr int kSamples = 1500;
 
+/// 64-byte aligned, like the library's own values.
+template <class T>
+class Array {
+ public:
+  explicit Array(std::size_t n) : bytes_(aligned_bytes(n * sizeof(T))) {}
+  T* data() const { return reinterpret_cast<T*>(bytes_.get()); }
+  T& operator[](std::size_t i) const { return data()[i]; }
+
+ private:
+  AlignedBytes bytes_;
+};
+
 struct Data {
   explicit Data(std::size_t n)
       : floats(n), scales(n), out(n), sums(n), zeros(n), codes(2 * n), packed(n), bytes(2 * n) {
@@ -35,13 +48,13 @@ struct Data {
       scales[i] = 1.0f + random.uniform() * 0.5f;
       sums[i] = static_cast<std::int32_t>(random.integer(-100000, 100000));
       zeros[i] = static_cast<std::int32_t>(random.integer(0, 255));
-      packed[i] = static_cast<std::uint8_t>(random.next());
+      packed[i] = codes[i] = static_cast<std::uint8_t>(random.next());
+      codes[n + i] = static_cast<std::uint8_t>(random.next());
     }
-    for (auto& c : codes) c = static_cast<std::uint8_t>(random.next());
   }
-  std::vector<float> floats, scales, out;
-  std::vector<std::int32_t> sums, zeros;
-  std::vector<std::uint8_t> codes, packed, bytes;
+  Array<float> floats, scales, out;
+  Array<std::int32_t> sums, zeros;
+  Array<std::uint8_t> codes, packed, bytes;
 };
 
 using Run = void (*)(const ElementwiseKernel& k, Data& d, std::size_t n);

@@ -48,12 +48,12 @@ std::uint32_t plain_codes(const Source& source, const CodeTarget& t, std::size_t
 template <bool kSum, class Source>
 std::uint32_t codes_of(const Source& source, const CodeTarget& t, std::size_t n, bool fits) {
   constexpr std::size_t kChunk = 8192, kShort = 4 * kBlock;
-  if (!kWatchConversions || fits) return plain_codes<kSum>(source, t, 0, n);
-  if (n <= kShort) return bounded_codes<kSum>(Careful<Source>{source}, t, 0, n);
-  InvalidFlag invalid;
+  const bool watch = kWatchConversions && !fits;
+  if (watch && n <= kShort) return bounded_codes<kSum>(Careful<Source>{source}, t, 0, n);
+  InvalidFlag invalid(watch);
   std::uint32_t sum = 0;
   for (std::size_t first = 0, last; first < n; first = last) {
-    last = n - first >= 2 * kChunk ? first + kChunk : n;
+    last = watch && n - first >= 2 * kChunk ? first + kChunk : n;
     std::uint32_t part = plain_codes<kSum>(source, t, first, last);
     if (invalid.raised()) {
       part = bounded_codes<kSum>(Careful<Source>{source}, t, first, last);

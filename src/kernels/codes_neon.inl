@@ -91,6 +91,7 @@ inline VecB unpack_crumbs(const std::uint8_t* p) {
 /// Conversions to int32 saturate and turn NaN into 0: nothing to watch.
 constexpr bool kWatchConversions = false;
 struct InvalidFlag {
+  explicit InvalidFlag(bool /*watch*/) {}
   void clear() {}
   bool raised() { return false; }
   void restore() {}

@@ -9,7 +9,8 @@ constexpr unsigned kInvalid = 1;
 
 class InvalidFlag {
  public:
-  InvalidFlag() : caller_(_mm_getcsr()) { clear(caller_); }
+  /// Does nothing at all unless `watch`.
+  explicit InvalidFlag(bool watch) : watch_(watch), caller_(watch ? _mm_getcsr() : 0) { clear(caller_); }
   /// To be called last. Not a destructor: that would tie the object file to the runtime of exceptions.
   void restore() {
     if (caller_ & kInvalid) _mm_setcsr(_mm_getcsr() | kInvalid);
@@ -19,7 +20,7 @@ class InvalidFlag {
   void clear() { clear(_mm_getcsr()); }
   bool raised() {
     asm volatile("" ::: "memory");
-    return (_mm_getcsr() & kInvalid) != 0 || !is_kept();
+    return watch_ && ((_mm_getcsr() & kInvalid) != 0 || !is_kept());
   }
 
  private:
@@ -44,6 +45,7 @@ class InvalidFlag {
     return state == 1;
   }
 
+  bool watch_;
   unsigned caller_;
 };
 

@@ -1,34 +1,54 @@
 // Packing of codes of 4 and 2 bits, and back. Included once, inside namespace lowbit, after codes_<isa>.inl.
 namespace {
 
-/// kPerByte is 2 or 4. A block is kBlock bytes when packing and kBlock codes when unpacking.
+/// kBlock bytes of codes, kPerByte (2 or 4) in each.
+template <unsigned kPerByte>
+inline void pack_block(std::uint8_t* bytes, const std::uint8_t* codes) {
+  store_b(bytes, kPerByte == 2 ? pack_nibbles(codes) : pack_crumbs(codes));
+}
+
+/// kBlock codes, kPerByte from each byte.
+template <unsigned kPerByte>
+inline void unpack_block(std::uint8_t* codes, const std::uint8_t* bytes) {
+  store_b(codes, kPerByte == 2 ? unpack_nibbles(bytes) : unpack_crumbs(bytes));
+}
+
+// Whole blocks, then one that ends with the last whole byte and overlaps the one before, then the codes of
+// the last byte through a buffer. Short arrays go through the buffer as a whole.
+
 template <unsigned kPerByte>
 void pack_codes_of(const std::uint8_t* codes, std::size_t n, std::uint8_t* bytes) {
   constexpr std::size_t kCodes = kPerByte * kBlock;
-  const auto block = [](const std::uint8_t* p) { return kPerByte == 2 ? pack_nibbles(p) : pack_crumbs(p); };
-  std::size_t i = 0;
-  for (; i + kCodes <= n; i += kCodes) store_b(bytes + i / kPerByte, block(codes + i));
-  if (i < n) {
-    std::uint8_t in[kCodes] = {}, packed[kBlock];
-    __builtin_memcpy(in, codes + i, n - i);
-    store_b(packed, block(in));
-    __builtin_memcpy(bytes + i / kPerByte, packed, (n - i + kPerByte - 1) / kPerByte);
+  std::size_t done = 0;  // bytes
+  if (const std::size_t whole = n / kPerByte; whole >= kBlock) {
+    for (; done < whole - kBlock; done += kBlock) pack_block<kPerByte>(bytes + done, codes + done * kPerByte);
+    pack_block<kPerByte>(bytes + (whole - kBlock), codes + (whole - kBlock) * kPerByte);
+    done = whole;
   }
+  const std::size_t left = n - done * kPerByte;
+  if (left == 0) return;
+  std::uint8_t in[kCodes] = {}, packed[kBlock];
+  __builtin_memcpy(in, codes + done * kPerByte, left);
+  pack_block<kPerByte>(packed, in);
+  __builtin_memcpy(bytes + done, packed, (left + kPerByte - 1) / kPerByte);
 }
 
 template <unsigned kPerByte>
 void unpack_codes_of(const std::uint8_t* bytes, std::size_t n, std::uint8_t* codes) {
-  const auto block = [](const std::uint8_t* p) {
-    return kPerByte == 2 ? unpack_nibbles(p) : unpack_crumbs(p);
-  };
-  std::size_t i = 0;
-  for (; i + kBlock <= n; i += kBlock) store_b(codes + i, block(bytes + i / kPerByte));
-  if (i < n) {
-    std::uint8_t in[kBlock / kPerByte] = {}, unpacked[kBlock];
-    __builtin_memcpy(in, bytes + i / kPerByte, (n - i + kPerByte - 1) / kPerByte);
-    store_b(unpacked, block(in));
-    __builtin_memcpy(codes + i, unpacked, n - i);
+  constexpr std::size_t kBytes = kBlock / kPerByte;
+  std::size_t done = 0;  // bytes
+  if (const std::size_t whole = n / kPerByte; whole >= kBytes) {
+    for (; done < whole - kBytes; done += kBytes)
+      unpack_block<kPerByte>(codes + done * kPerByte, bytes + done);
+    unpack_block<kPerByte>(codes + (whole - kBytes) * kPerByte, bytes + (whole - kBytes));
+    done = whole;
   }
+  const std::size_t left = n - done * kPerByte;
+  if (left == 0) return;
+  std::uint8_t in[kBytes] = {}, unpacked[kBlock];
+  __builtin_memcpy(in, bytes + done, (left + kPerByte - 1) / kPerByte);
+  unpack_block<kPerByte>(unpacked, in);
+  __builtin_memcpy(codes + done * kPerByte, unpacked, left);
 }
 
 void pack(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* bytes) {

@@ -80,6 +80,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
   auto* row_b = scratch.take<std::int32_t>(kRowBlock);
   auto* result = scratch.take<float>(static_cast<std::size_t>(kRowBlock * y.cols));
   auto* gathered = scratch.take<float>(static_cast<std::size_t>(x.cols));
+  const bool with_sums = !weights.weight_zero_points().empty();
 
   for (std::int64_t i = 0; i < count; ++i) {
     const float* row = x.data + (first + i) * x.row_stride;
@@ -90,7 +91,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
     const QParams p =
         quantization.input ? *quantization.input : choose_dynamic(row, static_cast<std::size_t>(x.cols));
     elementwise().quantize(row, static_cast<std::size_t>(x.cols), u8_quantize_params(p), codes + i * stride,
-                           nullptr);
+                           with_sums ? row_b + i : nullptr);
     row_scale[i] = p.scale;
     row_a[i] = p.zero_point;
   }
@@ -104,10 +105,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
   set_columns(out.epilogue, terms, weights, !quantization.input);
   if (!quantization.input) out.epilogue.row_scale = row_scale;
   if (!quantization.input || weights.groups() > 1) out.epilogue.row_a = row_a;
-  if (!weights.weight_zero_points().empty()) {
-    row_sums(lhs, weights, row_b);
-    out.epilogue.row_b = row_b;
-  }
+  if (with_sums) out.epilogue.row_b = row_b;
   gemm(lhs, weights, out, executor ? *executor : serial_executor());
   if (direct) return;
   for (std::int64_t i = 0; i < count; ++i)

@@ -64,7 +64,7 @@ class LinearInt8 final : public Step {
     out.epilogue.row_scale = memory.row_scale;
     out.epilogue.row_a = memory.row_a;
     if (memory.row_b) {
-      row_sums(lhs, weights_, memory.row_b);
+      if (!dynamic_) row_sums(lhs, weights_, memory.row_b);
       out.epilogue.row_b = memory.row_b;
     }
     gemm(lhs, weights_, out, *args.executor);
@@ -102,7 +102,7 @@ class LinearInt8 final : public Step {
           args.inputs[0].sample<float>(i / rows_per_sample_) + i % rows_per_sample_ * in_.pixel_stride;
       const QParams p = choose_dynamic(x, static_cast<std::size_t>(features_));
       elementwise().quantize(x, static_cast<std::size_t>(features_), u8_quantize_params(p),
-                             memory.codes + i * row_stride(), nullptr);
+                             memory.codes + i * row_stride(), memory.row_b ? memory.row_b + i : nullptr);
       memory.row_scale[i] = p.scale;
       memory.row_a[i] = p.zero_point;
     };
