@@ -18,12 +18,8 @@ void register_all() {
   register_linear_benchmarks();
   register_pack_benchmarks();
   register_thread_benchmarks();
-#ifdef LOWBIT_BENCH_ELEMENTWISE
   register_elementwise_benchmarks();
-#endif
-#ifdef LOWBIT_BENCH_DEPTHWISE
   register_depthwise_benchmarks();
-#endif
 }
 
 int run(int argc, char** argv) {

@@ -74,7 +74,7 @@ Isa detect() {
   if (!(zmm && f && dq && bw && vl)) return isa;
   isa = isa | Isa::avx512;
   if (bit(seven.ecx, 11)) isa = isa | Isa::avx512vnni;
-  if (bit(seven.ecx, 14)) isa = isa | Isa::avx512popcnt;
+  if (bit(seven.ecx, 12) && bit(seven.ecx, 14)) isa = isa | Isa::avx512popcnt;
   return isa;
 }
 #elif defined(__aarch64__)

@@ -1,17 +1,20 @@
-// The vocabulary of the dot_*.inl files for 256-bit VNNI: AVX-VNNI (VEX), or its twin AVX512-VNNI with VL
-// (EVEX), by the flags of the file. Included once, inside namespace lowbit, after vec_avx2.inl. dot_zmm.inl
-// has the same names.
+// The vocabulary of the dot_*.inl files for 256 bits: AVX-VNNI (VEX), its twin AVX512-VNNI with VL (EVEX), or
+// plain AVX2, by the flags of the file. Included once, inside namespace lowbit, after vec_avx2.inl.
+// dot_zmm.inl has the same names.
 namespace {
 
 constexpr unsigned kTileVecs = 2;
 constexpr unsigned kAccumulators = 12;  // of 16 registers
 constexpr unsigned kRegisterOffsets = 8;
 
+/// On plain AVX2 exact only where no pair of neighbouring products leaves an int16.
 inline VecI dot4(VecI acc, VecI u, VecI s) {
 #if defined(__AVXVNNI__)
   return _mm256_dpbusd_avx_epi32(acc, u, s);
-#else
+#elif defined(__AVX512VNNI__)
   return _mm256_dpbusd_epi32(acc, u, s);
+#else
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
 #endif
 }
 inline VecI broadcast_4_codes(const std::uint8_t* p) {

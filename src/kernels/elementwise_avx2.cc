@@ -11,14 +11,14 @@ namespace lowbit {
 
 #include "kernels/vec_avx2.inl"
 //
+#include "kernels/codes_avx2.inl"
+//
+#include "kernels/invalid_flag_x86.inl"
+//
+#include "kernels/code_reals_avx2.inl"
+//
 #include "kernels/elementwise.inl"
 
-const ElementwiseKernel kElementwiseAvx2 = {.name = "elementwise/avx2",
-                                            .required = Isa::avx2 | Isa::avx2,
-                                            .quantize_u8 = quantize_u8,
-                                            .dequantize_u8 = dequantize_u8,
-                                            .min_max = min_max,
-                                            .add_u8 = add_u8,
-                                            .sum_u8 = sum_u8};
+const ElementwiseKernel kElementwiseAvx2 = elementwise_kernel("elementwise/avx2", Isa::avx2);
 
 }  // namespace lowbit

@@ -11,14 +11,15 @@ namespace lowbit {
 
 #include "kernels/vec_avx512.inl"
 //
+#include "kernels/codes_avx512.inl"
+//
+#include "kernels/invalid_flag_x86.inl"
+//
+#include "kernels/code_reals.inl"
+//
 #include "kernels/elementwise.inl"
 
-const ElementwiseKernel kElementwiseAvx512 = {.name = "elementwise/avx512",
-                                              .required = Isa::avx2 | Isa::avx512,
-                                              .quantize_u8 = quantize_u8,
-                                              .dequantize_u8 = dequantize_u8,
-                                              .min_max = min_max,
-                                              .add_u8 = add_u8,
-                                              .sum_u8 = sum_u8};
+const ElementwiseKernel kElementwiseAvx512 =
+    elementwise_kernel("elementwise/avx512", Isa::avx2 | Isa::avx512);
 
 }  // namespace lowbit

@@ -11,14 +11,12 @@ namespace lowbit {
 
 #include "kernels/vec_neon.inl"
 //
+#include "kernels/codes_neon.inl"
+//
+#include "kernels/code_reals.inl"
+//
 #include "kernels/elementwise.inl"
 
-const ElementwiseKernel kElementwiseNeon = {.name = "elementwise/neon",
-                                            .required = Isa::neon,
-                                            .quantize_u8 = quantize_u8,
-                                            .dequantize_u8 = dequantize_u8,
-                                            .min_max = min_max,
-                                            .add_u8 = add_u8,
-                                            .sum_u8 = sum_u8};
+const ElementwiseKernel kElementwiseNeon = elementwise_kernel("elementwise/neon", Isa::neon);
 
 }  // namespace lowbit

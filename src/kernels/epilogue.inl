@@ -119,7 +119,7 @@ struct AccBlock {
 
 template <OutType kOut, bool kFull, bool kRows, class T>
 inline void epilogue_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j, unsigned count) {
-  const Epilogue& e = args.epilogue;
+  const Epilogue e = args.epilogue;  // a copy: stores to C could change the original
   const ColumnTerms t = column_terms(e, b.j0 + j, count);
   for (unsigned r = 0; r < b.m; ++r)
     finish<kOut, kFull, kRows>(load_acc(b.acc + r * b.stride + j), e, t, b.i0 + r, b.j0 + j, count,

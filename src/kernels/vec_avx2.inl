@@ -105,10 +105,5 @@ inline VecF smaller(VecF a, VecF b) {
 inline VecF larger(VecF a, VecF b) {
   return _mm256_max_ps(a, b);
 }
-constexpr unsigned kSumBytes = 32;
-inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
-  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return _mm256_add_epi32(acc, _mm256_sad_epu8(bytes, _mm256_setzero_si256()));
-}
 
 }  // namespace

@@ -104,9 +104,5 @@ inline VecF smaller(VecF a, VecF b) {
 inline VecF larger(VecF a, VecF b) {
   return _mm512_max_ps(a, b);
 }
-constexpr unsigned kSumBytes = 64;
-inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
-  return _mm512_add_epi32(acc, _mm512_sad_epu8(_mm512_loadu_si512(p), _mm512_setzero_si512()));
-}
 
 }  // namespace

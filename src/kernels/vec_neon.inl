@@ -107,9 +107,5 @@ inline VecF smaller(VecF a, VecF b) {
 inline VecF larger(VecF a, VecF b) {
   return vbslq_f32(vcgtq_f32(a, b), a, b);
 }
-constexpr unsigned kSumBytes = 16;
-inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
-  return vreinterpretq_s32_u32(vpadalq_u16(vreinterpretq_u32_s32(acc), vpaddlq_u8(vld1q_u8(p))));
-}
 
 }  // namespace

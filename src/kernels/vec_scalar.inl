@@ -115,10 +115,5 @@ inline VecF smaller(VecF a, VecF b) {
 inline VecF larger(VecF a, VecF b) {
   return a > b ? a : b;
 }
-/// Adds kSumBytes codes to the lanes of `acc`, in any arrangement.
-constexpr unsigned kSumBytes = 1;
-inline VecI accumulate_u8(VecI acc, const std::uint8_t* p) {
-  return acc + *p;
-}
 
 }  // namespace

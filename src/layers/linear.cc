@@ -89,8 +89,8 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
     }
     const QParams p =
         quantization.input ? *quantization.input : choose_dynamic(row, static_cast<std::size_t>(x.cols));
-    elementwise().quantize_u8(row, static_cast<std::size_t>(x.cols), u8_quantize_params(p),
-                              codes + i * stride);
+    elementwise().quantize(row, static_cast<std::size_t>(x.cols), u8_quantize_params(p), codes + i * stride,
+                           nullptr);
     row_scale[i] = p.scale;
     row_a[i] = p.zero_point;
   }

@@ -101,8 +101,8 @@ class LinearInt8 final : public Step {
       const float* x =
           args.inputs[0].sample<float>(i / rows_per_sample_) + i % rows_per_sample_ * in_.pixel_stride;
       const QParams p = choose_dynamic(x, static_cast<std::size_t>(features_));
-      elementwise().quantize_u8(x, static_cast<std::size_t>(features_), u8_quantize_params(p),
-                                memory.codes + i * row_stride());
+      elementwise().quantize(x, static_cast<std::size_t>(features_), u8_quantize_params(p),
+                             memory.codes + i * row_stride(), nullptr);
       memory.row_scale[i] = p.scale;
       memory.row_a[i] = p.zero_point;
     };

@@ -23,21 +23,21 @@ void spread(const std::uint8_t* from, std::int64_t pixels, std::int64_t channels
 
 void quantize_pixels(const float* x, std::int64_t pixels, std::int64_t channels, std::int64_t pixel_stride,
                      const QuantizeParams& params, std::uint8_t* out) noexcept {
-  const auto quantize = elementwise().quantize_u8;
+  const auto quantize = elementwise().quantize;
   if (pixel_stride == channels) {
-    quantize(x, static_cast<std::size_t>(pixels * channels), params, out);
+    quantize(x, static_cast<std::size_t>(pixels * channels), params, out, nullptr);
     return;
   }
   if (channels >= kNarrow) {
     for (std::int64_t p = 0; p < pixels; ++p)
-      quantize(x + p * channels, static_cast<std::size_t>(channels), params, out + p * pixel_stride);
+      quantize(x + p * channels, static_cast<std::size_t>(channels), params, out + p * pixel_stride, nullptr);
     return;
   }
   std::uint8_t codes[kStretch];
   const std::int64_t block = kStretch / channels;
   for (std::int64_t p = 0; p < pixels; p += block) {
     const std::int64_t count = std::min(block, pixels - p);
-    quantize(x + p * channels, static_cast<std::size_t>(count * channels), params, codes);
+    quantize(x + p * channels, static_cast<std::size_t>(count * channels), params, codes, nullptr);
     switch (channels) {
       case 1:
         spread<1>(codes, count, channels, pixel_stride, out + p * pixel_stride);

@@ -55,8 +55,7 @@ class DequantizeStep final : public Step {
       const auto* in = args.inputs[0].sample<const std::uint8_t>(s);
       float* out = args.output.sample<float>(s);
       for_runs(out_, in_, p0, p1, [&](std::int64_t x, std::int64_t code, std::size_t n) {
-        elementwise().dequantize_u8(in + code, n, qparams_.scale, static_cast<float>(qparams_.zero_point),
-                                    out + x);
+        elementwise().dequantize(in + code, n, {qparams_.scale, qparams_.zero_point}, out + x);
       });
     });
   }

@@ -1,111 +1,142 @@
-// Every elementwise entry against formulas written out in double or integer arithmetic, and against the
-// scalar entry bit for bit; arrays end at a guard page.
+// The scalar elementwise entry against formulas written out in double or integer arithmetic. That the other
+// entries have its bits is the matter of elementwise_bits_test.cc.
 #include "lowbit/kernels/elementwise_kernel.h"
 
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <limits>
-#include <string>
-#include <vector>
 
-#include "kernels/guarded_buffer.h"
-#include "lowbit/kernels/cpu.h"
-#include "support/random.h"
+#include "kernels/elementwise_case.h"
 
-namespace lowbit {
+namespace lowbit::testing {
 namespace {
 
-using testing::GuardedBuffer;
-using testing::Random;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr std::size_t kMaxSize = 300;
-
-std::vector<const ElementwiseKernel*> all_kernels() {
-  std::size_t count = 0;
-  const ElementwiseKernel* const* kernels = elementwise_kernels(&count);
-  return {kernels, kernels + count};
+const ElementwiseKernel& kernel() {
+  return scalar_elementwise();
 }
 
-class EveryElementwiseKernel : public ::testing::TestWithParam<const ElementwiseKernel*> {
- protected:
-  void SetUp() override {
-    if (!has_isa(active_isa(), kernel().required))
-      GTEST_SKIP() << "this machine, or LOWBIT_ISA, cannot run " << kernel().name;
-  }
-  const ElementwiseKernel& kernel() const { return *GetParam(); }
-  const ElementwiseKernel& scalar() const { return *all_kernels().back(); }
+/// clamp(rint(f) + zero_point) for finite f of any size.
+int code(double f, int zero_point, int qmin, int qmax) {
+  return static_cast<int>(std::fmin(std::fmax(std::nearbyint(f) + zero_point, qmin), qmax));
+}
 
-  float* random_floats(std::size_t n, bool special) {
-    float* x = in_.place<float>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      x[i] = random_.gaussian() * 40.0f;
-      if (random_.integer(0, 3) == 0) x[i] = static_cast<float>(random_.integer(-300, 300)) * 0.5f;  // ties
-      if (!special || random_.integer(0, 5) != 0) continue;
-      constexpr float kSpecial[] = {kInfinity, -kInfinity, kNan, -0.0f, 0.0f, 3e38f, -3e38f, 1e-42f};
-      x[i] = kSpecial[random_.integer(0, 7)];
-    }
-    return x;
-  }
-  std::uint8_t* random_codes(GuardedBuffer& buffer, std::size_t n) {
-    auto* p = buffer.place<std::uint8_t>(n);
-    for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<std::uint8_t>(random_.next());
-    return p;
-  }
+int byte_as(CodeType type, std::uint8_t byte) {
+  return type == CodeType::s8 ? static_cast<std::int8_t>(byte) : byte;
+}
 
-  Random random_{5};
-  GuardedBuffer in_{kMaxSize * 4}, in2_{kMaxSize * 4}, out_{kMaxSize * 4};
+struct Range {
+  CodeType type;
+  int zero_point, qmin, qmax;
 };
+constexpr Range kRanges[] = {{CodeType::u8, 101, 0, 255},   {CodeType::u8, 0, 0, 255},
+                             {CodeType::u8, 7, 3, 200},     {CodeType::s8, 0, -128, 127},
+                             {CodeType::s8, -5, -8, 7},     {CodeType::s8, 0, -127, 127},
+                             {CodeType::s8, 127, -128, 127}};
 
-TEST_P(EveryElementwiseKernel, QuantizesWithTiesToEvenAndSpecialValues) {
-  for (std::size_t n = 0; n <= kMaxSize; n += n < 70 ? 1 : 23) {
-    QuantizeParams q;
-    q.inverse_scale = n % 3 == 0 ? 1.0f : 1.0f / (0.3f + 0.01f * static_cast<float>(n));
-    q.zero_point = static_cast<std::int32_t>(random_.integer(0, 255));
-    q.lo = static_cast<float>(-q.zero_point);
-    q.hi = static_cast<float>(255 - q.zero_point);
-    const float* x = random_floats(n, true);
-    auto* out = out_.place<std::uint8_t>(n);
-    kernel().quantize_u8(x, n, q, out);
-    for (std::size_t i = 0; i < n; ++i) {
-      const float scaled = x[i] * q.inverse_scale;
-      int expected = q.zero_point;
-      if (!std::isnan(x[i])) {
-        const double rounded = std::nearbyint(static_cast<double>(scaled)) + q.zero_point;
-        expected = static_cast<int>(std::fmin(std::fmax(rounded, 0.0), 255.0));
+QuantizeParams params(const Range& r, float inverse_scale) {
+  return {.inverse_scale = inverse_scale,
+          .lo = static_cast<float>(r.qmin - r.zero_point),
+          .hi = static_cast<float>(r.qmax - r.zero_point),
+          .zero_point = r.zero_point,
+          .type = r.type};
+}
+
+TEST(ScalarElementwise, QuantizesEveryKindOfFloat) {
+  for (const Range& r : kRanges)
+    for (const float inverse_scale : {1.0f, 1.0f / 0.3f, 0.01f}) {
+      const QuantizeParams q = params(r, inverse_scale);
+      // Every sign, exponent and upper 7 bits of the significand.
+      for (std::uint32_t high = 0; high < 65536; ++high) {
+        const std::uint32_t bits = high << 16 | (high & 1 ? 0x8001 : 0);
+        float x;
+        std::memcpy(&x, &bits, 4);
+        std::uint8_t out = 0;
+        kernel().quantize(&x, 1, q, &out, nullptr);
+        const float scaled = x * inverse_scale;
+        const int expected = std::isnan(x) ? r.zero_point : code(scaled, r.zero_point, r.qmin, r.qmax);
+        ASSERT_EQ(byte_as(r.type, out), expected) << x;
       }
-      ASSERT_EQ(int(out[i]), expected) << x[i] << " of " << n;
     }
+}
+
+TEST(ScalarElementwise, RoundsTiesToEven) {
+  const float x[] = {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f};
+  const int expected[] = {0, 2, 2, 0, -2, -2};
+  std::int8_t out[6];
+  std::int32_t sum = 1;
+  kernel().quantize(x, 6, params({CodeType::s8, 0, -128, 127}, 1.0f), out, &sum);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(out[i], expected[i]);
+  EXPECT_EQ(sum, 0);
+  const float ends[] = {kInfinity, -kInfinity, kNan};
+  kernel().quantize(ends, 3, params({CodeType::s8, 3, -128, 127}, 2.0f), out, &sum);
+  EXPECT_EQ(out[0], 127);
+  EXPECT_EQ(out[1], -128);
+  EXPECT_EQ(out[2], 3);
+  EXPECT_EQ(sum, 2);
+}
+
+TEST(ScalarElementwise, QuantizesByChannels) {
+  Random random(2);
+  for (int i = 0; i < 1000; ++i) {
+    float x = random.gaussian() * 50, scale = 1.0f / (0.1f + std::fabs(random.gaussian()));
+    std::int32_t zero = static_cast<std::int32_t>(random.integer(0, 200)), sum = 0;
+    QuantizeParams q = params({CodeType::u8, 10, 2, 250}, 0.0f);
+    q.inverse_scales = &scale;
+    q.zero_points = &zero;
+    std::uint8_t out = 0;
+    kernel().quantize(&x, 1, q, &out, &sum);
+    ASSERT_EQ(int(out), code(x * scale, zero, 2, 250));
+    ASSERT_EQ(sum, out);
   }
 }
 
-TEST_P(EveryElementwiseKernel, Dequantizes) {
-  for (std::size_t n = 0; n <= 100; ++n) {
-    const std::uint8_t* x = random_codes(in_, n);
-    auto* out = out_.place<float>(n);
-    kernel().dequantize_u8(x, n, 0.037f, 11.0f, out);
-    for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(out[i], static_cast<float>(int(x[i]) - 11) * 0.037f);
-  }
+TEST(ScalarElementwise, Dequantizes) {
+  for (int byte = 0; byte < 256; ++byte)
+    for (const std::int32_t zero : {0, 1, 127}) {
+      const auto in = static_cast<std::uint8_t>(byte);
+      float u8 = 0, s8 = 0;
+      kernel().dequantize(&in, 1, {.scale = 0.037f, .zero_point = zero}, &u8);
+      kernel().dequantize(&in, 1, {.scale = 0.037f, .zero_point = zero, .type = CodeType::s8}, &s8);
+      EXPECT_EQ(u8, static_cast<float>(byte - zero) * 0.037f);
+      EXPECT_EQ(s8, static_cast<float>((byte < 128 ? byte : byte - 256) - zero) * 0.037f);
+    }
 }
 
-TEST_P(EveryElementwiseKernel, FindsTheFiniteExtremes) {
-  for (std::size_t n = 0; n <= kMaxSize; n += n < 70 ? 1 : 23) {
-    const float* x = random_floats(n, true);
+TEST(ScalarElementwise, Requantizes) {
+  Random random(3);
+  for (const Range& r : kRanges)
+    for (int i = 0; i < 20000; ++i) {
+      const auto x = static_cast<std::int32_t>(random.next() >> random.integer(32, 62));
+      RequantizeParams q = {.multiplier =
+                                std::ldexp(random.uniform(), static_cast<int>(random.integer(-20, 4)))};
+      if (i % 2) q.addend = random.gaussian() * 20;
+      const QuantizeParams limits = params(r, 1.0f);
+      q.lo = limits.lo;
+      q.hi = limits.hi;
+      q.zero_point = r.zero_point;
+      q.type = r.type;
+      std::uint8_t out = 0;
+      kernel().requantize(&x, 1, q, &out);
+      const float product = static_cast<float>(x) * q.multiplier;
+      const float f = product + q.addend;
+      ASSERT_EQ(byte_as(r.type, out), code(f, r.zero_point, r.qmin, r.qmax)) << x << " " << q.multiplier;
+    }
+}
+
+TEST(ScalarElementwise, FindsTheFiniteExtremes) {
+  Random random(4);
+  for (std::size_t n = 0; n <= 300; ++n) {
+    std::vector<float> x(n);
     float min = 0, max = 0, expected_min = kInfinity, expected_max = -kInfinity;
     std::size_t bad = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      if (!std::isfinite(x[i])) {
+    for (float& v : x) {
+      v = awkward_float(random);
+      if (!std::isfinite(v)) {
         ++bad;
         continue;
       }
-      expected_min = std::fmin(expected_min, x[i]);
-      expected_max = std::fmax(expected_max, x[i]);
+      expected_min = std::fmin(expected_min, v);
+      expected_max = std::fmax(expected_max, v);
     }
-    EXPECT_EQ(kernel().min_max(x, n, &min, &max), bad);
+    EXPECT_EQ(kernel().min_max(x.data(), n, &min, &max), bad);
     EXPECT_EQ(min, expected_min);
     EXPECT_EQ(max, expected_max);
     EXPECT_FALSE(min == 0.0f && std::signbit(min));
@@ -116,72 +147,56 @@ TEST_P(EveryElementwiseKernel, FindsTheFiniteExtremes) {
   EXPECT_EQ(max, -kInfinity);
 }
 
-TEST_P(EveryElementwiseKernel, AddsWithRequantization) {
-  for (std::size_t n = 0; n <= 130; ++n) {
+TEST(ScalarElementwise, AddsWithRequantization) {
+  Random random(5);
+  for (int i = 0; i < 5000; ++i) {
     AddParams p;
-    p.a_zero = static_cast<float>(random_.integer(0, 255));
-    p.b_zero = static_cast<float>(random_.integer(0, 255));
-    p.a_multiplier = random_.uniform();
-    p.b_multiplier = n % 2 ? 0.5f : random_.uniform();
-    p.zero_point = static_cast<std::int32_t>(random_.integer(0, 255));
+    p.a_zero = static_cast<float>(random.integer(0, 255));
+    p.b_zero = static_cast<float>(random.integer(0, 255));
+    p.a_multiplier = random.uniform();
+    p.b_multiplier = i % 2 ? 0.5f : random.uniform();
+    p.zero_point = static_cast<std::int32_t>(random.integer(0, 255));
     p.lo = static_cast<float>(-p.zero_point);
     p.hi = static_cast<float>(255 - p.zero_point);
-    const std::uint8_t *a = random_codes(in_, n), *b = random_codes(in2_, n);
-    auto* out = out_.place<std::uint8_t>(n);
-    kernel().add_u8(a, b, n, p, out);
-    for (std::size_t i = 0; i < n; ++i) {
-      const float fa = (static_cast<float>(a[i]) - p.a_zero) * p.a_multiplier;
-      const float fb = (static_cast<float>(b[i]) - p.b_zero) * p.b_multiplier;
-      const int expected = static_cast<int>(std::nearbyint(fa + fb)) + p.zero_point;
-      ASSERT_EQ(int(out[i]), std::min(std::max(expected, 0), 255));
-    }
+    const auto a = static_cast<std::uint8_t>(random.next()), b = static_cast<std::uint8_t>(random.next());
+    std::uint8_t out = 0;
+    kernel().add_u8(&a, &b, 1, p, &out);
+    const float fa = (static_cast<float>(a) - p.a_zero) * p.a_multiplier;
+    const float fb = (static_cast<float>(b) - p.b_zero) * p.b_multiplier;
+    ASSERT_EQ(int(out), code(fa + fb, p.zero_point, 0, 255));
   }
 }
 
-TEST_P(EveryElementwiseKernel, SumsCodes) {
-  for (std::size_t n = 0; n <= kMaxSize; ++n) {
-    const std::uint8_t* x = random_codes(in_, n);
-    std::int32_t sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += x[i];
-    ASSERT_EQ(kernel().sum_u8(x, n), sum) << n;
-  }
+TEST(ScalarElementwise, SumsCodes) {
+  const std::uint8_t x[] = {255, 1, 0, 255, 7};
+  EXPECT_EQ(kernel().sum_u8(x, 5), 518);
+  EXPECT_EQ(kernel().sum_u8(x, 0), 0);
 }
 
-TEST_P(EveryElementwiseKernel, GivesTheBitsOfTheScalarEntry) {
-  for (int repeat = 0; repeat < 200; ++repeat) {
-    const auto n = static_cast<std::size_t>(random_.integer(0, kMaxSize));
-    QuantizeParams q;
-    q.inverse_scale = random_.uniform() + 1.5f;
-    q.zero_point = 128;
-    const float* x = random_floats(n, true);
-    std::vector<std::uint8_t> got(n), expected(n);
-    kernel().quantize_u8(x, n, q, got.data());
-    scalar().quantize_u8(x, n, q, expected.data());
-    ASSERT_EQ(got, expected);
-    float got_range[2], expected_range[2];
-    kernel().min_max(x, n, &got_range[0], &got_range[1]);
-    scalar().min_max(x, n, &expected_range[0], &expected_range[1]);
-    ASSERT_EQ(std::memcmp(got_range, expected_range, sizeof got_range), 0);
-  }
+TEST(ScalarElementwise, PacksLowBitsFirst) {
+  const std::uint8_t codes[] = {1, 15, 0x32, 3, 2};
+  std::uint8_t bytes[3] = {0, 0, 0}, back[5];
+  kernel().pack(codes, 5, 4, bytes);
+  EXPECT_EQ(bytes[0], 0xF1);
+  EXPECT_EQ(bytes[1], 0x32);
+  EXPECT_EQ(bytes[2], 0x02);
+  kernel().unpack(bytes, 5, 4, back);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(back[i], codes[i] & 15);
+  kernel().pack(codes, 5, 2, bytes);
+  EXPECT_EQ(bytes[0], 0b11101101);
+  EXPECT_EQ(bytes[1], 0b10);
+  kernel().unpack(bytes, 5, 2, back);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(back[i], codes[i] & 3);
 }
-
-std::string kernel_test_name(const ::testing::TestParamInfo<const ElementwiseKernel*>& info) {
-  std::string name = info.param->name;
-  for (char& ch : name)
-    if (ch == '/') ch = '_';
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Table, EveryElementwiseKernel, ::testing::ValuesIn(all_kernels()), kernel_test_name);
 
 TEST(Elementwise, TheBestEntryIsTheFirstThatTheMachineAllows) {
-  for (const ElementwiseKernel* k : all_kernels()) {
+  for (const ElementwiseKernel* k : all_elementwise_kernels()) {
     if (!has_isa(active_isa(), k->required)) continue;
     EXPECT_STREQ(elementwise().name, k->name);
     break;
   }
-  EXPECT_STREQ(all_kernels().back()->name, "elementwise/scalar");
+  EXPECT_STREQ(all_elementwise_kernels().back()->name, "elementwise/scalar");
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::testing

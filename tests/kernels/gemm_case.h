@@ -2,6 +2,7 @@
 // ending at a guard page.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -25,9 +26,12 @@ struct GemmOptions {
   std::uint32_t planes = 1;
   bool zero_points = false;
   bool levels_per_row = false;
-  bool small_levels = false;  // levels of a lut4 table span no more than 24
+  bool small_levels = false;  // levels of a lut4 table span no more than 24; real levels: the second half of
+                              // a table is the first negated
   bool fp16_scales = true;
-  bool extreme = false;  // codes from the ends of their ranges
+  bool extreme = false;       // codes from the ends of their ranges
+  bool bell = false;          // s8: codes as quantized layers have them, few of them large
+  bool row_zero_128 = false;  // row_a, where there is one, is that of signed symmetric activations
 };
 
 inline std::uint32_t codes_per_byte(WeightFormat format) {
@@ -63,7 +67,7 @@ class GemmCase {
   void make_levels(const GemmOptions& options);
   void make_lhs(bool extreme);
   void fill_lhs(std::uint8_t* a, std::size_t stride, std::size_t bytes, bool extreme);
-  void make_epilogue(bool float_sums, bool zero_points);
+  void make_epilogue(bool float_sums, const GemmOptions& options);
   template <class T>
   T* array(std::size_t count) {
     LOWBIT_ASSERT(next_buffer_ < kBuffers);
@@ -93,7 +97,7 @@ inline GemmCase::GemmCase(std::uint64_t seed, const GemmShape& shape, const Gemm
   make_weights(options);
   make_lhs(options.extreme);
   const bool groups = options.group != 0 && options.group < spec_.k;
-  make_epilogue(groups || options.planes > 1 || options.act == ActType::f32, options.zero_points);
+  make_epilogue(groups || options.planes > 1 || options.act == ActType::f32, options);
 }
 
 inline void GemmCase::make_weights(const GemmOptions& o) {
@@ -112,6 +116,11 @@ inline void GemmCase::make_weights(const GemmOptions& o) {
   for (std::size_t i = 0; i < bytes; ++i) {
     codes[i] = static_cast<std::uint8_t>(random_.next());
     if (o.extreme) codes[i] = random_.integer(0, 7) ? low : high;
+    if (o.bell && o.format == WeightFormat::s8) {
+      int sum = 0;
+      for (int t = 0; t < 4; ++t) sum += static_cast<std::int8_t>(random_.next());
+      codes[i] = static_cast<std::uint8_t>(sum / 4);
+    }
   }
   spec_.codes = codes;
   const std::size_t groups = o.format == WeightFormat::b1 ? o.planes
@@ -133,8 +142,8 @@ inline void GemmCase::make_weights(const GemmOptions& o) {
 
 inline void GemmCase::make_levels(const GemmOptions& o) {
   if (o.format != WeightFormat::lut4 && o.format != WeightFormat::lut8) return;
-  const std::size_t count =
-      (o.format == WeightFormat::lut4 ? 16u : 256u) * std::size_t{o.levels_per_row ? spec_.n : 1};
+  const std::size_t table = o.format == WeightFormat::lut4 ? 16 : 256;
+  const std::size_t count = table * (o.levels_per_row ? spec_.n : 1);
   spec_.levels_per_row = o.levels_per_row;
   auto* levels = array<std::int8_t>(count);
   auto* reals = array<float>(count);
@@ -143,6 +152,7 @@ inline void GemmCase::make_levels(const GemmOptions& o) {
         static_cast<std::int8_t>(o.small_levels ? random_.integer(-12, 12) : random_.integer(-128, 127));
     if (o.extreme) levels[i] = o.small_levels ? (i % 2 ? -12 : 12) : (i % 2 ? -128 : 127);
     reals[i] = random_.uniform() * 2 - 1;
+    if (o.small_levels && i % table >= table / 2) reals[i] = -reals[i - table / 2];
   }
   spec_.levels = o.act == ActType::f32 ? nullptr : levels;
   spec_.real_levels = o.act == ActType::f32 ? reals : nullptr;
@@ -193,7 +203,7 @@ inline void GemmCase::fill_lhs(std::uint8_t* a, std::size_t stride, std::size_t 
         a[b * image + row * stride + k / 8] &= static_cast<std::uint8_t>(~(1u << k % 8));
 }
 
-inline void GemmCase::make_epilogue(bool float_sums, bool zero_points) {
+inline void GemmCase::make_epilogue(bool float_sums, const GemmOptions& options) {
   Epilogue& e = out_.epilogue;
   const std::size_t rows = std::size_t{shape_.images} * shape_.m, n = shape_.n;
   const auto coin = [&] { return random_.integer(0, 1) == 1; };
@@ -209,9 +219,13 @@ inline void GemmCase::make_epilogue(bool float_sums, bool zero_points) {
   };
   e.out = static_cast<OutType>(random_.integer(float_sums ? 1 : 0, 2));
   if (coin() && !float_sums) e.column_constant = ints(n, 1'000'000'000);
-  if (coin() && spec_.act == ActType::u8) e.row_a = ints(rows, 255);
+  if (coin() && spec_.act == ActType::u8) {
+    auto* row_a = ints(rows, 255);
+    if (options.row_zero_128) std::fill(row_a, row_a + rows, 128);
+    e.row_a = row_a;
+  }
   if (e.row_a) e.col_a = ints(n, 1'000'000'000);
-  if ((zero_points || coin()) && !float_sums) e.row_b = ints(rows, 1'000'000), e.col_b = ints(n, 255);
+  if ((options.zero_points || coin()) && !float_sums) e.row_b = ints(rows, 1'000'000), e.col_b = ints(n, 255);
   const float spread = 300.0f / (static_cast<float>(spec_.k) * 4000.0f);
   if (coin() || coin()) e.multiplier = floats(n, spread);
   if (coin()) e.row_scale = floats(rows, 2.0f);

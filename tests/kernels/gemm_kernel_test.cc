@@ -68,6 +68,8 @@ GemmOptions random_options(Random& random, WeightFormat format, ActType act, con
   o.small_levels = random.integer(0, 2) == 0;
   o.fp16_scales = random.integer(0, 3) != 0;
   o.extreme = random.integer(0, 7) == 0;
+  o.bell = random.integer(0, 1);
+  o.row_zero_128 = random.integer(0, 1);
   if (o.format == WeightFormat::b1) {
     if (random.integer(0, 1)) o.planes = static_cast<std::uint32_t>(random.integer(2, 4));
   } else if (random.integer(0, 2)) {
@@ -287,6 +289,8 @@ TEST_P(EveryGemmKernel, LargeShapesGiveTheBitsOfTheReference) {
                         o.format != WeightFormat::b1;
         o.extreme = seed % 3 == 0;
         o.small_levels = seed % 2 == 0;
+        o.bell = seed % 2 == 0;
+        o.row_zero_128 = seed % 4 < 2;
         GemmCase c(++seed, shape, o);
         SCOPED_TRACE(describe(c, seed));
         expect_same(c, serial_executor());

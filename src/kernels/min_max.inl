@@ -1,0 +1,80 @@
+// Minimum and maximum of the finite elements. Included once, inside namespace lowbit, after codes_<isa>.inl.
+namespace {
+
+struct Extremes {
+  VecF min = broadcast_f(__builtin_inff()), max = broadcast_f(-__builtin_inff());
+};
+
+/// A NaN leaves the extremes as they are.
+inline void extend(Extremes& e, VecF x) {
+  e.min = smaller(x, e.min);
+  e.max = larger(x, e.max);
+}
+
+/// n elements, at least kBlock. Returns false if one of them is not finite; then `e` is of no use.
+inline bool finite_extremes(const float* x, std::size_t n, Extremes& e) {
+  constexpr unsigned kVectors = 4;
+  Extremes part[kVectors];
+  VecF poisoned[kVectors];
+  for (VecF& v : poisoned) v = broadcast_f(0.0f);
+  const auto block = [&](const float* p) {
+#pragma GCC unroll 4
+    for (unsigned v = 0; v < kVectors; ++v) {
+      const VecF f = load_f(p + v * kLanes);
+      extend(part[v], f);
+      poisoned[v] = poison(poisoned[v], f);
+    }
+  };
+  const float *end = x + n, *last = end - kBlock;
+  for (; x < last; x += kBlock) block(x);
+  block(last);
+  for (const Extremes& p : part) {
+    e.min = smaller(p.min, e.min);
+    e.max = larger(p.max, e.max);
+  }
+  const VecF all = add_f(add_f(poisoned[0], poisoned[1]), add_f(poisoned[2], poisoned[3]));
+  return count_true(is_finite(all)) == kLanes;
+}
+
+/// Any number of elements, with a look at each; returns how many are finite.
+inline std::size_t extremes_of_finite(const float* x, std::size_t n, Extremes& e) {
+  std::size_t count = 0;
+  const auto vector = [&](const float* p) {
+    const VecF f = load_f(p);
+    const Mask finite = is_finite(f);
+    count += count_true(finite);
+    e.min = select_f(finite, smaller(f, e.min), e.min);
+    e.max = select_f(finite, larger(f, e.max), e.max);
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) vector(x + i);
+  if (i < n) {
+    float rest[kLanes];
+    store_f(rest, broadcast_f(__builtin_inff()));
+    __builtin_memcpy(rest, x + i, (n - i) * sizeof(float));
+    vector(rest);
+  }
+  return count;
+}
+
+std::size_t min_max(const float* x, std::size_t n, float* min, float* max) {
+  Extremes e;
+  std::size_t finite = n;
+  if (n < kBlock || !finite_extremes(x, n, e)) {
+    e = Extremes();
+    finite = extremes_of_finite(x, n, e);
+  }
+  float lows[kLanes], highs[kLanes];
+  store_f(lows, e.min);
+  store_f(highs, e.max);
+  for (unsigned t = 1; t < kLanes; ++t) {
+    if (lows[t] < lows[0]) lows[0] = lows[t];
+    if (highs[t] > highs[0]) highs[0] = highs[t];
+  }
+  // Which of -0 and +0 is met first depends on the number of lanes: both become +0.
+  *min = lows[0] + 0.0f;
+  *max = highs[0] + 0.0f;
+  return n - finite;
+}
+
+}  // namespace
