@@ -1,13 +1,11 @@
 // Speed of the depthwise kernels on one thread: depthwise/<kernel>/<H>x<W>x<C>/s<stride>, a window of 3x3
 // with padding, u8 in and u8 out, with every kernel that the machine can run (the reference apart); /k<size>
 // is another window. x_eigen is the time of the library's FP32 depthwise convolution (Eigen packets, the best
-// ISA of the machine) over the kernel's: bursts of both take turns, and the medians of their runs are
-// compared.
+// ISA of the machine) over the kernel's, both measured in alternating rounds.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -19,6 +17,7 @@
 #include "lowbit/kernels/depthwise_kernel.h"
 #include "lowbit/kernels/gemm.h"
 #include "registers.h"
+#include "rounds.h"
 #include "support/random.h"
 
 namespace lowbit::bench {
@@ -123,38 +122,16 @@ class Fp32Layer {
   fp32::ConvArgs args_;
 };
 
-/// A burst of runs, some milliseconds long, whose times are added to `times`. AVX-512 lowers the clock for
-/// almost a millisecond after its last instruction: what is measured first is thrown away.
-template <class Layer>
-void burst(const Layer& layer, std::vector<double>& times) {
-  const double start = seconds_now();
-  for (double before = start; before < start + 6e-3;) {
-    layer.run();
-    const double after = seconds_now();
-    if (before > start + 1e-3) times.push_back(after - before);
-    before = after;
-  }
-}
-
-double median(std::vector<double>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 void run_case(benchmark::State& state, const Case& c, const DepthwiseKernel* kernel) {
   const Int8Layer int8(c, *kernel);
   const Fp32Layer fp32(c);
-  std::vector<double> int8_seconds, fp32_seconds;
+  const std::vector<double> seconds = alternate({[&] { int8.run(); }, [&] { fp32.run(); }}, {});
   for (auto _ : state) {
-    burst(int8, int8_seconds);
-    burst(fp32, fp32_seconds);
+    int8.run();
     benchmark::ClobberMemory();
-    state.SetIterationTime(int8_seconds.back());
   }
-  const double seconds = median(int8_seconds);
-  state.counters["gops"] = 2e-9 * c.macs() / seconds;
-  state.counters["x_eigen"] = median(fp32_seconds) / seconds;
+  state.counters["gops"] = 2e-9 * c.macs() / seconds[0];
+  state.counters["x_eigen"] = seconds[1] / seconds[0];
 }
 
 }  // namespace
@@ -167,8 +144,6 @@ void register_depthwise_benchmarks() {
     if (kernel->required == Isa::scalar || !has_isa(active_isa(), kernel->required)) continue;
     for (const Case& c : kCases)
       benchmark::RegisterBenchmark(fmt::format("{}/{}", kernel->name, c.name()).c_str(), run_case, c, kernel)
-          ->UseManualTime()
-          ->Iterations(31)
           ->Unit(benchmark::kMicrosecond);
   }
 }
