@@ -10,7 +10,7 @@ namespace lowbit::bench {
 using Task = std::function<void()>;
 
 enum class Caches {
-  warm,  ///< the calls of a turn follow each other; the first, which refills the caches, is not counted
+  warm,  ///< the calls of a turn follow each other; those of its first millisecond are not counted
   cold,  ///< a turn is one call
 };
 enum class Clock {
@@ -26,7 +26,7 @@ struct RoundOptions {
   Clock clock = Clock::thread;
 };
 
-/// The median time of a call of each task, in seconds. A turn lasts about a millisecond, or one call where
+/// The median time of a call of each task, in seconds. A turn lasts 2.5 milliseconds, or one call where
 /// that is longer. There are at least five turns each, after one call that is not counted, and as many as
 /// the budget holds.
 std::vector<double> alternate(const std::vector<Task>& tasks, const RoundOptions& options);

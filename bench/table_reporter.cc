@@ -117,8 +117,7 @@ void TableReporter::print(const Table& table) {
 void TableReporter::print_tables() const {
   fmt::print("\n{}, {} active; {}; {}; load average {}\n", cpu_name(), isa_name(active_isa()), compiler(),
              LOWBIT_BENCH_FLAGS, load_average());
-  fmt::print(
-      "Times as fast as Eigen's FP32 product of the same shape in the same run (x_eigen), one thread.\n");
+  fmt::print("x_eigen: times as fast as Eigen in FP32 on the same shape in the same run, one thread.\n");
   for (const Table& table : tables_) print(table);
 }
 
