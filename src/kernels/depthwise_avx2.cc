@@ -120,6 +120,26 @@ inline void store_codes(std::uint8_t* p, Codes codes) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), codes);
 }
 
+inline void widen(Codes codes, VecI (&out)[4]) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i low = _mm256_unpacklo_epi8(codes, zero), high = _mm256_unpackhi_epi8(codes, zero);
+  out[0] = _mm256_unpacklo_epi16(low, zero);
+  out[1] = _mm256_unpackhi_epi16(low, zero);
+  out[2] = _mm256_unpacklo_epi16(high, zero);
+  out[3] = _mm256_unpackhi_epi16(high, zero);
+}
+/// 128-bit halves: 00 10 20 30 | 01 11 21 31.
+inline void order(VecI (&v)[4]) {
+  const __m256i a = v[0], b = v[2];
+  v[0] = _mm256_permute2x128_si256(a, v[1], 0x20);
+  v[2] = _mm256_permute2x128_si256(a, v[1], 0x31);
+  v[1] = _mm256_permute2x128_si256(b, v[3], 0x20);
+  v[3] = _mm256_permute2x128_si256(b, v[3], 0x31);
+}
+inline VecI bits_of(VecF f) {
+  return _mm256_castps_si256(f);
+}
+
 inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::uint32_t offset,
                    std::uint8_t* out) {
   const __m128i at = _mm_add_epi8(load_16(index), _mm_set1_epi8(static_cast<char>(offset)));
@@ -133,8 +153,10 @@ inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::ui
 #include "kernels/depthwise_columns.inl"
 #include "kernels/depthwise_sums.inl"
 //
-#include "kernels/depthwise_finish.inl"
 #include "kernels/depthwise_passes.inl"
+#include "kernels/depthwise_terms.inl"
+//
+#include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_spread.inl"
 //

@@ -108,6 +108,27 @@ inline void store_codes(std::uint8_t* p, Codes codes) {
   _mm512_storeu_si512(p, codes);
 }
 
+inline void widen(Codes codes, VecI (&out)[4]) {
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i low = _mm512_unpacklo_epi8(codes, zero), high = _mm512_unpackhi_epi8(codes, zero);
+  out[0] = _mm512_unpacklo_epi16(low, zero);
+  out[1] = _mm512_unpackhi_epi16(low, zero);
+  out[2] = _mm512_unpacklo_epi16(high, zero);
+  out[3] = _mm512_unpackhi_epi16(high, zero);
+}
+/// Transposes a 4x4 matrix of 128-bit elements.
+inline void order(VecI (&v)[4]) {
+  const __m512i a = _mm512_shuffle_i32x4(v[0], v[1], 0x44), b = _mm512_shuffle_i32x4(v[2], v[3], 0x44);
+  const __m512i c = _mm512_shuffle_i32x4(v[0], v[1], 0xEE), d = _mm512_shuffle_i32x4(v[2], v[3], 0xEE);
+  v[0] = _mm512_shuffle_i32x4(a, b, 0x88);
+  v[1] = _mm512_shuffle_i32x4(a, b, 0xDD);
+  v[2] = _mm512_shuffle_i32x4(c, d, 0x88);
+  v[3] = _mm512_shuffle_i32x4(c, d, 0xDD);
+}
+inline VecI bits_of(VecF f) {
+  return _mm512_castps_si512(f);
+}
+
 inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::uint32_t offset,
                    std::uint8_t* out) {
   const __m128i at = _mm_add_epi8(load_16(index), _mm_set1_epi8(static_cast<char>(offset)));
@@ -121,8 +142,10 @@ inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::ui
 #include "kernels/depthwise_columns.inl"
 #include "kernels/depthwise_sums.inl"
 //
-#include "kernels/depthwise_finish.inl"
 #include "kernels/depthwise_passes.inl"
+#include "kernels/depthwise_terms.inl"
+//
+#include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_slide.inl"
 //

@@ -2,7 +2,7 @@
 // namespace lowbit, after depthwise_plan.inl and after the file has defined
 //   Codes                    a vector of kBytes codes
 //   load_codes<kWidth>(p)    kBytes / kWidth pieces of kWidth codes, one from each pointer
-//   load_few(p, count)       kMaxSegments pieces of `count` < kMinWidth codes, a multiple of 4
+//   load_few(p, count)       kMaxSegments pieces of `count` codes, a multiple of 4 up to kMinWidth
 //   Column, interleave(rows) kTaps vectors of codes as tap vectors
 namespace {
 

@@ -1,139 +1,97 @@
-// From the sums of a tile to outputs of every type, and the terms of a block. Included once, inside namespace
-// lowbit, after epilogue.inl and depthwise_tile.inl. This is the path of residuals, f32 and s32 outputs and
-// windows of several passes; u8 codes of one pass leave the registers in codes_of().
+// From sums in memory to outputs of every type: the path of residuals, f32 and s32 outputs and windows of
+// several passes. u8 codes of one pass leave the registers in codes_of(). Included once, inside namespace
+// lowbit, after depthwise_passes.inl and after the file has defined
+//   widen(codes, out)      codes as kVectors vectors of int32, in the order of the sums
+//   order(v)               kVectors vectors from the order of the sums to that of the channels
+//   bits_of(f)             VecF as VecI
 namespace {
 
-/// Lanes of vector `v` of the terms: pieces of four channels, as term_of_lane() has them.
-template <class T>
-inline void quads_of(const T* source, const Block& block, unsigned v, const T** quads) {
-  const unsigned mask = block.width - 1;  // a power of two
-  for (unsigned l = 0; l < kLanes / 4; ++l) quads[l] = source + (l * 4 * kVectors & mask) + 4 * v;
-}
-
-/// A vector of a channel array; null: `absent` everywhere. `few` holds a block of few channels.
-inline VecI column_ints(const std::int32_t* source, const Block& block, unsigned v) {
-  if (source == nullptr) return broadcast_i(0);
-  const std::int32_t* quads[kLanes / 4];
-  if (block.count == block.width) {
-    quads_of(source + block.start, block, v, quads);
-    return load_quads_i(quads);
-  }
-  std::int32_t few[kMinWidth] = {};
-  for (unsigned c = 0; c < block.count; ++c) few[c] = source[c];
-  quads_of(few, block, v, quads);
-  return load_quads_i(quads);
-}
-
-inline VecF column_floats(const float* source, const Block& block, unsigned v, float absent) {
-  if (source == nullptr) return broadcast_f(absent);
-  const float* quads[kLanes / 4];
-  if (block.count == block.width) {
-    quads_of(source + block.start, block, v, quads);
-    return load_quads_f(quads);
-  }
-  float few[kMinWidth] = {};
-  for (unsigned c = 0; c < block.count; ++c) few[c] = source[c];
-  quads_of(few, block, v, quads);
-  return load_quads_f(quads);
-}
-
-/// Gathers the terms of a block; an absent factor is 1 and an absent addend -0. `flip`: what undoes the flip
-/// of the sign bit. Returns whether the float of every sum fits an int32, |sum| < 2^31, so that codes may be
-/// clamped after rounding: every scale of a real network does.
-inline bool set_terms(const Epilogue& e, const Block& block, const std::int32_t* flip, BlockTerms& terms) {
-  const VecF zero = broadcast_f(0.0f);
-  VecF factor = zero, shift = zero;
-  for (unsigned v = 0; v < kVectors; ++v) {
-    VecI constant = column_ints(e.column_constant, block, v);
-    if (e.row_a) constant = sub_i(constant, mul_i(broadcast_i(e.row_a[0]), column_ints(e.col_a, block, v)));
-    if constexpr (kSignFlip) constant = add_i(constant, load_i(flip + v * kLanes));
-    const VecF multiplier = column_floats(e.multiplier, block, v, 1.0f);
-    const VecF addend = column_floats(e.addend, block, v, -0.0f);
-    store_i(terms.constant + v * kLanes, constant);
-    store_f(terms.multiplier + v * kLanes, multiplier);
-    store_f(terms.addend + v * kLanes, addend);
-    factor = larger(factor, larger(multiplier, sub_f(zero, multiplier)));
-    shift = larger(shift, larger(addend, sub_f(zero, addend)));
-  }
-  float factors[kLanes], shifts[kLanes];
-  store_f(factors, factor);
-  store_f(shifts, shift);
-  bool fits = true;
-  for (unsigned i = 0; i < kLanes; ++i) fits = fits && factors[i] <= 0.25f && shifts[i] <= 0x1p29f;
-  return fits;
-}
-
-/// The u8 code of an end of the range of floats.
-inline std::uint8_t code_of_limit(const Epilogue& e, float limit) {
-  if (e.out != OutType::u8) return 0;
-  std::int32_t rounded[kLanes];
-  store_i(rounded, round_to_int(broadcast_f(limit)));
-  return static_cast<std::uint8_t>(rounded[0] + e.zero_point);
-}
-
-/// The codes of a residual in the order of the sums.
-inline void gather_residual(const std::uint8_t* const* pixel, const Block& block, std::uint8_t* codes) {
-  for (unsigned g = 0, lane = 0; lane < kBytes; ++g)
-    for (unsigned at = 0; at < block.width; at += 4, lane += 4) {
-      std::uint8_t* to = codes + term_of_lane(lane);
-      if (pixel[g] != nullptr && at + 4 <= block.count) {
-        __builtin_memcpy(to, pixel[g] + at, 4);
-        continue;
-      }
-      for (unsigned i = 0; i < 4; ++i) to[i] = 0;
-      if (pixel[g] == nullptr) continue;
-      for (unsigned i = at; i < block.count; ++i) to[i - at] = pixel[g][i];
-    }
-}
-
-/// The float half of the epilogue, as in epilogue.inl; `v` is a vector of `terms`.
-inline VecF real(const Epilogue& e, const BlockTerms& terms, VecI sum, unsigned v,
-                 const std::uint8_t* residual) {
+/// The float half of the epilogue, as in epilogue.inl, for vector `v` of the sums of a block.
+inline VecF real(const Epilogue& e, const BlockTerms& terms, VecI sum, unsigned v, VecI residual) {
   VecF f = mul_f(to_float(sum), load_f(terms.multiplier + v * kLanes));
   if (e.row_scale) f = mul_f(f, broadcast_f(e.row_scale[0]));
   f = add_f(f, load_f(terms.addend + v * kLanes));
   if (e.residual) {
-    const VecF r = load_u8_as_float(residual + v * kLanes);
-    f = add_f(f, mul_f(sub_f(r, broadcast_f(e.residual_zero)), broadcast_f(e.residual_scale)));
+    const VecF r = sub_f(to_float(residual), broadcast_f(e.residual_zero));
+    f = add_f(f, mul_f(r, broadcast_f(e.residual_scale)));
   }
   return clamp_above(clamp_below(f, broadcast_f(e.lo)), broadcast_f(e.hi));
 }
 
-/// Elements of type T in the order of the sums, to the output pixel of each segment.
-template <class T>
-inline void scatter(const T* values, std::byte* const* pixel, const Block& block) {
-  for (unsigned g = 0, lane = 0; lane < kBytes; ++g) {
-    T* out = reinterpret_cast<T*>(pixel[g]);
-    for (unsigned at = 0; at < block.width; at += 4, lane += 4) {
-      if (out == nullptr) continue;
-      const T* from = values + term_of_lane(lane);
-      if (at + 4 <= block.count) {
-        __builtin_memcpy(out + at, from, 4 * sizeof(T));
-      } else {
-        for (unsigned i = at; i < block.count; ++i) out[i] = from[i - at];
-      }
+/// The residual of one output pixel in row r of every segment.
+template <unsigned kWidth>
+inline void load_residual(const BlockJob& job, const OutPixels& to, unsigned r, std::uint32_t x,
+                          VecI (&residual)[kVectors]) {
+  const Epilogue& e = job.args->epilogue;
+  std::uint8_t few[kMaxSegments][kMinWidth] = {}, none[kBytes] = {};
+  const std::uint8_t* p[kMaxSegments];
+  for (unsigned g = 0; g < kSegments<kWidth>; ++g) {
+    p[g] = kWidth == 0 ? few[g] : none;
+    if (to.at[g][r] == nullptr) continue;
+    const std::uint8_t* at = e.residual + (to.pixel[g][r] + x) * e.residual_row_bytes + job.block.start;
+    if constexpr (kWidth == 0) {
+      for (std::uint32_t c = 0; c < job.block.count; ++c) few[g][c] = at[c];
+    } else {
+      p[g] = at;
+    }
+  }
+  widen(load_row<kWidth>(p, kMinWidth), residual);
+}
+
+/// Elements of type T, in the order of the channels, to their segments.
+template <unsigned kWidth, class T>
+inline void store_pixels(const BlockJob& job, const OutPixels& to, unsigned r, std::uint32_t x,
+                         const T* values) {
+  constexpr unsigned kPiece = kWidth == 0 ? kMinWidth : kWidth;
+#pragma GCC unroll 4
+  for (unsigned g = 0; g < kSegments<kWidth>; ++g) {
+    if (to.at[g][r] == nullptr) continue;
+    std::byte* out = to.at[g][r] + x * job.args->out_pixel_bytes;
+    const T* from = values + g * kPiece;
+    if constexpr (kWidth == 0) {
+      for (std::uint32_t c = 0; c < job.block.count; ++c)
+        __builtin_memcpy(out + c * sizeof(T), from + c, sizeof(T));
+    } else {
+      __builtin_memcpy(out, from, kPiece * sizeof(T));
     }
   }
 }
 
-/// One vector of sums. out[s] and residual[s]: the pixel of segment s at the block's first channel; null:
-/// there is none.
-inline void finish(const Epilogue& e, const BlockTerms& terms, const Block& block, const std::int32_t* sums,
-                   const std::uint8_t* const* residual, std::byte* const* out) {
-  if (e.out == OutType::s32) return scatter(sums, out, block);
-  alignas(64) std::uint8_t codes[kBytes];
-  alignas(64) float reals[kBytes];
-  if (e.residual) gather_residual(residual, block, codes);
-  for (unsigned v = 0; v < kVectors; ++v) {
-    const VecF f = real(e, terms, load_i(sums + v * kLanes), v, codes);
-    if (e.out == OutType::f32) {
-      store_f(reals + v * kLanes, f);
-    } else {
-      store_u8(codes + v * kLanes, add_i(round_to_int(f), broadcast_i(e.zero_point)));
-    }
+/// One output pixel in row r of every segment.
+template <unsigned kWidth>
+inline void finish_pixel(const BlockJob& job, const OutPixels& to, unsigned r, std::uint32_t x,
+                         const std::int32_t* sums) {
+  const Epilogue& e = job.args->epilogue;
+  VecI v[kVectors], residual[kVectors] = {};
+  if (e.residual) load_residual<kWidth>(job, to, r, x, residual);
+#pragma GCC unroll 4
+  for (unsigned i = 0; i < kVectors; ++i) {
+    v[i] = load_i(sums + i * kLanes);
+    if (e.out == OutType::s32) continue;
+    const VecF f = real(e, *job.terms, v[i], i, residual[i]);
+    v[i] = e.out == OutType::f32 ? bits_of(f) : round_to_int(f);
   }
-  if (e.out == OutType::f32) return scatter(reals, out, block);
-  scatter(codes, out, block);
+  if (e.out == OutType::u8) {
+    alignas(64) std::uint8_t codes[kBytes];
+    Halves halves[kVectors / 2];
+    for (unsigned h = 0; h < kVectors / 2; ++h) halves[h] = halve(v[2 * h], v[2 * h + 1], job.limits);
+    store_codes(codes, join(halves, job.limits));
+    store_pixels<kWidth>(job, to, r, x, codes);
+  } else {
+    alignas(64) std::int32_t values[kBytes];
+    order(v);
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < kVectors; ++i) store_i(values + i * kLanes, v[i]);
+    store_pixels<kWidth>(job, to, r, x, values);
+  }
+}
+
+/// All pixels of a tile; sums[pixel][row][kBytes].
+template <unsigned kWidth>
+void finish_tile(const BlockJob& job, const Place& place, const std::int32_t* sums) {
+  const OutPixels to = out_pixels<kWidth>(job, place);
+  for (std::uint32_t x = 0; x < place.pixels; ++x)
+    for (unsigned r = 0; r < job.plan.rows; ++r, sums += kBytes) finish_pixel<kWidth>(job, to, r, x, sums);
 }
 
 }  // namespace

@@ -72,8 +72,10 @@ inline void multiply_add(VecI* acc, const Taps& taps, const Weights& weights) {
 #include "kernels/depthwise_columns.inl"
 #include "kernels/depthwise_sums.inl"
 //
-#include "kernels/depthwise_finish.inl"
 #include "kernels/depthwise_passes.inl"
+#include "kernels/depthwise_terms.inl"
+//
+#include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_slide.inl"
 //

@@ -42,6 +42,18 @@ inline void store_codes(std::uint8_t* p, Codes codes) {
   vst1q_u8(p, codes);
 }
 
+inline void widen(Codes codes, VecI (&out)[4]) {
+  const uint16x8_t low = vmovl_u8(vget_low_u8(codes)), high = vmovl_high_u8(codes);
+  out[0] = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low)));
+  out[1] = vreinterpretq_s32_u32(vmovl_high_u16(low));
+  out[2] = vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high)));
+  out[3] = vreinterpretq_s32_u32(vmovl_high_u16(high));
+}
+inline void order(VecI (&)[4]) {}
+inline VecI bits_of(VecF f) {
+  return vreinterpretq_s32_f32(f);
+}
+
 inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::uint32_t offset,
                    std::uint8_t* out) {
   const uint8x16_t at = vaddq_u8(vld1q_u8(index), vdupq_n_u8(static_cast<std::uint8_t>(offset)));

@@ -147,9 +147,8 @@ inline __attribute__((always_inline)) OutPixels out_pixels(const BlockJob& job, 
     for (unsigned r = 0; r < job.plan.rows; ++r) {
       const std::uint32_t row = g < place.segments ? place.row[g] + r * job.plan.row_step : ~0u;
       out.pixel[g][r] = std::size_t{row} * job.shape->out_width + place.x;
-      std::byte* at = static_cast<std::byte*>(job.args->out) +
-                      (out.pixel[g][r] * job.args->out_pixel_bytes + job.block.start * element);
-      out.at[g][r] = row < job.args->last_row ? at : nullptr;
+      const std::size_t offset = out.pixel[g][r] * job.args->out_pixel_bytes + job.block.start * element;
+      out.at[g][r] = row < job.args->last_row ? static_cast<std::byte*>(job.args->out) + offset : nullptr;
     }
   return out;
 }

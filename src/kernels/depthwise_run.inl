@@ -41,25 +41,6 @@ void tile_of_codes(const BlockJob& job, const Place& place, std::byte* buffer) {
         scatter_codes<kWidth>(job, to, r, x, stage + (r * place.pixels + x) * kBytes);
 }
 
-template <unsigned kWidth>
-inline void finish_tile(const BlockJob& job, const Place& place, const std::int32_t* sums) {
-  const Epilogue& e = job.args->epilogue;
-  const OutPixels to = out_pixels<kWidth>(job, place);
-  for (std::uint32_t x = 0; x < place.pixels; ++x)
-    for (unsigned r = 0; r < job.plan.rows; ++r, sums += kBytes) {
-      std::byte* out[kMaxSegments];
-      const std::uint8_t* residual[kMaxSegments];
-      for (unsigned g = 0; g < kSegments<kWidth>; ++g) {
-        out[g] = nullptr, residual[g] = nullptr;
-        if (to.at[g][r] == nullptr) continue;
-        out[g] = to.at[g][r] + x * job.args->out_pixel_bytes;
-        if (e.residual)
-          residual[g] = e.residual + (to.pixel[g][r] + x) * e.residual_row_bytes + job.block.start;
-      }
-      finish(e, *job.terms, job.block, sums, residual, out);
-    }
-}
-
 /// A tile of any number of passes and any output.
 template <unsigned kWidth>
 void tile_of_sums(const BlockJob& job, const Place& place, std::byte* buffer) {
