@@ -1,9 +1,14 @@
-// The benchmark program is one main() that calls these; each is defined in <name>_bench.cc and registers its
-// cases with Google Benchmark.
+// The parts of lowbit_bench: each adds its benchmarks to Google Benchmark's list.
 #pragma once
 
 namespace lowbit::bench {
 
+void register_peak_benchmarks();
+void register_gemm_benchmarks();
+void register_linear_benchmarks();
+void register_pack_benchmarks();
+void register_thread_benchmarks();
 void register_elementwise_benchmarks();
+void register_depthwise_benchmarks();
 
 }  // namespace lowbit::bench

@@ -1,5 +1,6 @@
 # lowbit_add_kernel(FILE ISA): adds one kernel source to the library, compiled for one instruction set.
-# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avx512vnni, neon, neondot, ...
+# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avxvnni, avx512, avx512vnni, avx512popcnt,
+# neon, neondot, neoni8mm.
 # A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
 # that other files share is ever compiled under these wider flags.
 
@@ -11,10 +12,14 @@ function(lowbit_isa_flags isa result supported)
     if(isa STREQUAL "scalar")
     elseif(isa STREQUAL "avx2")
       set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX2,-mavx2;-mfma;-mf16c;-mbmi;-mbmi2>)
+    elseif(isa STREQUAL "avxvnni")
+      set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX2,-mavx2;-mfma;-mf16c;-mbmi;-mbmi2;-mavxvnni>)
     elseif(isa STREQUAL "avx512")
       set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX512,-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512>)
     elseif(isa STREQUAL "avx512vnni")
       set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX512,-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vnni;-mprefer-vector-width=512>)
+    elseif(isa STREQUAL "avx512popcnt")
+      set(flags $<IF:$<BOOL:${MSVC}>,/arch:AVX512,-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vpopcntdq;-mavx512bitalg;-mprefer-vector-width=512>)
     else()
       set(ok FALSE)
     endif()
@@ -22,6 +27,8 @@ function(lowbit_isa_flags isa result supported)
     if(isa STREQUAL "scalar" OR isa STREQUAL "neon")
     elseif(isa STREQUAL "neondot")
       set(flags -march=armv8.2-a+dotprod)
+    elseif(isa STREQUAL "neoni8mm")
+      set(flags -march=armv8.2-a+dotprod+i8mm)
     else()
       set(ok FALSE)
     endif()

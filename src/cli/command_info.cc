@@ -18,7 +18,9 @@ namespace lowbit::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr WeightFormat kFormats[] = {WeightFormat::s8, WeightFormat::u4, WeightFormat::s2};
+/// Those that u8 activations take.
+constexpr WeightFormat kFormats[] = {WeightFormat::s8, WeightFormat::u4, WeightFormat::s2, WeightFormat::lut4,
+                                     WeightFormat::b1};
 
 struct Options {
   std::string file;

@@ -23,6 +23,12 @@ const char* format_name(WeightFormat format) {
       return "u4";
     case WeightFormat::s2:
       return "s2";
+    case WeightFormat::lut4:
+      return "lut4";
+    case WeightFormat::b1:
+      return "b1";
+    case WeightFormat::lut8:
+      return "lut8";
   }
   return "unknown";
 }
@@ -31,12 +37,14 @@ const GemmKernel& usual_kernel(WeightFormat format) {
   constexpr std::uint32_t kSide = 64;
   const std::vector<std::uint8_t> codes(std::size_t{kSide} * kSide);
   const std::vector<float> scales(kSide, 1.0f);
+  const std::vector<std::int8_t> levels(16);
   WeightSpec spec;
   spec.format = format;
   spec.n = spec.k = kSide;
   spec.codes = codes.data();
   spec.row_bytes = kSide;
   spec.scales = scales.data();
+  spec.levels = levels.data();
   return select_gemm_kernel(spec, active_isa());
 }
 

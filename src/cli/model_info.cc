@@ -9,6 +9,7 @@
 #include "cli/machine.h"
 #include "cli/table.h"
 #include "lowbit/core/scheme.h"
+#include "lowbit/kernels/gemm.h"
 #include "lowbit/layers/ops.h"
 #include "lowbit/model/quantize.h"
 
@@ -61,6 +62,26 @@ std::vector<std::string> describe_values(const Graph& graph, const std::vector<V
   return texts;
 }
 
+bool is_empty(const PackReport& r) {
+  return r.pairs == 0 && r.excess_pairs == 0 && r.panels == 0 && r.proven_panels == 0 && r.wide_panels == 0;
+}
+
+std::string packing_text(const PackReport& r) {
+  return fmt::format(
+      "packing: {} pairs of weights in {} panels for a saturating instruction, {} of them without a pair "
+      "that "
+      "could saturate; {} excess pairs listed apart; {} panels on 16-bit products instead\n",
+      r.pairs, r.panels, r.proven_panels, r.excess_pairs, r.wide_panels);
+}
+
+Json packing_json(const PackReport& r) {
+  return {{"pairs", r.pairs},
+          {"excess_pairs", r.excess_pairs},
+          {"panels", r.panels},
+          {"proven_panels", r.proven_panels},
+          {"wide_panels", r.wide_panels}};
+}
+
 }  // namespace
 
 ModelInfo describe(const Model& model, const std::string& path) {
@@ -72,8 +93,10 @@ ModelInfo describe(const Model& model, const std::string& path) {
   info.bytes = model.stored_bytes();
   info.bits = model.bits_per_weight();
   if (model.is_quantized()) info.coverage = describe_coverage(model);
-  for (int i = 0; i < static_cast<int>(model.graph().nodes.size()); ++i)
+  for (int i = 0; i < static_cast<int>(model.graph().nodes.size()); ++i) {
     info.nodes.push_back(describe_node(model, i));
+    info.packing += model.pack_report(i);
+  }
   return info;
 }
 
@@ -99,6 +122,7 @@ std::string format_model_info(const ModelInfo& info, bool colour) {
   text += table.to_string(colour);
   text += fmt::format("total: {} nodes, {} bytes, {:.2f} bits per weight\n", info.nodes.size(), info.bytes,
                       info.bits);
+  if (!is_empty(info.packing)) text += packing_text(info.packing);
   if (!info.coverage.empty()) text += info.coverage + "\n";
   return text;
 }
@@ -117,9 +141,11 @@ Json to_json(const ModelInfo& info) {
                       {"scale", node.qparams ? Json(node.qparams->scale) : Json(nullptr)},
                       {"zero_point", node.qparams ? Json(node.qparams->zero_point) : Json(nullptr)},
                       {"fallback", node.fallback.empty() ? Json(nullptr) : Json(node.fallback)}});
-  return {{"schema", "lowbit-info-1"}, {"model", info.path},      {"scheme", info.scheme},
-          {"inputs", info.inputs},     {"outputs", info.outputs}, {"bytes", info.bytes},
-          {"bits", info.bits},         {"layers", layers}};
+  Json json = {{"schema", "lowbit-info-1"}, {"model", info.path},      {"scheme", info.scheme},
+               {"inputs", info.inputs},     {"outputs", info.outputs}, {"bytes", info.bytes},
+               {"bits", info.bits},         {"layers", layers}};
+  if (!is_empty(info.packing)) json["packing"] = packing_json(info.packing);
+  return json;
 }
 
 }  // namespace lowbit::cli

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/model/model.h"
 
 namespace lowbit::cli {
@@ -27,6 +28,7 @@ struct ModelInfo {
   std::uint64_t bytes = 0;
   double bits = 0;
   std::string coverage;
+  PackReport packing;  ///< summed over the layers
   std::vector<NodeInfo> nodes;
 };
 

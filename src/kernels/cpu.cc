@@ -68,11 +68,13 @@ Isa detect() {
   const bool bmi = bit(seven.ebx, 3) && bit(seven.ebx, 8);
   if (!(ymm && avx && fma && f16c && bmi && bit(seven.ebx, 5))) return isa;
   isa = isa | Isa::avx2;
+  if (bit(cpuid(7, 1).eax, 4)) isa = isa | Isa::avxvnni;
   const bool f = bit(seven.ebx, 16), dq = bit(seven.ebx, 17), bw = bit(seven.ebx, 30),
              vl = bit(seven.ebx, 31);
   if (!(zmm && f && dq && bw && vl)) return isa;
   isa = isa | Isa::avx512;
   if (bit(seven.ecx, 11)) isa = isa | Isa::avx512vnni;
+  if (bit(seven.ecx, 12) && bit(seven.ecx, 14)) isa = isa | Isa::avx512popcnt;
   return isa;
 }
 #elif defined(__aarch64__)
@@ -80,9 +82,16 @@ Isa detect() {
   Isa isa = Isa::neon;
 #if defined(__linux__)
   constexpr unsigned long kHwcapAsimdDp = 1ul << 20;
+  constexpr unsigned long kHwcap2I8mm = 1ul << 13;
   if (getauxval(AT_HWCAP) & kHwcapAsimdDp) isa = isa | Isa::neondot;
-#elif defined(__ARM_FEATURE_DOTPROD)
+  if (getauxval(AT_HWCAP2) & kHwcap2I8mm) isa = isa | Isa::neoni8mm;
+#else
+#if defined(__ARM_FEATURE_DOTPROD)
   isa = isa | Isa::neondot;
+#endif
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+  isa = isa | Isa::neoni8mm;
+#endif
 #endif
   return isa;
 }
@@ -99,10 +108,13 @@ struct Level {
 constexpr Level kLevels[] = {
     {"scalar", Isa::scalar},
     {"avx2", Isa::avx2},
+    {"avxvnni", Isa::avx2 | Isa::avxvnni},
     {"avx512", Isa::avx2 | Isa::avx512},
     {"avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni},
+    {"avx512popcnt", Isa::avx2 | Isa::avx512 | Isa::avx512vnni | Isa::avx512popcnt},
     {"neon", Isa::neon},
     {"neondot", Isa::neon | Isa::neondot},
+    {"neoni8mm", Isa::neon | Isa::neondot | Isa::neoni8mm},
 };
 
 struct Environment {
@@ -119,8 +131,8 @@ struct Environment {
       }
     }
     problem = fmt::format(
-        "LOWBIT_ISA is \"{}\", which is none of scalar, avx2, avx512, avx512vnni, neon, neondot; it is "
-        "ignored",
+        "LOWBIT_ISA is \"{}\", which is none of scalar, avx2, avxvnni, avx512, avx512vnni, "
+        "avx512popcnt, neon, neondot, neoni8mm; it is ignored",
         value);
   }
 };
@@ -151,9 +163,12 @@ std::string isa_environment_problem() {
 }
 
 const char* isa_name(Isa mask) {
+  if (has_isa(mask, Isa::avx512popcnt)) return "avx512popcnt";
   if (has_isa(mask, Isa::avx512vnni)) return "avx512vnni";
   if (has_isa(mask, Isa::avx512)) return "avx512";
+  if (has_isa(mask, Isa::avxvnni)) return "avxvnni";
   if (has_isa(mask, Isa::avx2)) return "avx2";
+  if (has_isa(mask, Isa::neoni8mm)) return "neoni8mm";
   if (has_isa(mask, Isa::neondot)) return "neondot";
   if (has_isa(mask, Isa::neon)) return "neon";
   return "scalar";

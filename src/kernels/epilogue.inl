@@ -56,7 +56,7 @@ inline void store_part(T* p, V v, unsigned count, void (*store)(T*, V)) {
   }
 }
 
-/// The float half, from f = float(i): everything after the first conversion. `c` is the row of C at column j.
+/// The float half: everything after the first conversion. `row` is the row of C.
 template <OutType kOut, bool kFull, bool kRows>
 inline void finish_float(VecF f, const Epilogue& e, const ColumnTerms& t, unsigned i, unsigned j,
                          unsigned count, std::byte* row) {
@@ -78,61 +78,148 @@ inline void finish_float(VecF f, const Epilogue& e, const ColumnTerms& t, unsign
   }
 }
 
+/// The integer half, to f = float(i) or to the stored int32.
 template <OutType kOut, bool kFull, bool kRows>
-inline void epilogue_columns(const Epilogue& e, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
-                             unsigned m, unsigned j, unsigned count, std::byte* c, std::size_t c_row_bytes) {
-  const ColumnTerms t = column_terms(e, j, count);
-  for (unsigned r = 0; r < m; ++r) {
-    const unsigned i = i0 + r;
-    VecI v = add_i(load_i(acc + r * acc_stride), t.constant);
-    if constexpr (kRows) {
-      if (e.row_a) v = sub_i(v, mul_i(broadcast_i(e.row_a[i]), t.col_a));
-      if (e.row_b) v = sub_i(v, mul_i(broadcast_i(e.row_b[i]), t.col_b));
-    }
-    std::byte* row = c + i * c_row_bytes;
-    if constexpr (kOut == OutType::s32) {
-      store_part<kFull>(reinterpret_cast<std::int32_t*>(row) + j, v, count, store_i);
-    } else {
-      finish_float<kOut, kFull, kRows>(to_float(v), e, t, i, j, count, row);
-    }
+inline void finish(VecI v, const Epilogue& e, const ColumnTerms& t, unsigned i, unsigned j, unsigned count,
+                   std::byte* row) {
+  v = add_i(v, t.constant);
+  if constexpr (kRows) {
+    if (e.row_a) v = sub_i(v, mul_i(broadcast_i(e.row_a[i]), t.col_a));
+    if (e.row_b) v = sub_i(v, mul_i(broadcast_i(e.row_b[i]), t.col_b));
+  }
+  if constexpr (kOut == OutType::s32) {
+    store_part<kFull>(reinterpret_cast<std::int32_t*>(row) + j, v, count, store_i);
+  } else {
+    finish_float<kOut, kFull, kRows>(to_float(v), e, t, i, j, count, row);
   }
 }
 
-template <OutType kOut, bool kRows>
-inline void epilogue_block(const Epilogue& e, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
-                           unsigned m, unsigned j0, unsigned n, std::byte* c, std::size_t c_row_bytes) {
+/// Float accumulators: grouped products and f32 activations. s32 output has no meaning for them, gives f32.
+template <OutType kOut, bool kFull, bool kRows>
+inline void finish(VecF f, const Epilogue& e, const ColumnTerms& t, unsigned i, unsigned j, unsigned count,
+                   std::byte* row) {
+  constexpr OutType kFloatOut = kOut == OutType::s32 ? OutType::f32 : kOut;
+  finish_float<kFloatOut, kFull, kRows>(f, e, t, i, j, count, row);
+}
+
+inline VecI load_acc(const std::int32_t* p) {
+  return load_i(p);
+}
+inline VecF load_acc(const float* p) {
+  return load_f(p);
+}
+
+/// A block of accumulators: acc[r * acc_stride + t] belongs to row i0 + r and column j0 + t of the tile.
+template <class T>
+struct AccBlock {
+  const T* acc;
+  std::size_t stride;
+  unsigned i0, m, j0, n;
+};
+
+template <OutType kOut, bool kFull, bool kRows, class T>
+inline void epilogue_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j, unsigned count) {
+  const Epilogue e = args.epilogue;  // a copy: stores to C could change the original
+  const ColumnTerms t = column_terms(e, b.j0 + j, count);
+  for (unsigned r = 0; r < b.m; ++r)
+    finish<kOut, kFull, kRows>(load_acc(b.acc + r * b.stride + j), e, t, b.i0 + r, b.j0 + j, count,
+                               static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes);
+}
+
+// What most products need (u8 output, no row terms, no residual) goes four vectors at a time, so that the
+// conversion to bytes is shared: rounding and clamping are both monotonic, so clamping below may come after
+// rounding, on bytes. The sum with the zero point cannot overflow the 16 bits that it is formed in.
+struct ByteTerms {
+  VecF hi;
+  VecI zero_point, lo;  // 16-bit lanes; bytes
+};
+
+inline ByteTerms byte_terms(const Epilogue& e) {
+  std::int32_t lo[kLanes];
+  store_i(lo, round_to_int(broadcast_f(e.lo)));
+  return {broadcast_f(e.hi), broadcast_i16(e.zero_point), broadcast_u8(lo[0] + e.zero_point)};
+}
+
+inline VecF quad_float(VecI v, const ColumnTerms& t) {
+  return add_f(mul_f(to_float(v), t.multiplier), t.addend);
+}
+inline VecF quad_float(VecF f, const ColumnTerms& t) {
+  return add_f(mul_f(f, t.multiplier), t.addend);
+}
+inline VecI add_constant(VecI v, const ColumnTerms& t) {
+  return add_i(v, t.constant);
+}
+inline VecF add_constant(VecF f, const ColumnTerms&) {
+  return f;
+}
+
+template <bool kConstant, class T>
+inline void epilogue_quad_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j) {
+  const ByteTerms bytes = byte_terms(args.epilogue);
+  ColumnTerms t[4];
+  for (unsigned q = 0; q < 4; ++q) t[q] = column_terms(args.epilogue, b.j0 + j + q * kLanes, kLanes);
+  for (unsigned r = 0; r < b.m; ++r) {
+    VecI codes[4];
+    for (unsigned q = 0; q < 4; ++q) {
+      auto acc = load_acc(b.acc + r * b.stride + j + q * kLanes);
+      if constexpr (kConstant) acc = add_constant(acc, t[q]);
+      codes[q] = round_to_int(clamp_above(quad_float(acc, t[q]), bytes.hi));
+    }
+    auto* row = static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes;
+    store_four_u8(reinterpret_cast<std::uint8_t*>(row) + b.j0 + j, codes, bytes.zero_point, bytes.lo);
+  }
+}
+
+/// The columns of whole quads; returns the first one left.
+template <OutType kOut, bool kRows, class T>
+inline unsigned epilogue_quads(const TileArgs& args, const AccBlock<T>& b) {
   unsigned j = 0;
-  for (; j + kLanes <= n; j += kLanes)
-    epilogue_columns<kOut, true, kRows>(e, acc + j, acc_stride, i0, m, j0 + j, kLanes, c, c_row_bytes);
+  if constexpr (kOut == OutType::u8 && !kRows && kLanes > 1) {
+    if (args.epilogue.residual != nullptr) return 0;
+    for (; j + 4 * kLanes <= b.n; j += 4 * kLanes) {
+      if (args.epilogue.column_constant) {
+        epilogue_quad_columns<true>(args, b, j);
+      } else {
+        epilogue_quad_columns<false>(args, b, j);
+      }
+    }
+  }
+  return j;
+}
+
+template <OutType kOut, bool kRows, class T>
+inline void epilogue_block(const TileArgs& args, const AccBlock<T>& b) {
+  unsigned j = epilogue_quads<kOut, kRows>(args, b);
+  for (; j + kLanes <= b.n; j += kLanes) epilogue_columns<kOut, true, kRows>(args, b, j, kLanes);
   if constexpr (kLanes > 1) {
-    if (j < n)
-      epilogue_columns<kOut, false, kRows>(e, acc + j, acc_stride, i0, m, j0 + j, n - j, c, c_row_bytes);
+    if (j < b.n) epilogue_columns<kOut, false, kRows>(args, b, j, b.n - j);
   }
 }
 
-template <bool kRows>
-inline void epilogue_out(const Epilogue& e, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
-                         unsigned m, unsigned j0, unsigned n, std::byte* c, std::size_t c_row_bytes) {
-  switch (e.out) {
+template <bool kRows, class T>
+inline void epilogue_out(const TileArgs& args, const AccBlock<T>& b) {
+  switch (args.epilogue.out) {
     case OutType::s32:
-      return epilogue_block<OutType::s32, kRows>(e, acc, acc_stride, i0, m, j0, n, c, c_row_bytes);
+      return epilogue_block<OutType::s32, kRows>(args, b);
     case OutType::f32:
-      return epilogue_block<OutType::f32, kRows>(e, acc, acc_stride, i0, m, j0, n, c, c_row_bytes);
+      return epilogue_block<OutType::f32, kRows>(args, b);
     case OutType::u8:
-      return epilogue_block<OutType::u8, kRows>(e, acc, acc_stride, i0, m, j0, n, c, c_row_bytes);
+      return epilogue_block<OutType::u8, kRows>(args, b);
   }
 }
 
 /// acc[r * acc_stride + t] belongs to row i0 + r and column j0 + t of the tile; `n` columns are valid, and
-/// acc is readable (contents ignored) up to the next multiple of kLanes.
-inline void epilogue(const TileArgs& args, const std::int32_t* acc, std::size_t acc_stride, unsigned i0,
-                     unsigned m, unsigned j0, unsigned n) {
+/// acc is readable (contents ignored) up to the next multiple of kLanes. T: int32, or float for a product
+/// whose integer terms are already in (several scale groups, f32 activations).
+template <class T>
+inline void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride, unsigned i0, unsigned m,
+                     unsigned j0, unsigned n) {
   const Epilogue& e = args.epilogue;
-  auto* c = static_cast<std::byte*>(args.c);
+  const AccBlock<T> block = {acc, acc_stride, i0, m, j0, n};
   if (e.row_a || e.row_b || e.row_scale) {
-    epilogue_out<true>(e, acc, acc_stride, i0, m, j0, n, c, args.c_row_bytes);
+    epilogue_out<true>(args, block);
   } else {
-    epilogue_out<false>(e, acc, acc_stride, i0, m, j0, n, c, args.c_row_bytes);
+    epilogue_out<false>(args, block);
   }
 }
 

@@ -10,10 +10,13 @@
 namespace lowbit {
 namespace {
 
-// Rows of A that stay in the L2 cache while the panels pass by.
-constexpr std::size_t kStripBytes = 128 * 1024;
+// Rows of A that stay in the L2 cache while the panels pass by. Few rows would wait for the panels: a strip of
+// r rows multiplies each weight r times, and the third-level cache brings far less than a vector a cycle.
+constexpr std::size_t kStripBytes = 512 * 1024;
 // Offsets of a plain matrix are written to the stack, so a strip has no more rows than this.
 constexpr std::size_t kMaxPlainStrip = 480;
+// What a piece of work keeps on the stack of prepared rows.
+constexpr std::size_t kPreparedBytes = 128 * 1024;
 // Below this many multiply-adds, waking threads costs more than they bring.
 constexpr std::uint64_t kMinParallelMacs = 4'000'000;
 // Pieces of work per thread: enough that a late thread does not hold up the others for long.
@@ -27,6 +30,20 @@ std::size_t element_bytes(OutType type) {
   return type == OutType::u8 ? 1 : 4;
 }
 
+/// What a tap of a row of A takes.
+std::size_t row_bytes_of(const PackedWeights& weights) {
+  const std::size_t codes = weights.k() / weights.taps();
+  switch (weights.kernel().act) {
+    case ActType::u8:
+      return codes;
+    case ActType::f32:
+      return codes * sizeof(float);
+    case ActType::b1:
+      return ceil_div(codes, 8);
+  }
+  return codes;
+}
+
 /// The product cut into strips of rows by panels of columns, image by image; the panels of a strip are
 /// neighbours.
 class Tiling {
@@ -34,9 +51,17 @@ class Tiling {
   Tiling(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, int threads)
       : lhs_(lhs), weights_(weights), out_(out) {
     const std::size_t step = weights.kernel().m_step;
-    const std::size_t row_bytes = weights.k() / weights.taps();
+    const std::size_t row_bytes = row_bytes_of(weights);
     strip_ = std::max(step, kStripBytes / row_bytes / step * step);
     if (lhs.offsets == nullptr) strip_ = std::min(strip_, kMaxPlainStrip / step * step);
+    if (lhs.rows <= weights.kernel().few_rows) {
+      strip_ = lhs.rows;
+      strips_ = 1;
+      prepares_ = weights.kernel().prepared_bytes(static_cast<std::uint32_t>(strip_), weights.runs().data(),
+                                                  static_cast<std::uint32_t>(weights.runs().size())) <=
+                  kPreparedBytes;
+      return;
+    }
     balance(step);
     while (threads > 1 && strip_ > step && items() < kPiecesPerThread * static_cast<std::uint64_t>(threads)) {
       strip_ = std::max(step, strip_ / 2 / step * step);
@@ -46,10 +71,14 @@ class Tiling {
 
   std::uint64_t items() const { return std::uint64_t{lhs_.images} * strips_ * weights_.panels(); }
 
-  void run(std::uint64_t item) const {
-    const auto panel = static_cast<std::uint32_t>(item % weights_.panels());
-    const std::uint64_t rest = item / weights_.panels();
-    run_tile(rest / strips_, rest % strips_ * strip_, panel);
+  /// Items [first, last).
+  void run(std::uint64_t first, std::uint64_t last) const {
+    if (prepares_) return run_prepared(first, last);
+    for (std::uint64_t item = first; item < last; ++item) {
+      const std::uint64_t rest = item / weights_.panels();
+      Strip strip(*this, rest / strips_, rest % strips_ * strip_);
+      run_panel(strip, item % weights_.panels());
+    }
   }
 
  private:
@@ -59,29 +88,54 @@ class Tiling {
     strips_ = ceil_div(lhs_.rows, strip_);
   }
 
-  void run_tile(std::size_t image, std::size_t row, std::uint32_t panel) const {
-    const std::uint32_t nr = weights_.kernel().nr, column = panel * nr;
+  /// Rows of one image, as a kernel sees them.
+  struct Strip {
+    std::size_t image, row;
     TileArgs args;
-    args.m = static_cast<std::uint32_t>(std::min(strip_, lhs_.rows - row));
-    args.n = std::min(nr, weights_.n() - column);
-    args.a = lhs_.a + static_cast<std::ptrdiff_t>(image) * lhs_.image_stride;
-    args.runs = weights_.runs().data();
-    args.run_count = static_cast<std::uint32_t>(weights_.runs().size());
-    args.panel = weights_.panel(panel);
-    args.epilogue = tile_epilogue(image, row, column);
-    args.c = static_cast<std::byte*>(out_.c) + static_cast<std::ptrdiff_t>(image) * out_.c_image_stride +
-             row * out_.c_row_bytes + column * element_bytes(out_.epilogue.out);
-    args.c_row_bytes = out_.c_row_bytes;
-    if (lhs_.offsets != nullptr) {
-      args.a_offset = lhs_.offsets + row;
-      args.a_offset_stride = lhs_.rows;
-      weights_.kernel().run(args);
-      return;
+    std::ptrdiff_t offsets[kMaxPlainStrip];  // of a plain matrix
+
+    Strip(const Tiling& tiling, std::size_t image_index, std::size_t first_row)
+        : image(image_index), row(first_row) {
+      const GemmLhs& lhs = tiling.lhs_;
+      args.m = static_cast<std::uint32_t>(std::min(tiling.strip_, lhs.rows - row));
+      args.a = lhs.a + static_cast<std::ptrdiff_t>(image) * lhs.image_stride;
+      args.runs = tiling.weights_.runs().data();
+      args.run_count = static_cast<std::uint32_t>(tiling.weights_.runs().size());
+      if (lhs.offsets != nullptr) {
+        args.a_offset = lhs.offsets + row;
+        args.a_offset_stride = lhs.rows;
+        return;
+      }
+      for (std::uint32_t i = 0; i < args.m; ++i)
+        offsets[i] = static_cast<std::ptrdiff_t>(row + i) * lhs.row_stride;
+      args.a_offset = offsets;
     }
-    std::ptrdiff_t offsets[kMaxPlainStrip];
-    for (std::uint32_t i = 0; i < args.m; ++i)
-      offsets[i] = static_cast<std::ptrdiff_t>(row + i) * lhs_.row_stride;
-    args.a_offset = offsets;
+  };
+
+  // A strip is a whole image here.
+  void run_prepared(std::uint64_t first, std::uint64_t last) const {
+    alignas(64) std::byte prepared[kPreparedBytes];
+    for (std::uint64_t item = first; item < last;) {
+      const std::uint64_t image = item / weights_.panels(),
+                          end = std::min(last, (image + 1) * weights_.panels());
+      Strip strip(*this, image, 0);
+      weights_.kernel().prepare(strip.args, prepared);
+      strip.args.prepared = prepared;
+      for (; item < end; ++item) run_panel(strip, item % weights_.panels());
+    }
+  }
+
+  void run_panel(Strip& strip, std::uint64_t index) const {
+    const auto panel = static_cast<std::uint32_t>(index);
+    const std::uint32_t nr = weights_.kernel().nr, column = panel * nr;
+    TileArgs& args = strip.args;
+    args.n = std::min(nr, weights_.n() - column);
+    args.panel = weights_.panel(panel);
+    args.epilogue = tile_epilogue(strip.image, strip.row, column);
+    args.c = static_cast<std::byte*>(out_.c) +
+             static_cast<std::ptrdiff_t>(strip.image) * out_.c_image_stride + strip.row * out_.c_row_bytes +
+             column * element_bytes(out_.epilogue.out);
+    args.c_row_bytes = out_.c_row_bytes;
     weights_.kernel().run(args);
   }
 
@@ -106,6 +160,7 @@ class Tiling {
   const PackedWeights& weights_;
   const GemmOut& out_;
   std::size_t strip_ = 0, strips_ = 0;
+  bool prepares_ = false;
 };
 
 }  // namespace
@@ -122,7 +177,7 @@ void gemm(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, 
   auto piece = [&](int i) {
     const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
     const auto p = static_cast<std::uint64_t>(i);
-    for (std::uint64_t item = items * p / pieces; item < items * (p + 1) / pieces; ++item) tiling.run(item);
+    tiling.run(items * p / pieces, items * (p + 1) / pieces);
   };
   if (pieces == 1) {
     piece(0);

@@ -12,10 +12,13 @@ namespace lowbit {
 #include "kernels/epilogue.inl"
 #include "kernels/weight_codes.inl"
 //
+#include "kernels/activation_u8.inl"
+//
 #include "kernels/gemm_reference.inl"
 
 const GemmKernel kGemmS8Scalar = {.name = "s8/scalar",
                                   .format = WeightFormat::s8,
+                                  .act = ActType::u8,
                                   .required = Isa::scalar,
                                   .reference = true,
                                   .nr = 64,

@@ -47,6 +47,9 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return _mm256_cvtepi32_ps(a);
 }
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 
 // maxps and minps return the second operand when the first is not larger or smaller: a compare-select, NaN
 // included.
@@ -70,6 +73,20 @@ inline VecF load_u8_as_float(const std::uint8_t* p) {
 inline void store_u8(std::uint8_t* p, VecI v) {
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
+inline VecI broadcast_i16(std::int32_t v) {
+  return _mm256_set1_epi16(static_cast<short>(v));
+}
+inline VecI broadcast_u8(std::int32_t v) {
+  return _mm256_set1_epi8(static_cast<char>(v));
+}
+inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+  const VecI low = _mm256_adds_epi16(_mm256_packs_epi32(v[0], v[1]), zero_point);
+  const VecI high = _mm256_adds_epi16(_mm256_packs_epi32(v[2], v[3]), zero_point);
+  const VecI bytes = _mm256_max_epu8(_mm256_packus_epi16(low, high), lo);
+  // The packs worked on each 128 bits apart.
+  const VecI order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(bytes, order));
 }
 
 using Mask = __m256;

@@ -47,6 +47,9 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return _mm512_cvtepi32_ps(a);
 }
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
 
 // maxps and minps return the second operand when the first is not larger or smaller: a compare-select, NaN
 // included.
@@ -69,6 +72,20 @@ inline VecF load_u8_as_float(const std::uint8_t* p) {
 }
 inline void store_u8(std::uint8_t* p, VecI v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+}
+inline VecI broadcast_i16(std::int32_t v) {
+  return _mm512_set1_epi16(static_cast<short>(v));
+}
+inline VecI broadcast_u8(std::int32_t v) {
+  return _mm512_set1_epi8(static_cast<char>(v));
+}
+inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+  const VecI low = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), zero_point);
+  const VecI high = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), zero_point);
+  const VecI bytes = _mm512_max_epu8(_mm512_packus_epi16(low, high), lo);
+  // The packs worked on each 128 bits apart.
+  const VecI order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
 }
 
 using Mask = __mmask16;

@@ -47,6 +47,9 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return vcvtq_f32_s32(a);
 }
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return vfmaq_f32(c, a, b);
+}
 
 // Compare and select: fmax and fmin treat NaN and signed zeros in their own way.
 inline VecF clamp_below(VecF f, VecF lo) {
@@ -73,6 +76,19 @@ inline void store_u8(std::uint8_t* p, VecI v) {
   const uint16x4_t words = vqmovun_s32(v);
   const std::uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vqmovn_u16(vcombine_u16(words, words))), 0);
   __builtin_memcpy(p, &four, 4);
+}
+inline VecI broadcast_i16(std::int32_t v) {
+  return vreinterpretq_s32_s16(vdupq_n_s16(static_cast<std::int16_t>(v)));
+}
+inline VecI broadcast_u8(std::int32_t v) {
+  return vreinterpretq_s32_u8(vdupq_n_u8(static_cast<std::uint8_t>(v)));
+}
+inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+  const int16x8_t zero = vreinterpretq_s16_s32(zero_point);
+  const int16x8_t low = vqaddq_s16(vcombine_s16(vqmovn_s32(v[0]), vqmovn_s32(v[1])), zero);
+  const int16x8_t high = vqaddq_s16(vcombine_s16(vqmovn_s32(v[2]), vqmovn_s32(v[3])), zero);
+  const uint8x16_t bytes = vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
+  vst1q_u8(p, vmaxq_u8(bytes, vreinterpretq_u8_s32(lo)));
 }
 
 using Mask = uint32x4_t;

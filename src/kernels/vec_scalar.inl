@@ -49,6 +49,10 @@ inline VecF mul_f(VecF a, VecF b) {
 inline VecF to_float(VecI a) {
   return static_cast<float>(a);
 }
+/// a * b + c, rounded once.
+inline VecF fma_f(VecF a, VecF b, VecF c) {
+  return __builtin_fmaf(a, b, c);
+}
 
 /// f < lo ? lo : f, and f > hi ? hi : f; a NaN stays.
 inline VecF clamp_below(VecF f, VecF lo) {
@@ -75,6 +79,23 @@ inline VecF load_u8_as_float(const std::uint8_t* p) {
 /// Lanes are in [0, 255].
 inline void store_u8(std::uint8_t* p, VecI v) {
   *p = static_cast<std::uint8_t>(v);
+}
+/// `v` in all 16-bit lanes, in all bytes.
+inline VecI broadcast_i16(std::int32_t v) {
+  return v;
+}
+inline VecI broadcast_u8(std::int32_t v) {
+  return v;
+}
+/// Stores 4 * kLanes codes: each v + zero_point, saturated to 0 .. 255, then no less than lo. Lanes of v are
+/// at most 255 in magnitude or, below, anything.
+inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+  for (unsigned q = 0; q < 4; ++q) {
+    const VecI low = v[q] < -32768 ? -32768 : v[q];
+    VecI code = low + zero_point;
+    code = code < 0 ? 0 : code > 255 ? 255 : code;
+    p[q] = static_cast<std::uint8_t>(code < lo ? lo : code);
+  }
 }
 
 // What elementwise.inl needs beyond the epilogue.

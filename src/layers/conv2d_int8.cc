@@ -63,6 +63,11 @@ class Conv2dInt8 final : public Step {
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
   std::string kernel() const override { return groups_[0].weights.kernel().name; }
+  PackReport pack_report() const override {
+    PackReport sum;
+    for (const ConvGroup& group : groups_) sum += group.weights.report();
+    return sum;
+  }
   bool reads_zero_pixel() const override { return pads_ && !dynamic_; }
 
   void run(const StepArgs& args) const noexcept override {

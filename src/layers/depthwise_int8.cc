@@ -1,158 +1,252 @@
 // Depthwise Conv2d on u8 codes: each output channel reads one input channel, so there is nothing to reuse in
-// a matrix product; a direct loop over channels, contiguous in memory, vectorizes by itself. Weights enter as
-// code - zero_point in int16, sums are exact in int32, and the float steps follow the epilogue in
-// gemm_kernel.h.
+// a matrix product; kernels of their own do it (depthwise_kernel.h). This cuts the output into strips of rows
+// for them, over samples and threads, and prepares what they read: codes of a dynamic input, and the input
+// repeated for a channel multiplier.
 
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/float_env.h"
 #include "layers/column_terms.h"
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
-#include "layers/indirection.h"
 #include "layers/quantize_pixels.h"
 #include "layers/scratch.h"
 #include "layers/step_common.h"
+#include "lowbit/kernels/depthwise_kernel.h"
+#include "lowbit/kernels/gemm.h"
 
 namespace lowbit {
 namespace {
 
-constexpr std::int64_t kBlock = 64;  // channels whose accumulators stay on the stack
+// Below this many multiply-adds, waking threads costs more than they bring.
+constexpr std::int64_t kMinParallelMacs = 1'000'000;
+// Pieces of work per thread: enough that a late thread does not hold up the others for long.
+constexpr std::int64_t kPiecesPerThread = 4;
+// Input and output rows of a strip, which stay in the L2 cache while the blocks of channels pass by.
+constexpr std::int64_t kStripBytes = 256 * 1024;
 
-/// What to add to the accumulators of one sample and how to scale them; the input's qparams may be per
-/// sample.
-struct SampleInput {
-  const std::uint8_t* codes;
-  std::int32_t zero_point;
-  float row_scale;
+/// Weights as code - zero_point, [channels][taps]: what kernels pack.
+std::vector<std::int16_t> centred_weights(const QuantizedMatrix& w) {
+  const std::int32_t middle = w.format == WeightFormat::s8 ? 0 : w.format == WeightFormat::u4 ? 8 : 2;
+  std::vector<std::int16_t> weights;
+  for (std::int64_t o = 0; o < w.rows; ++o) {
+    const std::int32_t zero = w.zero_points.empty() ? middle : w.zero_points[static_cast<std::size_t>(o)];
+    for (std::int64_t t = 0; t < w.cols; ++t)
+      weights.push_back(static_cast<std::int16_t>(w.code(o, t) - zero));
+  }
+  return weights;
+}
+
+DepthwiseShape depthwise_shape(const SampleLayout& in, const SampleLayout& out, const ops::Window& window) {
+  const auto size = [](std::int64_t n) { return static_cast<std::uint32_t>(n); };
+  return {.channels = size(out.channels),
+          .in_height = size(in.height),
+          .in_width = size(in.width),
+          .in_pixel_bytes = static_cast<std::size_t>(in.pixel_stride),
+          .out_height = size(out.height),
+          .out_width = size(out.width),
+          .kernel_height = size(window.kernel[0]),
+          .kernel_width = size(window.kernel[1]),
+          .stride_height = size(window.stride[0]),
+          .stride_width = size(window.stride[1]),
+          .dilation_height = size(window.dilation[0]),
+          .dilation_width = size(window.dilation[1]),
+          .pad_top = size(window.pad[0]),
+          .pad_left = size(window.pad[1])};
+}
+
+/// What the samples of a dynamic or expanded input become, in scratch memory.
+struct Prepared {
+  std::uint8_t *codes = nullptr, *expanded = nullptr;
+  std::int32_t* zero_point = nullptr;  ///< [batch]
+  float* scale = nullptr;              ///< [batch]
+  std::size_t bytes = 0;
 };
 
 class DepthwiseInt8 final : public Step {
  public:
   DepthwiseInt8(const ops::Conv2d& op, const StepSpec& spec)
-      : dynamic_(spec.dynamic),
+      : activation_(op.activation),
+        kernel_(select_depthwise_kernel(spec.isa)),
+        dynamic_(spec.dynamic),
         multiplier_(spec.weights->rows / op.groups),
-        taps_(spec.weights->cols),
         in_(sample_layout(spec.inputs[0]->shape, DType::u8)),
-        out_(spec.output->layout()),
-        out_u8_(spec.output->dtype == DType::u8),
-        offsets_(make_row_offsets(in_, out_, op.window)) {
-    const QuantizedMatrix& w = *spec.weights;
+        out_(spec.output->layout()) {
+    const Shape& in = spec.inputs[0]->shape;
+    wide_ = multiplier_ == 1 ? in_ : sample_layout({in[0] * multiplier_, in[1], in[2]}, DType::u8);
+    shape_ = depthwise_shape(wide_, out_, op.window);
     if (!dynamic_) q_.input = spec.inputs[0]->qparams;
-    if (out_u8_) q_.output = spec.output->qparams;
+    if (spec.output->dtype == DType::u8) q_.output = spec.output->qparams;
     residual_f32_ = spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32;
     if (spec.inputs.size() > 1 && !residual_f32_) q_.residual = spec.inputs[1]->qparams;
+    const std::vector<std::int16_t> weights = centred_weights(*spec.weights);
+    set_terms(op, *spec.weights, weights);
+    panel_ = aligned_bytes(kernel_.panel_bytes(shape_, weights.data()));
+    kernel_.pack(shape_, weights.data(), panel_.get());
+  }
+
+  std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
+  std::string kernel() const override { return kernel_.name; }
+  bool reads_zero_pixel() const override { return !dynamic_; }
+
+  void run(const StepArgs& args) const noexcept override {
+    const Prepared prepared = carve(args.scratch, args.batch);
+    if (prepared.bytes != 0) {
+      auto prepare_one = [&](int b) { prepare(args, prepared, b); };
+      args.executor->parallel_for(static_cast<int>(args.batch), prepare_one);
+    }
+    const std::int64_t macs = args.batch * out_.pixels() * out_.channels * shape_.kernel_height *
+                              static_cast<std::int64_t>(shape_.kernel_width);
+    const std::int64_t threads = macs < kMinParallelMacs ? 1 : args.executor->concurrency();
+    const std::int64_t rows = strip_rows(args.batch, threads);
+    const std::int64_t strips = ops::ceil_div(out_.height, rows);
+    auto one = [&](int i) {
+      const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
+      const std::int64_t first = i % strips * rows;
+      run_strip(args, prepared, i / strips, first, std::min(first + rows, out_.height));
+    };
+    const auto tasks = static_cast<int>(args.batch * strips);
+    if (threads > 1) {
+      args.executor->parallel_for(tasks, one);
+    } else {
+      for (int i = 0; i < tasks; ++i) one(i);
+    }
+  }
+
+ private:
+  void set_terms(const ops::Conv2d& op, const QuantizedMatrix& w, const std::vector<std::int16_t>& weights) {
     const float inverse_out = q_.output ? 1.0f / q_.output->scale : 1.0f;
     const float s_in = q_.input ? q_.input->scale : 1.0f;
-    const std::int32_t middle = w.format == WeightFormat::s8 ? 0 : w.format == WeightFormat::u4 ? 8 : 2;
-    weights_.resize(static_cast<std::size_t>(taps_ * w.rows));
-    sums_.resize(static_cast<std::size_t>(w.rows));
-    for (std::int64_t o = 0; o < w.rows; ++o) {
-      const auto column = static_cast<std::size_t>(o);
-      const std::int32_t zero = w.zero_points.empty() ? middle : w.zero_points[column];
-      for (std::int64_t t = 0; t < taps_; ++t) {
-        const std::int32_t value = w.code(o, t) - zero;
-        weights_[static_cast<std::size_t>(t * w.rows + o)] = static_cast<std::int16_t>(value);
-        sums_[column] += value;
-      }
-      const float s = s_in * w.scales[column];
-      scale_.push_back(s * inverse_out);
-      addend_.push_back(op.bias.empty() ? 0.0f : op.bias[column] * inverse_out);
+    const auto taps = static_cast<std::size_t>(w.cols);
+    for (std::size_t o = 0; o < static_cast<std::size_t>(w.rows); ++o) {
+      std::int32_t sum = 0;
+      for (std::size_t t = 0; t < taps; ++t) sum += weights[o * taps + t];
+      sums_.push_back(sum);
+      if (q_.input)
+        constants_.push_back(static_cast<std::int32_t>(0u - static_cast<std::uint32_t>(q_.input->zero_point) *
+                                                                static_cast<std::uint32_t>(sum)));
+      // Two separate roundings, in this order, on every CPU.
+      const float s = s_in * w.scales[o];
+      scales_.push_back(s * inverse_out);
+      if (!op.bias.empty()) addends_.push_back(op.bias[o] * inverse_out);
     }
-    has_bias_ = !op.bias.empty();
-    epilogue_ = base_epilogue(op.activation, q_);
-    require_finite(scale_, "a combined scale");
-    require_finite(addend_, "a bias in units of the output");
+    require_finite(scales_, "a combined scale");
+    require_finite(addends_, "a bias in units of the output");
     if (q_.residual) {
       const float residual[] = {q_.residual->scale * inverse_out};
       require_finite(residual, "a residual scale");
     }
+    // An f32 residual is added afterwards, and limited then.
+    epilogue_ = base_epilogue(residual_f32_ ? ops::Activation{} : op.activation, q_);
+    epilogue_.column_constant = constants_.empty() ? nullptr : constants_.data();
+    epilogue_.multiplier = scales_.data();
+    epilogue_.addend = addends_.empty() ? nullptr : addends_.data();
+    if (dynamic_) epilogue_.col_a = sums_.data();
   }
 
-  std::size_t scratch_bytes(std::int64_t batch, int) const override {
-    return dynamic_ ? align64(static_cast<std::size_t>(batch * in_.sample_stride + 64)) : 0;
-  }
-  std::string kernel() const override { return "depthwise/direct"; }
-  bool reads_zero_pixel() const override { return !dynamic_; }
-
-  void run(const StepArgs& args) const noexcept override {
-    auto one = [&](int b) {
-      SampleInput input{};
-      if (dynamic_) {
-        input = quantize_sample(args, b);
-      } else {
-        input = {args.inputs[0].sample<std::uint8_t>(b), q_.input->zero_point, 1.0f};
-      }
-      for (std::int64_t pixel = 0; pixel < out_.pixels(); ++pixel)
-        for (std::int64_t c = 0; c < out_.channels; c += kBlock)
-          run_block(args, b, input, pixel, c, std::min(kBlock, out_.channels - c));
-    };
-    args.executor->parallel_for(static_cast<int>(args.batch), one);
-  }
-
- private:
-  SampleInput quantize_sample(const StepArgs& args, int b) const noexcept {
-    const float* x = args.inputs[0].sample<float>(b);
-    auto* codes = reinterpret_cast<std::uint8_t*>(args.scratch) + b * in_.sample_stride;
-    const QParams p = choose_dynamic(x, static_cast<std::size_t>(in_.pixels() * in_.channels));
-    const QuantizeParams params = u8_quantize_params(p);
-    quantize_pixels(x, in_.pixels(), in_.channels, in_.pixel_stride, params, codes);
-    std::memset(codes + in_.zero_pixel(), p.zero_point, static_cast<std::size_t>(in_.pixel_stride));
-    return {codes, p.zero_point, p.scale};
-  }
-
-  void run_block(const StepArgs& args, int b, const SampleInput& input, std::int64_t pixel, std::int64_t c,
-                 std::int64_t count) const noexcept {
-    std::int32_t acc[kBlock] = {};
-    for (std::int64_t t = 0; t < taps_; ++t) {
-      const std::uint8_t* a = input.codes + offsets_[static_cast<std::size_t>(t * out_.pixels() + pixel)];
-      const std::int16_t* w = weights_.data() + t * out_.channels + c;
-      if (multiplier_ == 1) {
-        for (std::int64_t j = 0; j < count; ++j) acc[j] += std::int32_t{a[c + j]} * w[j];
-      } else {
-        for (std::int64_t j = 0; j < count; ++j) acc[j] += std::int32_t{a[(c + j) / multiplier_]} * w[j];
-      }
+  Prepared carve(std::byte* block, std::int64_t batch) const {
+    Scratch scratch(block);
+    Prepared p;
+    const auto count = static_cast<std::size_t>(batch);
+    if (dynamic_) {
+      p.codes = scratch.take<std::uint8_t>(count * static_cast<std::size_t>(in_.sample_stride));
+      p.zero_point = scratch.take<std::int32_t>(count);
+      p.scale = scratch.take<float>(count);
     }
-    finish(args, b, input, pixel, c, count, acc);
+    if (multiplier_ > 1)
+      p.expanded = scratch.take<std::uint8_t>(count * static_cast<std::size_t>(wide_.sample_stride));
+    p.bytes = scratch.used();
+    return p;
   }
 
-  void finish(const StepArgs& args, int b, const SampleInput& input, std::int64_t pixel, std::int64_t c,
-              std::int64_t count, const std::int32_t* acc) const noexcept {
-    const Epilogue& e = epilogue_;
-    for (std::int64_t j = 0; j < count; ++j) {
-      const auto column = static_cast<std::size_t>(c + j);
-      float f = static_cast<float>(acc[j] - input.zero_point * sums_[column]) * scale_[column];
-      if (dynamic_) f *= input.row_scale;
-      if (has_bias_) f += addend_[column];
-      if (q_.residual) {
-        const SampleLayout residual = args.inputs[1].type->layout();
-        const float r = args.inputs[1].sample<std::uint8_t>(b)[pixel * residual.pixel_stride + c + j];
-        f += (r - e.residual_zero) * e.residual_scale;
-      } else if (residual_f32_) {
-        f += args.inputs[1].sample<float>(b)[pixel * out_.channels + c + j];
-      }
-      f = f < e.lo ? e.lo : f;
-      f = f > e.hi ? e.hi : f;
-      const std::int64_t at = pixel * out_.pixel_stride + c + j;
-      if (out_u8_) {
-        args.output.sample<std::uint8_t>(b)[at] =
-            static_cast<std::uint8_t>(static_cast<std::int32_t>(ops::round_to_even(f)) + e.zero_point);
-      } else {
-        args.output.sample<float>(b)[at] = f;
-      }
+  /// Quantizes and expands sample b.
+  void prepare(const StepArgs& args, const Prepared& p, std::int64_t b) const noexcept {
+    const FloatEnvironmentGuard guard;
+    const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(b);
+    std::int32_t zero = q_.input ? q_.input->zero_point : 0;
+    if (dynamic_) {
+      const float* x = args.inputs[0].sample<float>(b);
+      std::uint8_t* to = p.codes + b * in_.sample_stride;
+      const QParams q = choose_dynamic(x, static_cast<std::size_t>(in_.pixels() * in_.channels));
+      quantize_pixels(x, in_.pixels(), in_.channels, in_.pixel_stride, u8_quantize_params(q), to);
+      p.zero_point[b] = zero = q.zero_point;
+      p.scale[b] = q.scale;
+      std::memset(to + in_.zero_pixel(), zero, static_cast<std::size_t>(in_.pixel_stride));
+      codes = to;
     }
+    if (multiplier_ == 1) return;
+    std::uint8_t* to = p.expanded + b * wide_.sample_stride;
+    kernel_.expand({.in = codes,
+                    .pixels = static_cast<std::size_t>(in_.pixels()),
+                    .in_pixel_bytes = static_cast<std::size_t>(in_.pixel_stride),
+                    .channels = static_cast<std::uint32_t>(in_.channels),
+                    .multiplier = static_cast<std::uint32_t>(multiplier_),
+                    .out = to,
+                    .out_pixel_bytes = static_cast<std::size_t>(wide_.pixel_stride)});
+    std::memset(to + wide_.zero_pixel(), zero, static_cast<std::size_t>(wide_.pixel_stride));
   }
 
-  Epilogue epilogue_;  ///< what does not depend on the channel
-  bool dynamic_;
-  std::int64_t multiplier_, taps_;
-  SampleLayout in_, out_;
-  bool out_u8_, residual_f32_ = false, has_bias_ = false;
-  RowOffsets offsets_;
+  /// Output rows of a strip: as many as the cache holds, fewer to keep all threads busy.
+  std::int64_t strip_rows(std::int64_t batch, std::int64_t threads) const {
+    const std::int64_t step = kernel_.row_step;
+    const std::int64_t row_bytes =
+        out_.width * out_.channels + wide_.width * wide_.pixel_stride * shape_.stride_height;
+    std::int64_t rows = std::max(step, kStripBytes / row_bytes / step * step);
+    if (threads > 1) {
+      const std::int64_t strips = ops::ceil_div(threads * kPiecesPerThread, batch);
+      rows = std::min(rows, std::max(step, ops::round_up(ops::ceil_div(out_.height, strips), step)));
+    }
+    return std::min(rows, out_.height);
+  }
+
+  /// Output rows [first, last) of sample b.
+  void run_strip(const StepArgs& args, const Prepared& p, std::int64_t b, std::int64_t first,
+                 std::int64_t last) const noexcept {
+    DepthwiseArgs a;
+    a.shape = &shape_;
+    a.panel = panel_.get();
+    a.in = args.inputs[0].sample<std::uint8_t>(b);
+    if (dynamic_) a.in = p.codes + b * in_.sample_stride;
+    if (multiplier_ > 1) a.in = p.expanded + b * wide_.sample_stride;
+    a.zero_offset = wide_.zero_pixel();
+    a.first_row = static_cast<std::uint32_t>(first);
+    a.last_row = static_cast<std::uint32_t>(last);
+    a.epilogue = epilogue_;
+    if (dynamic_) {
+      a.epilogue.row_a = p.zero_point + b;
+      a.epilogue.row_scale = p.scale + b;
+    }
+    if (q_.residual) {
+      a.epilogue.residual = args.inputs[1].sample<std::uint8_t>(b);
+      a.epilogue.residual_row_bytes = static_cast<std::size_t>(args.inputs[1].type->layout().pixel_stride);
+    }
+    a.out = args.output.sample<std::byte>(b);
+    a.out_pixel_bytes = static_cast<std::size_t>(out_.pixel_stride) * (q_.output ? 1 : sizeof(float));
+    kernel_.run(a);
+    if (residual_f32_) add_residual(args, b, first * out_.width, last * out_.width);
+  }
+
+  /// f32 residuals occur between dynamic layers only. Same order as in the epilogue: add, then limit.
+  void add_residual(const StepArgs& args, std::int64_t b, std::int64_t first,
+                    std::int64_t last) const noexcept {
+    float* y = args.output.sample<float>(b);
+    const float* r = args.inputs[1].sample<float>(b);
+    for (std::int64_t i = first * out_.channels; i < last * out_.channels; ++i)
+      y[i] = ops::apply(activation_, y[i] + r[i]);
+  }
+
+  ops::Activation activation_;
+  const DepthwiseKernel& kernel_;
+  bool dynamic_, residual_f32_ = false;
+  std::int64_t multiplier_;
+  SampleLayout in_, wide_, out_;  ///< wide_: of the input repeated for the channel multiplier
+  DepthwiseShape shape_;
   LayerQuantization q_;
-  std::vector<std::int16_t> weights_;  ///< [taps][channels]
-  std::vector<std::int32_t> sums_;
-  std::vector<float> scale_, addend_;
+  AlignedBytes panel_;
+  std::vector<std::int32_t> sums_, constants_;
+  std::vector<float> scales_, addends_;
+  Epilogue epilogue_;
 };
 
 }  // namespace

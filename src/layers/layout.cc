@@ -29,7 +29,8 @@ SampleLayout sample_layout(const Shape& shape, DType dtype) {
   constexpr std::int64_t kLineBytes = 64;
   if (dtype == DType::u8) {
     l.pixel_stride = ops::round_up(l.channels, 4);
-    l.tail = ops::round_up(l.pixel_stride, kLineBytes);
+    // A run of codes that starts anywhere in a pixel is read in fours, and may reach 3 codes behind it.
+    l.tail = ops::round_up(l.channels % 4 ? l.channels + 3 : l.channels, kLineBytes);
     if (l.tail < kLineBytes) l.tail = kLineBytes;
     l.sample_stride = ops::round_up(l.zero_pixel() + l.tail, kLineBytes);
   } else {

@@ -30,6 +30,7 @@ class LinearInt8 final : public Step {
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
   std::string kernel() const override { return weights_.kernel().name; }
+  PackReport pack_report() const override { return weights_.report(); }
 
   void run(const StepArgs& args) const noexcept override {
     const RowMemory memory = carve(args.scratch, args.batch);

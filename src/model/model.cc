@@ -120,4 +120,8 @@ std::string Model::kernel(int node) const {
   return compiled_->steps.at(static_cast<std::size_t>(node))->kernel();
 }
 
+PackReport Model::pack_report(int node) const {
+  return compiled_->steps.at(static_cast<std::size_t>(node))->pack_report();
+}
+
 }  // namespace lowbit

@@ -19,9 +19,14 @@ constexpr CodeStorage storage_of(WeightFormat format) {
     case WeightFormat::s8:
       return {8, -128, 127, 0};
     case WeightFormat::u4:
+    case WeightFormat::lut4:
       return {4, 0, 15, 8};
     case WeightFormat::s2:
       return {2, 0, 3, 2};
+    case WeightFormat::b1:
+      return {1, 0, 1, 0};
+    case WeightFormat::lut8:
+      return {8, 0, 255, 128};
   }
   return {8, -128, 127, 0};
 }

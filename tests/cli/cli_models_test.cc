@@ -143,7 +143,9 @@ TEST_F(Command, Info) {
 
 TEST_F(Command, MachineAndSchemes) {
   const Json json = Json::parse(run_command("info --json").out);
-  EXPECT_EQ(json["kernels"].size(), 3u);
+  ASSERT_EQ(json["kernels"].size(), 5u) << "every format that u8 activations take";
+  EXPECT_EQ(json["kernels"][3]["format"], "lut4");
+  EXPECT_EQ(json["kernels"][4]["format"], "b1");
   EXPECT_TRUE(json["isa_problem"].is_null());
   const Json scalar = Json::parse(run_command("info --json", "LOWBIT_ISA=scalar ").out);
   EXPECT_EQ(scalar["isa_active"], "scalar");

@@ -2,12 +2,14 @@
 // ending at a guard page.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
 
 #include "kernels/guarded_buffer.h"
+#include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
 #include "support/random.h"
 
@@ -19,10 +21,32 @@ struct GemmShape {
 
 struct GemmOptions {
   WeightFormat format = WeightFormat::s8;
+  ActType act = ActType::u8;
   std::uint32_t group = 0;
+  std::uint32_t planes = 1;
   bool zero_points = false;
-  bool extreme = false;  // codes from the ends of their ranges
+  bool levels_per_row = false;
+  bool small_levels = false;  // levels of a lut4 table span no more than 24; real levels: the second half of
+                              // a table is the first negated
+  bool fp16_scales = true;
+  bool extreme = false;       // codes from the ends of their ranges
+  bool bell = false;          // s8: codes as quantized layers have them, few of them large
+  bool row_zero_128 = false;  // row_a, where there is one, is that of signed symmetric activations
 };
+
+inline std::uint32_t codes_per_byte(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::u4:
+    case WeightFormat::lut4:
+      return 2;
+    case WeightFormat::s2:
+      return 4;
+    case WeightFormat::b1:
+      return 8;
+    default:
+      return 1;
+  }
+}
 
 class GemmCase {
  public:
@@ -40,14 +64,17 @@ class GemmCase {
 
  private:
   void make_weights(const GemmOptions& options);
+  void make_levels(const GemmOptions& options);
   void make_lhs(bool extreme);
-  void make_epilogue(bool groups, bool zero_points);
+  void fill_lhs(std::uint8_t* a, std::size_t stride, std::size_t bytes, bool extreme);
+  void make_epilogue(bool float_sums, const GemmOptions& options);
   template <class T>
   T* array(std::size_t count) {
-    return buffers_[next_buffer_++ % kBuffers].template place<T>(count);
+    LOWBIT_ASSERT(next_buffer_ < kBuffers);
+    return buffers_[next_buffer_++].template place<T>(count);
   }
 
-  static constexpr int kBuffers = 16;
+  static constexpr int kBuffers = 18;
   static GuardedBuffer buffers_[kBuffers];
   int next_buffer_ = 0;
   Random random_;
@@ -62,52 +89,88 @@ inline GuardedBuffer GemmCase::buffers_[kBuffers] = {
     GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20),
     GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20),
     GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20),
-    GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20)};
+    GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20),
+    GuardedBuffer(4 << 20), GuardedBuffer(4 << 20)};
 
 inline GemmCase::GemmCase(std::uint64_t seed, const GemmShape& shape, const GemmOptions& options)
     : random_(seed), shape_(shape) {
   make_weights(options);
   make_lhs(options.extreme);
-  make_epilogue(options.group != 0, options.zero_points);
+  const bool groups = options.group != 0 && options.group < spec_.k;
+  make_epilogue(groups || options.planes > 1 || options.act == ActType::f32, options);
 }
 
 inline void GemmCase::make_weights(const GemmOptions& o) {
   spec_.format = o.format;
+  spec_.act = o.act;
   spec_.n = shape_.n;
   spec_.taps = shape_.taps;
   spec_.k = shape_.taps * shape_.k;
   spec_.group = o.group;
-  const std::uint32_t per_byte = o.format == WeightFormat::s8 ? 1 : o.format == WeightFormat::u4 ? 2 : 4;
+  spec_.planes = o.planes;
+  const std::uint32_t per_byte = codes_per_byte(o.format);
   spec_.row_bytes = (spec_.k + per_byte - 1) / per_byte;
-  auto* codes = array<std::uint8_t>(spec_.row_bytes * spec_.n);
-  for (std::size_t i = 0; i < spec_.row_bytes * spec_.n; ++i) {
+  const std::size_t bytes = spec_.row_bytes * spec_.n * spec_.planes;
+  auto* codes = array<std::uint8_t>(bytes);
+  const std::uint8_t low = per_byte == 1 ? 0x80 : 0x00, high = per_byte == 1 ? 0x7F : 0xFF;
+  for (std::size_t i = 0; i < bytes; ++i) {
     codes[i] = static_cast<std::uint8_t>(random_.next());
-    if (o.extreme) codes[i] = random_.integer(0, 7) ? 0x80 : 0x7F;
+    if (o.extreme) codes[i] = random_.integer(0, 7) ? low : high;
+    if (o.bell && o.format == WeightFormat::s8) {
+      int sum = 0;
+      for (int t = 0; t < 4; ++t) sum += static_cast<std::int8_t>(random_.next());
+      codes[i] = static_cast<std::uint8_t>(sum / 4);
+    }
   }
   spec_.codes = codes;
-  const std::uint32_t groups = o.group == 0 ? 1 : (spec_.k + o.group - 1) / o.group;
-  auto* scales = array<float>(std::size_t{groups} * spec_.n);
-  auto* zeros = array<std::int32_t>(std::size_t{groups} * spec_.n);
-  const int top = o.format == WeightFormat::s8 ? 127 : o.format == WeightFormat::u4 ? 15 : 3;
-  for (std::size_t i = 0; i < std::size_t{groups} * spec_.n; ++i) {
-    scales[i] = random_.uniform();
+  const std::size_t groups = o.format == WeightFormat::b1 ? o.planes
+                             : o.group == 0               ? 1
+                                                          : (spec_.k + o.group - 1) / o.group;
+  auto* scales = array<float>(groups * spec_.n);
+  auto* zeros = array<std::int32_t>(groups * spec_.n);
+  const int top = o.format == WeightFormat::s8 ? 127 : o.format == WeightFormat::s2 ? 3 : 15;
+  for (std::size_t i = 0; i < groups * spec_.n; ++i) {
+    // Eleven bits of significand and a small exponent are an fp16.
+    scales[i] =
+        o.fp16_scales ? static_cast<float>(random_.integer(1024, 2047)) * 0x1p-14f : random_.uniform();
     zeros[i] = static_cast<std::int32_t>(random_.integer(o.format == WeightFormat::s8 ? -128 : 0, top));
   }
   spec_.scales = scales;
   if (o.zero_points) spec_.zero_points = zeros;
+  make_levels(o);
+}
+
+inline void GemmCase::make_levels(const GemmOptions& o) {
+  if (o.format != WeightFormat::lut4 && o.format != WeightFormat::lut8) return;
+  const std::size_t table = o.format == WeightFormat::lut4 ? 16 : 256;
+  const std::size_t count = table * (o.levels_per_row ? spec_.n : 1);
+  spec_.levels_per_row = o.levels_per_row;
+  auto* levels = array<std::int8_t>(count);
+  auto* reals = array<float>(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    levels[i] =
+        static_cast<std::int8_t>(o.small_levels ? random_.integer(-12, 12) : random_.integer(-128, 127));
+    if (o.extreme) levels[i] = o.small_levels ? (i % 2 ? -12 : 12) : (i % 2 ? -128 : 127);
+    reals[i] = random_.uniform() * 2 - 1;
+    if (o.small_levels && i % table >= table / 2) reals[i] = -reals[i - table / 2];
+  }
+  spec_.levels = o.act == ActType::f32 ? nullptr : levels;
+  spec_.real_levels = o.act == ActType::f32 ? reals : nullptr;
 }
 
 inline void GemmCase::make_lhs(bool extreme) {
-  // Rows lie on slots of at least k codes; a row may be read up to the next multiple of 4.
-  const std::size_t readable = (shape_.k + 3) / 4 * 4;
-  const std::size_t stride = shape_.k + static_cast<std::size_t>(random_.integer(0, 5));
+  // Rows lie on slots of the bytes that may be read, and a few more.
+  const std::size_t slack = static_cast<std::size_t>(random_.integer(0, 5));
+  std::size_t readable = (shape_.k + 3) / 4 * 4, stride = shape_.k + slack;
+  if (spec_.group != 0 && shape_.taps > 1 && shape_.k % 4) readable = shape_.k + 3;  // runs start anywhere
+  if (spec_.act == ActType::f32) readable = shape_.k * 4, stride = readable + slack * 4;
+  if (spec_.act == ActType::b1) readable = (shape_.k + 31) / 32 * 4, stride = readable + slack;
   const std::size_t rows = std::size_t{shape_.m} * shape_.taps;
   const std::size_t image = stride * (rows - 1) + readable;
   const std::size_t bytes = image * shape_.images;
-  auto* a = array<std::uint8_t>(bytes);
-  for (std::size_t i = 0; i < bytes; ++i)
-    a[i] =
-        extreme ? static_cast<std::uint8_t>(random_.integer(0, 9) ? 255 : 0) : std::uint8_t(random_.next());
+  auto* a = spec_.act == ActType::f32 ? reinterpret_cast<std::uint8_t*>(array<float>(bytes / 4))
+                                      : array<std::uint8_t>(bytes);
+  fill_lhs(a, stride, bytes, extreme);
   lhs_.a = a;
   lhs_.images = shape_.images;
   lhs_.rows = shape_.m;
@@ -122,7 +185,25 @@ inline void GemmCase::make_lhs(bool extreme) {
   lhs_.offsets = offsets;
 }
 
-inline void GemmCase::make_epilogue(bool groups, bool zero_points) {
+inline void GemmCase::fill_lhs(std::uint8_t* a, std::size_t stride, std::size_t bytes, bool extreme) {
+  for (std::size_t i = 0; i < bytes; ++i)
+    a[i] =
+        extreme ? static_cast<std::uint8_t>(random_.integer(0, 9) ? 255 : 0) : std::uint8_t(random_.next());
+  if (spec_.act == ActType::f32)
+    for (std::size_t i = 0; i + 4 <= bytes; i += 4) {
+      const float f = (random_.uniform() - 0.5f) * (random_.integer(0, 15) ? 1.0f : 1e3f);
+      std::memcpy(a + i, &f, 4);
+    }
+  if (spec_.act != ActType::b1) return;
+  // The bits behind the last code of a row are zero.
+  const std::size_t image = stride * (std::size_t{shape_.m} * shape_.taps - 1) + (shape_.k + 31) / 32 * 4;
+  for (std::size_t b = 0; b < shape_.images; ++b)
+    for (std::size_t row = 0; row < std::size_t{shape_.m} * shape_.taps; ++row)
+      for (std::size_t k = shape_.k; k < (shape_.k + 31) / 32 * 32; ++k)
+        a[b * image + row * stride + k / 8] &= static_cast<std::uint8_t>(~(1u << k % 8));
+}
+
+inline void GemmCase::make_epilogue(bool float_sums, const GemmOptions& options) {
   Epilogue& e = out_.epilogue;
   const std::size_t rows = std::size_t{shape_.images} * shape_.m, n = shape_.n;
   const auto coin = [&] { return random_.integer(0, 1) == 1; };
@@ -136,11 +217,15 @@ inline void GemmCase::make_epilogue(bool groups, bool zero_points) {
     for (std::size_t i = 0; i < count; ++i) p[i] = random_.uniform() * scale;
     return p;
   };
-  e.out = static_cast<OutType>(random_.integer(groups ? 1 : 0, 2));
-  if (coin() && !groups) e.column_constant = ints(n, 1'000'000'000);
-  if (coin()) e.row_a = ints(rows, 255);
+  e.out = static_cast<OutType>(random_.integer(float_sums ? 1 : 0, 2));
+  if (coin() && !float_sums) e.column_constant = ints(n, 1'000'000'000);
+  if (coin() && spec_.act == ActType::u8) {
+    auto* row_a = ints(rows, 255);
+    if (options.row_zero_128) std::fill(row_a, row_a + rows, 128);
+    e.row_a = row_a;
+  }
   if (e.row_a) e.col_a = ints(n, 1'000'000'000);
-  if ((zero_points || coin()) && !groups) e.row_b = ints(rows, 1'000'000), e.col_b = ints(n, 255);
+  if ((options.zero_points || coin()) && !float_sums) e.row_b = ints(rows, 1'000'000), e.col_b = ints(n, 255);
   const float spread = 300.0f / (static_cast<float>(spec_.k) * 4000.0f);
   if (coin() || coin()) e.multiplier = floats(n, spread);
   if (coin()) e.row_scale = floats(rows, 2.0f);

@@ -24,15 +24,29 @@ using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 /// 64-byte aligned, zero-filled. Throws std::bad_alloc.
 AlignedBytes aligned_bytes(std::size_t size);
 
+/// What is known of several packings together.
+inline PackReport& operator+=(PackReport& sum, const PackReport& part) {
+  sum.pairs += part.pairs;
+  sum.excess_pairs += part.excess_pairs;
+  sum.panels += part.panels;
+  sum.proven_panels += part.proven_panels;
+  sum.wide_panels += part.wide_panels;
+  return sum;
+}
+
 /// Weights in the layout of one kernel, with the column sums that zero points need. Immutable; never written
 /// to files.
 class PackedWeights {
  public:
   PackedWeights() = default;
   /// Packs for the best kernel that `isa` allows. Throws Error(invalid_argument) when a dimension is zero, k
-  /// is not a multiple of taps, or K is so large that an int32 accumulator could overflow (k > 65,536, or k >
-  /// 33,025 with 8-bit codes and zero points of their own).
+  /// is not a multiple of taps, the format does not go with the activations, a table or scales are missing,
+  /// or K is so large that an int32 accumulator could overflow (k > 65,536, or k > 33,025 with 8-bit codes
+  /// and zero points of their own).
   explicit PackedWeights(const WeightSpec& spec, Isa isa = active_isa());
+  /// Packs for a given kernel, as tests and benchmarks do; it must support the matrix and this machine the
+  /// kernel.
+  PackedWeights(const WeightSpec& spec, const GemmKernel& kernel);
 
   std::uint32_t n() const { return n_; }
   std::uint32_t k() const { return k_; }
@@ -41,20 +55,25 @@ class PackedWeights {
   const GemmKernel& kernel() const { return *kernel_; }
   std::size_t bytes() const { return bytes_; }
   std::span<const KRun> runs() const { return runs_; }
-  /// Sum over k of (code - zero_point): what one unit of activation zero point costs. [n]; one-group formats
-  /// only.
+  /// Sum over k of the integer weights: what one unit of activation zero point costs. [n]; empty unless
+  /// there is one group and activations are u8.
   std::span<const std::int32_t> column_sums() const { return column_sums_; }
   /// Zero points of the weights [n] that the kernel does not fold into the panel; empty when there are none.
   /// The driver then needs row sums of A.
   std::span<const std::int32_t> weight_zero_points() const { return weight_zero_points_; }
+  /// What the packer found out; all zero but for kernels of saturating instructions.
+  const PackReport& report() const { return report_; }
   /// Panel of columns [nr * i, ...).
   const std::byte* panel(std::uint32_t i) const { return data_.get() + panel_offsets_[i]; }
   std::uint32_t panels() const { return static_cast<std::uint32_t>(panel_offsets_.size()); }
 
  private:
+  void sum_columns(const WeightSpec& spec);
+
   std::uint32_t n_ = 0, k_ = 0, taps_ = 1, groups_ = 1;
   const GemmKernel* kernel_ = nullptr;
   std::size_t bytes_ = 0;
+  PackReport report_;
   std::vector<KRun> runs_;
   std::vector<std::int32_t> column_sums_, weight_zero_points_;
   std::vector<std::size_t> panel_offsets_;
@@ -64,7 +83,7 @@ class PackedWeights {
 /// The left-hand side of a product: `rows` rows for each of `images` images. Row i of image b at tap t starts
 /// at
 ///   a + b * image_stride + (offsets ? offsets[t * rows + i] : i * row_stride)       bytes.
-/// Every run of a row is readable up to the next multiple of 4 codes.
+/// Distances are in bytes whatever the activations are; KRun says how far a run of a row is readable.
 struct GemmLhs {
   const std::uint8_t* a = nullptr;
   std::size_t images = 1;
@@ -90,7 +109,7 @@ struct GemmOut {
 /// row_sums).
 void gemm(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, Executor& executor) noexcept;
 
-/// sums[b * rows + i] = sum of the codes of row i of image b over all runs of `weights`.
+/// sums[b * rows + i] = sum of the codes of row i of image b over all runs of `weights`; u8 activations.
 void row_sums(const GemmLhs& lhs, const PackedWeights& weights, std::int32_t* sums) noexcept;
 
 }  // namespace lowbit

@@ -10,6 +10,7 @@
 
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/executor.h"
+#include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/layers/layout.h"
 
 namespace lowbit {
@@ -51,6 +52,8 @@ class Step {
   virtual void run(const StepArgs& args) const noexcept = 0;
   /// Kernel that runs it, for `lowbit info`: "s8/avx512vnni", "eigen/avx512", "" for plain loops.
   virtual std::string kernel() const { return {}; }
+  /// What packing the weights found out; all zero where the kernel has nothing to report.
+  virtual PackReport pack_report() const { return {}; }
   /// A convolution with padding reads the pixel behind each input sample and expects zero points there.
   virtual bool reads_zero_pixel() const { return false; }
 };

@@ -66,6 +66,9 @@ class Model {
   double bits_per_weight() const;
   /// "s8/avx512vnni", "eigen/avx512", "" ...: what runs node `i` on this machine.
   std::string kernel(int node) const;
+  /// What packing the weights of node `i` for that kernel found out; all zero where there is nothing to
+  /// report.
+  PackReport pack_report(int node) const;
 
   const detail::ModelData& data() const;
   const detail::CompiledModel& compiled() const { return *compiled_; }

@@ -1,0 +1,138 @@
+// The register tile of the dot_*.inl kernels: kRows x kVecs accumulators over s8 weights, activations
+// broadcast from memory. Included once, inside namespace lowbit, after dot_chunk.inl.
+namespace {
+
+/// Tall tiles have more row offsets than registers. Hoisted out of the loop they would be spilled and
+/// reloaded, which costs more than loading each where it is used: hides from the compiler that they do not
+/// change.
+template <unsigned kRows>
+inline void keep_in_memory([[maybe_unused]] const std::ptrdiff_t*& offset) {
+#if defined(__GNUC__)
+  if constexpr (kRows > kRegisterOffsets) asm("" : "+r"(offset));
+#endif
+}
+
+/// Constant distances from one pointer are free; worked out before the loops they would be two dozen pointers
+/// that cost registers: hides from the compiler what the pointer is.
+template <class T>
+inline void keep_one_pointer([[maybe_unused]] T*& p) {
+#if defined(__GNUC__)
+  asm("" : "+r"(p));
+#endif
+}
+
+/// The weights of a tile, and where it brings weights of later chunks into the L2 cache, a line a step: the
+/// dot products do not wait for memory then.
+struct WeightStream {
+  const std::byte* next;
+  const std::byte* ahead;
+  std::size_t ahead_step;  // 64, or 0 when all of the next chunk is under way
+
+  inline __attribute__((always_inline)) void fetch_ahead() {
+    fetch_to_l2(ahead);
+    ahead += ahead_step;
+  }
+};
+
+/// With few accumulators kSplit sets take turns, since a dot product must wait for the last one on its
+/// accumulator (5 cycles, 2 a cycle: 10 chains).
+template <unsigned kRows, unsigned kVecs>
+struct Tile {
+  static constexpr unsigned kChains = kRows * kVecs;
+  static constexpr unsigned kSplit = kChains >= 9 || kChains * 2 > kAccumulators   ? 1
+                                     : kChains >= 5 || kChains * 4 > kAccumulators ? 2
+                                                                                   : 4;
+  static constexpr unsigned kMinUnroll = kVecs == 1 ? 4 : kVecs == 2 && kTileVecs > 2 ? 2 : 1;
+  static constexpr unsigned kUnroll = kMinUnroll > kSplit ? kMinUnroll : kSplit;
+  // Rows whose addresses are held in registers at a time.
+  static constexpr unsigned kBlock = kRows < 6 ? kRows : 6;
+
+  VecI acc[kSplit][kRows][kVecs];
+
+  /// Accumulators start at 0 but for the first set, which the caller fills.
+  inline __attribute__((always_inline)) void clear_others() {
+#pragma GCC unroll 64
+    for (unsigned s = 1; s < kSplit; ++s)
+#pragma GCC unroll 64
+      for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+        for (unsigned v = 0; v < kVecs; ++v) acc[s][i][v] = broadcast_i(0);
+  }
+  inline __attribute__((always_inline)) void clear() {
+    clear_others();
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) acc[0][i][v] = broadcast_i(0);
+  }
+  inline __attribute__((always_inline)) void load(const std::int32_t* sums) {
+    keep_one_pointer(sums);
+    clear_others();
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) acc[0][i][v] = load_i(sums + (i * kVecs + v) * kLanes);
+  }
+  inline __attribute__((always_inline)) VecI sum(unsigned i, unsigned v) const {
+    VecI s = acc[0][i][v];
+#pragma GCC unroll 64
+    for (unsigned t = 1; t < kSplit; ++t) s = add_i(s, acc[t][i][v]);
+    return s;
+  }
+  inline __attribute__((always_inline)) void store(std::int32_t* sums) const {
+    keep_one_pointer(sums);
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) store_i(sums + (i * kVecs + v) * kLanes, sum(i, v));
+  }
+
+  /// kSteps quads of codes: row i of A starts at a + offset[i], the weights lie at b.
+  template <unsigned kSteps>
+  inline __attribute__((always_inline)) void steps(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                                   const std::byte* b) {
+    VecI w[kSteps][kVecs];
+#pragma GCC unroll 64
+    for (unsigned u = 0; u < kSteps; ++u)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) {
+        w[u][v] = load_bytes(b + (u * kVecs + v) * kVectorBytes);
+        if constexpr (kRows > 1) keep_in_register(w[u][v]);
+      }
+#pragma GCC unroll 64
+    for (unsigned i0 = 0; i0 < kRows; i0 += kBlock)
+#pragma GCC unroll 64
+      for (unsigned u = 0; u < kSteps; ++u)
+#pragma GCC unroll 64
+        for (unsigned r = 0; r < kBlock; ++r) {
+          const unsigned i = i0 + r;
+          if (i >= kRows) break;
+          const VecI codes = broadcast_4_codes(a + offset[i] + 4 * u);
+#pragma GCC unroll 64
+          for (unsigned v = 0; v < kVecs; ++v)
+            acc[u % kSplit][i][v] = dot4(acc[u % kSplit][i][v], codes, w[u][v]);
+        }
+  }
+
+  /// `quads` quads of codes; moves the weights.
+  inline __attribute__((always_inline)) void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                                   std::uint32_t quads, WeightStream& stream) {
+    const std::byte*& b = stream.next;
+    for (; quads >= kUnroll; quads -= kUnroll) {
+      keep_in_memory<kRows>(offset);
+      if constexpr (kChains * 2 > kAccumulators) stream.fetch_ahead();
+      steps<kUnroll>(a, offset, b);
+      a += 4 * kUnroll;
+      b += kVectorBytes * kVecs * kUnroll;
+    }
+    if constexpr (kUnroll > 1) {
+      for (; quads > 0; --quads) {
+        steps<1>(a, offset, b);
+        a += 4;
+        b += kVectorBytes * kVecs;
+      }
+    }
+  }
+};
+
+}  // namespace

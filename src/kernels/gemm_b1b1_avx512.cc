@@ -1,0 +1,55 @@
+// b1 weights with sign-bit activations on AVX-512 (F, BW): carry-save adders, bytes counted by table lookup.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
+
+#include "kernels/vec_avx512.inl"
+//
+#include "kernels/epilogue.inl"
+#include "kernels/weight_codes.inl"
+
+namespace {
+
+constexpr std::uint32_t kVecBytes = 64, kWordStep = 8, kTileRows = 8;
+constexpr bool kPairs = true;
+
+/// Ones in each byte.
+inline __m512i popcount_bytes(__m512i v) {
+  const __m512i counts =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  const __m512i nibble = _mm512_set1_epi8(15);
+  const __m512i low = _mm512_and_si512(v, nibble), high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+  return _mm512_add_epi8(_mm512_shuffle_epi8(counts, low), _mm512_shuffle_epi8(counts, high));
+}
+
+}  // namespace
+
+#include "kernels/b1_panel.inl"
+//
+#include "kernels/b1_gather.inl"
+//
+#include "kernels/b1_carry_save.inl"
+//
+#include "kernels/b1_rows.inl"
+
+const GemmKernel kGemmB1B1Avx512 = {.name = "b1b1/avx512",
+                                    .format = WeightFormat::b1,
+                                    .act = ActType::b1,
+                                    .required = Isa::avx2 | Isa::avx512,
+                                    .reference = false,
+                                    .nr = 256,
+                                    .n_step = kVecBytes,
+                                    .kr = 8,
+                                    .m_step = kTileRows,
+                                    .supports = b1_supports,
+                                    .panel_bytes = b1_panel_bytes,
+                                    .pack = b1_pack,
+                                    .run = b1_run};
+
+}  // namespace lowbit

@@ -1,0 +1,108 @@
+// lut4 weights on AVX2: levels are looked up by a shuffle of bytes. Small ones add up in 16-bit lanes for 16
+// codes of K, which they cannot leave; others are split into two parts of four bits that do likewise.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
+
+#include "kernels/vec_avx2.inl"
+//
+#include "kernels/dot_ymm.inl"
+#include "kernels/epilogue.inl"
+#include "kernels/weight_codes.inl"
+#include "kernels/words_avx2.inl"
+//
+#include "kernels/dot_format_lut4.inl"
+//
+#include "kernels/dot_panel.inl"
+//
+#include "kernels/dot_chunk.inl"
+//
+#include "kernels/batch_tile.inl"
+//
+#include "kernels/batch_decode.inl"
+//
+#include "kernels/batch_strip.inl"
+//
+#include "kernels/few_rows.inl"
+
+namespace {
+
+void pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+          std::uint32_t run_count, std::byte* panel, PackReport& report) {
+  dot_pack(spec, n0, n, runs, run_count, panel, report);
+  report.pairs += std::uint64_t{n} * ((spec.k + 1) / 2);
+  ++report.panels;
+  ++report.proven_panels;
+}
+
+/// Levels as the panel has them, plus 128.
+inline bool are_small(const std::uint8_t* levels) {
+  for (unsigned i = 0; i < 16; ++i)
+    if (levels[i] < 128 - 15 || levels[i] > 128 + 15) return false;
+  return true;
+}
+
+/// Levels for few_rows.inl: level + 136 = low + 16 * high, low in [0, 15], high in [0, 16]. 8 quads of high
+/// add up to -16 * 128 * 2 * 8 = -2^15 at worst.
+struct FewLevels {
+  static constexpr unsigned kParts = 2, kBatchSteps = 4;
+  static constexpr std::int32_t kMiddle = 136;
+
+  explicit FewLevels(const PanelHeader& h) : mask_(broadcast_byte(15)) {
+    std::uint8_t low[16], high[16];
+    for (unsigned i = 0; i < 16; ++i) {
+      const unsigned level = h.levels[i] + 8u;
+      low[i] = static_cast<std::uint8_t>(level % 16);
+      high[i] = static_cast<std::uint8_t>(level / 16);
+    }
+    low_ = broadcast_table(low);
+    high_ = broadcast_table(high);
+  }
+  inline __attribute__((always_inline)) void decode(VecI packed, VecI* q) const {
+    const VecI first = and_bits(packed, mask_), second = and_bits(shift_right<4>(packed), mask_);
+    q[0] = look_up(low_, first);
+    q[1] = look_up(high_, first);
+    q[2] = look_up(low_, second);
+    q[3] = look_up(high_, second);
+  }
+
+ private:
+  VecI mask_, low_, high_;
+};
+
+void run(const TileArgs& args) {
+  if (try_few_rows<FewLevels>(args)) return;
+  const bool small = are_small(header_of(args.panel).levels);
+  for (unsigned i = 0; i < args.m; i += kStripRows) {
+    const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
+    if (small) {
+      run_batched<Format, Codes4>(args, i, rows, 0, args.n);
+    } else {
+      run_batched<Format, Split>(args, i, rows, 0, args.n);
+    }
+  }
+}
+
+}  // namespace
+
+const GemmKernel kGemmLut4Avx2 = {.name = "lut4/avx2",
+                                  .format = WeightFormat::lut4,
+                                  .act = ActType::u8,
+                                  .required = Isa::avx2,
+                                  .reference = false,
+                                  .nr = kColumns,
+                                  .n_step = kLanes,
+                                  .kr = kStepCodes,
+                                  .m_step = 4,
+                                  .supports = Format::supports,
+                                  .panel_bytes = dot_panel_bytes,
+                                  .pack = pack,
+                                  .run = run};
+
+}  // namespace lowbit
