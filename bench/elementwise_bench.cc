@@ -17,6 +17,7 @@
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/kernels/gemm.h"
+#include "options.h"
 #include "registers.h"
 #include "support/random.h"
 
@@ -25,7 +26,6 @@ namespace {
 
 constexpr std::size_t kSizes[] = {2000, 4000};
 constexpr int kCalls = 32;  // of a sample
-constexpr int kSamples = 1500;
 
 /// 64-byte aligned, like the library's own values.
 template <class T>
@@ -56,6 +56,10 @@ struct Data {
   Array<std::int32_t> sums, zeros;
   Array<std::uint8_t> codes, packed, bytes;
 };
+
+int sample_count() {
+  return options().short_set ? 300 : 1500;
+}
 
 using Run = void (*)(const ElementwiseKernel& k, Data& d, std::size_t n);
 struct Case {
@@ -157,11 +161,11 @@ const Case kCases[] = {
      }},
 };
 
-/// Bytes a cycle in each of kSamples short samples, ascending.
+/// Bytes a cycle in each of many short samples, ascending.
 std::vector<double> sample(const Case& c, const ElementwiseKernel& kernel, Data& data, std::size_t n) {
   std::vector<double> samples;
   double rate = cycles_per_second();
-  for (int s = 0; s < kSamples; ++s) {
+  for (int s = 0; s < sample_count(); ++s) {
     c.run(kernel, data, n);
     const double start = steady_seconds();
     for (int i = 0; i < kCalls; ++i) {
@@ -183,8 +187,8 @@ void run_case(benchmark::State& state, const Case& c, const ElementwiseKernel& k
     c.run(kernel, data, n);
     benchmark::ClobberMemory();
   }
-  state.counters["B_per_cycle"] = samples[kSamples / 2];
-  state.counters["B_per_cycle_p95"] = samples[kSamples * 95 / 100];
+  state.counters["B_per_cycle"] = samples[samples.size() / 2];
+  state.counters["B_per_cycle_p95"] = samples[samples.size() * 95 / 100];
 }
 
 }  // namespace
@@ -196,7 +200,9 @@ void register_elementwise_benchmarks() {
     for (std::size_t i = 0; i < count; ++i) {
       const ElementwiseKernel& kernel = *kernels[i];
       if (!has_isa(active_isa(), kernel.required)) continue;
+      if (options().short_set && kernel.required == Isa::scalar && !options().reference) continue;
       for (const std::size_t n : kSizes) {
+        if (options().short_set && n != kSizes[0]) continue;
         const std::string name =
             fmt::format("elementwise/{}/{}/{}", c.name, std::strrchr(kernel.name, '/') + 1, n);
         benchmark::RegisterBenchmark(name.c_str(),
