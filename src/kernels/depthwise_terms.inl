@@ -55,12 +55,9 @@ inline bool set_terms(const Epilogue& e, const Block& block, const std::int32_t*
     factor = larger(factor, larger(multiplier, sub_f(zero, multiplier)));
     shift = larger(shift, larger(addend, sub_f(zero, addend)));
   }
-  float factors[kLanes], shifts[kLanes];
-  store_f(factors, factor);
-  store_f(shifts, shift);
-  bool fits = true;
-  for (unsigned i = 0; i < kLanes; ++i) fits = fits && factors[i] <= 0.25f && shifts[i] <= 0x1p29f;
-  return fits;
+  // Below 1/2 and 2^30, so that |sum| * factor + shift < 2^31: larger ones become infinite here.
+  const VecF large = mul_f(mul_f(factor, broadcast_f(0x1p127f)), broadcast_f(4.0f));
+  return count_true(is_finite(add_f(large, mul_f(shift, broadcast_f(0x1p98f))))) == kLanes;
 }
 
 /// The u8 code of an end of the range of floats.
