@@ -26,7 +26,8 @@ inline bool can_slide(const DepthwiseShape& s, const DepthwisePlan& plan, const 
 
 template <unsigned kWidth>
 inline void slide_any(const BlockJob& job) {
-  if (job.shape->stride_width == 1) return slide < kWidth, kSharesRows ? 2 : 1, 1, kTaps > (job);
+  constexpr unsigned kRows = kSharesRows ? 2 : 1;
+  if (job.shape->stride_width == 1) return slide<kWidth, kRows, 1, kTaps>(job);
   slide<kWidth, 1, 2, 3>(job);
 }
 

@@ -2,7 +2,7 @@
 // codes without leaving the registers. Included once, inside namespace lowbit, after vec_<isa>.inl and
 // depthwise_plan.inl, and after the file has defined
 //   kUnit                    vectors of sums that one tap vector feeds
-//   Taps, Column             column.taps[kVectors / kUnit]
+//   Taps, taps_of(column, unit)             kVectors / kUnit tap vectors of a column
 //   load_weights(p), kUnitBytes             weights of one tap vector
 //   multiply_add(acc, taps, weights)        acc[0 .. kUnit)
 //   Limits, limits_of(zero_point, lo, hi)
