@@ -12,28 +12,40 @@ namespace {
 
 constexpr unsigned kFewRows = 16;
 
-/// What `prepare` lays out:  codes s8 [row][steps * kStepCodes], zero behind the end of a run;  sums s32
-/// [row][groups] of the codes. One row more, of ones, if there are groups.
+/// What `prepare` lays out: this header; codes s8 [row][steps * kStepCodes], zero behind the end of a run;
+/// their sums s32 [row][groups]. One row more, of ones, if there are groups.
+struct alignas(64) PreparedHeader {
+  std::size_t row_bytes, sums;  // sums: bytes from the header
+  std::uint32_t groups;
+
+  PreparedHeader(std::uint32_t rows, const KRun* runs, std::uint32_t run_count)
+      : row_bytes(0), groups(runs[run_count - 1].group + 1) {
+    for (std::uint32_t r = 0; r < run_count; ++r) row_bytes += round_to(runs[r].codes, kStepCodes);
+    // Rows a power of two apart would fall into the same set of the L1 cache.
+    row_bytes = (row_bytes + 63) / 64 * 64 + 64;
+    sums = sizeof *this + (rows + (groups > 1)) * row_bytes;
+  }
+};
+
+/// Where the parts of prepared memory are.
 struct PreparedRows {
   const std::uint8_t* codes;
   const std::int32_t* sums;
   std::size_t row_bytes;
   std::uint32_t groups;
 
-  PreparedRows(const std::byte* memory, std::uint32_t rows, const KRun* runs, std::uint32_t run_count)
-      : codes(reinterpret_cast<const std::uint8_t*>(memory)),
-        row_bytes(0),
-        groups(runs[run_count - 1].group + 1) {
-    for (std::uint32_t r = 0; r < run_count; ++r) row_bytes += round_to(runs[r].codes, kStepCodes);
-    // Rows a power of two apart would fall into the same set of the L1 cache.
-    row_bytes = (row_bytes + 63) / 64 * 64 + 64;
-    sums = reinterpret_cast<const std::int32_t*>(memory + (rows + (groups > 1)) * row_bytes);
+  explicit PreparedRows(const std::byte* memory) {
+    const auto& h = *reinterpret_cast<const PreparedHeader*>(memory);
+    codes = reinterpret_cast<const std::uint8_t*>(memory + sizeof h);
+    sums = reinterpret_cast<const std::int32_t*>(memory + h.sums);
+    row_bytes = h.row_bytes;
+    groups = h.groups;
   }
 };
 
 std::size_t dot_prepared_bytes(std::uint32_t rows, const KRun* runs, std::uint32_t run_count) {
-  const PreparedRows layout(nullptr, rows, runs, run_count);
-  return (rows + 1) * (layout.row_bytes + layout.groups * sizeof(std::int32_t));
+  const PreparedHeader h(rows, runs, run_count);
+  return h.sums + (rows + std::size_t{1}) * h.groups * sizeof(std::int32_t);
 }
 
 /// Copies `count` codes with their sign bits flipped; returns the sum of what it wrote.
@@ -47,11 +59,12 @@ inline std::int32_t flip_codes(const std::uint8_t* in, std::uint32_t count, std:
 }
 
 void dot_prepare(const TileArgs& args, std::byte* memory) {
-  const PreparedRows layout(memory, args.m, args.runs, args.run_count);
-  auto* codes = reinterpret_cast<std::uint8_t*>(memory);
-  auto* sums = const_cast<std::int32_t*>(layout.sums);
+  const PreparedHeader layout(args.m, args.runs, args.run_count);
+  __builtin_memcpy(memory, &layout, sizeof layout);
+  auto* codes = reinterpret_cast<std::uint8_t*>(memory + sizeof layout);
+  auto* sums = reinterpret_cast<std::int32_t*>(memory + layout.sums);
   const bool ones = layout.groups > 1;
-  __builtin_memset(memory, 0, (args.m + ones) * layout.row_bytes);
+  __builtin_memset(codes, 0, (args.m + ones) * layout.row_bytes);
   __builtin_memset(sums, 0, (args.m + ones) * layout.groups * sizeof *sums);
   std::size_t at = 0;
   for (std::uint32_t r = 0; r < args.run_count; ++r) {
@@ -241,12 +254,21 @@ unsigned few_rows(const TileArgs& args, const PreparedRows& rows, bool ones, uns
 void run_few_or_any_rows(const TileArgs& args) {
   using F = Format;
   if (args.prepared == nullptr) return run_any_rows(args);
-  const PreparedRows rows(args.prepared, args.m, args.runs, args.run_count);
+  const PreparedRows rows(args.prepared);
   const bool ones = needs_ones(args);
   unsigned i = few_rows<F, 8>(args, rows, ones, 0);
   i = few_rows<F, 4>(args, rows, ones, i);
   i = few_rows<F, 2>(args, rows, ones, i);
   few_rows<F, 1>(args, rows, ones, i);
+}
+
+/// The same kernel with this file's way for few rows.
+constexpr GemmKernel with_few_rows(GemmKernel kernel) {
+  kernel.run = run_few_or_any_rows;
+  kernel.few_rows = kFewRows;
+  kernel.prepared_bytes = dot_prepared_bytes;
+  kernel.prepare = dot_prepare;
+  return kernel;
 }
 
 }  // namespace

@@ -1,6 +1,12 @@
 // The vocabulary of the dot_*.inl files for 256 bits: AVX-VNNI (VEX), its twin AVX512-VNNI with VL (EVEX), or
-// plain AVX2, by the flags of the file. Included once, inside namespace lowbit, after vec_avx2.inl.
-// dot_zmm.inl has the same names.
+// plain AVX2, by the flags of the file. Included once, inside namespace lowbit. dot_zmm.inl has the
+// same names.
+#include "kernels/vec_avx2.inl"
+//
+#include "kernels/epilogue.inl"
+//
+#include "kernels/weight_codes.inl"
+
 namespace {
 
 constexpr unsigned kTileVecs = 2;

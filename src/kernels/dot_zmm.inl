@@ -1,5 +1,11 @@
-// The vocabulary of the dot_*.inl files for AVX512-VNNI. Included once, inside namespace lowbit, after
-// vec_avx512.inl. dot_ymm.inl has the same names.
+// The vocabulary of the dot_*.inl files for AVX512-VNNI. Included once, inside namespace lowbit.
+// dot_ymm.inl has the same names.
+#include "kernels/vec_avx512.inl"
+//
+#include "kernels/epilogue.inl"
+//
+#include "kernels/weight_codes.inl"
+
 namespace {
 
 constexpr unsigned kTileVecs = 4;         // widest tile, in vectors of columns

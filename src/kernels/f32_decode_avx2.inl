@@ -1,5 +1,13 @@
 // Decoding weights to floats with AVX2, for f32_tile.inl. Included once, inside namespace lowbit, after
 // f32_panel.inl.
+#include "kernels/vec_avx2.inl"
+//
+#include "kernels/epilogue.inl"
+//
+#include "kernels/weight_codes.inl"
+//
+#include "kernels/f32_panel.inl"
+
 namespace {
 
 /// Where a weight comes from: code - 8, code - a zero point, a table, one of which the second half is the

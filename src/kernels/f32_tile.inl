@@ -170,4 +170,20 @@ void f32_run(const TileArgs& args) {
   }
 }
 
+constexpr GemmKernel f32_kernel(const char* name, Isa required) {
+  return {.name = name,
+          .format = kFormat,
+          .act = ActType::f32,
+          .required = required,
+          .reference = false,
+          .nr = 4 * kLanes,
+          .n_step = kLanes,
+          .kr = kStepCodes,
+          .m_step = 8,
+          .supports = f32_supports,
+          .panel_bytes = f32_panel_bytes,
+          .pack = f32_pack,
+          .run = f32_run};
+}
+
 }  // namespace

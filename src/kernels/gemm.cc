@@ -10,8 +10,8 @@
 namespace lowbit {
 namespace {
 
-// Rows of A that stay in the L2 cache while the panels pass by. Few rows would wait for the panels: a strip of
-// r rows multiplies each weight r times, and the third-level cache brings far less than a vector a cycle.
+// Rows of A that stay in the L2 cache while the panels pass by. Few rows would wait for the panels: a strip
+// of r rows multiplies each weight r times, and the third-level cache brings far less than a vector a cycle.
 constexpr std::size_t kStripBytes = 512 * 1024;
 // Offsets of a plain matrix are written to the stack, so a strip has no more rows than this.
 constexpr std::size_t kMaxPlainStrip = 480;
@@ -73,11 +73,16 @@ class Tiling {
 
   /// Items [first, last).
   void run(std::uint64_t first, std::uint64_t last) const {
-    if (prepares_) return run_prepared(first, last);
-    for (std::uint64_t item = first; item < last; ++item) {
-      const std::uint64_t rest = item / weights_.panels();
-      Strip strip(*this, rest / strips_, rest % strips_ * strip_);
-      run_panel(strip, item % weights_.panels());
+    alignas(64) std::byte prepared[kPreparedBytes];
+    const std::uint64_t panels = weights_.panels();
+    for (std::uint64_t item = first; item < last;) {
+      const std::uint64_t index = item / panels, end = std::min(last, (index + 1) * panels);
+      Strip strip(*this, index / strips_, index % strips_ * strip_);
+      if (prepares_) {
+        weights_.kernel().prepare(strip.args, prepared);
+        strip.args.prepared = prepared;
+      }
+      for (; item < end; ++item) run_panel(strip, item % panels);
     }
   }
 
@@ -111,19 +116,6 @@ class Tiling {
       args.a_offset = offsets;
     }
   };
-
-  // A strip is a whole image here.
-  void run_prepared(std::uint64_t first, std::uint64_t last) const {
-    alignas(64) std::byte prepared[kPreparedBytes];
-    for (std::uint64_t item = first; item < last;) {
-      const std::uint64_t image = item / weights_.panels(),
-                          end = std::min(last, (image + 1) * weights_.panels());
-      Strip strip(*this, image, 0);
-      weights_.kernel().prepare(strip.args, prepared);
-      strip.args.prepared = prepared;
-      for (; item < end; ++item) run_panel(strip, item % weights_.panels());
-    }
-  }
 
   void run_panel(Strip& strip, std::uint64_t index) const {
     const auto panel = static_cast<std::uint32_t>(index);

@@ -10,36 +10,13 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx2.inl"
-//
-#include "kernels/dot_ymm.inl"
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
 #include "kernels/words_avx2.inl"
 //
 #include "kernels/dot_format_lut4.inl"
 //
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/batch_tile.inl"
-//
-#include "kernels/batch_decode.inl"
-//
-#include "kernels/batch_strip.inl"
-//
-#include "kernels/few_rows.inl"
+#include "kernels/batch_run.inl"
 
 namespace {
-
-void pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
-          std::uint32_t run_count, std::byte* panel, PackReport& report) {
-  dot_pack(spec, n0, n, runs, run_count, panel, report);
-  report.pairs += std::uint64_t{n} * ((spec.k + 1) / 2);
-  ++report.panels;
-  ++report.proven_panels;
-}
 
 /// Levels as the panel has them, plus 128.
 inline bool are_small(const std::uint8_t* levels) {
@@ -48,8 +25,8 @@ inline bool are_small(const std::uint8_t* levels) {
   return true;
 }
 
-/// Levels for few_rows.inl: level + 136 = low + 16 * high, low in [0, 15], high in [0, 16]. 8 quads of high
-/// add up to -16 * 128 * 2 * 8 = -2^15 at worst.
+/// Levels for batch_few_rows.inl: level + 136 = low + 16 * high, low in [0, 15], high in [0, 16]. 8 quads of
+/// high add up to -16 * 128 * 2 * 8 = -2^15 at worst.
 struct FewLevels {
   static constexpr unsigned kParts = 2, kBatchSteps = 4;
   static constexpr std::int32_t kMiddle = 136;
@@ -78,31 +55,11 @@ struct FewLevels {
 
 void run(const TileArgs& args) {
   if (try_few_rows<FewLevels>(args)) return;
-  const bool small = are_small(header_of(args.panel).levels);
-  for (unsigned i = 0; i < args.m; i += kStripRows) {
-    const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
-    if (small) {
-      run_batched<Format, Codes4>(args, i, rows, 0, args.n);
-    } else {
-      run_batched<Format, Split>(args, i, rows, 0, args.n);
-    }
-  }
+  are_small(header_of(args.panel).levels) ? run_strips<Codes4>(args) : run_strips<Split>(args);
 }
 
 }  // namespace
 
-const GemmKernel kGemmLut4Avx2 = {.name = "lut4/avx2",
-                                  .format = WeightFormat::lut4,
-                                  .act = ActType::u8,
-                                  .required = Isa::avx2,
-                                  .reference = false,
-                                  .nr = kColumns,
-                                  .n_step = kLanes,
-                                  .kr = kStepCodes,
-                                  .m_step = 4,
-                                  .supports = Format::supports,
-                                  .panel_bytes = dot_panel_bytes,
-                                  .pack = pack,
-                                  .run = run};
+constinit const GemmKernel kGemmLut4Avx2 = batch_kernel("lut4/avx2", WeightFormat::lut4, run);
 
 }  // namespace lowbit

@@ -9,34 +9,15 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx512.inl"
-//
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
-
 namespace {
 constexpr std::uint32_t kCodeBits = 4;
 constexpr WeightFormat kFormat = WeightFormat::lut4;
 }  // namespace
 
-#include "kernels/f32_panel.inl"
-//
 #include "kernels/f32_decode_avx512.inl"
 //
 #include "kernels/f32_tile.inl"
 
-const GemmKernel kGemmLut4F32Avx512 = {.name = "lut4f32/avx512",
-                                       .format = kFormat,
-                                       .act = ActType::f32,
-                                       .required = Isa::avx2 | Isa::avx512,
-                                       .reference = false,
-                                       .nr = 4 * kLanes,
-                                       .n_step = kLanes,
-                                       .kr = kStepCodes,
-                                       .m_step = 8,
-                                       .supports = f32_supports,
-                                       .panel_bytes = f32_panel_bytes,
-                                       .pack = f32_pack,
-                                       .run = f32_run};
+constinit const GemmKernel kGemmLut4F32Avx512 = f32_kernel("lut4f32/avx512", Isa::avx2 | Isa::avx512);
 
 }  // namespace lowbit

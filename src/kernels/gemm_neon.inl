@@ -5,6 +5,10 @@
 // registers, as the panel streams past; for more rows a block is decoded once, to int8 on the stack. Both run
 // the same tile. With several scale groups a tile has four rows at most, so that its floats stay in registers
 // too: a group of 32 codes is over so soon that storing them would cost more than the smaller tile.
+#include "kernels/neon_panel.inl"
+//
+#include "kernels/neon_weights.inl"
+
 namespace {
 
 constexpr unsigned kHalves = Engine::kCols / 4;
@@ -263,6 +267,22 @@ void neon_run(const TileArgs& args) {
   } else {
     run_decoding<Centered>(args, header);
   }
+}
+
+constexpr GemmKernel neon_kernel(const char* name, WeightFormat format, Isa required) {
+  return {.name = name,
+          .format = format,
+          .act = ActType::u8,
+          .required = required,
+          .reference = false,
+          .nr = 64,
+          .n_step = Engine::kCols,
+          .kr = Granule<Affine>::kCodes,
+          .m_step = Engine::kMaxRows,
+          .supports = neon_supports,
+          .panel_bytes = neon_panel_bytes,
+          .pack = neon_pack,
+          .run = neon_run};
 }
 
 }  // namespace

@@ -9,13 +9,6 @@
 
 namespace lowbit {
 
-#include "kernels/vec_neon.inl"
-//
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
-//
-#include "kernels/neon_rows.inl"
-//
 #include "kernels/neon_engine.inl"
 //
 #include "kernels/neon_decode.inl"
@@ -25,24 +18,8 @@ using Centered = S2Affine;
 using Affine = S2Affine;
 }  // namespace
 
-#include "kernels/neon_panel.inl"
-//
-#include "kernels/neon_weights.inl"
-//
 #include "kernels/gemm_neon.inl"
 
-const GemmKernel kGemmS2Neon = {.name = "s2/neon",
-                                .format = WeightFormat::s2,
-                                .act = ActType::u8,
-                                .required = Isa::neon,
-                                .reference = false,
-                                .nr = 64,
-                                .n_step = Engine::kCols,
-                                .kr = Granule<Affine>::kCodes,
-                                .m_step = Engine::kMaxRows,
-                                .supports = neon_supports,
-                                .panel_bytes = neon_panel_bytes,
-                                .pack = neon_pack,
-                                .run = neon_run};
+constinit const GemmKernel kGemmS2Neon = neon_kernel("s2/neon", WeightFormat::s2, Isa::neon);
 
 }  // namespace lowbit

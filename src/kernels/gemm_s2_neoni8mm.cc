@@ -9,13 +9,6 @@
 
 namespace lowbit {
 
-#include "kernels/vec_neon.inl"
-//
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
-//
-#include "kernels/neon_rows.inl"
-//
 #include "kernels/neon_engine_i8mm.inl"
 //
 #include "kernels/neon_decode.inl"
@@ -25,24 +18,9 @@ using Centered = S2Signed;
 using Affine = S2Affine;
 }  // namespace
 
-#include "kernels/neon_panel.inl"
-//
-#include "kernels/neon_weights.inl"
-//
 #include "kernels/gemm_neon.inl"
 
-const GemmKernel kGemmS2NeonI8mm = {.name = "s2/neoni8mm",
-                                    .format = WeightFormat::s2,
-                                    .act = ActType::u8,
-                                    .required = Isa::neon | Isa::neondot | Isa::neoni8mm,
-                                    .reference = false,
-                                    .nr = 64,
-                                    .n_step = Engine::kCols,
-                                    .kr = Granule<Affine>::kCodes,
-                                    .m_step = Engine::kMaxRows,
-                                    .supports = neon_supports,
-                                    .panel_bytes = neon_panel_bytes,
-                                    .pack = neon_pack,
-                                    .run = neon_run};
+constinit const GemmKernel kGemmS2NeonI8mm =
+    neon_kernel("s2/neoni8mm", WeightFormat::s2, Isa::neon | Isa::neondot | Isa::neoni8mm);
 
 }  // namespace lowbit

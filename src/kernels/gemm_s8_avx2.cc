@@ -11,47 +11,28 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx2.inl"
-//
-#include "kernels/dot_ymm.inl"
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
 #include "kernels/words_avx2.inl"
 //
 #include "kernels/dot_format_s8.inl"
 //
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
+#include "kernels/batch_strip.inl"
 //
 #include "kernels/dot_tile.inl"
 //
-#include "kernels/batch_tile.inl"
-//
-#include "kernels/batch_decode.inl"
-//
-#include "kernels/batch_strip.inl"
-//
-#include "kernels/excess_scan.inl"
-//
-#include "kernels/excess_list.inl"
-//
-#include "kernels/pairs_panel.inl"
-//
 #include "kernels/pairs_strip.inl"
 
-const GemmKernel kGemmS8Avx2 = {.name = "s8/avx2",
-                                .format = WeightFormat::s8,
-                                .act = ActType::u8,
-                                .required = Isa::avx2,
-                                .reference = false,
-                                .nr = kExcessColumns,
-                                .n_step = kLanes,
-                                .kr = kStepCodes,
-                                .m_step = 4,
-                                .supports = Format::supports,
-                                .panel_bytes = pairs_panel_bytes,
-                                .pack = pairs_pack,
-                                .run = run_pairs_panel};
+constinit const GemmKernel kGemmS8Avx2 = {.name = "s8/avx2",
+                                          .format = WeightFormat::s8,
+                                          .act = ActType::u8,
+                                          .required = Isa::avx2,
+                                          .reference = false,
+                                          .nr = kExcessColumns,
+                                          .n_step = kLanes,
+                                          .kr = kStepCodes,
+                                          .m_step = 4,
+                                          .supports = Format::supports,
+                                          .panel_bytes = pairs_panel_bytes,
+                                          .pack = pairs_pack,
+                                          .run = run_pairs_panel};
 
 }  // namespace lowbit

@@ -9,36 +9,13 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx512.inl"
-//
 #include "kernels/dot_zmm.inl"
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
 //
 #include "kernels/dot_format_s8.inl"
 //
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/dot_tile.inl"
-//
-#include "kernels/dot_strip.inl"
-//
 #include "kernels/dot_run_zmm.inl"
 
-const GemmKernel kGemmS8Avx512Vnni = {.name = "s8/avx512vnni",
-                                      .format = WeightFormat::s8,
-                                      .act = ActType::u8,
-                                      .required = Isa::avx2 | Isa::avx512 | Isa::avx512vnni,
-                                      .reference = false,
-                                      .nr = kColumns,
-                                      .n_step = kLanes,
-                                      .kr = kStepCodes,
-                                      .m_step = 24,
-                                      .supports = Format::supports,
-                                      .panel_bytes = dot_panel_bytes,
-                                      .pack = dot_pack,
-                                      .run = run_any_rows};
+constinit const GemmKernel kGemmS8Avx512Vnni =
+    dot_kernel("s8/avx512vnni", WeightFormat::s8, Isa::avx2 | Isa::avx512 | Isa::avx512vnni);
 
 }  // namespace lowbit

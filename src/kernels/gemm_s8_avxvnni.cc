@@ -9,38 +9,13 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx2.inl"
-//
 #include "kernels/dot_ymm.inl"
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
 //
 #include "kernels/dot_format_s8.inl"
 //
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/dot_tile.inl"
-//
-#include "kernels/dot_strip.inl"
-//
 #include "kernels/dot_run_ymm.inl"
 
-const GemmKernel kGemmS8AvxVnni = {
-    .name = "s8/avxvnni",
-    .format = WeightFormat::s8,
-    .act = ActType::u8,
-    .required = Isa::avx2 | Isa::avxvnni,
-    .reference = false,
-    .nr = kColumns,
-    .n_step = kLanes,
-    .kr = kStepCodes,
-    .m_step = 12,
-    .supports = Format::supports,
-    .panel_bytes = dot_panel_bytes,
-    .pack = dot_pack,
-    .run = run_any_rows,
-};
+constinit const GemmKernel kGemmS8AvxVnni =
+    dot_kernel("s8/avxvnni", WeightFormat::s8, Isa::avx2 | Isa::avxvnni);
 
 }  // namespace lowbit

@@ -9,41 +9,15 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx512.inl"
-//
 #include "kernels/dot_zmm.inl"
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
 //
 #include "kernels/dot_format_u4.inl"
-//
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/dot_tile.inl"
-//
-#include "kernels/dot_strip.inl"
 //
 #include "kernels/dot_run_zmm.inl"
 //
 #include "kernels/dot_few_rows.inl"
 
-const GemmKernel kGemmU4Avx512Vnni = {.name = "u4/avx512vnni",
-                                      .format = WeightFormat::u4,
-                                      .act = ActType::u8,
-                                      .required = Isa::avx2 | Isa::avx512 | Isa::avx512vnni,
-                                      .reference = false,
-                                      .nr = kColumns,
-                                      .n_step = kLanes,
-                                      .kr = kStepCodes,
-                                      .m_step = 24,
-                                      .supports = Format::supports,
-                                      .panel_bytes = dot_panel_bytes,
-                                      .pack = dot_pack,
-                                      .run = run_few_or_any_rows,
-                                      .few_rows = kFewRows,
-                                      .prepared_bytes = dot_prepared_bytes,
-                                      .prepare = dot_prepare};
+constinit const GemmKernel kGemmU4Avx512Vnni =
+    with_few_rows(dot_kernel("u4/avx512vnni", WeightFormat::u4, Isa::avx2 | Isa::avx512 | Isa::avx512vnni));
 
 }  // namespace lowbit

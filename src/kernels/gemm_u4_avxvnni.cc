@@ -9,41 +9,15 @@
 
 namespace lowbit {
 
-#include "kernels/vec_avx2.inl"
-//
 #include "kernels/dot_ymm.inl"
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
 //
 #include "kernels/dot_format_u4.inl"
-//
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/dot_tile.inl"
-//
-#include "kernels/dot_strip.inl"
 //
 #include "kernels/dot_run_ymm.inl"
 //
 #include "kernels/dot_few_rows.inl"
 
-const GemmKernel kGemmU4AvxVnni = {.name = "u4/avxvnni",
-                                   .format = WeightFormat::u4,
-                                   .act = ActType::u8,
-                                   .required = Isa::avx2 | Isa::avxvnni,
-                                   .reference = false,
-                                   .nr = kColumns,
-                                   .n_step = kLanes,
-                                   .kr = kStepCodes,
-                                   .m_step = 12,
-                                   .supports = Format::supports,
-                                   .panel_bytes = dot_panel_bytes,
-                                   .pack = dot_pack,
-                                   .run = run_few_or_any_rows,
-                                   .few_rows = kFewRows,
-                                   .prepared_bytes = dot_prepared_bytes,
-                                   .prepare = dot_prepare};
+constinit const GemmKernel kGemmU4AvxVnni =
+    with_few_rows(dot_kernel("u4/avxvnni", WeightFormat::u4, Isa::avx2 | Isa::avxvnni));
 
 }  // namespace lowbit

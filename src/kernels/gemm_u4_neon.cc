@@ -10,13 +10,6 @@
 
 namespace lowbit {
 
-#include "kernels/vec_neon.inl"
-//
-#include "kernels/epilogue.inl"
-#include "kernels/weight_codes.inl"
-//
-#include "kernels/neon_rows.inl"
-//
 #include "kernels/neon_engine.inl"
 //
 #include "kernels/neon_decode.inl"
@@ -26,24 +19,8 @@ using Centered = U4Affine;
 using Affine = U4Affine;
 }  // namespace
 
-#include "kernels/neon_panel.inl"
-//
-#include "kernels/neon_weights.inl"
-//
 #include "kernels/gemm_neon.inl"
 
-const GemmKernel kGemmU4Neon = {.name = "u4/neon",
-                                .format = WeightFormat::u4,
-                                .act = ActType::u8,
-                                .required = Isa::neon,
-                                .reference = false,
-                                .nr = 64,
-                                .n_step = Engine::kCols,
-                                .kr = Granule<Affine>::kCodes,
-                                .m_step = Engine::kMaxRows,
-                                .supports = neon_supports,
-                                .panel_bytes = neon_panel_bytes,
-                                .pack = neon_pack,
-                                .run = neon_run};
+constinit const GemmKernel kGemmU4Neon = neon_kernel("u4/neon", WeightFormat::u4, Isa::neon);
 
 }  // namespace lowbit

@@ -20,6 +20,14 @@
 // four lanes of an accumulator are added at the end. The sum of two products overflows int16 in one case
 // only: -128 * -128 twice is 2^15. The exact tile, for panels with a weight of -128, adds products one by
 // one.
+#include "kernels/vec_neon.inl"
+//
+#include "kernels/epilogue.inl"
+//
+#include "kernels/weight_codes.inl"
+//
+#include "kernels/neon_rows.inl"
+
 namespace {
 
 struct Engine {

@@ -1,5 +1,13 @@
 // The multiply-add of SDOT: four codes of K at a time, those of A taken from a lane. Included once, inside
 // namespace lowbit, after vec_neon.inl; neon_engine.inl says what each name means.
+#include "kernels/vec_neon.inl"
+//
+#include "kernels/epilogue.inl"
+//
+#include "kernels/weight_codes.inl"
+//
+#include "kernels/neon_rows.inl"
+
 namespace {
 
 struct Engine {

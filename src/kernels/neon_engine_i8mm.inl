@@ -5,6 +5,14 @@
 // A vector of weights holds 8 codes of two columns; one of A 8 codes of two rows, interleaved after the load;
 // an accumulator is [row 0, col 0] [row 0, col 1] [row 1, col 0] [row 1, col 1]. One row alone goes through
 // USDOT on the same panel, its 8 codes in both halves: two lanes of an accumulator belong to a column.
+#include "kernels/vec_neon.inl"
+//
+#include "kernels/epilogue.inl"
+//
+#include "kernels/weight_codes.inl"
+//
+#include "kernels/neon_rows.inl"
+
 namespace {
 
 /// Columns 2p and 2p + 1 of four, twice.

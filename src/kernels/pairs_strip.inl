@@ -1,6 +1,12 @@
 // The loops of the s8 kernel on AVX2 for one scale group: 32-bit sums in registers over a chunk of K, the
-// excess list's product added beforehand. Included once, inside namespace lowbit, after pairs_panel.inl,
-// dot_tile.inl and batch_strip.inl.
+// excess list's product added beforehand. Included once, inside namespace lowbit, after batch_strip.inl
+// and dot_tile.inl.
+#include "kernels/excess_scan.inl"
+//
+#include "kernels/excess_list.inl"
+//
+#include "kernels/pairs_panel.inl"
+
 namespace {
 
 /// A chunk of kRows rows from row i of the strip on; `sums` holds kVecs vectors for each row.

@@ -1,5 +1,7 @@
 // Products of bytes in 16-bit lanes, for the batch_*.inl files on AVX2. Included once, inside namespace
-// lowbit, after dot_ymm.inl.
+// lowbit.
+#include "kernels/dot_ymm.inl"
+
 namespace {
 
 /// u8 of `u` times s8 of `s`, neighbours added; saturates.

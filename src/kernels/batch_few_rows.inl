@@ -1,12 +1,12 @@
 // Products of a few rows, for which decoding weights into memory first would cost more than multiplying them:
-// codes are the unsigned operand as they come out of the panel, activations the signed one. With a' = a -
-// 128,
+// codes are the unsigned operand as they come out of the panel, activations the signed one. With a' = a - 128
+// and z the code of weight 0
 //
-//   sum a * (q - z)          = sum a' * q - z * sum a' + 128 * sum (q - z)      one group; the panel has the
-//   last sum (a - 128) * (q - z)  = sum a' * q - z * sum a'                          groups and a row zero of
-//   128
+//   one group:  sum a * (q - z)          =  sum a' * q  -  z * sum a'  +  128 * sum (q - z)
+//   groups:     sum (a - 128) * (q - z)  =  sum a' * q  -  z * sum a'
 //
-// Included once, inside namespace lowbit, after batch_strip.inl. A Weights type has
+// The panel has the last sum of the first line; with groups, rows with another zero point than 128 go the
+// other way. Included once, inside namespace lowbit, after batch_strip.inl. A Weights type has
 //   kParts, kMiddle   vectors that each quad becomes (the second counts 16 times); z where the panel has none
 //   kBatchSteps       steps whose products add up in 16 bits
 //   decode(packed, q) [kVectors][kParts] unsigned vectors
