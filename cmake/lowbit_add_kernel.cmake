@@ -49,6 +49,12 @@ function(lowbit_add_kernel file isa)
     return()
   endif()
   target_sources(lowbit PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  if(LOWBIT_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Every access of an unrolled tile checked in place takes minutes to compile: a call checks it instead, and
+    # only for what it accesses.
+    list(APPEND flags -fno-sanitize=null,alignment,object-size,pointer-overflow
+                      "SHELL:--param asan-instrumentation-with-call-threshold=0")
+  endif()
   set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${file} TARGET_DIRECTORY lowbit
                APPEND PROPERTY COMPILE_OPTIONS ${flags})
   # Tells kernel_table.cc which kernels this build has, as in LOWBIT_HAVE_GEMM_S8_AVX2.

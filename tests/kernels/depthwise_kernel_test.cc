@@ -10,6 +10,7 @@
 
 #include "kernels/depthwise_case.h"
 #include "lowbit/kernels/cpu.h"
+#include "support/effort.h"
 
 namespace lowbit {
 namespace {
@@ -18,12 +19,7 @@ using testing::DepthwiseCase;
 using testing::DepthwiseOptions;
 using testing::Random;
 
-// aarch64 is usually emulated where this is built, some fifty times slower.
-#if defined(__aarch64__)
-constexpr std::uint64_t kRandomCases = 250;
-#else
-constexpr std::uint64_t kRandomCases = 2500;
-#endif
+constexpr std::uint64_t kRandomCases = testing::affordable(2500);
 
 /// Sets the output size; false when the window does not fit.
 bool set_output(DepthwiseShape& s, std::uint32_t pad_bottom, std::uint32_t pad_right) {
