@@ -53,7 +53,7 @@ function(lowbit_add_kernel file isa)
     # Every access of an unrolled tile checked in place takes minutes to compile: a call checks it instead, and
     # only for what it accesses.
     list(APPEND flags -fno-sanitize=null,alignment,object-size,pointer-overflow
-                      "SHELL:--param asan-instrumentation-with-call-threshold=0")
+                      --param=asan-instrumentation-with-call-threshold=0)
   endif()
   set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${file} TARGET_DIRECTORY lowbit
                APPEND PROPERTY COMPILE_OPTIONS ${flags})

@@ -112,11 +112,12 @@ struct PartedLevels {
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kParts; ++i) part[i] = _mm512_permutex2var_ps(low[i], codes, high[i]);
 #pragma GCC unroll 8
-    for (unsigned bit = 0; (1u << bit) < kParts; ++bit) {
-      const __mmask16 second = _mm512_test_epi32_mask(codes, broadcast_i(32 << bit));
+    for (unsigned step = 1; step < kParts; step *= 2) {
+      const __mmask16 second =
+          _mm512_test_epi32_mask(codes, broadcast_i(static_cast<std::int32_t>(32 * step)));
 #pragma GCC unroll 8
-      for (unsigned i = 0; i + (1u << bit) < kParts; i += 2u << bit)
-        part[i] = _mm512_mask_blend_ps(second, part[i], part[i + (1u << bit)]);
+      for (unsigned i = 0; i + step < kParts; i += 2 * step)
+        part[i] = _mm512_mask_blend_ps(second, part[i], part[i + step]);
     }
     return part[0];
   }
