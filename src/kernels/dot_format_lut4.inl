@@ -7,17 +7,13 @@ namespace {
 struct Format {
   static constexpr bool kPlain = false;
   static constexpr unsigned kVectors = 2;
-  static constexpr unsigned kLogMiddle = 7;
-  static constexpr std::uint8_t kMiddle = 1 << kLogMiddle;  // the code of weight 0
+  static constexpr std::uint8_t kMiddle = 128;  // the code of weight 0
 
   static bool supports(const WeightSpec& spec) {
     return spec.format == WeightFormat::lut4 && !spec.levels_per_row;
   }
-  static std::uint8_t merge(const std::uint8_t* codes) {
-    return static_cast<std::uint8_t>(codes[0] | codes[1] << 4);
-  }
-  static std::uint32_t reorder(std::uint32_t x) {
-    return spread_nibbles(x & 0xFFFF) | spread_nibbles(x >> 16) << 4;
+  static VecI reorder(VecI x) {
+    return lane_or(spread_nibbles(x), lane_shift_left<4>(spread_nibbles(lane_shift_right<16>(x))));
   }
 
   /// `levels`: 16 of them, plus 128.

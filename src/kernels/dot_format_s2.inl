@@ -5,22 +5,18 @@ namespace {
 struct Format {
   static constexpr bool kPlain = false;
   static constexpr unsigned kVectors = 4;
-  static constexpr unsigned kLogMiddle = 1;
-  static constexpr std::uint8_t kMiddle = 1 << kLogMiddle;  // the code of weight 0
+  static constexpr std::uint8_t kMiddle = 2;  // the code of weight 0
 
   static bool supports(const WeightSpec& spec) {
     return spec.format == WeightFormat::s2 && weights_fit_s8(spec);
   }
-  static std::uint8_t merge(const std::uint8_t* codes) {
-    return static_cast<std::uint8_t>(codes[0] | codes[1] << 2 | codes[2] << 4 | codes[3] << 6);
-  }
-  /// A dword of a panel from the canonical dword of the same 16 codes: a 4 x 4 transposition of its 2-bit
+  /// Dwords of a panel from the canonical dwords of the same 16 codes: a 4 x 4 transposition of its 2-bit
   /// fields.
-  static std::uint32_t reorder(std::uint32_t x) {
-    std::uint32_t t = (x ^ x >> 12) & 0x0000F0F0u;
-    x ^= t ^ t << 12;
-    t = (x ^ x >> 6) & 0x00CC00CCu;
-    return x ^ t ^ t << 6;
+  static VecI reorder(VecI x) {
+    VecI t = lane_and(lane_xor(x, lane_shift_right<12>(x)), broadcast_i(0x0000F0F0));
+    x = lane_xor(x, lane_xor(t, lane_shift_left<12>(t)));
+    t = lane_and(lane_xor(x, lane_shift_right<6>(x)), broadcast_i(0x00CC00CC));
+    return lane_xor(x, lane_xor(t, lane_shift_left<6>(t)));
   }
 
   explicit Format(const std::uint8_t*) : mask_(broadcast_byte(3)) {}

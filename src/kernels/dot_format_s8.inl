@@ -9,7 +9,7 @@ struct Format {
   static constexpr std::uint8_t kMiddle = 128;  // the unsigned code of weight 0
 
   static bool supports(const WeightSpec& spec) { return group_count(spec) == 1 || weights_fit_s8(spec); }
-  static std::uint32_t reorder(std::uint32_t x) { return x; }
+  static VecI reorder(VecI x) { return x; }
 };
 
 }  // namespace

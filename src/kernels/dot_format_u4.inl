@@ -5,15 +5,14 @@ namespace {
 struct Format {
   static constexpr bool kPlain = false;
   static constexpr unsigned kVectors = 2;
-  static constexpr unsigned kLogMiddle = 3;
-  static constexpr std::uint8_t kMiddle = 1 << kLogMiddle;  // the code of weight 0
+  static constexpr std::uint8_t kMiddle = 8;  // the code of weight 0
 
   static bool supports(const WeightSpec& spec) {
     return spec.format == WeightFormat::u4 && weights_fit_s8(spec);
   }
-  /// A dword of a panel from the canonical dword of the same 8 codes.
-  static std::uint32_t reorder(std::uint32_t x) {
-    return spread_nibbles(x & 0xFFFF) | spread_nibbles(x >> 16) << 4;
+  /// Dwords of a panel from the canonical dwords of the same 8 codes.
+  static VecI reorder(VecI x) {
+    return lane_or(spread_nibbles(x), lane_shift_left<4>(spread_nibbles(lane_shift_right<16>(x))));
   }
 
   explicit Format(const std::uint8_t*) : mask_(broadcast_byte(15)) {}

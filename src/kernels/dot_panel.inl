@@ -35,18 +35,6 @@ inline std::uint32_t round_to(std::uint32_t v, std::uint32_t step) {
   return (v + step - 1) / step * step;
 }
 
-/// Exactly a normal fp16.
-inline bool is_half(float f) {
-  std::uint32_t bits;
-  __builtin_memcpy(&bits, &f, 4);
-  return (bits & 0x1FFF) == 0 && f >= 0x1p-14f && f <= 65504.0f;
-}
-inline std::uint16_t to_half(float f) {
-  std::uint32_t bits;
-  __builtin_memcpy(&bits, &f, 4);
-  return static_cast<std::uint16_t>((bits >> 13) - (112u << 10));
-}
-
 /// The unsigned code of weight 0 in group g of row j.
 inline std::uint8_t zero_code(const WeightSpec& spec, std::uint32_t j, std::uint32_t g) {
   if (Format::kPlain || !is_affine(spec)) return Format::kMiddle;
@@ -57,13 +45,10 @@ PanelHeader plan_panel(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
   PanelHeader h = {};
   h.groups = group_count(spec);
   h.width = round_to(n, kLanes);
-  bool half = true, middle = true;
-  for (std::uint32_t j = n0; j < n0 + n; ++j)
-    for (std::uint32_t g = 0; g < h.groups; ++g) {
-      half = half && (h.groups == 1 || is_half(spec.scales[std::size_t{j} * h.groups + g]));
-      middle = middle && zero_code(spec, j, g) == Format::kMiddle;
-    }
-  h.scale_bytes = h.groups == 1 ? 0 : half ? 2 : 4;
+  const std::size_t first = std::size_t{n0} * h.groups, count = std::size_t{n} * h.groups;
+  const bool middle = Format::kPlain || !is_affine(spec) || spec.zero_points == nullptr ||
+                      all_equal(spec.zero_points + first, count, Format::kMiddle);
+  h.scale_bytes = h.groups == 1 ? 0 : all_half(spec.scales + first, count) ? 2 : 4;
   h.scales = sizeof(PanelHeader) + (h.groups == 1 ? 4 * h.width : 0);
   const std::uint32_t zeros = h.scales + round_to(h.scale_bytes * h.groups * h.width, 64);
   h.zeros = middle ? 0 : zeros;
@@ -96,53 +81,97 @@ inline std::uint32_t pack_codes_slowly(const WeightSpec& spec, std::uint32_t j, 
   return sum;
 }
 
-/// The same where the codes of the run are stored as they are packed, but for the order within a dword: whole
-/// steps only; returns the codes done. Rows are walked a cache line at a time by the caller.
-inline std::uint32_t pack_steps(const WeightSpec& spec, std::uint32_t j, std::uint32_t start,
-                                std::uint32_t steps, std::byte* out, std::size_t stride) {
-  const std::uint8_t* in = spec.codes + j * spec.row_bytes + start * std::size_t{4} / kStepCodes;
-  for (std::uint32_t s = 0; s < steps; ++s, in += 4, out += stride) {
-    std::uint32_t dword;
-    __builtin_memcpy(&dword, in, 4);
-    dword = Format::reorder(dword);
-    __builtin_memcpy(out, &dword, 4);
+/// Sums of the packed codes of each column: of weights where they are packed, else of unsigned codes.
+struct CodeSums {
+  VecI sum[kTileVecs];
+
+  CodeSums() {
+    for (VecI& v : sum) v = broadcast_i(0);
   }
-  return steps * kStepCodes;
+  template <class F>
+  inline void add(const PanelHeader& h, unsigned v, VecI packed) {
+    const VecI ones = broadcast_byte(1);
+    if constexpr (F::kPlain) {
+      sum[v] = dot4(sum[v], ones, packed);
+    } else {
+      VecI q[F::kVectors];
+      F(h.levels).decode(packed, q);
+      for (unsigned u = 0; u < F::kVectors; ++u) sum[v] = dot4(sum[v], q[u], ones);
+    }
+  }
+};
+
+/// Packs codes that are stored as they are packed, but for the order within a dword and for zero points:
+/// `steps` whole steps from code `start` on. `zeros`: for each column, what is subtracted from s8 codes.
+void pack_steps(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, std::size_t start,
+                std::size_t steps, const std::uint8_t* zeros, const PanelHeader& h, std::byte* out,
+                CodeSums& sums) {
+  for (std::uint32_t j = 0; j < n; j += kLanes) {
+    const auto* in =
+        reinterpret_cast<const std::byte*>(spec.codes) + (n0 + j) * spec.row_bytes + start * 4 / kStepCodes;
+    const VecI zero = repeat_low_byte(load_u8_as_int(zeros + j));
+    transpose_rows(in, spec.row_bytes, n - j < kLanes ? n - j : kLanes, 4 * steps,
+                   [&](std::size_t step, VecI codes) {
+                     const VecI packed = Format::kPlain ? sub_bytes(codes, zero) : Format::reorder(codes);
+                     store_bytes(out + step * 4 * h.width + 4 * j, packed);
+                     if (h.groups == 1) sums.add<Format>(h, j / kLanes, packed);
+                   });
+  }
 }
 
 /// Whether pack_steps can read this run.
-inline bool is_stored_alike(const WeightSpec& spec, const KRun& run, bool folded) {
-  const bool same = Format::kPlain ? spec.format == WeightFormat::s8 && !folded : true;
-  return same && run_start(spec, run) * 4 % kStepCodes == 0;
+inline bool is_stored_alike(const WeightSpec& spec, const KRun& run) {
+  if (Format::kPlain && spec.format != WeightFormat::s8) return false;
+  return run_start(spec, run) * 4 % kStepCodes == 0;
+}
+
+/// `slow_sums` gets the sums of what pack_steps leaves out.
+void pack_codes(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+                std::uint32_t run_count, const PanelHeader& h, const std::int32_t* folded, std::byte* out,
+                CodeSums& sums, std::uint32_t* slow_sums) {
+  const std::size_t stride = 4 * std::size_t{h.width};
+  const bool zero_points = Format::kPlain && h.groups > 1 && spec.zero_points != nullptr;
+  for (std::uint32_t r = 0; r < run_count;) {
+    Stretch stretch = {r + 1, runs[r].codes};
+    std::size_t steps = 0;
+    if (is_stored_alike(spec, runs[r])) {
+      stretch = stretch_from(runs, run_count, r, kStepCodes, zero_points);
+      steps = stretch.codes / kStepCodes;
+      std::uint8_t zeros[kColumns] = {};
+      for (std::uint32_t j = 0; Format::kPlain && j < n; ++j)
+        zeros[j] =
+            static_cast<std::uint8_t>(zero_points ? zero_point_at(spec, n0 + j, runs[r].group) : folded[j]);
+      pack_steps(spec, n0, n, run_start(spec, runs[r]), steps, zeros, h, out, sums);
+    }
+    const KRun& last = runs[stretch.end - 1];
+    const std::uint32_t done = steps == 0 ? 0 : last.codes / kStepCodes * kStepCodes;
+    std::byte* rest = out + (steps - done / kStepCodes) * stride;
+    for (std::uint32_t j = 0; done < last.codes && j < n; ++j) {
+      const WeightReader weight(spec, n0 + j, folded[j]);
+      slow_sums[j] += pack_codes_slowly(spec, n0 + j, weight, last, done, rest + 4 * j, stride);
+    }
+    out += (stretch.codes + kStepCodes - 1) / kStepCodes * stride;
+    r = stretch.end;
+  }
 }
 
 void pack_columns(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
                   std::uint32_t run_count, const PanelHeader& h, std::byte* panel) {
-  constexpr std::uint32_t kBlock = 16;  // steps: a cache line of every row
-  const std::size_t stride = 4 * std::size_t{h.width};
-  auto* sums = reinterpret_cast<std::uint32_t*>(panel + sizeof(PanelHeader));
-  std::byte* out = panel + h.codes;
-  std::int32_t folded[kColumns];
-  bool any_folded = false;
-  for (std::uint32_t j = 0; j < n; ++j) {
-    folded[j] = h.groups == 1 ? folded_zero_point(spec, n0 + j) : 0;
-    any_folded = any_folded || folded[j] != 0 || (h.groups > 1 && spec.zero_points != nullptr);
-  }
-  for (std::uint32_t r = 0; r < run_count; ++r) {
-    const std::uint32_t steps = is_stored_alike(spec, runs[r], any_folded) ? runs[r].codes / kStepCodes : 0;
-    for (std::uint32_t s = 0; s < steps; s += kBlock)
-      for (std::uint32_t j = 0; j < n; ++j)
-        pack_steps(spec, n0 + j, run_start(spec, runs[r]) + s * kStepCodes,
-                   steps - s < kBlock ? steps - s : kBlock, out + s * stride + 4 * j, stride);
-    for (std::uint32_t j = 0; j < n; ++j) {
-      const WeightReader weight(spec, n0 + j, folded[j]);
-      pack_codes_slowly(spec, n0 + j, weight, runs[r], steps * kStepCodes, out + 4 * j, stride);
-    }
-    out += (runs[r].codes + kStepCodes - 1) / kStepCodes * stride;
-  }
+  std::int32_t folded[kColumns] = {};
+  for (std::uint32_t j = 0; h.groups == 1 && j < n; ++j) folded[j] = folded_zero_point(spec, n0 + j);
+  CodeSums fast;
+  std::uint32_t slow[kColumns] = {};
+  pack_codes(spec, n0, n, runs, run_count, h, folded, panel + h.codes, fast, slow);
   if (h.groups > 1) return;
+  std::int32_t sums[kColumns];
+  for (unsigned v = 0; v < h.width / kLanes; ++v) store_i(sums + v * kLanes, fast.sum[v]);
+  std::uint32_t whole = 0;  // codes that were added as they are
+  if (!Format::kPlain)
+    for (std::uint32_t r = 0; r < run_count; ++r)
+      if (is_stored_alike(spec, runs[r])) whole += runs[r].codes / kStepCodes * kStepCodes;
+  auto* out = reinterpret_cast<std::uint32_t*>(panel + sizeof(PanelHeader));
   for (std::uint32_t j = 0; j < n; ++j)
-    sums[j] = 128u * static_cast<std::uint32_t>(weight_sum(spec, n0 + j, folded[j]));
+    out[j] = 128u * (static_cast<std::uint32_t>(sums[j]) - whole * zero_code(spec, n0 + j, 0) + slow[j]);
 }
 
 void dot_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
@@ -151,16 +180,11 @@ void dot_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const K
   if (spec.format == WeightFormat::lut4)
     for (unsigned i = 0; i < 16; ++i) h.levels[i] = static_cast<std::uint8_t>(levels_of(spec, 0)[i] + 128);
   __builtin_memcpy(panel, &h, sizeof h);
-  for (std::uint32_t j = 0; j < n; ++j)
-    for (std::uint32_t g = 0; g < h.groups; ++g) {
-      const std::size_t at = std::size_t{g} * h.width + j;
-      if (h.zeros) panel[h.zeros + at] = static_cast<std::byte>(zero_code(spec, n0 + j, g));
-      if (h.scale_bytes == 0) continue;
-      const float scale = spec.scales[std::size_t{n0 + j} * h.groups + g];
-      const std::uint16_t half = to_half(scale);
-      if (h.scale_bytes == 2) __builtin_memcpy(panel + h.scales + at * 2, &half, 2);
-      if (h.scale_bytes == 4) __builtin_memcpy(panel + h.scales + at * 4, &scale, 4);
-    }
+  const std::size_t first = std::size_t{n0} * h.groups;
+  if (h.zeros) pack_zero_points(spec.zero_points + first, n, h.groups, panel + h.zeros, h.width);
+  if (h.scale_bytes)
+    pack_scales(spec.scales + first, n, h.groups, h.scale_bytes == 2, panel + h.scales,
+                std::size_t{h.scale_bytes} * h.width);
   pack_columns(spec, n0, n, runs, run_count, h, panel);
 }
 

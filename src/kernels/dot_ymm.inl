@@ -6,6 +6,10 @@
 #include "kernels/epilogue.inl"
 //
 #include "kernels/weight_codes.inl"
+//
+#include "kernels/blocks_avx2.inl"
+//
+#include "kernels/pack_blocks.inl"
 
 namespace {
 

@@ -5,6 +5,10 @@
 #include "kernels/epilogue.inl"
 //
 #include "kernels/weight_codes.inl"
+//
+#include "kernels/blocks_avx512.inl"
+//
+#include "kernels/pack_blocks.inl"
 
 namespace {
 

@@ -63,30 +63,6 @@ inline std::int32_t folded_zero_point(const WeightSpec& spec, std::uint32_t j) {
   return z;
 }
 
-/// Sum of the codes of stored row `row`, modulo 2^32; loops that a compiler vectorizes.
-inline std::uint32_t code_sum(const WeightSpec& spec, std::size_t row) {
-  const std::uint8_t* codes = spec.codes + row * spec.row_bytes;
-  std::uint32_t sum = 0;
-  switch (spec.format) {
-    case WeightFormat::s8:
-      for (std::uint32_t k = 0; k < spec.k; ++k)
-        sum += static_cast<std::uint32_t>(static_cast<std::int8_t>(codes[k]));
-      return sum;
-    case WeightFormat::u4:
-      for (std::uint32_t b = 0; b < spec.k / 2; ++b) sum += (codes[b] & 15u) + (codes[b] >> 4);
-      return sum + (spec.k % 2 ? codes[spec.k / 2] & 15u : 0);
-    case WeightFormat::s2:
-      for (std::uint32_t b = 0; b < spec.k / 4; ++b)
-        sum += (codes[b] & 3u) + (codes[b] >> 2 & 3u) + (codes[b] >> 4 & 3u) + (codes[b] >> 6);
-      for (std::uint32_t k = spec.k / 4 * 4; k < spec.k; ++k)
-        sum += static_cast<std::uint32_t>(code_at(spec, row, k));
-      return sum;
-    default:
-      for (std::uint32_t k = 0; k < spec.k; ++k) sum += static_cast<std::uint32_t>(code_at(spec, row, k));
-      return sum;
-  }
-}
-
 /// First code of a run within a row of the canonical matrix.
 inline std::uint32_t run_start(const WeightSpec& spec, const KRun& run) {
   return run.tap * (spec.k / spec.taps) + run.offset;
@@ -95,26 +71,6 @@ inline std::uint32_t run_start(const WeightSpec& spec, const KRun& run) {
 /// The 16 int8 levels of row j of a lut4 matrix.
 inline const std::int8_t* levels_of(const WeightSpec& spec, std::uint32_t j) {
   return spec.levels + (spec.levels_per_row ? std::size_t{j} * 16 : 0);
-}
-
-/// Sum of the integer weights of row j of a one-group matrix, `zero` subtracted from affine codes.
-inline std::int32_t weight_sum(const WeightSpec& spec, std::uint32_t j, std::int32_t zero) {
-  std::uint32_t sum = 0;
-  if (spec.format == WeightFormat::lut4) {
-    for (std::uint32_t k = 0; k < spec.k; ++k)
-      sum += static_cast<std::uint32_t>(levels_of(spec, j)[code_at(spec, j, k)]);
-  } else if (spec.format == WeightFormat::b1) {
-    sum = spec.k - 2 * code_sum(spec, j);
-  } else {
-    sum = code_sum(spec, j) - spec.k * static_cast<std::uint32_t>(zero);
-  }
-  return static_cast<std::int32_t>(sum);
-}
-
-/// The 4 nibbles of `x`, each in a byte of its own.
-inline std::uint32_t spread_nibbles(std::uint32_t x) {
-  x = (x | x << 8) & 0x00FF00FFu;
-  return (x | x << 4) & 0x0F0F0F0Fu;
 }
 
 /// What a packer multiplies u8 activations by: reads row j of the matrix as integers.
