@@ -7,6 +7,8 @@
 //
 #include "kernels/dot_tile.inl"
 //
+#include "kernels/dot_finish.inl"
+//
 #include "kernels/dot_strip.inl"
 
 namespace {

@@ -131,10 +131,12 @@ inline WeightStream stream_of(const Chunk& chunk, const std::byte* weights, unsi
   return {weights, chunk.end + (at < bytes ? at : 0), at < bytes ? 64u : 0u};
 }
 
-/// A chunk of kRows rows from row i of the strip on. `constant`: where sums start, of each column.
+/// A chunk of kRows rows from row i of the strip on. `constant`: where sums start, of each column. `finish`:
+/// what becomes of the sums, or null if they are to be stored.
 template <unsigned kRows, unsigned kVecs>
 __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, const std::byte* weights,
-                                        const std::int32_t* constant, unsigned i) {
+                                        const std::int32_t* constant, const FinishTerms<kVecs>* finish,
+                                        unsigned i) {
   std::int32_t* open = strip.open + i * kVecs * kLanes;
   Tile<kRows, kVecs> tile;
   if (chunk.continues) {
@@ -144,7 +146,9 @@ __attribute__((noinline)) void run_tile(const Strip& strip, const Chunk& chunk, 
   }
   WeightStream stream = stream_of(chunk, weights, i / kRows);
   for (unsigned p = 0; p < chunk.count; ++p) run_piece(tile, strip, chunk.pieces[p], stream, i);
-  tile.store(open);
+  if (finish == nullptr) return tile.store(open);
+  finish_rows<kRows>(*finish, row_of_c(strip.args, strip.first_row + i), strip.args.c_row_bytes,
+                     [&](unsigned r, unsigned v) { return to_float(tile.sum(r, v)); });
 }
 
 /// The same with scale groups.
@@ -173,23 +177,30 @@ __attribute__((noinline)) void run_grouped_tile(const Strip& strip, const Chunk&
 /// tile is stored at once: the stores of a whole strip together would wait for memory, with nothing to do.
 template <unsigned kVecs, unsigned kRows>
 unsigned tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights, const std::int32_t* constant,
-               bool last, unsigned i) {
+               const FinishTerms<kVecs>& finish, bool last, unsigned i) {
   constexpr unsigned kWidth = kVecs * kLanes;
+  const bool direct = last && finish.direct;
   for (; i + kRows <= strip.rows; i += kRows) {
-    run_tile<kRows, kVecs>(strip, chunk, weights, constant, i);
-    if (last)
+    run_tile<kRows, kVecs>(strip, chunk, weights, constant, direct ? &finish : nullptr, i);
+    if (last && !direct)
       epilogue(strip.args, strip.open + i * kWidth, kWidth, strip.first_row + i, kRows, 0, strip.args.n);
   }
   return i;
 }
 template <unsigned kVecs, unsigned kRows>
 unsigned grouped_tiles(const Strip& strip, const Chunk& chunk, const std::byte* weights,
-                       const GroupTerms& terms, bool last, unsigned i) {
+                       const GroupTerms& terms, const FinishTerms<kVecs>& finish, bool last, unsigned i) {
   constexpr unsigned kWidth = kVecs * kLanes;
   for (; i + kRows <= strip.rows; i += kRows) {
     run_grouped_tile<kRows, kVecs>(strip, chunk, weights, terms, i);
-    if (last)
-      epilogue(strip.args, strip.closed + i * kWidth, kWidth, strip.first_row + i, kRows, 0, strip.args.n);
+    if (!last) continue;
+    const float* closed = strip.closed + i * kWidth;
+    if (finish.direct) {
+      finish_rows<kRows>(finish, row_of_c(strip.args, strip.first_row + i), strip.args.c_row_bytes,
+                         [&](unsigned r, unsigned v) { return load_f(closed + r * kWidth + v * kLanes); });
+    } else {
+      epilogue(strip.args, closed, kWidth, strip.first_row + i, kRows, 0, strip.args.n);
+    }
   }
   return i;
 }
@@ -224,12 +235,13 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
   TileArgs rest = args;
   rest.epilogue.column_constant = nullptr;  // the sums start there
   const Strip strip = {rest, first_row, rows, nullptr, open, nullptr};
+  const FinishTerms<kVecs> finish(rest, false);
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
     const std::byte* weights = chunk_weights<F, kVecs>(header_of(args.panel), chunk, decoded);
     unsigned i = 0;
-    ((i = tiles<kVecs, kRows>(strip, chunk, weights, constant, cutter.done(), i)), ...);
+    ((i = tiles<kVecs, kRows>(strip, chunk, weights, constant, finish, cutter.done(), i)), ...);
   }
 }
 
@@ -243,6 +255,7 @@ void run_grouped_strip(const TileArgs& args, unsigned first_row, unsigned rows) 
   const bool alike = all_alike(row_zero, rows);
   const std::int32_t factor = row_zero == nullptr ? 0 : alike ? 0 - row_zero[0] : 1;
   const Strip strip = {args, first_row, rows, alike ? nullptr : row_zero, open, closed};
+  const FinishTerms<kVecs> finish(args, true);
   __builtin_memset(closed, 0, rows * kVecs * kLanes * sizeof(float));
   const PanelHeader& h = header_of(args.panel);
   ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
@@ -251,7 +264,7 @@ void run_grouped_strip(const TileArgs& args, unsigned first_row, unsigned rows) 
     const std::byte* weights = chunk_weights<F, kVecs>(h, chunk, decoded);
     group_terms<kVecs>(h, chunk, weights, factor, terms);
     unsigned i = 0;
-    ((i = grouped_tiles<kVecs, kRows>(strip, chunk, weights, terms, cutter.done(), i)), ...);
+    ((i = grouped_tiles<kVecs, kRows>(strip, chunk, weights, terms, finish, cutter.done(), i)), ...);
   }
 }
 

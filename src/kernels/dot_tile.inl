@@ -42,8 +42,10 @@ struct Tile {
   static constexpr unsigned kSplit = kChains >= 9 || kChains * 2 > kAccumulators   ? 1
                                      : kChains >= 5 || kChains * 4 > kAccumulators ? 2
                                                                                    : 4;
-  static constexpr unsigned kMinUnroll = kVecs == 1 ? 4 : kVecs == 2 && kTileVecs > 2 ? 2 : 1;
+  static constexpr unsigned kMinUnroll = kTileVecs > 2 ? 4 : kVecs == 1 ? 4 : 2;
   static constexpr unsigned kUnroll = kMinUnroll > kSplit ? kMinUnroll : kSplit;
+  // Steps whose weights are in registers at a time.
+  static constexpr unsigned kTogether = kVecs == 1 ? kUnroll : kVecs == 2 && kTileVecs > 2 ? 2 : 1;
   // Rows whose addresses are held in registers at a time.
   static constexpr unsigned kBlock = kRows < 6 ? kRows : 6;
 
@@ -91,27 +93,31 @@ struct Tile {
   template <unsigned kSteps>
   inline __attribute__((always_inline)) void steps(const std::uint8_t* a, const std::ptrdiff_t* offset,
                                                    const std::byte* b) {
-    VecI w[kSteps][kVecs];
 #pragma GCC unroll 64
-    for (unsigned u = 0; u < kSteps; ++u)
+    for (unsigned u0 = 0; u0 < kSteps; u0 += kTogether) {
+      VecI w[kTogether][kVecs];
 #pragma GCC unroll 64
-      for (unsigned v = 0; v < kVecs; ++v) {
-        w[u][v] = load_bytes(b + (u * kVecs + v) * kVectorBytes);
-        if constexpr (kRows > 1) keep_in_register(w[u][v]);
-      }
+      for (unsigned t = 0; t < kTogether; ++t)
 #pragma GCC unroll 64
-    for (unsigned i0 = 0; i0 < kRows; i0 += kBlock)
-#pragma GCC unroll 64
-      for (unsigned u = 0; u < kSteps; ++u)
-#pragma GCC unroll 64
-        for (unsigned r = 0; r < kBlock; ++r) {
-          const unsigned i = i0 + r;
-          if (i >= kRows) break;
-          const VecI codes = broadcast_4_codes(a + offset[i] + 4 * u);
-#pragma GCC unroll 64
-          for (unsigned v = 0; v < kVecs; ++v)
-            acc[u % kSplit][i][v] = dot4(acc[u % kSplit][i][v], codes, w[u][v]);
+        for (unsigned v = 0; v < kVecs; ++v) {
+          if (u0 + t >= kSteps) break;
+          w[t][v] = load_bytes(b + ((u0 + t) * kVecs + v) * kVectorBytes);
+          if constexpr (kRows > 1) keep_in_register(w[t][v]);
         }
+#pragma GCC unroll 64
+      for (unsigned i0 = 0; i0 < kRows; i0 += kBlock)
+#pragma GCC unroll 64
+        for (unsigned t = 0; t < kTogether; ++t)
+#pragma GCC unroll 64
+          for (unsigned r = 0; r < kBlock; ++r) {
+            const unsigned i = i0 + r, u = u0 + t;
+            if (i >= kRows || u >= kSteps) break;
+            const VecI codes = broadcast_4_codes(a + offset[i] + 4 * u);
+#pragma GCC unroll 64
+            for (unsigned v = 0; v < kVecs; ++v)
+              acc[u % kSplit][i][v] = dot4(acc[u % kSplit][i][v], codes, w[t][v]);
+          }
+    }
   }
 
   /// `quads` quads of codes; moves the weights.

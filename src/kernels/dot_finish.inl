@@ -1,0 +1,63 @@
+// The epilogue of a tile whose sums are still in registers, for what most products need: bytes or floats out,
+// no terms of rows, no residual. The same roundings as epilogue.inl, whose way through memory all others
+// take. Included once, inside namespace lowbit, after epilogue.inl and dot_tile.inl.
+namespace {
+
+/// What the tiles of a strip share. `direct`: whether this file takes them; of grouped products, whose sums
+/// are floats already, row zeros are no concern here.
+template <unsigned kVecs>
+struct FinishTerms {
+  bool direct, bytes;
+  float lo;
+  ByteTerms byte;
+  alignas(64) float multiplier[kVecs][kLanes], addend[kVecs][kLanes];
+
+  FinishTerms(const TileArgs& args, bool grouped) {
+    const Epilogue& e = args.epilogue;
+    bytes = e.out == OutType::u8;
+    direct = args.n == kVecs * kLanes && e.out != OutType::s32 && (!bytes || kVecs == 4) &&
+             (grouped || (!e.row_a && !e.row_b)) && !e.row_scale && !e.residual;
+    if (!direct) return;
+    for (unsigned v = 0; v < kVecs; ++v) {
+      store_f(multiplier[v], column_f(e.multiplier, v * kLanes, kLanes, 1.0f));
+      store_f(addend[v], column_f(e.addend, v * kLanes, kLanes, -0.0f));
+    }
+    lo = e.lo;
+    byte = byte_terms(e);
+  }
+};
+
+/// Rows of the tile from `row` on, `row_bytes` apart. sums(i, v): int32 or floats, column_constant included.
+template <unsigned kRows, unsigned kVecs, class S>
+inline __attribute__((always_inline)) void finish_rows(const FinishTerms<kVecs>& t, std::byte* row,
+                                                       std::size_t row_bytes, const S& sums) {
+  const auto value = [&](unsigned i, unsigned v) __attribute__((always_inline)) {
+    return add_f(mul_f(sums(i, v), load_f(t.multiplier[v])), load_f(t.addend[v]));
+  };
+  if (!t.bytes) {
+    const VecF lo = broadcast_f(t.lo);
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i, row += row_bytes)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v)
+        store_f(reinterpret_cast<float*>(row) + v * kLanes,
+                clamp_above(clamp_below(value(i, v), lo), t.byte.hi));
+    return;
+  }
+  if constexpr (kVecs == 4) {
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i, row += row_bytes) {
+      VecI codes[4];
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < 4; ++v) codes[v] = round_to_int(clamp_above(value(i, v), t.byte.hi));
+      store_four_u8(reinterpret_cast<std::uint8_t*>(row), codes, t.byte.zero_point, t.byte.lo);
+    }
+  }
+}
+
+/// Where row i of the tile lies.
+inline std::byte* row_of_c(const TileArgs& args, unsigned i) {
+  return static_cast<std::byte*>(args.c) + i * args.c_row_bytes;
+}
+
+}  // namespace
