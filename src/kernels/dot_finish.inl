@@ -12,12 +12,16 @@ struct FinishTerms {
   ByteTerms byte;
   alignas(64) float multiplier[kVecs][kLanes], addend[kVecs][kLanes];
 
-  FinishTerms(const TileArgs& args, bool grouped) {
+  static bool takes(const TileArgs& args, bool grouped) {
     const Epilogue& e = args.epilogue;
-    bytes = e.out == OutType::u8;
-    direct = args.n == kVecs * kLanes && e.out != OutType::s32 && (!bytes || kVecs == 4) &&
-             (grouped || (!e.row_a && !e.row_b)) && !e.row_scale && !e.residual;
+    return args.n == kVecs * kLanes && (e.out == OutType::f32 || (e.out == OutType::u8 && kVecs == 4)) &&
+           (grouped || (!e.row_a && !e.row_b)) && !e.row_scale && !e.residual;
+  }
+
+  FinishTerms(const TileArgs& args, bool grouped)
+      : direct(takes(args, grouped)), bytes(args.epilogue.out == OutType::u8) {
     if (!direct) return;
+    const Epilogue& e = args.epilogue;
     for (unsigned v = 0; v < kVecs; ++v) {
       store_f(multiplier[v], column_f(e.multiplier, v * kLanes, kLanes, 1.0f));
       store_f(addend[v], column_f(e.addend, v * kLanes, kLanes, -0.0f));

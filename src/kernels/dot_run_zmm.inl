@@ -13,23 +13,16 @@
 
 namespace {
 
-template <unsigned kVecs, unsigned... kRows>
-void run_rows(const TileArgs& args) {
-  const bool groups = header_of(args.panel).groups > 1;
-  for_each_strip(args,
-                 groups ? run_grouped_strip<Format, kVecs, kRows...> : run_strip<Format, kVecs, kRows...>);
-}
-
 void run_any_rows(const TileArgs& args) {
   switch (header_of(args.panel).width / kLanes) {
     case 1:
-      return run_rows<1, 24, 12, 8, 4, 2, 1>(args);
+      return run_rows<Format, 1, 24, 12, 8, 4, 2, 1>(args);
     case 2:
-      return run_rows<2, 12, 8, 6, 4, 2, 1>(args);
+      return run_rows<Format, 2, 12, 8, 6, 4, 2, 1>(args);
     case 3:
-      return run_rows<3, 8, 6, 4, 2, 1>(args);
+      return run_rows<Format, 3, 8, 6, 4, 2, 1>(args);
     default:
-      return run_rows<4, 6, 5, 4, 3, 2, 1>(args);
+      return run_rows<Format, 4, 6, 5, 4, 3, 2, 1>(args);
   }
 }
 

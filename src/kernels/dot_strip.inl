@@ -3,8 +3,11 @@
 // only groups of scales cost more. Included once, inside namespace lowbit, after dot_tile.inl.
 namespace {
 
-// Quads of codes in a chunk: 16 KiB of s8 weights in the widest panel.
+// Quads of codes in a chunk: 16 KiB of decoded weights in the widest panel. Weights that lie in the panel as
+// they are multiplied come from the L2 cache as fast, and the fewer chunks, the fewer sums are put aside.
 constexpr unsigned kChunkQuads = 64;
+template <class F>
+constexpr unsigned kQuads = F::kPlain ? 512 : kChunkQuads;
 constexpr unsigned kChunkGroups = 16;
 constexpr unsigned kStripRows = 72;
 
@@ -236,7 +239,7 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows) {
   rest.epilogue.column_constant = nullptr;  // the sums start there
   const Strip strip = {rest, first_row, rows, nullptr, open, nullptr};
   const FinishTerms<kVecs> finish(rest, false);
-  ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
+  ChunkCutter cutter(args, kQuads<F> / F::kVectors, kChunkGroups);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
     const std::byte* weights = chunk_weights<F, kVecs>(header_of(args.panel), chunk, decoded);
@@ -258,7 +261,7 @@ void run_grouped_strip(const TileArgs& args, unsigned first_row, unsigned rows) 
   const FinishTerms<kVecs> finish(args, true);
   __builtin_memset(closed, 0, rows * kVecs * kLanes * sizeof(float));
   const PanelHeader& h = header_of(args.panel);
-  ChunkCutter cutter(args, kChunkQuads / F::kVectors, kChunkGroups);
+  ChunkCutter cutter(args, kQuads<F> / F::kVectors, kChunkGroups);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
     const std::byte* weights = chunk_weights<F, kVecs>(h, chunk, decoded);
@@ -268,8 +271,22 @@ void run_grouped_strip(const TileArgs& args, unsigned first_row, unsigned rows) 
   }
 }
 
-/// `run` over all rows, a strip at a time.
-inline void for_each_strip(const TileArgs& args, void (*run)(const TileArgs&, unsigned, unsigned)) {
+/// Whether run_strip puts no sums aside: it takes any number of rows then.
+template <class F, unsigned kVecs>
+bool is_one_strip(const TileArgs& args) {
+  if (!F::kPlain || !FinishTerms<kVecs>::takes(args, false) || args.run_count > Chunk::kMaxPieces)
+    return false;
+  std::uint32_t quads = 0;
+  for (std::uint32_t r = 0; r < args.run_count; ++r) quads += (args.runs[r].codes + 3) / 4;
+  return quads <= kQuads<F>;
+}
+
+/// All rows, a strip at a time.
+template <class F, unsigned kVecs, unsigned... kRows>
+void run_rows(const TileArgs& args) {
+  const bool groups = header_of(args.panel).groups > 1;
+  if (!groups && is_one_strip<F, kVecs>(args)) return run_strip<F, kVecs, kRows...>(args, 0, args.m);
+  const auto run = groups ? run_grouped_strip<F, kVecs, kRows...> : run_strip<F, kVecs, kRows...>;
   for (unsigned i = 0; i < args.m; i += kStripRows)
     run(args, i, args.m - i < kStripRows ? args.m - i : kStripRows);
 }
