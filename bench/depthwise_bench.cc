@@ -90,7 +90,7 @@ class Int8Layer {
 /// The same layer in FP32.
 class Fp32Layer {
  public:
-  explicit Fp32Layer(const Case& c) : kernel_(fp32::fp32_kernel(detected_isa())) {
+  explicit Fp32Layer(const Case& c) : kernel_(fp32::fp32_kernel(active_isa())) {
     const std::int64_t channels = c.channels, size = c.size;
     shape_.in_height = shape_.in_width = size;
     shape_.in_stride = shape_.out_stride = shape_.channels = shape_.n = channels;

@@ -1,5 +1,5 @@
 // The FP32 baseline of a product, measured in the same process: Eigen's own GEMM (GEMV for one row), compiled
-// for the best ISA that the machine has, whatever LOWBIT_ISA says.
+// for the best ISA of the machine, or of what LOWBIT_ISA leaves.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace lowbit::bench {
 class EigenGemm {
  public:
   EigenGemm(std::int64_t m, std::int64_t n, std::int64_t k, std::size_t copies = 1)
-      : kernel_(fp32::fp32_kernel(detected_isa())),
+      : kernel_(fp32::fp32_kernel(active_isa())),
         a_(static_cast<std::size_t>(m * k), 0.5f),
         c_(static_cast<std::size_t>(m * n)),
         w_(copies, std::vector<float>(static_cast<std::size_t>(n * k), 0.25f)),

@@ -9,6 +9,9 @@
 
 namespace {
 
+// Quads of codes in a chunk: 16 KiB of weights.
+constexpr unsigned kPairQuads = 256;
+
 /// A chunk of kRows rows from row i of the strip on; `sums` holds kVecs vectors for each row.
 template <unsigned kRows, unsigned kVecs>
 __attribute__((noinline)) void run_pairs(const TileArgs& args, const Chunk& chunk, unsigned row, bool clear,
@@ -39,7 +42,7 @@ void run_clamped(const TileArgs& args, unsigned first_row, unsigned rows, unsign
     for (unsigned i = 0; i < rows; i += 8)
       for (unsigned c = 0; c < kWidth; c += 8)
         copy_transposed(*excess, column + c, i, sums + i * kWidth + c, kWidth);
-  ChunkCutter cutter(args, kChunkQuads, 1);
+  ChunkCutter cutter(args, kPairQuads, 1);
   for (Chunk chunk; !cutter.done();) {
     cutter.next(chunk);
     const bool clear = excess == nullptr && !chunk.continues;
