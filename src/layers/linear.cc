@@ -46,6 +46,11 @@ void check(const QuantizedMatrix& weights, const LinearOptions& options) {
                     q.scale, q.zero_point));
 }
 
+/// Whether a product can write its rows there.
+bool is_direct(const MutableMatrixView& y) {
+  return y.col_stride == 1 && y.row_stride >= 0;
+}
+
 }  // namespace
 
 struct Linear::State {
@@ -57,11 +62,12 @@ struct Linear::State {
 
   void run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first, std::int64_t count,
                  std::byte* block) const;
-  std::size_t block_bytes(std::int64_t in, std::int64_t out) const {
-    return align64(kRowBlock * align64(static_cast<std::size_t>(in))) +
-           3 * align64(kRowBlock * sizeof(float)) +
-           align64(kRowBlock * static_cast<std::size_t>(out) * sizeof(float)) +
-           align64(static_cast<std::size_t>(in) * sizeof(float));
+  /// Scratch memory of `rows` rows. `x` and `y`: whether samples are gathered, and results scattered.
+  std::size_t block_bytes(std::int64_t rows, const MatrixView& x, const MutableMatrixView& y) const {
+    const auto count = static_cast<std::size_t>(rows);
+    return count * align64(static_cast<std::size_t>(x.cols)) + 3 * align64(count * sizeof(float)) +
+           (is_direct(y) ? 0 : align64(count * static_cast<std::size_t>(y.cols) * sizeof(float))) +
+           (x.col_stride == 1 ? 0 : align64(static_cast<std::size_t>(x.cols) * sizeof(float)));
   }
 
   LayerQuantization quantization;
@@ -74,12 +80,14 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
                               std::int64_t count, std::byte* block) const {
   Scratch scratch(block);
   const auto stride = static_cast<std::ptrdiff_t>(align64(static_cast<std::size_t>(x.cols)));
-  auto* codes = scratch.take<std::uint8_t>(static_cast<std::size_t>(kRowBlock * stride));
-  auto* row_scale = scratch.take<float>(kRowBlock);
-  auto* row_a = scratch.take<std::int32_t>(kRowBlock);
-  auto* row_b = scratch.take<std::int32_t>(kRowBlock);
-  auto* result = scratch.take<float>(static_cast<std::size_t>(kRowBlock * y.cols));
-  auto* gathered = scratch.take<float>(static_cast<std::size_t>(x.cols));
+  const auto rows = static_cast<std::size_t>(count);
+  const bool direct = is_direct(y);
+  auto* codes = scratch.take<std::uint8_t>(rows * static_cast<std::size_t>(stride));
+  auto* row_scale = scratch.take<float>(rows);
+  auto* row_a = scratch.take<std::int32_t>(rows);
+  auto* row_b = scratch.take<std::int32_t>(rows);
+  auto* result = direct ? nullptr : scratch.take<float>(rows * static_cast<std::size_t>(y.cols));
+  auto* gathered = x.col_stride == 1 ? nullptr : scratch.take<float>(static_cast<std::size_t>(x.cols));
   const bool with_sums = !weights.weight_zero_points().empty();
 
   for (std::int64_t i = 0; i < count; ++i) {
@@ -96,8 +104,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
     row_a[i] = p.zero_point;
   }
 
-  const bool direct = y.col_stride == 1 && y.row_stride >= 0;
-  const GemmLhs lhs{.a = codes, .rows = static_cast<std::size_t>(count), .row_stride = stride};
+  const GemmLhs lhs{.a = codes, .rows = rows, .row_stride = stride};
   GemmOut out;
   out.c = direct ? y.data + first * y.row_stride : result;
   out.c_row_bytes = static_cast<std::size_t>(direct ? y.row_stride : y.cols) * sizeof(float);
@@ -131,7 +138,8 @@ void Linear::forward(const TensorView& x, const MutableTensorView& y) const {
                             in_, out_, x.shape.to_string(), y.shape.to_string()));
   const MatrixView rows(x.data, x.shape[0], in_, x.strides[0], x.strides[1]);
   const MutableMatrixView results(y.data, y.shape[0], out_, y.strides[0], y.strides[1]);
-  const AlignedBytes block = aligned_bytes(state_->block_bytes(in_, out_));
+  const AlignedBytes block =
+      aligned_bytes(state_->block_bytes(std::min(kRowBlock, rows.rows), rows, results));
   for (std::int64_t first = 0; first < rows.rows; first += kRowBlock)
     state_->run_block(rows, results, first, std::min(kRowBlock, rows.rows - first), block.get());
 }
