@@ -44,6 +44,8 @@ struct Tile {
                                                                                    : 4;
   static constexpr unsigned kMinUnroll = kTileVecs > 2 ? 4 : kVecs == 1 ? 4 : 2;
   static constexpr unsigned kUnroll = kMinUnroll > kSplit ? kMinUnroll : kSplit;
+  // How far ahead of one row weights are asked for: they pass by once, and pages end every 4 KiB.
+  static constexpr std::size_t kAheadBytes = 2048;
   // Steps whose weights are in registers at a time.
   static constexpr unsigned kTogether = kVecs == 1 ? kUnroll : kVecs == 2 && kTileVecs > 2 ? 2 : 1;
   // Rows whose addresses are held in registers at a time.
@@ -127,6 +129,11 @@ struct Tile {
     for (; quads >= kUnroll; quads -= kUnroll) {
       keep_in_memory<kRows>(offset);
       if constexpr (kChains * 2 > kAccumulators) stream.fetch_ahead();
+      if constexpr (kRows == 1) {
+#pragma GCC unroll 64
+        for (unsigned at = 0; at < kVectorBytes * kVecs * kUnroll; at += 64)
+          fetch_to_l2(b + kAheadBytes + at);
+      }
       steps<kUnroll>(a, offset, b);
       a += 4 * kUnroll;
       b += kVectorBytes * kVecs * kUnroll;
