@@ -6,6 +6,10 @@
 //
 #include "kernels/weight_codes.inl"
 //
+#include "kernels/blocks_avx2.inl"
+//
+#include "kernels/pack_blocks.inl"
+//
 #include "kernels/f32_panel.inl"
 
 namespace {

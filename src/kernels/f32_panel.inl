@@ -30,13 +30,6 @@ inline std::uint32_t panel_width(std::uint32_t n) {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
 
-inline std::uint16_t to_half(float v) {
-  return static_cast<std::uint16_t>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(v), 0)));
-}
-inline bool fits_half(float v) {
-  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(to_half(v)))) == v;
-}
-
 /// Formats with a sign bit have such tables.
 inline bool is_mirrored(const float* levels) {
   for (std::uint32_t i = 0; i < kLevels / 2; ++i) {
@@ -49,13 +42,11 @@ inline bool is_mirrored(const float* levels) {
 }
 
 inline F32Header panel_header(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n) {
-  const std::size_t groups = group_count(spec), first = n0 * groups, last = (std::size_t{n0} + n) * groups;
-  F32Header h = {groups > 1 ? 2u : 0u, 0, spec.levels_per_row, 0};
+  const std::size_t groups = group_count(spec), first = n0 * groups, count = n * groups;
+  F32Header h = {0, 0, spec.levels_per_row, 0};
+  if (groups > 1) h.scale_bytes = all_half(spec.scales + first, count) ? 2 : 4;
+  if (kAffine && spec.zero_points) h.zero_bytes = !all_equal(spec.zero_points + first, count, 8);
   if (!kAffine && !spec.levels_per_row) h.mirrored = is_mirrored(spec.real_levels);
-  for (std::size_t i = first; groups > 1 && i < last; ++i)
-    if (!fits_half(spec.scales[i])) h.scale_bytes = 4;
-  for (std::size_t i = first; kAffine && spec.zero_points && i < last; ++i)
-    if (spec.zero_points[i] != 8) h.zero_bytes = 1;
   return h;
 }
 
@@ -98,6 +89,46 @@ inline void pack_run(const WeightSpec& spec, std::uint32_t j, std::uint32_t star
   }
 }
 
+/// How regular the runs are: groups of `steps` whole steps each, or one group. Then scales, zero points and
+/// codes of consecutive groups lie equally far apart.
+struct EvenGroups {
+  bool even;
+  std::size_t steps, all_steps;
+
+  EvenGroups(const WeightSpec& spec, const KRun* runs, std::uint32_t run_count) : even(true), all_steps(0) {
+    const bool one = group_count(spec) == 1;
+    for (std::uint32_t r = 0; r < run_count; ++r) {
+      const bool last = r + 1 == run_count;
+      even = even && runs[r].codes % kStepCodes == 0 && (one || runs[r].flush) &&
+             (one || runs[r].codes == runs[0].codes || last);
+      all_steps += runs[r].codes / kStepCodes;
+    }
+    steps = one ? all_steps : runs[0].codes / kStepCodes;
+  }
+};
+
+inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const F32Header& h,
+                      const EvenGroups& groups, std::byte* out) {
+  const std::size_t width = panel_width(n), group_bytes = width * (h.scale_bytes + h.zero_bytes);
+  const std::size_t stride = group_bytes + groups.steps * width * 4, count = group_count(spec);
+  if (h.scale_bytes) pack_scales(spec.scales + n0 * count, n, count, h.scale_bytes == 2, out, stride);
+  if (h.zero_bytes)
+    pack_zero_points(spec.zero_points + n0 * count, n, count, out + width * h.scale_bytes, stride);
+  for (std::uint32_t j = 0; j < n; j += kLanes) {
+    const auto* in = reinterpret_cast<const std::byte*>(spec.codes) + (n0 + j) * spec.row_bytes;
+    std::byte* to = out + 4 * j;
+    std::size_t left = 0;  // of the group
+    transpose_rows(in, spec.row_bytes, n - j < kLanes ? n - j : kLanes, groups.all_steps * 4,
+                   [&](std::size_t, VecI v) {
+                     if (left == 0) to += group_bytes, left = groups.steps;
+                     store_block_row(to, v);
+                     to += width * 4;
+                     --left;
+                   });
+  }
+}
+
+/// One group of runs that are not even.
 inline void pack_group(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, std::uint32_t g,
                        const F32Header& h, std::byte* out) {
   const std::uint32_t groups = group_count(spec), width = panel_width(n);
@@ -105,7 +136,8 @@ inline void pack_group(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
     const std::size_t at = std::size_t{n0 + j} * groups + g;
     if (h.scale_bytes == 4) __builtin_memcpy(out + 4 * j, spec.scales + at, 4);
     if (h.scale_bytes == 2) {
-      const std::uint16_t half = to_half(spec.scales[at]);
+      const auto half =
+          static_cast<std::uint16_t>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(spec.scales[at]), 0)));
       __builtin_memcpy(out + 2 * j, &half, 2);
     }
     if (h.zero_bytes) out[width * h.scale_bytes + j] = static_cast<std::byte>(spec.zero_points[at]);
@@ -123,6 +155,8 @@ void f32_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const K
     __builtin_memcpy(out, spec.real_levels + (h.row_tables ? std::size_t{n0} * kLevels : 0), levels * 4);
   }
   out += table_bytes(h, width);
+  const EvenGroups groups(spec, runs, run_count);
+  if (groups.even) return pack_even(spec, n0, n, h, groups, out);
   for (std::uint32_t r = 0; r < run_count; ++r) {
     if (r == 0 || runs[r - 1].flush) {
       pack_group(spec, n0, n, runs[r].group, h, out);
