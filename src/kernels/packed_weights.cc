@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <string>
@@ -123,21 +122,22 @@ std::vector<KRun> cut_runs(const WeightSpec& spec) {
 
 }  // namespace
 
-// What calloc gave lies in front of the aligned bytes. Large blocks come from it as fresh pages of zeros,
-// which spares writing the weights of a layer twice.
-AlignedBytes aligned_bytes(std::size_t size) {
-  void* block = std::calloc(size + kAlignment + sizeof block, 1);
-  if (block == nullptr) throw std::bad_alloc();
-  const auto start = reinterpret_cast<std::uintptr_t>(block) + sizeof block;
-  auto* p = static_cast<std::byte*>(block) + (round_up(start, kAlignment) - start) + sizeof block;
-  std::memcpy(p - sizeof block, &block, sizeof block);
-  return AlignedBytes(p);
+void AlignedDelete::operator()(std::byte* p) const noexcept {
+  ::operator delete[](p, std::align_val_t{kAlignment});
 }
 
-void AlignedDelete::operator()(std::byte* p) const noexcept {
-  void* block;
-  std::memcpy(&block, p - sizeof block, sizeof block);
-  std::free(block);
+namespace {
+
+AlignedBytes unfilled_bytes(std::size_t size) {
+  return AlignedBytes(static_cast<std::byte*>(::operator new[](size, std::align_val_t{kAlignment})));
+}
+
+}  // namespace
+
+AlignedBytes aligned_bytes(std::size_t size) {
+  AlignedBytes bytes = unfilled_bytes(size);
+  std::memset(bytes.get(), 0, size);
+  return bytes;
 }
 
 PackedWeights::PackedWeights(const WeightSpec& spec, Isa isa)
@@ -156,10 +156,14 @@ PackedWeights::PackedWeights(const WeightSpec& spec, const GemmKernel& kernel)
     bytes_ +=
         round_up(kernel.panel_bytes(spec, n0, std::min(nr, n_ - n0), runs_.data(), run_count), kAlignment);
   }
-  data_ = aligned_bytes(bytes_);
-  for (std::uint32_t n0 = 0; n0 < n_; n0 += nr)
-    kernel.pack(spec, n0, std::min(nr, n_ - n0), runs_.data(), run_count,
-                data_.get() + panel_offsets_[n0 / nr], report_);
+  data_ = unfilled_bytes(bytes_);
+  for (std::uint32_t n0 = 0; n0 < n_; n0 += nr) {
+    // Zeros panel by panel: each is written while they are in the cache.
+    const std::size_t p = n0 / nr, end = p + 1 < panel_offsets_.size() ? panel_offsets_[p + 1] : bytes_;
+    std::byte* panel = data_.get() + panel_offsets_[p];
+    std::memset(panel, 0, end - panel_offsets_[p]);
+    kernel.pack(spec, n0, std::min(nr, n_ - n0), runs_.data(), run_count, panel, report_);
+  }
   if (groups_ == 1 && spec.act == ActType::u8) sum_columns(spec);
 }
 
