@@ -5,6 +5,7 @@
 #include <string>
 
 #include "comparison.h"
+#include "cycles.h"
 #include "peak_loops.h"
 #include "registers.h"
 
@@ -22,9 +23,34 @@ void run_peak(benchmark::State& state, const PeakLoop& loop) {
   state.counters["gops"] = 2e-9 * loop.macs / times.seconds();
 }
 
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
+constexpr int kTurns = 200, kNops = 1000;
+
+/// Instructions that need nothing but to be fetched and issued: where a core is shared with another thread of
+/// the host, this ceiling is lower than the processor's, and kernels of many short instructions feel it
+/// first.
+void issue_nops() {
+  for (int i = 0; i < kTurns; ++i) asm volatile(".rept 1000\n nop\n .endr");
+}
+
+void run_issue(benchmark::State& state) {
+  auto& times = current("issue", [] {
+    auto made = std::make_unique<Comparison>();
+    made->add(issue_nops);
+    return made;
+  });
+  times.measure(state);
+  times.iterate(state);
+  state.counters["per_cycle"] = kTurns * kNops / (times.seconds() * cycles_per_second());
+}
+#endif
+
 }  // namespace
 
 void register_peak_benchmarks() {
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
+  benchmark::RegisterBenchmark("peak/issue", run_issue)->Unit(benchmark::kMicrosecond);
+#endif
   for (const PeakLoop& loop : peak_loops())
     benchmark::RegisterBenchmark(("peak/" + std::string(loop.name)).c_str(), run_peak, loop)
         ->Unit(benchmark::kMicrosecond);

@@ -42,7 +42,7 @@ struct Tile {
   static constexpr unsigned kSplit = kChains >= 9 || kChains * 2 > kAccumulators   ? 1
                                      : kChains >= 5 || kChains * 4 > kAccumulators ? 2
                                                                                    : 4;
-  static constexpr unsigned kMinUnroll = kTileVecs > 2 ? 4 : kVecs == 1 ? 4 : 2;
+  static constexpr unsigned kMinUnroll = kVecs == 1 ? 4 : 2;
   static constexpr unsigned kUnroll = kMinUnroll > kSplit ? kMinUnroll : kSplit;
   // How far ahead of one row weights are asked for: they pass by once, and pages end every 4 KiB.
   static constexpr std::size_t kAheadBytes = 2048;

@@ -140,24 +140,35 @@ inline ByteTerms byte_terms(const Epilogue& e) {
   return {broadcast_f(e.hi), broadcast_i16(e.zero_point), broadcast_u8(lo[0] + e.zero_point)};
 }
 
-inline VecF quad_float(VecI v, const ColumnTerms& t) {
+/// The terms of kLanes whole columns. Spelled out, since a call of column_terms goes through memory.
+struct QuadTerms {
+  VecI constant;
+  VecF multiplier, addend;
+};
+inline __attribute__((always_inline)) QuadTerms quad_terms(const Epilogue& e, unsigned j) {
+  return {e.column_constant ? load_i(e.column_constant + j) : broadcast_i(0),
+          e.multiplier ? load_f(e.multiplier + j) : broadcast_f(1.0f),
+          e.addend ? load_f(e.addend + j) : broadcast_f(-0.0f)};
+}
+
+inline VecF quad_float(VecI v, const QuadTerms& t) {
   return add_f(mul_f(to_float(v), t.multiplier), t.addend);
 }
-inline VecF quad_float(VecF f, const ColumnTerms& t) {
+inline VecF quad_float(VecF f, const QuadTerms& t) {
   return add_f(mul_f(f, t.multiplier), t.addend);
 }
-inline VecI add_constant(VecI v, const ColumnTerms& t) {
+inline VecI add_constant(VecI v, const QuadTerms& t) {
   return add_i(v, t.constant);
 }
-inline VecF add_constant(VecF f, const ColumnTerms&) {
+inline VecF add_constant(VecF f, const QuadTerms&) {
   return f;
 }
 
 template <bool kConstant, class T>
 inline void epilogue_quad_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j) {
   const ByteTerms bytes = byte_terms(args.epilogue);
-  ColumnTerms t[4];
-  for (unsigned q = 0; q < 4; ++q) t[q] = column_terms(args.epilogue, b.j0 + j + q * kLanes, kLanes);
+  QuadTerms t[4];
+  for (unsigned q = 0; q < 4; ++q) t[q] = quad_terms(args.epilogue, b.j0 + j + q * kLanes);
   for (unsigned r = 0; r < b.m; ++r) {
     VecI codes[4];
     for (unsigned q = 0; q < 4; ++q) {

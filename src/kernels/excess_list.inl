@@ -18,25 +18,22 @@ constexpr std::uint32_t kHead = 0x4000, kLast = 0x8000, kIndex = 0xFF;
 constexpr std::uint32_t kListPadding = 8;
 static_assert(kExcessColumns <= kIndex + 1 && 2 * kExcessSteps <= kIndex + 1);
 
-/// Writes a list, or counts its words if `out` is null.
+/// Writes a list.
 class ListWriter {
  public:
   explicit ListWriter(std::uint32_t* out) : out_(out) {}
-  std::uint32_t words() const { return words_ + kListPadding; }
 
   void begin_chunk() {
     chunk_ = words_;
     push(0);
   }
-  void end_chunk() {
-    if (out_ != nullptr) out_[chunk_] = words_ - chunk_ - 1;
-  }
+  void end_chunk() { out_[chunk_] = words_ - chunk_ - 1; }
   void begin_column() { room_ = 0; }
   void put(std::uint32_t column, std::uint32_t pair, bool second, std::int32_t excess) {
     if (absolute(excess) > room_) {
       push(kHead | column);
       room_ = kPairLimit;
-    } else if (out_ != nullptr) {
+    } else {
       out_[words_ - 1] &= ~kLast;
     }
     room_ -= absolute(excess);
@@ -45,10 +42,7 @@ class ListWriter {
   }
 
  private:
-  void push(std::uint32_t word) {
-    if (out_ != nullptr) out_[words_] = word;
-    ++words_;
-  }
+  void push(std::uint32_t word) { out_[words_++] = word; }
 
   std::uint32_t* out_;
   std::uint32_t words_ = 0, chunk_ = 0;

@@ -50,6 +50,22 @@ void scan_piece(const WeightSpec& spec, std::uint32_t j, std::int32_t folded, co
   }
 }
 
+/// How many such pairs there are.
+inline std::uint64_t count_piece(const WeightSpec& spec, std::uint32_t j, std::int32_t folded,
+                                 const Piece& piece) {
+  std::uint64_t count = 0;
+  std::uint32_t t = 0;
+  if (spec.format == WeightFormat::s8 && folded == 0) {
+    const std::uint8_t* codes = spec.codes + j * spec.row_bytes + run_start(spec, *piece.run) + piece.first;
+    for (; t + 32 <= piece.codes; t += 32)
+      count += static_cast<unsigned>(__builtin_popcount(excess_mask(codes + t))) / 2;
+  }
+  const WeightReader weight(spec, j, folded);
+  for (; t + 1 < piece.codes; t += 2)
+    count += excess_of(weight(*piece.run, piece.first + t), weight(*piece.run, piece.first + t + 1)) != 0;
+  return count;
+}
+
 /// The same for a chunk; pairs are counted from its start, every piece opening a step.
 template <class V>
 void scan_chunk(const WeightSpec& spec, std::uint32_t j, std::int32_t folded, const Chunk& chunk, V&& visit) {

@@ -23,7 +23,7 @@ static_assert(sizeof(PairsHeader) == 64);
 /// What a scan found in the 16 columns of a part.
 struct PartCount {
   std::uint64_t pairs = 0, excess = 0;
-  std::uint32_t words = 0, chunks = 0;  // of its list
+  std::uint32_t chunks = 0;  // of its list
 };
 
 struct PanelPlan {
@@ -39,24 +39,18 @@ inline unsigned part_columns(std::uint32_t n, unsigned part) {
 inline PartCount count_part(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
                             std::uint32_t run_count) {
   PartCount count;
-  ListWriter writer(nullptr);
   std::int32_t folded[kColumns];
   for (std::uint32_t c = 0; c < n; ++c)
     folded[c] = group_count(spec) == 1 ? folded_zero_point(spec, n0 + c) : 0;
   ExcessCutter cutter(runs, run_count);
   for (Chunk chunk; !cutter.done(); ++count.chunks) {
     cutter.next(chunk);
-    for (unsigned p = 0; p < chunk.count; ++p)
+    for (unsigned p = 0; p < chunk.count; ++p) {
       count.pairs += std::uint64_t{n} * ((chunk.pieces[p].codes + 1) / 2);
-    for (std::uint32_t c = 0; c < n; ++c) {
-      writer.begin_column();
-      scan_chunk(spec, n0 + c, folded[c], chunk, [&](std::uint32_t pair, std::int32_t w0, std::int32_t w1) {
-        ++count.excess;
-        writer.put(c, pair, false, excess_of(w0, w1));
-      });
+      for (std::uint32_t c = 0; c < n; ++c)
+        count.excess += count_piece(spec, n0 + c, folded[c], chunk.pieces[p]);
     }
   }
-  count.words = writer.words() - kListPadding;
   return count;
 }
 
@@ -106,7 +100,9 @@ PanelPlan plan_pairs(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, 
   if (!any) return plan;
   plan.header.list = static_cast<std::uint32_t>(plan.bytes);
   std::size_t words = plan.counts[0].chunks + kListPadding;
-  for (unsigned p = 0; p < plan.header.parts; ++p) words += plan.header.wide[p] ? 0 : plan.counts[p].words;
+  // Each entry may open a segment.
+  for (unsigned p = 0; p < plan.header.parts; ++p)
+    words += plan.header.wide[p] ? 0 : 2 * plan.counts[p].excess;
   plan.bytes += words * sizeof(std::uint32_t);
   return plan;
 }
