@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/float_env.h"
 #include "layers/column_terms.h"
 #include "layers/dynamic_input.h"
 #include "layers/scratch.h"
@@ -136,6 +137,7 @@ void Linear::forward(const TensorView& x, const MutableTensorView& y) const {
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("a Linear of {} inputs and {} outputs got samples of shape {} and room for {}",
                             in_, out_, x.shape.to_string(), y.shape.to_string()));
+  const FloatEnvironmentGuard defaults;  // quantizing the samples rounds, too
   const MatrixView rows(x.data, x.shape[0], in_, x.strides[0], x.strides[1]);
   const MutableMatrixView results(y.data, y.shape[0], out_, y.strides[0], y.strides[1]);
   const AlignedBytes block =

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cfenv>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -103,6 +105,18 @@ TEST(Linear, ManySamplesAndThreadsGiveTheBitsOfOne) {
   const Eigen::MatrixXf y = fc(x);
   EXPECT_EQ(threaded(x), y);
   for (const Eigen::Index s : {0, 255, 256, 699}) EXPECT_EQ(fc(x.col(s)), y.col(s));
+}
+
+TEST(Linear, IgnoresTheCallersRoundingMode) {
+  const Eigen::MatrixXf w = gaussian(33, 70, 8), x = gaussian(70, 4, 9);
+  const Linear fc(quantize(w, Affine<8>{}), {.activations = dynamic(8)});
+  const Eigen::MatrixXf expected = fc(x);
+  const int before = std::fegetround();
+  std::fesetround(FE_UPWARD);
+  const Eigen::MatrixXf got = fc(x);
+  std::fesetround(before);
+  EXPECT_EQ(std::memcmp(got.data(), expected.data(), sizeof(float) * static_cast<std::size_t>(got.size())),
+            0);
 }
 
 TEST(Linear, RefusesWhatDoesNotFit) {

@@ -1,8 +1,8 @@
 // The interface between depthwise convolution kernels and the driver: plain data only, as in gemm_kernel.h.
 // A kernel computes rows of one sample, channels last,
 //
-//   out[y][x][c] = epilogue( sum over ky, kx:  in[y * stride + ky * dilation - pad][x ...][c] * W[c][ky][kx]
-//   )
+//   out[y][x][c] = epilogue( sum over ky, kx:  in[iy][ix][c] * W[c][ky][kx] )
+//   iy = y * stride_height + ky * dilation_height - pad_top, and ix likewise from x and kx
 //
 // with exact int32 (mod 2^32) accumulation. Every channel is a convolution of its own, so that a kernel puts
 // channels across the lanes of a vector and reuses what it loads for neighbouring output pixels, which a

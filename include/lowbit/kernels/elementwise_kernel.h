@@ -1,6 +1,8 @@
 // The interface of the vectorized loops between floats, int32 sums and codes of 8, 4 and 2 bits. One table
 // entry per ISA, all functions set; every entry gives the same bits as the scalar one. Arrays are contiguous,
-// need no alignment and do not overlap; nothing outside of them is read or written.
+// need no alignment and do not overlap; nothing outside of them is read or written. The caller has set the
+// float environment: rounding to nearest even, subnormals kept; status flags are unspecified afterwards. Sums
+// are modulo 2^32.
 #pragma once
 
 #include <cstddef>

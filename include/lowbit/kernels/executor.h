@@ -29,7 +29,8 @@ class TaskRef {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// How many pieces can run at the same time, the caller's thread included; at least 1.
+  /// How many pieces can run at the same time, the caller's thread included; at least 1;
+  /// the same for the life of the executor.
   virtual int concurrency() const noexcept = 0;
   /// Calls task(0) .. task(count - 1), each once, in any order and on any thread, and returns when all are
   /// done. `task` does not throw.

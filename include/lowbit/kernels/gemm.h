@@ -85,7 +85,7 @@ class PackedWeights {
 ///   a + b * image_stride + (offsets ? offsets[t * rows + i] : i * row_stride)       bytes.
 /// Distances are in bytes whatever the activations are; KRun says how far a run of a row is readable.
 struct GemmLhs {
-  const std::uint8_t* a = nullptr;
+  const std::uint8_t* a = nullptr;  ///< u8 codes, floats or sign bits, as the weights' ActType says
   std::size_t images = 1;
   std::size_t rows = 0;
   std::ptrdiff_t image_stride = 0;
@@ -95,7 +95,8 @@ struct GemmLhs {
 
 /// Where the product goes and what is done to it. Row i of image b is written at
 /// c + b * c_image_stride + i * c_row_bytes; `epilogue` pointers are those of the whole product: [images *
-/// rows] for row terms, [n] for columns; the residual has the strides of the output unless stated.
+/// rows] for row terms, [n] for columns. Row i of image b of the residual lies at epilogue.residual
+/// + b * residual_image_stride + i * epilogue.residual_row_bytes. `c` overlaps neither A nor the residual.
 struct GemmOut {
   void* c = nullptr;
   std::ptrdiff_t c_image_stride = 0;

@@ -42,7 +42,7 @@ struct WeightSpec {
   WeightFormat format = WeightFormat::s8;
   ActType act = ActType::u8;
   std::uint32_t n = 0;
-  std::uint32_t taps = 1;    ///< K is cut into `taps` runs of k / taps codes; 1 for a matrix product
+  std::uint32_t taps = 1;    ///< K is `taps` pieces of k / taps codes; 1 for a matrix product
   std::uint32_t k = 0;       ///< codes in a row; a multiple of taps
   std::uint32_t group = 0;   ///< codes that share a scale; 0: the whole row. b1: must be 0
   std::uint32_t planes = 1;  ///< b1: weight matrices whose scaled sum this is. Each counts as a scale group
@@ -75,7 +75,7 @@ enum class OutType : std::uint8_t { s32, f32, u8 };
 ///   i = acc + column_constant[j] - row_a[i] * col_a[j] - row_b[i] * col_b[j]    (mod 2^32; null: no such
 ///                                                                                term)
 ///   s32 output stops here.
-///   f = float(i) * multiplier[j]
+///   f = float(i) * multiplier[j]                                    (if multiplier)
 ///   f = f * row_scale[i]                                            (if row_scale)
 ///   f = f + addend[j]                                               (if addend)
 ///   f = f + (float(residual) - residual_zero) * residual_scale      (if residual)
@@ -89,6 +89,10 @@ enum class OutType : std::uint8_t { s32, f32, u8 };
 /// With f32 activations a group's sum is f_g = fma(a, weight, f_g), codes in order of K, f_g starting at 0;
 /// then f = fma(f_g, group_scale[j][g], f), or f = f_g where there is one group. No integer terms, no s32
 /// output. Everything is indexed from the tile's first row and column.
+/// Units. f32 output: multiplier = input scale * weight scale, addend = bias, residual_scale the residual's,
+/// lo and hi the activation's limits. u8 output counts steps of the output scale, zero point not yet added:
+/// multiplier = input scale * weight scale / output scale, addend = bias / output scale, and so on. lo and hi
+/// must be set: as they stand, every output is 0.
 struct Epilogue {
   OutType out = OutType::s32;
   const std::int32_t* column_constant = nullptr;  ///< [n]
@@ -163,7 +167,8 @@ struct GemmKernel {
 /// Every kernel of this build, best first within a format, each format's scalar reference last. `*count`
 /// entries.
 const GemmKernel* const* gemm_kernels(std::size_t* count);
-/// The first kernel that `isa` allows and that supports `spec`; never null: the reference takes everything.
+/// The first kernel made for the format and the activations that `isa` allows and that supports `spec`; else
+/// the first other one that does; else the scalar reference of the format, which takes everything.
 const GemmKernel& select_gemm_kernel(const WeightSpec& spec, Isa isa);
 
 }  // namespace lowbit

@@ -45,8 +45,9 @@ class Linear {
   const char* kernel() const;
 
   /// y = W x + b for each sample of `x` (samples x in); `y` is samples x out. As everywhere, Eigen matrices
-  /// hold one sample per column: in x samples and out x samples. Concurrent calls are safe. Throws
-  /// Error(shape_mismatch) before anything is written, std::bad_alloc for its working memory.
+  /// hold one sample per column: in x samples and out x samples. `x` and `y` do not overlap. Concurrent calls
+  /// are safe; the caller's rounding mode does not matter. Throws Error(shape_mismatch) before anything is
+  /// written, std::bad_alloc for its working memory.
   void forward(const TensorView& x, const MutableTensorView& y) const;
 
   /// Eigen::MatrixXf y = fc(x), one sample per column; needs lowbit/layers/eigen.h, which defines it.

@@ -1,11 +1,13 @@
 // The operators of a graph, as plain structs of attributes and trained weights. Each has its own header with
 // the struct and the functions that every operator provides:
 //
-//   Shape infer_shape(const Op&, std::span<const Shape> inputs)           sample shapes; throws Error
-//   std::unique_ptr<Step> make_step(const Op&, const StepSpec&)           throws Error(unsupported) if types
-//   do not fit static constexpr std::string_view kName                               "Conv2d" static
-//   constexpr Arithmetic kArithmetic                               what it does with u8 values template
-//   <class V> void visit_fields(V&&)                             serialization: names and members, in order
+// clang-format off
+//   Shape infer_shape(const Op&, std::span<const Shape> inputs)   sample shapes; throws Error
+//   std::unique_ptr<Step> make_step(const Op&, const StepSpec&)   throws Error(unsupported) if types do not fit
+//   static constexpr std::string_view kName                       name in files: "Conv2d"
+//   static constexpr Arithmetic kArithmetic                       what it does with u8 values
+//   template <class V> void visit_fields(V&&)                     serialization: names and members, in order
+// clang-format on
 //
 // Op is the closed sum of them; docs/adding.md lists what to touch when one is added.
 #pragma once
