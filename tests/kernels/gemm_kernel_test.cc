@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -229,18 +231,25 @@ class EveryGemmKernel : public ::testing::TestWithParam<const GemmKernel*> {
   }
   /// Runs the case with this kernel and with the reference; the bytes must be equal. A matrix that the kernel
   /// does not support is passed over and not counted.
-  void expect_same(GemmCase& c, Executor& executor) {
+  void expect_same(GemmCase& c, std::span<Executor* const> executors) {
     if (!GetParam()->supports(c.spec())) return;
     ++compared_;
     const PackedWeights packed(c.spec(), *GetParam()), reference(c.spec(), Isa::scalar);
     ASSERT_EQ(reinterpret_cast<std::uintptr_t>(packed.panel(0)) % 64, 0u);
     const auto expected = c.run(reference, serial_executor());
     const std::vector<std::uint8_t> copy(expected.begin(), expected.end());
-    const auto got = c.run(packed, executor);
-    ASSERT_EQ(got.size(), copy.size());
-    const auto differs = std::mismatch(copy.begin(), copy.end(), got.begin());
-    ASSERT_EQ(differs.first, copy.end())
-        << "byte " << differs.first - copy.begin() << " of rows of " << c.c_row_bytes();
+    for (Executor* executor : executors) {
+      const auto got = c.run(packed, *executor);
+      ASSERT_EQ(got.size(), copy.size());
+      const auto differs = std::mismatch(copy.begin(), copy.end(), got.begin());
+      ASSERT_EQ(differs.first, copy.end())
+          << "byte " << differs.first - copy.begin() << " of rows of " << c.c_row_bytes() << ", "
+          << executor->concurrency() << " threads";
+    }
+  }
+  void expect_same(GemmCase& c) {
+    Executor* const serial[] = {&serial_executor()};
+    expect_same(c, serial);
   }
   GemmOptions own(GemmOptions o = {}) const {
     o.format = GetParam()->format;
@@ -265,7 +274,7 @@ TEST_P(EveryGemmKernel, RandomShapesGiveTheBitsOfTheReference) {
     const GemmShape shape = random_shape(random);
     GemmCase c(seed, shape, random_options(random, GetParam()->format, GetParam()->act, shape));
     SCOPED_TRACE(describe(c, seed));
-    expect_same(c, serial_executor());
+    expect_same(c);
     if (HasFatalFailure()) return;
   }
   EXPECT_GE(compared_, kRandomCases / 5);
@@ -290,7 +299,7 @@ TEST_P(EveryGemmKernel, LargeShapesGiveTheBitsOfTheReference) {
         if (!testing::affords(seed++)) continue;
         GemmCase c(seed, shape, o);
         SCOPED_TRACE(describe(c, seed));
-        expect_same(c, serial_executor());
+        expect_same(c);
         if (HasFatalFailure()) return;
       }
     }
@@ -307,7 +316,7 @@ TEST_P(EveryGemmKernel, EveryTailOfRowsAndColumns) {
         if (!testing::affords(index++)) continue;
         GemmCase c(n * 100 + m, {1, m, n, n % 3 + 1, (n + m) % 37 + 1}, o);
         SCOPED_TRACE(describe(c, n * 100 + m));
-        expect_same(c, serial_executor());
+        expect_same(c);
         if (HasFatalFailure()) return;
       }
     }
@@ -321,7 +330,7 @@ TEST_P(EveryGemmKernel, LongRowsOfExtremeCodesDoNotSaturate) {
       o.extreme = true;
       GemmCase c(k, {1, k > 1023 ? 2u : 7u, k > 1023 ? 17u : 49u, 1, k}, o);
       SCOPED_TRACE(describe(c, k));
-      expect_same(c, serial_executor());
+      expect_same(c);
       if (HasFatalFailure()) return;
     }
   }
@@ -329,15 +338,18 @@ TEST_P(EveryGemmKernel, LongRowsOfExtremeCodesDoNotSaturate) {
 
 TEST_P(EveryGemmKernel, ThreadsDoNotChangeTheBits) {
   if (GetParam()->reference) GTEST_SKIP() << "is the reference";
+  std::vector<std::shared_ptr<Executor>> pools;
+  std::vector<Executor*> executors;
   for (const int threads : {1, 2, 3, 8}) {
-    const auto pool = make_thread_pool(threads);
-    // Large enough to be cut: 2 images of 130 x 150 x 9 x 15 and a plain 600 x 100 x 100.
-    for (const GemmShape& shape : {GemmShape{2, 130, 150, 9, 15}, GemmShape{1, 600, 100, 1, 100}}) {
-      for (const GemmOptions& o : granularities()) {
-        GemmCase c(shape.m, shape, o);
-        expect_same(c, *pool);
-        if (HasFatalFailure()) return;
-      }
+    pools.push_back(make_thread_pool(threads));
+    executors.push_back(pools.back().get());
+  }
+  // Large enough to be cut: 2 images of 130 x 150 x 9 x 15 and a plain 600 x 100 x 100.
+  for (const GemmShape& shape : {GemmShape{2, 130, 150, 9, 15}, GemmShape{1, 600, 100, 1, 100}}) {
+    for (const GemmOptions& o : granularities()) {
+      GemmCase c(shape.m, shape, o);
+      expect_same(c, executors);
+      if (HasFatalFailure()) return;
     }
   }
 }
