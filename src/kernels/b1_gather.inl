@@ -1,6 +1,8 @@
 // Rows of A gathered from their taps into one string of bits each. Included once, inside namespace lowbit,
-// after b1_panel.inl and after the file has set
+// after the file has set what b1_panel.inl wants, and
 //   kTileRows    rows that are multiplied together
+#include "kernels/b1_panel.inl"
+
 namespace {
 
 // Words of a row that are prepared at a time, which bounds the stack; a multiple of kWordStep and of 16.

@@ -88,4 +88,20 @@ void b1_run(const TileArgs& args) {
     b1_tile(args, panel, i, args.m - i < kTileRows ? args.m - i : kTileRows);
 }
 
+constexpr GemmKernel b1_kernel(const char* name, Isa required) {
+  return {.name = name,
+          .format = WeightFormat::b1,
+          .act = ActType::b1,
+          .required = required,
+          .reference = false,
+          .nr = 256,
+          .n_step = kVecBytes,
+          .kr = 8,
+          .m_step = kTileRows,
+          .supports = b1_supports,
+          .panel_bytes = b1_panel_bytes,
+          .pack = b1_pack,
+          .run = b1_run};
+}
+
 }  // namespace

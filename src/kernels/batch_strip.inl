@@ -1,6 +1,6 @@
 // The loops around the batched tile: a strip of rows times 16 columns, K in chunks whose weights are decoded
-// once for the strip. Included once, inside namespace lowbit, after
-// words_avx2.inl and a dot_format_<format>.inl.
+// once for the strip. Included once, inside namespace lowbit, after words_avx2.inl and a
+// dot_format_<format>.inl.
 #include "kernels/dot_panel.inl"
 //
 #include "kernels/dot_chunk.inl"

@@ -1,11 +1,11 @@
-// The vocabulary of pack_blocks.inl for AVX2 with F16C. Included once, inside namespace lowbit, after
-// vec_avx2.inl; blocks_avx512.inl says what each name means.
+// Loads, bits and transposition for packing and for the families above it, on AVX2 with F16C. Included once,
+// inside namespace lowbit, after vec_avx2.inl; blocks_avx512.inl says what each name means.
 namespace {
 
-inline VecI load_block_row(const void* p) {
+inline VecI load_bytes(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
-inline void store_block_row(void* p, VecI v) {
+inline void store_bytes(void* p, VecI v) {
   _mm256_storeu_si256(static_cast<__m256i*>(p), v);
 }
 inline void transpose_lanes(VecI (&r)[kLanes]) {
@@ -33,13 +33,13 @@ template <unsigned kBits>
 inline VecI lane_shift_left(VecI a) {
   return _mm256_slli_epi32(a, kBits);
 }
-inline VecI lane_and(VecI a, VecI b) {
+inline VecI and_bits(VecI a, VecI b) {
   return _mm256_and_si256(a, b);
 }
-inline VecI lane_or(VecI a, VecI b) {
+inline VecI or_bits(VecI a, VecI b) {
   return _mm256_or_si256(a, b);
 }
-inline VecI lane_xor(VecI a, VecI b) {
+inline VecI xor_bits(VecI a, VecI b) {
   return _mm256_xor_si256(a, b);
 }
 inline bool is_zero(VecI a) {

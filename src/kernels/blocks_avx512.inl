@@ -1,11 +1,11 @@
-// The vocabulary of pack_blocks.inl for AVX-512. Included once, inside namespace lowbit, after
-// vec_avx512.inl. blocks_avx2.inl has the same names.
+// Loads, bits and transposition for packing and for the families above it, on AVX-512. Included once, inside
+// namespace lowbit, after vec_avx512.inl. blocks_avx2.inl has the same names.
 namespace {
 
-inline VecI load_block_row(const void* p) {
+inline VecI load_bytes(const void* p) {
   return _mm512_loadu_si512(p);
 }
-inline void store_block_row(void* p, VecI v) {
+inline void store_bytes(void* p, VecI v) {
   _mm512_storeu_si512(p, v);
 }
 /// r[i] holds lane i of all vectors afterwards.
@@ -41,13 +41,13 @@ template <unsigned kBits>
 inline VecI lane_shift_left(VecI a) {
   return _mm512_slli_epi32(a, kBits);
 }
-inline VecI lane_and(VecI a, VecI b) {
+inline VecI and_bits(VecI a, VecI b) {
   return _mm512_and_si512(a, b);
 }
-inline VecI lane_or(VecI a, VecI b) {
+inline VecI or_bits(VecI a, VecI b) {
   return _mm512_or_si512(a, b);
 }
-inline VecI lane_xor(VecI a, VecI b) {
+inline VecI xor_bits(VecI a, VecI b) {
   return _mm512_xor_si512(a, b);
 }
 inline bool is_zero(VecI a) {

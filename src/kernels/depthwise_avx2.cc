@@ -15,6 +15,8 @@
 namespace lowbit {
 
 #include "kernels/vec_avx2.inl"
+//
+#include "kernels/depthwise_x86.inl"
 
 namespace {
 
@@ -45,9 +47,6 @@ inline void set_weight(std::byte* step, unsigned term, unsigned tap, std::int32_
   unit[tap % 2 * 16 + term % 8 * 2 + tap / 2] = static_cast<std::int16_t>(weight);
 }
 
-inline __m128i load_16(const std::uint8_t* p) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-}
 inline __m256i two_pieces(__m128i a, __m128i b) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
 }
@@ -140,38 +139,14 @@ inline VecI bits_of(VecF f) {
   return _mm256_castps_si256(f);
 }
 
-inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::uint32_t offset,
-                   std::uint8_t* out) {
-  const __m128i at = _mm_add_epi8(load_16(index), _mm_set1_epi8(static_cast<char>(offset)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(load_16(table), at));
-}
-
 }  // namespace
 
-#include "kernels/depthwise_plan.inl"
-//
-#include "kernels/depthwise_columns.inl"
-#include "kernels/depthwise_sums.inl"
-//
-#include "kernels/depthwise_passes.inl"
-#include "kernels/depthwise_terms.inl"
-//
 #include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_spread.inl"
 //
-#include "kernels/depthwise_slides.inl"
-#include "kernels/depthwise_tile.inl"
-//
-#include "kernels/depthwise_expand.inl"
 #include "kernels/depthwise_run.inl"
 
-const DepthwiseKernel kDepthwiseAvx2 = {.name = "depthwise/avx2",
-                                        .required = Isa::avx2,
-                                        .row_step = 4,
-                                        .panel_bytes = depthwise_panel_bytes,
-                                        .pack = depthwise_pack,
-                                        .run = depthwise_run,
-                                        .expand = depthwise_expand};
+constinit const DepthwiseKernel kDepthwiseAvx2 = depthwise_kernel("depthwise/avx2", Isa::avx2, 4);
 
 }  // namespace lowbit

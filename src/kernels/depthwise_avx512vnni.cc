@@ -11,6 +11,8 @@
 namespace lowbit {
 
 #include "kernels/vec_avx512.inl"
+//
+#include "kernels/depthwise_x86.inl"
 
 namespace {
 
@@ -34,9 +36,6 @@ inline void set_weight(std::byte* step, unsigned term, unsigned tap, std::int32_
   step[term * 4 + tap] = static_cast<std::byte>(weight);
 }
 
-inline __m128i load_16(const std::uint8_t* p) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-}
 inline __m512i four_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
   const __m512i ab = _mm512_inserti32x4(_mm512_castsi128_si512(a), b, 1);
   return _mm512_inserti32x4(_mm512_inserti32x4(ab, c, 2), d, 3);
@@ -129,38 +128,15 @@ inline VecI bits_of(VecF f) {
   return _mm512_castps_si512(f);
 }
 
-inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::uint32_t offset,
-                   std::uint8_t* out) {
-  const __m128i at = _mm_add_epi8(load_16(index), _mm_set1_epi8(static_cast<char>(offset)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(load_16(table), at));
-}
-
 }  // namespace
 
-#include "kernels/depthwise_plan.inl"
-//
-#include "kernels/depthwise_columns.inl"
-#include "kernels/depthwise_sums.inl"
-//
-#include "kernels/depthwise_passes.inl"
-#include "kernels/depthwise_terms.inl"
-//
 #include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_slide.inl"
 //
-#include "kernels/depthwise_slides.inl"
-#include "kernels/depthwise_tile.inl"
-//
-#include "kernels/depthwise_expand.inl"
 #include "kernels/depthwise_run.inl"
 
-const DepthwiseKernel kDepthwiseAvx512Vnni = {.name = "depthwise/avx512vnni",
-                                              .required = Isa::avx2 | Isa::avx512 | Isa::avx512vnni,
-                                              .row_step = 8,
-                                              .panel_bytes = depthwise_panel_bytes,
-                                              .pack = depthwise_pack,
-                                              .run = depthwise_run,
-                                              .expand = depthwise_expand};
+constinit const DepthwiseKernel kDepthwiseAvx512Vnni =
+    depthwise_kernel("depthwise/avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni, 8);
 
 }  // namespace lowbit

@@ -1,9 +1,19 @@
 // From sums in memory to outputs of every type: the path of residuals, f32 and s32 outputs and windows of
 // several passes. u8 codes of one pass leave the registers in codes_of(). Included once, inside namespace
-// lowbit, after depthwise_passes.inl and after the file has defined
+// lowbit, after the file has defined what these want, and
 //   widen(codes, out)      codes as kVectors vectors of int32, in the order of the sums
 //   order(v)               kVectors vectors from the order of the sums to that of the channels
 //   bits_of(f)             VecF as VecI
+#include "kernels/depthwise_plan.inl"
+//
+#include "kernels/depthwise_columns.inl"
+//
+#include "kernels/depthwise_sums.inl"
+//
+#include "kernels/depthwise_passes.inl"
+//
+#include "kernels/depthwise_terms.inl"
+
 namespace {
 
 /// The float half of the epilogue, as in epilogue.inl, for vector `v` of the sums of a block.

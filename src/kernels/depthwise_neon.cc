@@ -67,30 +67,12 @@ inline void multiply_add(VecI* acc, const Taps& taps, const Weights& weights) {
 
 }  // namespace
 
-#include "kernels/depthwise_plan.inl"
-//
-#include "kernels/depthwise_columns.inl"
-#include "kernels/depthwise_sums.inl"
-//
-#include "kernels/depthwise_passes.inl"
-#include "kernels/depthwise_terms.inl"
-//
 #include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_slide.inl"
 //
-#include "kernels/depthwise_slides.inl"
-#include "kernels/depthwise_tile.inl"
-//
-#include "kernels/depthwise_expand.inl"
 #include "kernels/depthwise_run.inl"
 
-const DepthwiseKernel kDepthwiseNeon = {.name = "depthwise/neon",
-                                        .required = Isa::neon,
-                                        .row_step = 1,
-                                        .panel_bytes = depthwise_panel_bytes,
-                                        .pack = depthwise_pack,
-                                        .run = depthwise_run,
-                                        .expand = depthwise_expand};
+constinit const DepthwiseKernel kDepthwiseNeon = depthwise_kernel("depthwise/neon", Isa::neon, 1);
 
 }  // namespace lowbit

@@ -59,30 +59,13 @@ inline void multiply_add(VecI* acc, Taps taps, Weights weights) {
 
 }  // namespace
 
-#include "kernels/depthwise_plan.inl"
-//
-#include "kernels/depthwise_columns.inl"
-#include "kernels/depthwise_sums.inl"
-//
-#include "kernels/depthwise_passes.inl"
-#include "kernels/depthwise_terms.inl"
-//
 #include "kernels/depthwise_finish.inl"
 //
 #include "kernels/depthwise_slide.inl"
 //
-#include "kernels/depthwise_slides.inl"
-#include "kernels/depthwise_tile.inl"
-//
-#include "kernels/depthwise_expand.inl"
 #include "kernels/depthwise_run.inl"
 
-const DepthwiseKernel kDepthwiseNeonDot = {.name = "depthwise/neondot",
-                                           .required = Isa::neon | Isa::neondot,
-                                           .row_step = 2,
-                                           .panel_bytes = depthwise_panel_bytes,
-                                           .pack = depthwise_pack,
-                                           .run = depthwise_run,
-                                           .expand = depthwise_expand};
+constinit const DepthwiseKernel kDepthwiseNeonDot =
+    depthwise_kernel("depthwise/neondot", Isa::neon | Isa::neondot, 2);
 
 }  // namespace lowbit

@@ -1,5 +1,11 @@
 // Walks a depthwise convolution: blocks of channels, groups of rows, tiles of pixels. Included once, inside
-// namespace lowbit, after the other depthwise_*.inl.
+// namespace lowbit, after depthwise_finish.inl and depthwise_slide.inl or depthwise_spread.inl.
+#include "kernels/depthwise_slides.inl"
+//
+#include "kernels/depthwise_tile.inl"
+//
+#include "kernels/depthwise_expand.inl"
+
 namespace {
 
 inline void codes_by_rows(const std::byte* columns, const TileSteps& steps, const BlockJob& job,
@@ -111,6 +117,16 @@ void depthwise_run(const DepthwiseArgs& args) {
     job.codes = plain && fits;
     run_block_of_width(job);
   }
+}
+
+constexpr DepthwiseKernel depthwise_kernel(const char* name, Isa required, std::uint16_t row_step) {
+  return {.name = name,
+          .required = required,
+          .row_step = row_step,
+          .panel_bytes = depthwise_panel_bytes,
+          .pack = depthwise_pack,
+          .run = depthwise_run,
+          .expand = depthwise_expand};
 }
 
 }  // namespace

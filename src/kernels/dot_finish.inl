@@ -23,8 +23,9 @@ struct FinishTerms {
     if (!direct) return;
     const Epilogue& e = args.epilogue;
     for (unsigned v = 0; v < kVecs; ++v) {
-      store_f(multiplier[v], column_f(e.multiplier, v * kLanes, kLanes, 1.0f));
-      store_f(addend[v], column_f(e.addend, v * kLanes, kLanes, -0.0f));
+      const ColumnTerms t = column_terms<true>(e, v * kLanes, kLanes);
+      store_f(multiplier[v], t.multiplier);
+      store_f(addend[v], t.addend);
     }
     lo = e.lo;
     byte = byte_terms(e);

@@ -13,7 +13,7 @@ struct Format {
     return spec.format == WeightFormat::lut4 && !spec.levels_per_row;
   }
   static VecI reorder(VecI x) {
-    return lane_or(spread_nibbles(x), lane_shift_left<4>(spread_nibbles(lane_shift_right<16>(x))));
+    return or_bits(spread_nibbles(x), lane_shift_left<4>(spread_nibbles(lane_shift_right<16>(x))));
   }
 
   /// `levels`: 16 of them, plus 128.

@@ -13,10 +13,10 @@ struct Format {
   /// Dwords of a panel from the canonical dwords of the same 16 codes: a 4 x 4 transposition of its 2-bit
   /// fields.
   static VecI reorder(VecI x) {
-    VecI t = lane_and(lane_xor(x, lane_shift_right<12>(x)), broadcast_i(0x0000F0F0));
-    x = lane_xor(x, lane_xor(t, lane_shift_left<12>(t)));
-    t = lane_and(lane_xor(x, lane_shift_right<6>(x)), broadcast_i(0x00CC00CC));
-    return lane_xor(x, lane_xor(t, lane_shift_left<6>(t)));
+    VecI t = and_bits(xor_bits(x, lane_shift_right<12>(x)), broadcast_i(0x0000F0F0));
+    x = xor_bits(x, xor_bits(t, lane_shift_left<12>(t)));
+    t = and_bits(xor_bits(x, lane_shift_right<6>(x)), broadcast_i(0x00CC00CC));
+    return xor_bits(x, xor_bits(t, lane_shift_left<6>(t)));
   }
 
   explicit Format(const std::uint8_t*) : mask_(broadcast_byte(3)) {}

@@ -12,7 +12,7 @@ struct Format {
   }
   /// Dwords of a panel from the canonical dwords of the same 8 codes.
   static VecI reorder(VecI x) {
-    return lane_or(spread_nibbles(x), lane_shift_left<4>(spread_nibbles(lane_shift_right<16>(x))));
+    return or_bits(spread_nibbles(x), lane_shift_left<4>(spread_nibbles(lane_shift_right<16>(x))));
   }
 
   explicit Format(const std::uint8_t*) : mask_(broadcast_byte(15)) {}

@@ -125,22 +125,20 @@ inline bool is_stored_alike(const WeightSpec& spec, const KRun& run) {
   return run_start(spec, run) * 4 % kStepCodes == 0;
 }
 
-/// `slow_sums` gets the sums of what pack_steps leaves out.
+/// `folded`: what is subtracted from the codes of each column of one group; s8 codes in groups have no zero
+/// points (weights_fit_s8). `slow_sums` gets the sums of what pack_steps leaves out.
 void pack_codes(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
                 std::uint32_t run_count, const PanelHeader& h, const std::int32_t* folded, std::byte* out,
                 CodeSums& sums, std::uint32_t* slow_sums) {
   const std::size_t stride = 4 * std::size_t{h.width};
-  const bool zero_points = Format::kPlain && h.groups > 1 && spec.zero_points != nullptr;
+  std::uint8_t zeros[kColumns];
+  for (std::uint32_t j = 0; j < kColumns; ++j) zeros[j] = static_cast<std::uint8_t>(folded[j]);
   for (std::uint32_t r = 0; r < run_count;) {
     Stretch stretch = {r + 1, runs[r].codes};
     std::size_t steps = 0;
     if (is_stored_alike(spec, runs[r])) {
-      stretch = stretch_from(runs, run_count, r, kStepCodes, zero_points);
+      stretch = stretch_from(runs, run_count, r, kStepCodes);
       steps = stretch.codes / kStepCodes;
-      std::uint8_t zeros[kColumns] = {};
-      for (std::uint32_t j = 0; Format::kPlain && j < n; ++j)
-        zeros[j] =
-            static_cast<std::uint8_t>(zero_points ? zero_point_at(spec, n0 + j, runs[r].group) : folded[j]);
       pack_steps(spec, n0, n, run_start(spec, runs[r]), steps, zeros, h, out, sums);
     }
     const KRun& last = runs[stretch.end - 1];

@@ -1,13 +1,5 @@
 // The tiles of 256-bit kernels: 12 accumulators leave room for two vectors of weights and one of activations
 // in 16 registers. Included once, inside namespace lowbit, after a dot_format_<format>.inl.
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/dot_tile.inl"
-//
-#include "kernels/dot_finish.inl"
-//
 #include "kernels/dot_strip.inl"
 
 namespace {
@@ -15,23 +7,6 @@ namespace {
 void run_any_rows(const TileArgs& args) {
   if (header_of(args.panel).width == kLanes) return run_rows<Format, 1, 12, 8, 4, 2, 1>(args);
   run_rows<Format, 2, 6, 4, 2, 1>(args);
-}
-
-/// The table entry of this file's format.
-constexpr GemmKernel dot_kernel(const char* name, WeightFormat format, Isa required) {
-  return {.name = name,
-          .format = format,
-          .act = ActType::u8,
-          .required = required,
-          .reference = false,
-          .nr = kColumns,
-          .n_step = kLanes,
-          .kr = kStepCodes,
-          .m_step = 12,
-          .supports = Format::supports,
-          .panel_bytes = dot_panel_bytes,
-          .pack = dot_pack,
-          .run = run_any_rows};
 }
 
 }  // namespace

@@ -1,14 +1,6 @@
 // The tiles of 512-bit kernels: 24 accumulators leave room for the weights of one step of a wide tile, or of
 // four steps of a narrow one, so that a narrow tile pays for a row's address once every 16 codes. Included
 // once, inside namespace lowbit, after a dot_format_<format>.inl.
-#include "kernels/dot_panel.inl"
-//
-#include "kernels/dot_chunk.inl"
-//
-#include "kernels/dot_tile.inl"
-//
-#include "kernels/dot_finish.inl"
-//
 #include "kernels/dot_strip.inl"
 
 namespace {
@@ -24,23 +16,6 @@ void run_any_rows(const TileArgs& args) {
     default:
       return run_rows<Format, 4, 6, 5, 4, 3, 2, 1>(args);
   }
-}
-
-/// The table entry of this file's format.
-constexpr GemmKernel dot_kernel(const char* name, WeightFormat format, Isa required) {
-  return {.name = name,
-          .format = format,
-          .act = ActType::u8,
-          .required = required,
-          .reference = false,
-          .nr = kColumns,
-          .n_step = kLanes,
-          .kr = kStepCodes,
-          .m_step = 24,
-          .supports = Format::supports,
-          .panel_bytes = dot_panel_bytes,
-          .pack = dot_pack,
-          .run = run_any_rows};
 }
 
 }  // namespace

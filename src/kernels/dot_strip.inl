@@ -1,6 +1,14 @@
 // The loops around the register tile: a strip of rows times a panel, K in chunks. Weights of less than a
 // byte are decoded into an L1 buffer once for the strip, so that every format multiplies at the speed of s8;
-// only groups of scales cost more. Included once, inside namespace lowbit, after dot_tile.inl.
+// only groups of scales cost more. Included once, inside namespace lowbit, after a dot_format_<format>.inl.
+#include "kernels/dot_panel.inl"
+//
+#include "kernels/dot_chunk.inl"
+//
+#include "kernels/dot_tile.inl"
+//
+#include "kernels/dot_finish.inl"
+
 namespace {
 
 // Quads of codes in a chunk: 16 KiB of decoded weights in the widest panel. Weights that lie in the panel as
@@ -289,6 +297,26 @@ void run_rows(const TileArgs& args) {
   const auto run = groups ? run_grouped_strip<F, kVecs, kRows...> : run_strip<F, kVecs, kRows...>;
   for (unsigned i = 0; i < args.m; i += kStripRows)
     run(args, i, args.m - i < kStripRows ? args.m - i : kStripRows);
+}
+
+/// Any number of rows; in dot_run_<width>.inl.
+void run_any_rows(const TileArgs& args);
+
+/// The table entry of this file's format.
+constexpr GemmKernel dot_kernel(const char* name, WeightFormat format, Isa required) {
+  return {.name = name,
+          .format = format,
+          .act = ActType::u8,
+          .required = required,
+          .reference = false,
+          .nr = kColumns,
+          .n_step = kLanes,
+          .kr = kStepCodes,
+          .m_step = kAccumulators,  // of the narrowest tile
+          .supports = Format::supports,
+          .panel_bytes = dot_panel_bytes,
+          .pack = dot_pack,
+          .run = run_any_rows};
 }
 
 }  // namespace

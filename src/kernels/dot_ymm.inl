@@ -39,20 +39,8 @@ inline void keep_in_register([[maybe_unused]] VecI& v) {
   asm("" : "+x"(v));
 #endif
 }
-inline VecI load_bytes(const void* p) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
-inline void store_bytes(void* p, VecI v) {
-  _mm256_storeu_si256(static_cast<__m256i*>(p), v);
-}
 inline VecI broadcast_byte(std::uint8_t b) {
   return _mm256_set1_epi8(static_cast<char>(b));
-}
-inline VecI and_bits(VecI a, VecI b) {
-  return _mm256_and_si256(a, b);
-}
-inline VecI xor_bits(VecI a, VecI b) {
-  return _mm256_xor_si256(a, b);
 }
 inline VecI sub_bytes(VecI a, VecI b) {
   return _mm256_sub_epi8(a, b);
@@ -60,10 +48,6 @@ inline VecI sub_bytes(VecI a, VecI b) {
 template <unsigned kBits>
 inline VecI shift_right(VecI a) {
   return _mm256_srli_epi16(a, kBits);
-}
-template <unsigned kBits>
-inline VecI shift_left(VecI a) {
-  return _mm256_slli_epi32(a, kBits);
 }
 inline VecI look_up(VecI table, VecI indices) {
   return _mm256_shuffle_epi8(table, indices);

@@ -1,5 +1,5 @@
-// The vocabulary of the dot_*.inl files for AVX512-VNNI. Included once, inside namespace lowbit.
-// dot_ymm.inl has the same names.
+// The vocabulary of the dot_*.inl files for AVX512-VNNI. Included once, inside namespace lowbit. dot_ymm.inl
+// has the same names.
 #include "kernels/vec_avx512.inl"
 //
 #include "kernels/epilogue.inl"
@@ -32,20 +32,8 @@ inline void keep_in_register([[maybe_unused]] VecI& v) {
   asm("" : "+v"(v));
 #endif
 }
-inline VecI load_bytes(const void* p) {
-  return _mm512_loadu_si512(p);
-}
-inline void store_bytes(void* p, VecI v) {
-  _mm512_storeu_si512(p, v);
-}
 inline VecI broadcast_byte(std::uint8_t b) {
   return _mm512_set1_epi8(static_cast<char>(b));
-}
-inline VecI and_bits(VecI a, VecI b) {
-  return _mm512_and_si512(a, b);
-}
-inline VecI xor_bits(VecI a, VecI b) {
-  return _mm512_xor_si512(a, b);
 }
 inline VecI sub_bytes(VecI a, VecI b) {
   return _mm512_sub_epi8(a, b);
@@ -54,11 +42,6 @@ inline VecI sub_bytes(VecI a, VecI b) {
 template <unsigned kBits>
 inline VecI shift_right(VecI a) {
   return _mm512_srli_epi16(a, kBits);
-}
-/// Each 32 bits by kBits to the left.
-template <unsigned kBits>
-inline VecI shift_left(VecI a) {
-  return _mm512_slli_epi32(a, kBits);
 }
 /// table[index] for 16 entries; bit 7 of the indices is 0.
 inline VecI look_up(VecI table, VecI indices) {

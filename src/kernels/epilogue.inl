@@ -15,26 +15,32 @@ inline void copy_partial(T* buffer, const T* p, unsigned count, T fill) {
   for (unsigned t = 0; t < kLanes; ++t) buffer[t] = t < count ? p[t] : fill;
 }
 
+template <bool kFull>
 inline VecI column_i(const std::int32_t* p, unsigned j, unsigned count) {
   if (p == nullptr) return broadcast_i(0);
-  if (count == kLanes) return load_i(p + j);
+  if constexpr (kFull) return load_i(p + j);
   std::int32_t buffer[kLanes];
   copy_partial(buffer, p + j, count, std::int32_t{0});
   return load_i(buffer);
 }
 
+template <bool kFull>
 inline VecF column_f(const float* p, unsigned j, unsigned count, float absent) {
   if (p == nullptr) return broadcast_f(absent);
-  if (count == kLanes) return load_f(p + j);
+  if constexpr (kFull) return load_f(p + j);
   float buffer[kLanes];
   copy_partial(buffer, p + j, count, absent);
   return load_f(buffer);
 }
 
-inline ColumnTerms column_terms(const Epilogue& e, unsigned j, unsigned count) {
-  return {column_i(e.column_constant, j, count), column_i(e.row_a ? e.col_a : nullptr, j, count),
-          column_i(e.row_b ? e.col_b : nullptr, j, count), column_f(e.multiplier, j, count, 1.0f),
-          column_f(e.addend, j, count, -0.0f)};
+/// Columns [j, j + count), kLanes of them if kFull. Inlined, since a call would go through memory.
+template <bool kFull>
+inline __attribute__((always_inline)) ColumnTerms column_terms(const Epilogue& e, unsigned j,
+                                                               unsigned count) {
+  return {column_i<kFull>(e.column_constant, j, count),
+          column_i<kFull>(e.row_a ? e.col_a : nullptr, j, count),
+          column_i<kFull>(e.row_b ? e.col_b : nullptr, j, count),
+          column_f<kFull>(e.multiplier, j, count, 1.0f), column_f<kFull>(e.addend, j, count, -0.0f)};
 }
 
 template <bool kFull>
@@ -120,7 +126,7 @@ struct AccBlock {
 template <OutType kOut, bool kFull, bool kRows, class T>
 inline void epilogue_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j, unsigned count) {
   const Epilogue e = args.epilogue;  // a copy: stores to C could change the original
-  const ColumnTerms t = column_terms(e, b.j0 + j, count);
+  const ColumnTerms t = column_terms<kFull>(e, b.j0 + j, count);
   for (unsigned r = 0; r < b.m; ++r)
     finish<kOut, kFull, kRows>(load_acc(b.acc + r * b.stride + j), e, t, b.i0 + r, b.j0 + j, count,
                                static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes);
@@ -140,35 +146,24 @@ inline ByteTerms byte_terms(const Epilogue& e) {
   return {broadcast_f(e.hi), broadcast_i16(e.zero_point), broadcast_u8(lo[0] + e.zero_point)};
 }
 
-/// The terms of kLanes whole columns. Spelled out, since a call of column_terms goes through memory.
-struct QuadTerms {
-  VecI constant;
-  VecF multiplier, addend;
-};
-inline __attribute__((always_inline)) QuadTerms quad_terms(const Epilogue& e, unsigned j) {
-  return {e.column_constant ? load_i(e.column_constant + j) : broadcast_i(0),
-          e.multiplier ? load_f(e.multiplier + j) : broadcast_f(1.0f),
-          e.addend ? load_f(e.addend + j) : broadcast_f(-0.0f)};
-}
-
-inline VecF quad_float(VecI v, const QuadTerms& t) {
+inline VecF quad_float(VecI v, const ColumnTerms& t) {
   return add_f(mul_f(to_float(v), t.multiplier), t.addend);
 }
-inline VecF quad_float(VecF f, const QuadTerms& t) {
+inline VecF quad_float(VecF f, const ColumnTerms& t) {
   return add_f(mul_f(f, t.multiplier), t.addend);
 }
-inline VecI add_constant(VecI v, const QuadTerms& t) {
+inline VecI add_constant(VecI v, const ColumnTerms& t) {
   return add_i(v, t.constant);
 }
-inline VecF add_constant(VecF f, const QuadTerms&) {
+inline VecF add_constant(VecF f, const ColumnTerms&) {
   return f;
 }
 
 template <bool kConstant, class T>
 inline void epilogue_quad_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j) {
   const ByteTerms bytes = byte_terms(args.epilogue);
-  QuadTerms t[4];
-  for (unsigned q = 0; q < 4; ++q) t[q] = quad_terms(args.epilogue, b.j0 + j + q * kLanes);
+  ColumnTerms t[4];
+  for (unsigned q = 0; q < 4; ++q) t[q] = column_terms<true>(args.epilogue, b.j0 + j + q * kLanes, kLanes);
   for (unsigned r = 0; r < b.m; ++r) {
     VecI codes[4];
     for (unsigned q = 0; q < 4; ++q) {
@@ -221,9 +216,10 @@ inline void epilogue_out(const TileArgs& args, const AccBlock<T>& b) {
 
 /// acc[r * acc_stride + t] belongs to row i0 + r and column j0 + t of the tile; `n` columns are valid, and
 /// acc is readable (contents ignored) up to the next multiple of kLanes. T: int32, or float for a product
-/// whose integer terms are already in (several scale groups, f32 activations).
+/// whose integer terms are already in (several scale groups, f32 activations). One copy of it for all tiles of
+/// a kernel: in each of them it would be most of the code.
 template <class T>
-inline void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride, unsigned i0, unsigned m,
+__attribute__((noinline)) void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride, unsigned i0, unsigned m,
                      unsigned j0, unsigned n) {
   const Epilogue& e = args.epilogue;
   const AccBlock<T> block = {acc, acc_stride, i0, m, j0, n};

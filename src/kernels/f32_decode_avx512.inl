@@ -1,5 +1,5 @@
 // Decoding weights to floats with AVX-512, for f32_tile.inl. Included once, inside namespace lowbit, after
-// f32_panel.inl.
+// the file has set what f32_panel.inl wants.
 #include "kernels/vec_avx512.inl"
 //
 #include "kernels/epilogue.inl"

@@ -121,7 +121,7 @@ inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n,
     transpose_rows(in, spec.row_bytes, n - j < kLanes ? n - j : kLanes, groups.all_steps * 4,
                    [&](std::size_t, VecI v) {
                      if (left == 0) to += group_bytes, left = groups.steps;
-                     store_block_row(to, v);
+                     store_bytes(to, v);
                      to += width * 4;
                      --left;
                    });

@@ -21,26 +21,12 @@ constexpr bool kPairs = false;
 
 }  // namespace
 
-#include "kernels/b1_panel.inl"
-//
 #include "kernels/b1_gather.inl"
 //
 #include "kernels/b1_lookup.inl"
 //
 #include "kernels/b1_rows.inl"
 
-const GemmKernel kGemmB1B1Avx2 = {.name = "b1b1/avx2",
-                                  .format = WeightFormat::b1,
-                                  .act = ActType::b1,
-                                  .required = Isa::avx2,
-                                  .reference = false,
-                                  .nr = 256,
-                                  .n_step = kVecBytes,
-                                  .kr = 8,
-                                  .m_step = kTileRows,
-                                  .supports = b1_supports,
-                                  .panel_bytes = b1_panel_bytes,
-                                  .pack = b1_pack,
-                                  .run = b1_run};
+constinit const GemmKernel kGemmB1B1Avx2 = b1_kernel("b1b1/avx2", Isa::avx2);
 
 }  // namespace lowbit

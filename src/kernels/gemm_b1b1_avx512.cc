@@ -30,26 +30,12 @@ inline __m512i popcount_bytes(__m512i v) {
 
 }  // namespace
 
-#include "kernels/b1_panel.inl"
-//
 #include "kernels/b1_gather.inl"
 //
 #include "kernels/b1_carry_save.inl"
 //
 #include "kernels/b1_rows.inl"
 
-const GemmKernel kGemmB1B1Avx512 = {.name = "b1b1/avx512",
-                                    .format = WeightFormat::b1,
-                                    .act = ActType::b1,
-                                    .required = Isa::avx2 | Isa::avx512,
-                                    .reference = false,
-                                    .nr = 256,
-                                    .n_step = kVecBytes,
-                                    .kr = 8,
-                                    .m_step = kTileRows,
-                                    .supports = b1_supports,
-                                    .panel_bytes = b1_panel_bytes,
-                                    .pack = b1_pack,
-                                    .run = b1_run};
+constinit const GemmKernel kGemmB1B1Avx512 = b1_kernel("b1b1/avx512", Isa::avx2 | Isa::avx512);
 
 }  // namespace lowbit

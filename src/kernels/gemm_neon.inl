@@ -1,5 +1,5 @@
 // The loops of the NEON kernels, the same for every engine and format. Included once, inside namespace
-// lowbit, after epilogue.inl, neon_panel.inl and neon_weights.inl.
+// lowbit, after neon_decode.inl and the policies that the file has named.
 //
 // A block of kCols columns is taken through all rows before the next. Few rows decode the weights in
 // registers, as the panel streams past; for more rows a block is decoded once, to int8 on the stack. Both run

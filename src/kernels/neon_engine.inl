@@ -1,6 +1,6 @@
 // The multiply-add of plain Advanced SIMD, which has no dot product: smull and smlal multiply bytes into
 // 16-bit lanes, sadalp adds pairs of lanes to the 32-bit accumulators. Included once, inside namespace
-// lowbit, after vec_neon.inl. What an engine offers to gemm_neon.inl:
+// lowbit. What an engine offers to gemm_neon.inl:
 //   kCols, kStepCodes    columns of a block of the panel, and codes of K that one step multiplies
 //   kStepVecs            16-byte vectors of int8 weights in a step; 16 codes of K are 16 / kStepCodes steps
 //                       (byte b of vector v: code b % kStepCodes of column v * kCols / kStepVecs + b /

@@ -1,5 +1,5 @@
 // The multiply-add of SDOT: four codes of K at a time, those of A taken from a lane. Included once, inside
-// namespace lowbit, after vec_neon.inl; neon_engine.inl says what each name means.
+// namespace lowbit; neon_engine.inl says what each name means.
 #include "kernels/vec_neon.inl"
 //
 #include "kernels/epilogue.inl"

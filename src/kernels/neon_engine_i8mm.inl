@@ -1,5 +1,5 @@
 // The multiply-add of USMMLA: two rows by two columns by eight codes of K. It takes A unsigned, as it lies in
-// memory. Included once, inside namespace lowbit, after vec_neon.inl; neon_engine.inl says what each name
+// memory. Included once, inside namespace lowbit; neon_engine.inl says what each name
 // means.
 //
 // A vector of weights holds 8 codes of two columns; one of A 8 codes of two rows, interleaved after the load;

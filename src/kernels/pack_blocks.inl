@@ -1,14 +1,14 @@
 // How x86 panels are packed: rows of dwords (codes, scales, zero points) lie apart in a matrix and side by
 // side in a panel, so blocks of kLanes rows by kLanes dwords are transposed in registers. Included once,
-// inside namespace lowbit, after a blocks_<isa>.inl and weight_codes.inl.
+// inside namespace lowbit, after a blocks_<isa>.inl.
 namespace {
 
 /// A vector of the first `bytes` bytes at p, then zeros; nothing behind them is read.
 inline VecI load_part(const void* p, std::size_t bytes) {
-  if (bytes >= 4 * kLanes) return load_block_row(p);
+  if (bytes >= 4 * kLanes) return load_bytes(p);
   alignas(64) std::byte part[4 * kLanes] = {};
   __builtin_memcpy(part, p, bytes);
-  return load_block_row(part);
+  return load_bytes(part);
 }
 
 /// Calls put(i, v) for dwords i = 0, 1, .. of a block: v holds those of `rows` <= kLanes rows, zeros for the
@@ -29,9 +29,9 @@ inline void transpose_rows(const std::byte* in, std::size_t row_bytes, unsigned 
 
 /// The lower four nibbles of each dword, each in a byte of its own.
 inline VecI spread_nibbles(VecI x) {
-  x = lane_and(x, broadcast_i(0xFFFF));
-  x = lane_and(lane_or(x, lane_shift_left<8>(x)), broadcast_i(0x00FF00FF));
-  return lane_and(lane_or(x, lane_shift_left<4>(x)), broadcast_i(0x0F0F0F0F));
+  x = and_bits(x, broadcast_i(0xFFFF));
+  x = and_bits(or_bits(x, lane_shift_left<8>(x)), broadcast_i(0x00FF00FF));
+  return and_bits(or_bits(x, lane_shift_left<4>(x)), broadcast_i(0x0F0F0F0F));
 }
 
 /// Whether all of `count` floats are exactly fp16.
@@ -39,7 +39,7 @@ inline bool all_half(const float* f, std::size_t count) {
   VecI differ = broadcast_i(0);
   for (std::size_t i = 0; i < count; i += kLanes) {
     const VecI v = load_part(f + i, (count - i) * sizeof(float));
-    differ = lane_or(differ, lane_xor(v, through_half(v)));
+    differ = or_bits(differ, xor_bits(v, through_half(v)));
   }
   return is_zero(differ);
 }
@@ -60,8 +60,7 @@ inline void pack_scales(const float* scales, std::uint32_t n, std::size_t groups
     std::byte* to = out + j * (half ? 2 : 4);
     transpose_rows(reinterpret_cast<const std::byte*>(scales + j * groups), row_bytes,
                    n - j < kLanes ? n - j : kLanes, row_bytes, [&](std::size_t g, VecI v) {
-                     half ? store_as_half(to + g * group_stride, v)
-                          : store_block_row(to + g * group_stride, v);
+                     half ? store_as_half(to + g * group_stride, v) : store_bytes(to + g * group_stride, v);
                    });
   }
 }
@@ -83,10 +82,9 @@ struct Stretch {
   std::size_t codes;
 };
 inline Stretch stretch_from(const KRun* runs, std::uint32_t run_count, std::uint32_t first,
-                            std::uint32_t step_codes, bool grouped_apart) {
+                            std::uint32_t step_codes) {
   Stretch s = {first + 1, runs[first].codes};
-  while (s.end < run_count && s.codes % step_codes == 0 && !(grouped_apart && runs[s.end - 1].flush))
-    s.codes += runs[s.end++].codes;
+  while (s.end < run_count && s.codes % step_codes == 0) s.codes += runs[s.end++].codes;
   return s;
 }
 
