@@ -10,6 +10,8 @@
 //
 // Included once, inside namespace lowbit, after b1_gather.inl and after the file has
 // defined popcount_bytes(__m512i).
+#include "kernels/keep_pointer.inl"
+
 namespace {
 
 /// kTileRows rows: each byte of K four times, so that a 32-bit broadcast fills the byte lanes.
@@ -99,12 +101,10 @@ inline __attribute__((always_inline)) void subtract_counts(const Counters& c, st
 // A byte of Counters::bytes grows by at most 8 with every 16 words.
 constexpr std::uint32_t kCountWords = 30 * 16;
 
-/// Rows take turns with the same 16 words of the panel. Hides from the compiler that these are the same: kept
-/// in registers they would have to be copied before an instruction overwrites them.
-inline __attribute__((always_inline)) const std::uint8_t* reload([[maybe_unused]] const std::uint8_t* w) {
-#if defined(__GNUC__)
-  asm("" : "+r"(w));
-#endif
+/// Rows take turns with the same 16 words of the panel. The compiler must not see that these are the same:
+/// kept in registers they would have to be copied before an instruction overwrites them.
+inline __attribute__((always_inline)) const std::uint8_t* reload(const std::uint8_t* w) {
+  keep_one_pointer(w);
   return w;
 }
 

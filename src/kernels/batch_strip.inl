@@ -13,22 +13,12 @@ namespace {
 
 constexpr unsigned kStripRows = 64;
 
-/// How the row zeros of a strip enter a group's sum.
-enum class RowZeros {
-  same,   // one value, or none: times the group's weights beforehand
-  words,  // each in [0, 32767]
-  any
+/// How many scale groups a product has, and how the row zeros of a strip enter a group's sum.
+enum class Groups {
+  one,
+  same_zeros,  // one value, or none: times the group's weights beforehand
+  row_zeros
 };
-
-inline RowZeros row_zeros_of(const std::int32_t* row_zero, unsigned rows) {
-  if (row_zero == nullptr) return RowZeros::same;
-  std::int32_t all = 0, differ = 0;
-  for (unsigned i = 0; i < rows; ++i) {
-    all |= row_zero[i];
-    differ |= row_zero[i] ^ row_zero[0];
-  }
-  return differ == 0 ? RowZeros::same : all >= 0 && all <= 32767 ? RowZeros::words : RowZeros::any;
-}
 
 /// A piece as tiles see it: row i of the strip starts at a + offset[i].
 struct Segment {
@@ -42,7 +32,6 @@ struct Segment {
 /// the open group; float: of the groups before).
 struct Strip {
   unsigned rows;
-  RowZeros zeros;
   const std::int32_t* row_zero;
   std::int32_t* open;
   float* closed;
@@ -65,21 +54,19 @@ struct Strip {
 };
 
 /// The row zeros' part of group g.
-template <class T>
+template <Groups kGroups, class T>
 inline __attribute__((always_inline)) void subtract_zeros(T& tile, const Strip& strip, unsigned g, unsigned i,
                                                           unsigned v) {
   const std::int32_t* sums = strip.terms.sums[g] + v * kLanes;
-  if (strip.zeros == RowZeros::same) {
+  if constexpr (kGroups == Groups::same_zeros) {
     tile.subtract(sums);
-  } else if (strip.zeros == RowZeros::words) {
-    tile.template subtract_products<true>(strip.row_zero + i, sums);
   } else {
-    tile.template subtract_products<false>(strip.row_zero + i, sums);
+    tile.subtract_products(strip.row_zero + i, sums);
   }
 }
 
 /// A chunk of kRows rows from row i of the strip, and kVecs vectors of columns from vector v on.
-template <class M, bool kGroups, unsigned kRows, unsigned kVecs>
+template <class M, Groups kGroups, unsigned kRows, unsigned kVecs>
 __attribute__((noinline)) void run_tile(const Strip& strip, const std::byte* weights, unsigned i,
                                         unsigned v) {
   using Tile = BatchTile<M, kRows, kVecs>;
@@ -103,20 +90,24 @@ __attribute__((noinline)) void run_tile(const Strip& strip, const std::byte* wei
       weights += step * kQuadBytes;
       left -= step;
       if (!fresh) tile.add(open);
-      fresh = kGroups && left == 0 && segment.flush;
+      fresh = kGroups != Groups::one && left == 0 && segment.flush;
       if (!fresh) {
         tile.store(open);
         continue;
       }
-      subtract_zeros(tile, strip, g, i, v);
-      tile.flush(strip.terms.scales[g] + v * kLanes, closed);
-      ++g;
+      if constexpr (kGroups != Groups::one) {
+        subtract_zeros<kGroups>(tile, strip, g, i, v);
+        tile.flush(strip.terms.scales[g] + v * kLanes, closed);
+        ++g;
+      }
     }
   }
-  if (!kGroups || !strip.unfinished) return;
-  tile.load(open);
-  subtract_zeros(tile, strip, g, i, v);
-  tile.store(open);
+  if constexpr (kGroups != Groups::one) {
+    if (!strip.unfinished) return;
+    tile.load(open);
+    subtract_zeros<kGroups>(tile, strip, g, i, v);
+    tile.store(open);
+  }
 }
 
 /// Calls f(rows, first row) for tiles of about equal height, at most kMax rows, that cover `rows` rows.
@@ -131,7 +122,7 @@ inline void cut_rows(unsigned rows, const F& f) {
   }
 }
 
-template <class M, bool kGroups, unsigned kVecs>
+template <class M, Groups kGroups, unsigned kVecs>
 void run_tiles(const Strip& strip, const std::byte* weights, unsigned v) {
   cut_rows<6>(strip.rows, [&](unsigned r, unsigned i) {
     switch (r) {
@@ -160,7 +151,7 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows, unsigned
   Strip strip;
   strip.rows = rows;
   strip.row_zero = kGroups && args.epilogue.row_a ? args.epilogue.row_a + first_row : nullptr;
-  strip.zeros = row_zeros_of(strip.row_zero, rows);
+  const bool alike = all_alike(strip.row_zero, rows);
   strip.open = open;
   strip.closed = closed;
   if constexpr (kGroups) __builtin_memset(closed, 0, rows * kColumns * sizeof(float));
@@ -170,8 +161,7 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows, unsigned
     cutter.next(chunk);
     strip.set_chunk(args, chunk, first_row, kGroups);
     if constexpr (kGroups) {
-      const bool same = strip.zeros == RowZeros::same;
-      const std::int32_t factor = !same ? 1 : strip.row_zero != nullptr ? strip.row_zero[0] : 0;
+      const std::int32_t factor = !alike ? 1 : strip.row_zero != nullptr ? strip.row_zero[0] : 0;
       if (factor != 0) {
         decode_chunk<F, M, kVecs, true>(h, chunk, decoded.bytes, factor, strip.terms);
       } else {
@@ -182,8 +172,16 @@ void run_strip(const TileArgs& args, unsigned first_row, unsigned rows, unsigned
       decode_chunk<F, M, kVecs, false>(h, chunk, decoded.bytes, 0, strip.terms);
     }
     const std::size_t tile_bytes = std::size_t{quads_of(chunk)} * kWide * M::kParts * kVectorBytes;
-    for (unsigned v = 0; v < kVecs; v += kWide)
-      run_tiles<M, kGroups, kWide>(strip, decoded.bytes + v / kWide * tile_bytes, v);
+    for (unsigned v = 0; v < kVecs; v += kWide) {
+      const std::byte* weights = decoded.bytes + v / kWide * tile_bytes;
+      if constexpr (!kGroups) {
+        run_tiles<M, Groups::one, kWide>(strip, weights, v);
+      } else if (alike) {
+        run_tiles<M, Groups::same_zeros, kWide>(strip, weights, v);
+      } else {
+        run_tiles<M, Groups::row_zeros, kWide>(strip, weights, v);
+      }
+    }
   }
   if constexpr (kGroups) {
     epilogue(args, closed, kColumns, first_row, rows, column, columns);

@@ -54,6 +54,7 @@ struct BatchTile {
   }
 
   inline __attribute__((always_inline)) void add(const std::int32_t* open) {
+    keep_one_pointer(open);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
@@ -61,12 +62,14 @@ struct BatchTile {
         sum[i][v] = add_i(sum[i][v], load_i(open + i * kColumns + v * kLanes));
   }
   inline __attribute__((always_inline)) void load(const std::int32_t* open) {
+    keep_one_pointer(open);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
       for (unsigned v = 0; v < kVecs; ++v) sum[i][v] = load_i(open + i * kColumns + v * kLanes);
   }
   inline __attribute__((always_inline)) void store(std::int32_t* open) const {
+    keep_one_pointer(open);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
@@ -80,23 +83,20 @@ struct BatchTile {
       for (unsigned i = 0; i < kRows; ++i) sum[i][v] = sub_i(sum[i][v], terms);
     }
   }
-  /// Subtracts row * column terms. Rows of 15 bits and columns of 16 take one multiplication of words: the
-  /// upper word of the row's term is 0.
-  template <bool kWords>
+  /// Subtracts row * column terms.
   inline __attribute__((always_inline)) void subtract_products(const std::int32_t* row_terms,
                                                                const std::int32_t* column_terms) {
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
       const VecI terms = load_i(column_terms + v * kLanes);
 #pragma GCC unroll 64
-      for (unsigned i = 0; i < kRows; ++i) {
-        const VecI row = broadcast_i(row_terms[i]);
-        sum[i][v] = sub_i(sum[i][v], kWords ? sum_words(row, terms) : mul_i(row, terms));
-      }
+      for (unsigned i = 0; i < kRows; ++i)
+        sum[i][v] = sub_i(sum[i][v], mul_i(broadcast_i(row_terms[i]), terms));
     }
   }
   /// closed = fma(float(sum), scale, closed).
   inline __attribute__((always_inline)) void flush(const float* scales, float* closed) const {
+    keep_one_pointer(closed);
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
       const VecF scale = load_f(scales + v * kLanes);

@@ -82,4 +82,11 @@ inline VecI group_zeros(const PanelHeader& h, std::uint32_t group, unsigned v) {
                         v * kLanes);
 }
 
+/// Whether the rows of a strip have one zero point, or none.
+inline bool all_alike(const std::int32_t* row_zero, unsigned rows) {
+  for (unsigned i = 1; row_zero && i < rows; ++i)
+    if (row_zero[i] != row_zero[0]) return false;
+  return true;
+}
+
 }  // namespace

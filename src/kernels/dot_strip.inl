@@ -216,12 +216,6 @@ unsigned grouped_tiles(const Strip& strip, const Chunk& chunk, const std::byte* 
   return i;
 }
 
-inline bool all_alike(const std::int32_t* row_zero, unsigned rows) {
-  for (unsigned i = 1; row_zero && i < rows; ++i)
-    if (row_zero[i] != row_zero[0]) return false;
-  return true;
-}
-
 /// The s8 weights of a chunk: in the panel, or decoded into `buffer`.
 template <class F, unsigned kVecs>
 const std::byte* chunk_weights(const PanelHeader& h, const Chunk& chunk, std::byte* buffer) {

@@ -12,15 +12,6 @@ inline void keep_in_memory([[maybe_unused]] const std::ptrdiff_t*& offset) {
 #endif
 }
 
-/// Constant distances from one pointer are free; worked out before the loops they would be two dozen pointers
-/// that cost registers: hides from the compiler what the pointer is.
-template <class T>
-inline void keep_one_pointer([[maybe_unused]] T*& p) {
-#if defined(__GNUC__)
-  asm("" : "+r"(p));
-#endif
-}
-
 /// The weights of a tile, and where it brings weights of later chunks into the L2 cache, a line a step: the
 /// dot products do not wait for memory then.
 struct WeightStream {

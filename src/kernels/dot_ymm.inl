@@ -9,6 +9,8 @@
 //
 #include "kernels/blocks_avx2.inl"
 //
+#include "kernels/keep_pointer.inl"
+//
 #include "kernels/pack_blocks.inl"
 
 namespace {

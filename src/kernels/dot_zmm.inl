@@ -8,6 +8,8 @@
 //
 #include "kernels/blocks_avx512.inl"
 //
+#include "kernels/keep_pointer.inl"
+//
 #include "kernels/pack_blocks.inl"
 
 namespace {

@@ -216,11 +216,11 @@ inline void epilogue_out(const TileArgs& args, const AccBlock<T>& b) {
 
 /// acc[r * acc_stride + t] belongs to row i0 + r and column j0 + t of the tile; `n` columns are valid, and
 /// acc is readable (contents ignored) up to the next multiple of kLanes. T: int32, or float for a product
-/// whose integer terms are already in (several scale groups, f32 activations). One copy of it for all tiles of
-/// a kernel: in each of them it would be most of the code.
+/// whose integer terms are already in (several scale groups, f32 activations). One copy of it for all tiles
+/// of a kernel: in each of them it would be most of the code.
 template <class T>
-__attribute__((noinline)) void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride, unsigned i0, unsigned m,
-                     unsigned j0, unsigned n) {
+__attribute__((noinline)) void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride,
+                                        unsigned i0, unsigned m, unsigned j0, unsigned n) {
   const Epilogue& e = args.epilogue;
   const AccBlock<T> block = {acc, acc_stride, i0, m, j0, n};
   if (e.row_a || e.row_b || e.row_scale) {
