@@ -4,167 +4,115 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "quant/aciq.h"
+#include "quant/affine_clip.h"
 #include "quant/affine_qparams.h"
-#include "quant/rounding.h"
 
 namespace lowbit::detail {
-namespace {
 
-constexpr std::size_t kLanes =
-    16;  // independent partial results, which the compiler keeps in vector registers
-
-bool finite(float x) {
-  return x - x == 0.0f;
+AffineGroup spanning_group(double min, double max, IntRange codes, Mapping mapping) {
+  if (mapping != Mapping::asymmetric_real) {
+    const QParams q = affine_qparams(min, max, codes, mapping);
+    return {q.scale, q.zero_point, codes.qmin, codes.qmax};
+  }
+  const QParams q = affine_qparams(0, max - min, codes, Mapping::asymmetric);
+  return {q.scale, 0, codes.qmin, codes.qmax, static_cast<float>(min)};
 }
 
-// Range of the finite values, widened to contain zero: a non-finite value then simply counts as zero.
-Range range_with_zero(std::span<const float> values) {
-  std::array<float, kLanes> lo{}, hi{};
+Range finite_range(std::span<const float> values) {
+  constexpr std::size_t kLanes = 16;  // independent partial results, which the compiler keeps in registers
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::array<float, kLanes> lo, hi;
+  lo.fill(kInfinity);
+  hi.fill(-kInfinity);
   const auto take = [&](float x, std::size_t lane) {
-    const float v = finite(x) ? x : 0.0f;
-    lo[lane] = v < lo[lane] ? v : lo[lane];
-    hi[lane] = v > hi[lane] ? v : hi[lane];
+    const float low = finite(x) ? x : kInfinity, high = finite(x) ? x : -kInfinity;
+    lo[lane] = low < lo[lane] ? low : lo[lane];
+    hi[lane] = high > hi[lane] ? high : hi[lane];
   };
   const std::size_t whole = values.size() - values.size() % kLanes;
   for (std::size_t i = 0; i < whole; i += kLanes)
     for (std::size_t j = 0; j < kLanes; ++j) take(values[i + j], j);
   for (std::size_t i = whole; i < values.size(); ++i) take(values[i], i - whole);
-  Range r{0.0f, 0.0f};
+  Range r{kInfinity, -kInfinity};
   for (std::size_t j = 0; j < kLanes; ++j) {
     r.min = lo[j] < r.min ? lo[j] : r.min;
     r.max = hi[j] > r.max ? hi[j] : r.max;
   }
-  return r;
+  return r.min <= r.max ? r : Range{0.0f, 0.0f};
 }
 
-// Weighted squared error of a group when quantized with given parameters. Errors are computed in floats, and
-// summed in floats only within short blocks, so that the loops run in vector registers.
-class SquaredError {
- public:
-  SquaredError(std::span<const float> values, std::span<const float> importance, IntRange codes)
-      : values_(values.size()), importance_(importance.begin(), importance.end()), codes_(codes) {
-    for (std::size_t i = 0; i < values.size(); ++i) values_[i] = finite(values[i]) ? values[i] : 0.0f;
-    float largest = 0.0f;
-    for (float& w : importance_) {
-      w = w > 0.0f && finite(w) ? w : 0.0f;
-      largest = w > largest ? w : largest;
-    }
-    // Only ratios matter; below one, nothing overflows.
-    for (float& w : importance_) w = largest > 0.0f ? w / largest : 0.0f;
-  }
+namespace {
 
-  double operator()(QParams q) const {
-    const CodeMap map(q, codes_);
-    double total = 0;
-    for (std::size_t begin = 0; begin < values_.size(); begin += kBlock)
-      total += block(begin, std::min(kBlock, values_.size() - begin), map, q.scale);
-    return total;
-  }
-
- private:
-  static constexpr std::size_t kBlock = 256;
-
-  // In units of the squared scale, which neither overflows nor vanishes.
-  double block(std::size_t begin, std::size_t size, const CodeMap& map, float scale) const {
-    std::array<float, kBlock> terms;
-    const float* x = values_.data() + begin;
-    for (std::size_t i = 0; i < size; ++i) {
-      const float e = x[i] * map.inverse_scale - map.steps(x[i]);
-      terms[i] = e * e;
-    }
-    if (!importance_.empty())
-      for (std::size_t i = 0; i < size; ++i) terms[i] *= importance_[begin + i];
-    std::array<float, kLanes> sums{};
-    for (std::size_t i = size; i < (size + kLanes - 1) / kLanes * kLanes; ++i) terms[i] = 0.0f;
-    for (std::size_t i = 0; i < size; i += kLanes)
-      for (std::size_t j = 0; j < kLanes; ++j) sums[j] += terms[i + j];
-    double total = 0;
-    for (const float s : sums) total += s;
-    return total * double(scale) * double(scale);
-  }
-
-  std::vector<float> values_, importance_;
-  IntRange codes_;
+struct Ends {
+  double min, max;
 };
 
-// Shrinks both ends of the range by factors in (0, 1]: a coarse grid over both, then ever smaller steps
-// downhill. The full range is the first candidate, so that the result is never worse than min-max.
-class ClipSearch {
- public:
-  ClipSearch(Range full, IntRange codes, Mapping mapping, const SquaredError& error)
-      : full_(full), codes_(codes), mapping_(mapping), error_(error) {}
+// `q` from 0 to 1; reorders `values`, of which there must be some.
+double quantile(std::vector<float>& values, double q) {
+  const double position = q * double(values.size() - 1);
+  const auto below = static_cast<std::ptrdiff_t>(position);
+  const auto at = values.begin() + below;
+  std::nth_element(values.begin(), at, values.end());
+  const double fraction = position - double(below);
+  if (fraction == 0 || at + 1 == values.end()) return *at;
+  const double above = *std::min_element(at + 1, values.end());
+  return *at + fraction * (above - *at);
+}
 
-  QParams run() {
-    best_ = affine_qparams(full_.min, full_.max, codes_, mapping_);
-    best_error_ = error_(best_);
-    if (best_error_ == 0.0) return best_;
-    const bool has_min = full_.min < 0.0f && mapping_ == Mapping::asymmetric, has_max = full_.max > 0.0f;
-    const bool both = has_min && has_max;
-    const int coarse = both ? 6 : 16;
-    for (int i = 1; i <= coarse; ++i)
-      for (int j = 1; j <= (both ? coarse : 1); ++j) {
-        const double high = double(i) / coarse, low = both ? double(j) / coarse : high;
-        try_shrinking(low, high);
-      }
-    for (double step = 0.5 / coarse; step > 1.0 / 300; step /= 2)
-      while (improve(step, both)) continue;
-    return best_;
+Ends percentile_range(std::span<const float> values, Range full, Mapping mapping, double percentile) {
+  std::vector<float> kept;
+  kept.reserve(values.size());
+  const bool symmetric = mapping == Mapping::symmetric;
+  for (const float v : values)
+    if (finite(v)) kept.push_back(symmetric ? std::fabs(v) : v);
+  const Ends all{full.min, full.max};
+  if (kept.empty()) return all;
+  const double inside = percentile / 100;
+  Ends ends{0, 0};
+  if (symmetric) {
+    ends.max = quantile(kept, inside);
+    ends.min = -ends.max;
+  } else {
+    ends.min = quantile(kept, (1 - inside) / 2);
+    ends.max = quantile(kept, (1 + inside) / 2);
   }
+  return ends.max > ends.min ? ends : all;
+}
 
- private:
-  bool improve(double step, bool both) {
-    const double low = low_, high = high_;
-    bool better = false;
-    if (!both) {
-      better |= try_shrinking(low - step, high - step);
-      better |= try_shrinking(low + step, high + step);
-      return better;
-    }
-    for (const double dl : {-step, 0.0, step})
-      for (const double dh : {-step, 0.0, step}) better |= try_shrinking(low + dl, high + dh);
-    return better;
-  }
-
-  bool try_shrinking(double low, double high) {
-    if (low <= 0 || high <= 0 || low > 1 || high > 1) return false;
-    const QParams q = affine_qparams(full_.min * low, full_.max * high, codes_, mapping_);
-    const double e = error_(q);
-    if (!(e < best_error_)) return false;
-    best_ = q, best_error_ = e, low_ = low, high_ = high;
-    return true;
-  }
-
-  Range full_;
-  IntRange codes_;
-  Mapping mapping_;
-  const SquaredError& error_;
-  QParams best_;
-  double best_error_ = 0, low_ = 1, high_ = 1;
-};
+Ends aciq_range(std::span<const float> values, Range full, Mapping mapping, int bits) {
+  const bool symmetric = mapping == Mapping::symmetric;
+  const double center = symmetric ? 0.0 : finite_mean(values);
+  const double alpha = aciq_alpha(finite_spread(values, center), bits);
+  const double largest = std::max(std::fabs(full.min), std::fabs(full.max));
+  const double min = symmetric ? -largest : full.min, max = symmetric ? largest : full.max;
+  return {std::max(min, center - alpha), std::min(max, center + alpha)};
+}
 
 }  // namespace
 
 AffineGroup fit_affine(std::span<const float> values, std::span<const float> importance, int bits,
-                       Mapping mapping, Clip clip) {
+                       Mapping mapping, Clip clip, float percentile) {
   if (bits < 2 || bits > 8)
     throw Error(ErrorCode::invalid_argument, fmt::format("affine codes have 2 to 8 bits, not {}", bits));
-  if (!importance.empty() && importance.size() != values.size())
-    throw Error(ErrorCode::shape_mismatch, fmt::format("{} importances were given for a group of {} values",
-                                                       importance.size(), values.size()));
-  if (mapping == Mapping::asymmetric_real)
-    throw Error(ErrorCode::not_built, "affine quantization with a real offset is not built yet");
-  if (clip != Clip::minmax && clip != Clip::mse)
-    throw Error(ErrorCode::not_built,
-                "affine quantization clips by min-max or mse; other clips are not built yet");
+  check_importance(values, importance);
+  if (clip == Clip::percentile && !(percentile > 0.0f && percentile <= 100.0f))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a percentile is above 0 and at most 100, not {}", percentile));
   const IntRange codes = mapping == Mapping::symmetric ? signed_range(bits, true) : unsigned_range(bits);
-  const Range full = range_with_zero(values);
-  QParams q = affine_qparams(full.min, full.max, codes, mapping);
-  if (clip == Clip::mse && full.max > full.min)
-    q = ClipSearch(full, codes, mapping, SquaredError(values, importance, codes)).run();
-  return {q.scale, q.zero_point, codes.qmin, codes.qmax};
+  const Range full = finite_range(values);
+  Ends ends{full.min, full.max};
+  if (clip == Clip::percentile) ends = percentile_range(values, full, mapping, double(percentile));
+  if (clip == Clip::aciq) ends = aciq_range(values, full, mapping, bits);
+  const AffineGroup fit = spanning_group(ends.min, ends.max, codes, mapping);
+  if (clip != Clip::mse) return fit;
+  const GroupValues group = group_values(values, importance);
+  return group.values.empty() ? fit : least_squares_group(group, fit, mapping);
 }
 
 }  // namespace lowbit::detail

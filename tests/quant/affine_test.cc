@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -13,6 +14,8 @@ namespace lowbit {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr Mapping kMappings[] = {Mapping::symmetric, Mapping::asymmetric, Mapping::asymmetric_real};
+constexpr Clip kClips[] = {Clip::minmax, Clip::mse, Clip::aciq, Clip::percentile};
 
 std::vector<float> gaussians(std::size_t n, std::uint64_t seed, float shift = 0) {
   testing::Random random(seed);
@@ -117,16 +120,23 @@ TEST(FitAffine, ImportanceDecidesWhatIsClipped) {
   }
 }
 
+TEST(FitAffine, ImportanceThatNothingHasCountsForNothing) {
+  const std::vector<float> x = gaussians(64, 14), none(64, 0.0f);
+  for (const Mapping mapping : kMappings)
+    EXPECT_EQ(fit(x, 3, mapping, Clip::mse, none).scale, fit(x, 3, mapping, Clip::mse).scale);
+}
+
 TEST(FitAffine, IgnoresNonFiniteValues) {
-  for (const Mapping mapping : {Mapping::symmetric, Mapping::asymmetric})
-    for (const Clip clip : {Clip::minmax, Clip::mse}) {
-      std::vector<float> x = gaussians(100, 5), dirty = x;
-      for (const float bad : {NAN, kInf, -kInf}) dirty.push_back(bad);
-      // A zero costs nothing, so that the clean group may hold three of them.
-      x.insert(x.end(), 3, 0.0f);
+  for (const Mapping mapping : kMappings)
+    for (const Clip clip : kClips) {
+      const std::vector<float> x = gaussians(100, 5, 3.0f);
+      std::vector<float> dirty = x;
+      for (const float bad : {NAN, kInf, -kInf})
+        dirty.insert(dirty.begin() + static_cast<std::ptrdiff_t>(dirty.size() / 2), bad);
       const AffineGroup a = fit(x, 5, mapping, clip), b = fit(dirty, 5, mapping, clip);
       EXPECT_EQ(a.scale, b.scale);
       EXPECT_EQ(a.zero_point, b.zero_point);
+      EXPECT_EQ(a.offset, b.offset);
     }
 }
 
@@ -136,24 +146,104 @@ TEST(FitAffine, DegenerateGroupsHaveAUsableScale) {
       {-3.4e38f}, {5, 5, 5}, {-5, -5}, {NAN, kInf},       {1e-45f, 3e38f}};
   for (const auto& x : groups)
     for (int bits = 2; bits <= 8; ++bits)
-      for (const Mapping mapping : {Mapping::symmetric, Mapping::asymmetric})
-        for (const Clip clip : {Clip::minmax, Clip::mse}) {
+      for (const Mapping mapping : kMappings)
+        for (const Clip clip : kClips) {
           const AffineGroup g = fit(x, bits, mapping, clip);
           EXPECT_TRUE(std::isnormal(g.scale) && g.scale > 0) << g.scale;
           EXPECT_TRUE(g.zero_point >= g.qmin && g.zero_point <= g.qmax);
+          EXPECT_TRUE(std::isfinite(g.offset) && (g.offset == 0 || mapping == Mapping::asymmetric_real));
         }
   // A constant is an end of the range: exact up to the rounding of the scale.
   const AffineGroup five = fit(groups[7], 8, Mapping::asymmetric, Clip::minmax);
   EXPECT_FLOAT_EQ(five.scale * 255, 5);
+  for (const Clip clip : kClips) {
+    EXPECT_EQ(fit(groups[7], 8, Mapping::asymmetric_real, clip).offset, 5);
+    EXPECT_EQ(fit(groups[8], 8, Mapping::asymmetric_real, clip).offset, -5);
+  }
+}
+
+TEST(FitAffine, RealOffsetSpansTheValuesAndNothingElse) {
+  for (int bits = 2; bits <= 8; ++bits)
+    for (const float shift : {0.0f, 20.0f, -1000.0f}) {
+      const auto x = gaussians(333, 2, shift);
+      const auto [lo, hi] = std::minmax_element(x.begin(), x.end());
+      const AffineGroup g = fit(x, bits, Mapping::asymmetric_real, Clip::minmax);
+      EXPECT_EQ(g.offset, *lo);
+      EXPECT_EQ(g.scale, static_cast<float>((double(*hi) - double(*lo)) / g.qmax));
+      EXPECT_EQ(g.zero_point, 0);
+      EXPECT_EQ(g.qmin, 0);
+      EXPECT_EQ(g.qmax, (1 << bits) - 1);
+    }
+}
+
+// 0, 1, ... 100 in some order: the quantile q is 100 q.
+std::vector<float> percents(float shift) {
+  std::vector<float> x;
+  for (int i = 0; i <= 100; ++i) x.push_back(float(i * 37 % 101) + shift);
+  return x;
+}
+
+TEST(FitAffine, PercentileHasTheClosedForm) {
+  const auto span = [](const AffineGroup& g) { return g.scale * float(g.qmax); };
+  const auto with = [](std::span<const float> x, Mapping mapping, float percentile) {
+    return detail::fit_affine(x, {}, 6, mapping, Clip::percentile, percentile);
+  };
+  for (const float shift : {0.0f, -100.0f}) {
+    const auto x = percents(shift);
+    EXPECT_FLOAT_EQ(span(with(x, Mapping::symmetric, 90)), 90);
+    EXPECT_FLOAT_EQ(span(with(x, Mapping::symmetric, 90.25f)), 90.25f);
+    EXPECT_FLOAT_EQ(with(x, Mapping::asymmetric_real, 90).offset, 5 + shift);
+    EXPECT_FLOAT_EQ(span(with(x, Mapping::asymmetric_real, 90)), 90);
+    EXPECT_FLOAT_EQ(with(x, Mapping::asymmetric_real, 87.5f).offset, 6.25f + shift);
+    EXPECT_FLOAT_EQ(span(with(x, Mapping::asymmetric_real, 87.5f)), 87.5f);
+    EXPECT_FLOAT_EQ(span(with(x, Mapping::asymmetric, 90)), 95);  // zero is one of the levels
+    for (const Mapping mapping : kMappings)
+      EXPECT_EQ(with(x, mapping, 100).scale, fit(x, 6, mapping, Clip::minmax).scale);
+  }
+  const Affine<6> typed{.clip = Clip::percentile, .percentile = 50};
+  EXPECT_FLOAT_EQ(span(typed.fit(percents(0))), 50);
+  // Half of the values have no width: the range is that of all.
+  const std::vector<float> sparse = {0, 0, 0, 0, 0, 0, 0, 0, -2, 3};
+  for (const Mapping mapping : kMappings)
+    EXPECT_EQ(with(sparse, mapping, 50).scale, fit(sparse, 6, mapping, Clip::minmax).scale);
+}
+
+TEST(FitAffine, AciqClipsAtThePublishedMultiples) {
+  // Two values: sigma and b are alike, which is likelier for a Gaussian than for a Laplacian. With outliers
+  // to the right and left the ratio of sigma to b is that of a Laplacian or more.
+  std::vector<float> flat(1000), peaked(1000, 0.0f);
+  for (std::size_t i = 0; i < flat.size(); ++i) flat[i] = i % 2 ? 1.0f : -1.0f;
+  for (std::size_t i = 0; i < 100; ++i) peaked[i * 10] = i % 2 ? 4.0f : -4.0f;
+  flat[0] = -9, flat[1] = 9;  // room for clips
+  peaked[0] = -50, peaked[10] = 50;
+  double sigma = 0, b = 0;
+  for (const float v : flat) sigma += double(v) * double(v) / 1000;
+  for (const float v : peaked) b += std::fabs(double(v)) / 1000;
+  EXPECT_FLOAT_EQ(fit(flat, 4, Mapping::symmetric, Clip::aciq).scale * 7,
+                  static_cast<float>(2.55913646 * std::sqrt(sigma)));
+  EXPECT_FLOAT_EQ(fit(peaked, 4, Mapping::symmetric, Clip::aciq).scale * 7,
+                  static_cast<float>(5.02864014 * b));
+  for (float& v : flat) v += 50;
+  const AffineGroup real = fit(flat, 4, Mapping::asymmetric_real, Clip::aciq);
+  EXPECT_FLOAT_EQ(real.offset, static_cast<float>(50 - 2.55913646 * std::sqrt(sigma)));
+  EXPECT_FLOAT_EQ(real.scale * 15, static_cast<float>(2 * 2.55913646 * std::sqrt(sigma)));
+  EXPECT_FLOAT_EQ(fit(flat, 4, Mapping::asymmetric, Clip::aciq).scale * 15,
+                  static_cast<float>(50 + 2.55913646 * std::sqrt(sigma)));
+  // Never beyond the values.
+  const std::vector<float> pair = {-1, 1};
+  EXPECT_EQ(fit(pair, 8, Mapping::symmetric, Clip::aciq).scale,
+            fit(pair, 8, Mapping::symmetric, Clip::minmax).scale);
 }
 
 TEST(FitAffine, RefusesImpossibleOptions) {
   const std::vector<float> x(4), three(3);
   EXPECT_THROW(fit(x, 1, Mapping::symmetric, Clip::minmax), Error);
   EXPECT_THROW(fit(x, 9, Mapping::symmetric, Clip::minmax), Error);
-  EXPECT_THROW(fit(x, 8, Mapping::asymmetric_real, Clip::minmax), Error);
-  EXPECT_THROW(fit(x, 8, Mapping::symmetric, Clip::aciq), Error);
-  EXPECT_THROW(fit(x, 8, Mapping::symmetric, Clip::mse, three), Error);
+  for (const Clip clip : kClips) EXPECT_THROW(fit(x, 8, Mapping::symmetric, clip, three), Error);
+  for (const float percentile : {0.0f, -1.0f, 100.5f, NAN, kInf}) {
+    EXPECT_THROW(detail::fit_affine(x, {}, 8, Mapping::symmetric, Clip::percentile, percentile), Error);
+    EXPECT_NO_THROW(detail::fit_affine(x, {}, 8, Mapping::symmetric, Clip::mse, percentile));
+  }
 }
 
 }  // namespace

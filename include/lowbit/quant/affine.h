@@ -1,7 +1,29 @@
-// Affine: uniform quantization, real = scale * (code - zero_point), with 2 to 8 bits; symmetric (zero_point
-// 0) or asymmetric with an integer zero point; range by min-max or by a search for the least squared error.
-// Rounding is to nearest, ties to even. Jacob et al., "Quantization and Training of Neural Networks for
-// Efficient Integer-Arithmetic-Only Inference", CVPR 2018.
+// Affine: uniform quantization, real = scale * (code - zero_point) + offset, with 2 to 8 bits. Rounding is to
+// nearest, ties to even. Jacob et al., "Quantization and Training of Neural Networks for Efficient
+// Integer-Arithmetic-Only Inference", CVPR 2018.
+//
+//   symmetric         zero point 0, signed codes
+//   asymmetric        an integer zero point, unsigned codes; the range is widened to contain zero, which is
+//                     exactly a level
+//   asymmetric_real   a real offset, the level of code 0, unsigned codes with zero point 0; levels may
+//                     straddle zero or all be far from it, nothing is widened
+//
+// The range that the levels span is chosen by one of
+//
+//   minmax       the values' own range
+//   mse          a search for the least squared error, weighted by importance where that is given (the others
+//                ignore importance); never worse than minmax
+//   percentile   symmetric: [-m, m] with m the `percentile` / 100 quantile of |x|; otherwise the central
+//                `percentile` % of the values, from the quantile (1 - percentile / 100) / 2 to the quantile
+//                (1 + percentile / 100) / 2. The quantile q of n sorted values is at position q (n - 1), by
+//                linear interpolation between neighbours. Where that range has no width, minmax
+//   aciq         mean -+ alpha, not beyond the values' own range, where alpha is the closed form that
+//                minimizes the expected squared error if values are Gaussian or Laplacian, whichever of the
+//                two is likelier to give such values; for symmetric, moments are those about zero. Banner,
+//                Nahshan, Soudry, "Post Training 4-bit Quantization of Convolutional Networks for
+//                Rapid-Deployment", NeurIPS 2019
+//
+// Non-finite values are skipped.
 #pragma once
 
 #include <span>
@@ -14,7 +36,7 @@ namespace lowbit {
 
 namespace detail {
 AffineGroup fit_affine(std::span<const float> values, std::span<const float> importance, int bits,
-                       Mapping mapping, Clip clip);
+                       Mapping mapping, Clip clip, float percentile = 99.9f);
 }  // namespace detail
 
 /// Options of a uniform quantizer. Symmetric codes are in [-(2^(Bits-1)-1), 2^(Bits-1)-1] (narrow range).
@@ -23,10 +45,11 @@ requires(Bits >= 2 && Bits <= 8) struct Affine {
   Granularity granularity = per_channel();
   Mapping mapping = Mapping::symmetric;
   Clip clip = Clip::minmax;
+  float percentile = 99.9f;  ///< for Clip::percentile; above 0, at most 100
 
   static constexpr int code_bits() { return Bits; }
   AffineGroup fit(std::span<const float> values, std::span<const float> importance = {}) const {
-    return detail::fit_affine(values, importance, Bits, mapping, clip);
+    return detail::fit_affine(values, importance, Bits, mapping, clip, percentile);
   }
 };
 

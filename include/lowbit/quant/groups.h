@@ -1,18 +1,49 @@
 // What a quantizer's `fit` returns for one group of weights. The TYPE selects the packed format, so that a
-// user's own quantizer reaches the kernels without a switch over kinds: AffineGroup -> integer formats s8,
-// u4, s2.
+// user's own quantizer reaches the kernels without a switch over kinds:
+//
+//   AffineGroup    s8, u4, s2 by the number of bits
+//   ScaleGroup     lut4 up to 16 levels, else lut8; the levels are the quantizer's, alike for all groups
+//   LutGroup       the same with levels of its own, one table for a row or the whole matrix
+//   TernaryGroup   s2
+//   BinaryGroup    b1
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <vector>
 
 namespace lowbit {
 
-/// real = scale * (code - zero_point), code in [qmin, qmax]. `qmin, qmax` may be signed or unsigned; storage
-/// follows from the width: more than 4 bits s8, 3 and 4 bits u4, 2 bits s2.
+/// real = scale * (code - zero_point) + offset, code in [qmin, qmax]. `qmin, qmax` may be signed or unsigned;
+/// storage follows from the width: more than 4 bits s8, 3 and 4 bits u4, 2 bits s2.
 struct AffineGroup {
   float scale = 1.0f;
   std::int32_t zero_point = 0;
   std::int32_t qmin = -128, qmax = 127;
+  float offset = 0.0f;
+};
+
+/// real = scale * levels()[code] of the quantizer; codes are those of the nearest levels.
+struct ScaleGroup {
+  float scale = 1.0f;
+};
+
+/// real = scale * levels[code]: 2 to 256 levels in ascending order; codes are those of the nearest levels.
+struct LutGroup {
+  float scale = 1.0f;
+  std::vector<float> levels{};
+};
+
+/// real = scale * t, t = 1 above `threshold`, -1 below -threshold, else 0.
+struct TernaryGroup {
+  float scale = 1.0f;
+  float threshold = 0.0f;
+};
+
+/// real = the sum of `planes` terms +scales[p] or -scales[p]: of all such sums the nearest.
+struct BinaryGroup {
+  int planes = 1;  ///< 1 to 4
+  std::array<float, 4> scales{};
 };
 
 }  // namespace lowbit

@@ -1,0 +1,84 @@
+#include "quant/group_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::detail {
+
+void check_importance(std::span<const float> values, std::span<const float> importance) {
+  if (!importance.empty() && importance.size() != values.size())
+    throw Error(ErrorCode::shape_mismatch, fmt::format("{} importances were given for a group of {} values",
+                                                       importance.size(), values.size()));
+}
+
+GroupValues group_values(std::span<const float> values, std::span<const float> importance) {
+  check_importance(values, importance);
+  GroupValues group;
+  group.values.reserve(values.size());
+  if (!importance.empty()) {
+    group.weights.reserve(values.size());
+    float largest = 0.0f;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const float w = importance[i];
+      if (!finite(values[i]) || !finite(w) || !(w > 0.0f)) continue;
+      group.values.push_back(values[i]);
+      group.weights.push_back(w);
+      largest = w > largest ? w : largest;
+    }
+    for (float& w : group.weights) w /= largest;
+    if (!group.values.empty()) return group;
+  }
+  for (const float v : values)
+    if (finite(v)) group.values.push_back(v);
+  return group;
+}
+
+double mean_magnitude(const GroupValues& group) {
+  double sum = 0, weight = 0;
+  for (std::size_t i = 0; i < group.values.size(); ++i) {
+    const double w = group.weight(i);
+    sum += w * std::fabs(double(group.values[i]));
+    weight += w;
+  }
+  return weight > 0 ? sum / weight : 0.0;
+}
+
+float normal_scale(double scale) {
+  using Limits = std::numeric_limits<float>;
+  return static_cast<float>(std::clamp<double>(scale, Limits::min(), Limits::max()));
+}
+
+SortedMagnitudes::SortedMagnitudes(const GroupValues& group)
+    : magnitudes_(group.values), weight_(group.values.size() + 1), sum_(group.values.size() + 1) {
+  for (float& m : magnitudes_) m = std::fabs(m);
+  std::vector<float> weights;
+  if (group.weights.empty()) {
+    std::sort(magnitudes_.begin(), magnitudes_.end());
+  } else {
+    std::vector<std::pair<float, float>> pairs(magnitudes_.size());
+    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {magnitudes_[i], group.weights[i]};
+    std::sort(pairs.begin(), pairs.end());
+    weights.resize(pairs.size());
+    for (std::size_t i = 0; i < pairs.size(); ++i) std::tie(magnitudes_[i], weights[i]) = pairs[i];
+  }
+  for (std::size_t i = 0; i < magnitudes_.size(); ++i) {
+    const double w = weights.empty() ? 1.0 : double(weights[i]);
+    weight_[i + 1] = weight_[i] + w;
+    sum_[i + 1] = sum_[i] + w * double(magnitudes_[i]);
+  }
+}
+
+std::size_t SortedMagnitudes::first_above(double bound, std::size_t from) const {
+  const auto begin = magnitudes_.begin() + static_cast<std::ptrdiff_t>(from);
+  const auto at = std::upper_bound(begin, magnitudes_.end(), bound, [](double b, float m) { return b < m; });
+  return static_cast<std::size_t>(at - magnitudes_.begin());
+}
+
+}  // namespace lowbit::detail
