@@ -92,7 +92,7 @@ void add_eval_command(CLI::App& program) {
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--scheme", options->schemes,
-                   "comma-separated schemes (default: fp32,int8); see lowbit schemes")
+                   "comma-separated schemes (default: fp32,int8), or all; see lowbit schemes")
       ->check([](const std::string& text) {
         return text.empty() ? std::string("--scheme is empty") : std::string();
       });

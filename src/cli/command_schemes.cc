@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/kernels/cpu.h"
+#include "lowbit/quant/effective.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/quant/quantizer.h"
 
@@ -24,7 +25,8 @@ std::vector<std::string> scheme_row(const Scheme& scheme, const MatrixView& weig
   const std::string problem = why_not_built(scheme);
   if (!problem.empty()) return {name, "-", "-", "-", "not built"};
   const QuantizedMatrix q = quantize(weights, make_quantizer(scheme));
-  const GemmKernel& kernel = select_gemm_kernel(q.spec(), active_isa());
+  const EffectiveWeights effective(q, scheme.activation_bits == 0 ? ActType::f32 : ActType::u8);
+  const GemmKernel& kernel = select_gemm_kernel(effective.spec(), active_isa());
   return {name, fmt::format("{:.2f}", q.bits_per_weight()), format_name(q.format), kernel.name,
           kernel.reference ? "ref" : "fast"};
 }

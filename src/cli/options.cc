@@ -57,10 +57,16 @@ std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vect
 std::vector<std::string> parse_scheme_list(const std::string& text) {
   std::vector<std::string> schemes;
   std::istringstream stream(text);
-  for (std::string item; std::getline(stream, item, ',');) {
-    std::string scheme = parse_scheme_option(item);
+  const auto add = [&](std::string scheme) {
     if (std::find(schemes.begin(), schemes.end(), scheme) == schemes.end())
       schemes.push_back(std::move(scheme));
+  };
+  for (std::string item; std::getline(stream, item, ',');) {
+    if (item == "all") {
+      for (const Scheme& scheme : family_schemes()) add(format_scheme(scheme));
+    } else {
+      add(parse_scheme_option(item));
+    }
   }
   if (schemes.empty()) throw Error(ErrorCode::invalid_argument, "--scheme is empty");
   return schemes;

@@ -31,7 +31,8 @@ void add_quantization_options(CLI::App& app, QuantizationOptions& options);
 /// {pattern, scheme}, cut at the last '='. Throws Error(invalid_argument) for text without one, an empty
 /// pattern or a scheme that is unknown or not built.
 std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts);
-/// Canonical names of a comma-separated list, each once, in order. Throws as parse_overrides.
+/// Canonical names of a comma-separated list, each once, in order; "all" stands for family_schemes(). Throws
+/// as parse_overrides.
 std::vector<std::string> parse_scheme_list(const std::string& text);
 /// The canonical name. Throws as parse_overrides.
 std::string parse_scheme_option(const std::string& text);

@@ -55,5 +55,11 @@ void pack_u2(std::span<const std::uint8_t> codes, std::span<std::uint8_t> out) {
 void unpack_u2(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> codes) {
   unpack<2>(bytes, codes);
 }
+void pack_u1(std::span<const std::uint8_t> codes, std::span<std::uint8_t> out) {
+  pack<1>(codes, out);
+}
+void unpack_u1(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> codes) {
+  unpack<1>(bytes, codes);
+}
 
 }  // namespace lowbit

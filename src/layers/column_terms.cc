@@ -13,15 +13,17 @@ void require_finite(std::span<const float> values, const char* what) {
 }
 
 ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> scales,
-                         std::span<const float> bias, const LayerQuantization& q) {
+                         std::span<const float> units, std::span<const float> bias,
+                         const LayerQuantization& q) {
   const std::size_t n = weights.n();
   const bool grouped = weights.groups() > 1;
   const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
   const float s_in = q.input ? q.input->scale : 1.0f;
   multiplier.resize(n);
   for (std::size_t j = 0; j < n; ++j) {
-    // Two separate roundings, in this order, on every CPU.
-    const float s = grouped ? s_in : s_in * scales[j];
+    // Separate roundings, in this order, on every CPU.
+    float s = grouped ? s_in : s_in * scales[j];
+    if (!units.empty()) s *= units[units.size() > 1 ? j : 0];
     multiplier[j] = s * inverse_out;
   }
   if (!bias.empty()) {

@@ -32,9 +32,9 @@ struct ColumnTerms {
   std::vector<float> multiplier;  ///< [s_in] * s_w [/ s_out]; weight scale left out for several scale groups
   std::vector<float> addend;      ///< bias [/ s_out]; empty without a bias
 
-  /// `scales` and `bias` (or empty) of these columns.
-  ColumnTerms(const PackedWeights& weights, std::span<const float> scales, std::span<const float> bias,
-              const LayerQuantization& q);
+  /// `scales`, `bias` (or empty) and EffectiveWeights::units() (none, one or one each) of these columns.
+  ColumnTerms(const PackedWeights& weights, std::span<const float> scales, std::span<const float> units,
+              std::span<const float> bias, const LayerQuantization& q);
 };
 
 /// The parts of an epilogue that are the same for all columns: output type, clamp, zero points, residual

@@ -14,6 +14,7 @@
 #include "layers/quantize_pixels.h"
 #include "layers/row_memory.h"
 #include "lowbit/kernels/gemm.h"
+#include "lowbit/quant/effective.h"
 
 namespace lowbit {
 namespace {
@@ -42,20 +43,17 @@ class Conv2dInt8 final : public Step {
                      : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window));
     }
     set_quantization(spec);
-    const QuantizedMatrix& w = *spec.weights;
-    const std::int64_t per_group = w.rows / op.groups;
-    const auto groups_per_row = static_cast<std::size_t>(w.groups());
+    const EffectiveWeights w(*spec.weights, ActType::u8);
+    const std::int64_t per_group = w.matrix().rows / op.groups;
     for (std::int64_t g = 0; g < op.groups; ++g) {
-      WeightSpec part = w.spec(taps);
+      const WeightSpec part = w.spec(taps, g * per_group, per_group);
       const auto row = static_cast<std::size_t>(g * per_group);
-      part.n = static_cast<std::uint32_t>(per_group);
-      part.codes += row * part.row_bytes;
-      part.scales += row * groups_per_row;
-      if (part.zero_points) part.zero_points += row * groups_per_row;
       PackedWeights packed(part, spec.isa);
       const std::span<const float> bias =
           op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
-      ColumnTerms terms(packed, {part.scales, part.n * groups_per_row}, bias, quantization_);
+      const std::span<const float> units(w.units());
+      ColumnTerms terms(packed, {part.scales, std::size_t{part.n} * packed.groups()},
+                        units.size() > 1 ? units.subspan(row, part.n) : units, bias, quantization_);
       weight_zeros_ = weight_zeros_ || !packed.weight_zero_points().empty();
       groups_.push_back({std::move(packed), std::move(terms)});
     }
@@ -193,7 +191,8 @@ std::unique_ptr<Step> ops::make_conv2d_int8(const ops::Conv2d& op, const StepSpe
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Conv2d weights of shape {} do not fit {} x {} codes",
                             op.weight.shape.to_string(), spec.weights->rows, spec.weights->cols));
-  if (in_per_group == 1 && op.groups > 1 && spec.weights->groups() == 1) return make_depthwise_int8(op, spec);
+  if (in_per_group == 1 && op.groups > 1 && spec.weights->groups() == 1 && spec.weights->planes() == 1)
+    return make_depthwise_int8(op, spec);
   return std::make_unique<Conv2dInt8>(op, spec);
 }
 

@@ -15,6 +15,7 @@
 #include "layers/step_common.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 #include "lowbit/kernels/gemm.h"
+#include "lowbit/quant/effective.h"
 
 namespace lowbit {
 namespace {
@@ -26,15 +27,12 @@ constexpr std::int64_t kPiecesPerThread = 4;
 // Input and output rows of a strip, which stay in the L2 cache while the blocks of channels pass by.
 constexpr std::int64_t kStripBytes = 256 * 1024;
 
-/// Weights as code - zero_point, [channels][taps]: what kernels pack.
-std::vector<std::int16_t> centred_weights(const QuantizedMatrix& w) {
-  const std::int32_t middle = w.format == WeightFormat::s8 ? 0 : w.format == WeightFormat::u4 ? 8 : 2;
+/// Weights as integers, [channels][taps]: what kernels pack.
+std::vector<std::int16_t> centred_weights(const EffectiveWeights& w) {
   std::vector<std::int16_t> weights;
-  for (std::int64_t o = 0; o < w.rows; ++o) {
-    const std::int32_t zero = w.zero_points.empty() ? middle : w.zero_points[static_cast<std::size_t>(o)];
-    for (std::int64_t t = 0; t < w.cols; ++t)
-      weights.push_back(static_cast<std::int16_t>(w.code(o, t) - zero));
-  }
+  for (std::int64_t o = 0; o < w.matrix().rows; ++o)
+    for (std::int64_t t = 0; t < w.matrix().cols; ++t)
+      weights.push_back(static_cast<std::int16_t>(w.integer(o, t)));
   return weights;
 }
 
@@ -80,8 +78,9 @@ class DepthwiseInt8 final : public Step {
     if (spec.output->dtype == DType::u8) q_.output = spec.output->qparams;
     residual_f32_ = spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32;
     if (spec.inputs.size() > 1 && !residual_f32_) q_.residual = spec.inputs[1]->qparams;
-    const std::vector<std::int16_t> weights = centred_weights(*spec.weights);
-    set_terms(op, *spec.weights, weights);
+    const EffectiveWeights effective(*spec.weights, ActType::u8);
+    const std::vector<std::int16_t> weights = centred_weights(effective);
+    set_terms(op, effective, weights);
     panel_ = aligned_bytes(kernel_.panel_bytes(shape_, weights.data()));
     kernel_.pack(shape_, weights.data(), panel_.get());
   }
@@ -115,7 +114,10 @@ class DepthwiseInt8 final : public Step {
   }
 
  private:
-  void set_terms(const ops::Conv2d& op, const QuantizedMatrix& w, const std::vector<std::int16_t>& weights) {
+  void set_terms(const ops::Conv2d& op, const EffectiveWeights& effective,
+                 const std::vector<std::int16_t>& weights) {
+    const QuantizedMatrix& w = effective.matrix();
+    const std::vector<float>& units = effective.units();
     const float inverse_out = q_.output ? 1.0f / q_.output->scale : 1.0f;
     const float s_in = q_.input ? q_.input->scale : 1.0f;
     const auto taps = static_cast<std::size_t>(w.cols);
@@ -126,8 +128,9 @@ class DepthwiseInt8 final : public Step {
       if (q_.input)
         constants_.push_back(static_cast<std::int32_t>(0u - static_cast<std::uint32_t>(q_.input->zero_point) *
                                                                 static_cast<std::uint32_t>(sum)));
-      // Two separate roundings, in this order, on every CPU.
-      const float s = s_in * w.scales[o];
+      // Separate roundings, in this order, on every CPU.
+      float s = s_in * w.scales[o];
+      if (!units.empty()) s *= units[units.size() > 1 ? o : 0];
       scales_.push_back(s * inverse_out);
       if (!op.bias.empty()) addends_.push_back(op.bias[o] * inverse_out);
     }

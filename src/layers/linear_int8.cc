@@ -10,6 +10,7 @@
 #include "layers/linear_steps.h"
 #include "layers/row_memory.h"
 #include "lowbit/kernels/gemm.h"
+#include "lowbit/quant/effective.h"
 
 namespace lowbit {
 namespace {
@@ -17,16 +18,7 @@ namespace {
 class LinearInt8 final : public Step {
  public:
   LinearInt8(const ops::Linear& op, const StepSpec& spec)
-      : activation_(op.activation),
-        dynamic_(spec.dynamic),
-        features_(spec.weights->cols),
-        in_(spec.inputs[0]->layout()),
-        out_(spec.output->layout()),
-        element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
-        rows_per_sample_(op.flattens_input ? 1 : in_.pixels()),
-        quantization_(quantization_of(spec)),
-        weights_(spec.weights->spec(), spec.isa),
-        terms_(weights_, spec.weights->scales, op.bias, quantization_) {}
+      : LinearInt8(op, spec, EffectiveWeights(*spec.weights, ActType::u8)) {}
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
   std::string kernel() const override { return weights_.kernel().name; }
@@ -71,6 +63,18 @@ class LinearInt8 final : public Step {
   }
 
  private:
+  LinearInt8(const ops::Linear& op, const StepSpec& spec, const EffectiveWeights& weights)
+      : activation_(op.activation),
+        dynamic_(spec.dynamic),
+        features_(spec.weights->cols),
+        in_(spec.inputs[0]->layout()),
+        out_(spec.output->layout()),
+        element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
+        rows_per_sample_(op.flattens_input ? 1 : in_.pixels()),
+        quantization_(quantization_of(spec)),
+        weights_(weights.spec(), spec.isa),
+        terms_(weights_, weights.matrix().scales, weights.units(), op.bias, quantization_) {}
+
   static LayerQuantization quantization_of(const StepSpec& spec) {
     LayerQuantization q;
     if (!spec.dynamic) q.input = spec.inputs[0]->qparams;

@@ -21,6 +21,12 @@ std::int64_t depth(const ops::Op& op) {
 NodePlan plan_node(const Node& node, const Scheme& scheme) {
   NodePlan plan;
   if (scheme.is_fp32()) return plan;
+  if (scheme.activation_bits == 0) {
+    if (!ops::has_weights(node.op)) return plan;
+    plan.mode = NodePlan::Mode::weight_only;
+    plan.scheme = scheme;
+    return plan;
+  }
   if (scheme.dynamic) {
     if (!ops::has_weights(node.op)) {
       plan.fallback = "a dynamic scheme quantizes products only";

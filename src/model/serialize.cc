@@ -13,7 +13,7 @@ namespace lowbit {
 namespace {
 
 constexpr std::array<unsigned char, 8> kMagic{'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2, kFirstVersion = 1;
 
 struct Header {
   std::array<unsigned char, 8> magic = kMagic;
@@ -39,12 +39,15 @@ std::uint32_t crc32(std::span<const std::byte> bytes) {
   return ~crc;
 }
 
-/// One description of the format for both directions: V is Writer or Reader.
+/// One description of the format for both directions: V is Writer or Reader. Version 1 has no offsets and
+/// levels.
 template <class V>
-void visit(V& v, QuantizedMatrix& q) {
+void visit(V& v, QuantizedMatrix& q, std::uint32_t version = kVersion) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
   v("granularity", q.granularity.kind), v("group_size", q.granularity.group_size);
   v("codes", q.codes), v("scales", q.scales), v("zero_points", q.zero_points);
+  if (version == 1) return;
+  v("offsets", q.offsets), v("levels", q.levels), v("scale_bits", q.scale_bits);
 }
 
 template <class V>
@@ -88,7 +91,7 @@ bool make_op(const std::string& name, ops::Op& op) {
   return false;
 }
 
-Node read_node(Reader& v, NodeQuantization& q) {
+Node read_node(Reader& v, NodeQuantization& q, std::uint32_t version) {
   Node node;
   std::string op_name, scheme;
   v("node name", node.name), v("operator", op_name);
@@ -101,7 +104,7 @@ Node read_node(Reader& v, NodeQuantization& q) {
   v("node scheme", scheme), v("fallback", q.fallback), v("quantized", quantized);
   q.scheme = parse_scheme(scheme);
   if (quantized) {
-    visit(v, q.weights.emplace());
+    visit(v, q.weights.emplace(), version);
     q.weights->validate();
   }
   return node;
@@ -116,7 +119,7 @@ bool has_float_weights(const ops::Op& op) {
       op);
 }
 
-detail::ModelData read(Reader& v) {
+detail::ModelData read(Reader& v, std::uint32_t version) {
   detail::ModelData data;
   v("scheme", data.scheme), v("source", data.source);
   const std::uint64_t values = v.length("values", 8);
@@ -136,7 +139,7 @@ detail::ModelData read(Reader& v) {
   const std::uint64_t nodes = v.length("nodes", 8);
   for (std::uint64_t i = 0; i < nodes; ++i) {
     NodeQuantization q;
-    data.graph.nodes.push_back(read_node(v, q));
+    data.graph.nodes.push_back(read_node(v, q, version));
     if (!q.weights && !has_float_weights(data.graph.nodes.back().op)) v.fail("weights");
     data.nodes.push_back(std::move(q));
   }
@@ -184,17 +187,17 @@ Model load(std::span<const std::byte> bytes, const std::string& name) {
     throw refuse("is not a .lowbit file");
   if (bytes.size() < sizeof(Header)) throw refuse("is truncated");
   std::memcpy(&header, bytes.data(), sizeof(Header));
-  if (header.version != kVersion)
+  if (header.version < kFirstVersion || header.version > kVersion)
     throw Error(ErrorCode::unsupported,
-                fmt::format("'{}' has format version {}, this lowbit reads version {}", name, header.version,
-                            kVersion));
+                fmt::format("'{}' has format version {}, this lowbit reads versions {} to {}", name,
+                            header.version, kFirstVersion, kVersion));
   const std::span<const std::byte> payload = bytes.subspan(sizeof(Header));
   if (payload.size() < header.payload) throw refuse("is truncated");
   if (payload.size() > header.payload) throw refuse("has bytes behind its end");
   if (crc32(payload) != header.checksum) throw refuse("is damaged: its checksum does not match");
   try {
     Reader reader(payload, name);
-    detail::ModelData data = read(reader);
+    detail::ModelData data = read(reader, header.version);
     check_shapes(data);
     return Model(std::move(data));
   } catch (const Error& e) {

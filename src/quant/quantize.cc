@@ -6,10 +6,11 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "quant/quantize_span.h"
 #include "quant/rounding.h"
 
 namespace lowbit {
-namespace {
+namespace detail {
 
 void check_sizes(std::size_t in, std::size_t out) {
   if (in != out)
@@ -17,14 +18,12 @@ void check_sizes(std::size_t in, std::size_t out) {
                 fmt::format("{} elements cannot be written to a span of {}", in, out));
 }
 
-template <class T>
-void check_codes(QParams q, IntRange codes) {
-  using Limits = std::numeric_limits<T>;
+void check_codes(QParams q, IntRange codes, std::int64_t least, std::int64_t most) {
   if (!std::isnormal(q.scale) || q.scale < 0)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a scale is a positive normal number, not {}", q.scale));
   const auto width = std::int64_t{codes.qmax} - codes.qmin;
-  if (width < 1 || width > 65535 || codes.qmin < Limits::min() || codes.qmax > Limits::max())
+  if (width < 1 || width > 65535 || codes.qmin < least || codes.qmax > most)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("codes from {} to {} do not fit 16 bits and the type of the output", codes.qmin,
                             codes.qmax));
@@ -34,10 +33,12 @@ void check_codes(QParams q, IntRange codes) {
                             codes.qmin, codes.qmax));
 }
 
+}  // namespace detail
+namespace {
+
 template <class T>
 void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::span<T> out) {
-  check_sizes(x.size(), out.size());
-  check_codes<T>(q, codes);
+  detail::check_spans<T>(x.size(), out.size(), q, codes);
   const detail::CodeMap map(q, codes);
   T* codes_out = out.data();
   for (std::size_t i = 0; i < x.size(); ++i) codes_out[i] = static_cast<T>(map.code(x[i]));
@@ -45,7 +46,7 @@ void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::spa
 
 template <class T>
 void dequantize_span(std::span<const T> codes, QParams q, std::span<float> out) {
-  check_sizes(codes.size(), out.size());
+  detail::check_sizes(codes.size(), out.size());
   // Through int64: hostile codes and zero points must not overflow.
   for (std::size_t i = 0; i < codes.size(); ++i)
     out[i] = static_cast<float>(std::int64_t{codes[i]} - q.zero_point) * q.scale;

@@ -19,21 +19,37 @@ std::size_t QuantizedMatrix::row_bytes() const {
 
 std::int32_t QuantizedMatrix::code(std::int64_t r, std::int64_t c) const {
   const auto i = static_cast<std::size_t>(c);
-  const std::uint8_t* row = codes.data() + static_cast<std::size_t>(r) * row_bytes();
-  if (format == WeightFormat::s8) return static_cast<std::int8_t>(row[i]);
-  if (format == WeightFormat::u4) return (row[i / 2] >> (4 * (i % 2))) & 15;
-  return (row[i / 4] >> (2 * (i % 4))) & 3;
+  const std::uint8_t* row = codes.data() + static_cast<std::size_t>(r * planes()) * row_bytes();
+  switch (format) {
+    case WeightFormat::s8:
+      return static_cast<std::int8_t>(row[i]);
+    case WeightFormat::lut8:
+      return row[i];
+    case WeightFormat::u4:
+    case WeightFormat::lut4:
+      return (row[i / 2] >> (4 * (i % 2))) & 15;
+    case WeightFormat::s2:
+      return (row[i / 4] >> (2 * (i % 4))) & 3;
+    case WeightFormat::b1: {
+      int code = 0;
+      for (int p = 0; p < planes(); ++p, row += row_bytes()) code |= ((row[i / 8] >> (i % 8)) & 1) << p;
+      return code;
+    }
+  }
+  return 0;
 }
 
 namespace {
 
 double total_bits(const QuantizedMatrix& q) {
-  const bool per_tensor = q.granularity.kind == Granularity::Kind::tensor;
+  const bool per_tensor = q.granularity.kind == Granularity::Kind::tensor && q.format != WeightFormat::b1;
   const auto entries = [&](std::size_t n) { return static_cast<double>(per_tensor ? (n ? 1 : 0) : n); };
   const bool half = q.granularity.kind == Granularity::Kind::group &&
                     std::all_of(q.scales.begin(), q.scales.end(), [](float s) { return detail::is_half(s); });
-  return 8.0 * static_cast<double>(q.codes.size()) + (half ? 16 : 32) * entries(q.scales.size()) +
-         detail::storage_of(q.format).width * entries(q.zero_points.size());
+  const double scale_bits = q.scale_bits > 0 ? q.scale_bits : half ? 16 : 32;
+  return 8.0 * static_cast<double>(q.codes.size()) + scale_bits * entries(q.scales.size()) +
+         detail::storage_of(q.format).width * entries(q.zero_points.size()) +
+         (half ? 16 : 32) * entries(q.offsets.size()) + 32.0 * static_cast<double>(q.levels.size());
 }
 
 }  // namespace
@@ -56,8 +72,12 @@ WeightSpec QuantizedMatrix::spec(std::uint32_t taps) const {
   s.group = groups() > 1 ? granularity.group_size : 0;
   s.codes = codes.data();
   s.row_bytes = row_bytes();
+  s.planes = static_cast<std::uint32_t>(planes());
   s.scales = scales.data();
   s.zero_points = zero_points.empty() ? nullptr : zero_points.data();
+  s.offsets = offsets.empty() ? nullptr : offsets.data();
+  s.real_levels = levels.empty() ? nullptr : levels.data();
+  s.levels_per_row = levels_per_row();
   return s;
 }
 
@@ -67,49 +87,105 @@ namespace {
   throw Error(ErrorCode::corrupt_file, "quantized matrix: " + what);
 }
 
+bool is_affine(WeightFormat format) {
+  return format == WeightFormat::s8 || format == WeightFormat::u4 || format == WeightFormat::s2;
+}
+
 // Everything that the sizes of the vectors are computed from.
 void validate_header(const QuantizedMatrix& q) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
   if (q.rows < 1 || q.rows > kLimit || q.cols < 1 || q.cols > kLimit)
     corrupt(fmt::format("rows x cols is {}x{}; each must be from 1 to {}", q.rows, q.cols, kLimit));
-  if (q.format != WeightFormat::s8 && q.format != WeightFormat::u4 && q.format != WeightFormat::s2)
+  if (q.format > WeightFormat::lut8)
     corrupt(fmt::format("format {} does not exist", static_cast<int>(q.format)));
-  const int width = detail::storage_of(q.format).width;
-  if (q.bits < 2 || q.bits > width)
-    corrupt(fmt::format("bits is {}; its format holds 2 to {}", q.bits, width));
+  const bool binary = q.format == WeightFormat::b1;
+  const int least = binary ? 1 : 2, most = binary ? 4 : detail::storage_of(q.format).width;
+  if (q.bits < least || q.bits > most)
+    corrupt(fmt::format("bits is {}; its format holds {} to {}", q.bits, least, most));
   const auto kind = q.granularity.kind;
   if (kind != Granularity::Kind::tensor && kind != Granularity::Kind::channel &&
       kind != Granularity::Kind::group)
     corrupt(fmt::format("granularity {} does not exist", static_cast<int>(kind)));
   if (kind == Granularity::Kind::group && q.granularity.group_size == 0) corrupt("the group size is 0");
+  if (kind == Granularity::Kind::group && binary) corrupt("sign bits have no groups");
+  if (!(q.scale_bits >= 0 && q.scale_bits <= 32)) corrupt(fmt::format("a scale takes {} bits", q.scale_bits));
+}
+
+void validate_sizes(const QuantizedMatrix& q) {
+  // At most 2^62 and four times that: no overflow.
+  const auto rows = static_cast<std::uint64_t>(q.rows), planes = static_cast<std::uint64_t>(q.planes());
+  const std::uint64_t entries = rows * static_cast<std::uint64_t>(q.groups());
+  if (q.codes.size() != rows * planes * q.row_bytes())
+    corrupt(fmt::format("{} bytes of codes, where {}x{} needs {}", q.codes.size(), q.rows, q.cols,
+                        rows * planes * q.row_bytes()));
+  if (q.scales.size() != entries * planes)
+    corrupt(fmt::format("{} scales, where {} are needed", q.scales.size(), entries * planes));
+  const std::uint64_t affine_entries = is_affine(q.format) ? entries : 0;
+  if (!q.zero_points.empty() && q.zero_points.size() != affine_entries)
+    corrupt(fmt::format("{} zero points, where {} or none are needed", q.zero_points.size(), affine_entries));
+  if (!q.offsets.empty() && q.offsets.size() != affine_entries)
+    corrupt(fmt::format("{} offsets, where {} or none are needed", q.offsets.size(), affine_entries));
+  const std::uint64_t table = q.table_size();
+  if (q.levels.size() != table && q.levels.size() != rows * table)
+    corrupt(fmt::format("{} levels, where {} or {} are needed", q.levels.size(), table, rows * table));
 }
 
 }  // namespace
 
 void QuantizedMatrix::validate() const {
   validate_header(*this);
-  // At most 2^62: no overflow.
-  const auto row_count = static_cast<std::uint64_t>(rows);
-  const std::uint64_t entries = row_count * static_cast<std::uint64_t>(groups());
-  if (codes.size() != row_count * row_bytes())
-    corrupt(fmt::format("{} bytes of codes, where {}x{} needs {}", codes.size(), rows, cols,
-                        row_count * row_bytes()));
-  if (scales.size() != entries)
-    corrupt(fmt::format("{} scales, where {} are needed", scales.size(), entries));
+  validate_sizes(*this);
   for (const float s : scales)
     if (!std::isnormal(s) || s < 0) corrupt(fmt::format("a scale is {}; it must be positive and normal", s));
-  if (!zero_points.empty() && zero_points.size() != entries)
-    corrupt(fmt::format("{} zero points, where {} or none are needed", zero_points.size(), entries));
   const detail::CodeStorage storage = detail::storage_of(format);
   for (const std::int32_t z : zero_points)
     if (z < storage.min || z > storage.max)
       corrupt(fmt::format("a zero point is {}; codes are from {} to {}", z, storage.min, storage.max));
-  if (granularity.kind != Granularity::Kind::tensor) return;
+  for (const auto* reals : {&offsets, &levels})
+    for (const float x : *reals)
+      if (!std::isfinite(x)) corrupt(fmt::format("{} is {}", reals == &offsets ? "an offset" : "a level", x));
+  if (granularity.kind != Granularity::Kind::tensor || format == WeightFormat::b1) return;
   const auto differs = [](const auto& v) {
     return std::any_of(v.begin(), v.end(), [&](const auto& x) { return x != v.front(); });
   };
-  if (differs(scales) || differs(zero_points)) corrupt("scales or zero points differ within one tensor");
+  if (differs(scales) || differs(zero_points) || differs(offsets))
+    corrupt("scales, zero points or offsets differ within one tensor");
 }
+
+namespace {
+
+// What code stands for in group i of row r.
+class Decoder {
+ public:
+  Decoder(const QuantizedMatrix& q, std::int64_t r) : q_(q), r_(static_cast<std::size_t>(r)) {
+    if (!q.levels.empty()) levels_ = q.levels.data() + (q.levels_per_row() ? r_ * q.table_size() : 0);
+  }
+  float operator()(std::int32_t code, std::size_t i) const {
+    if (q_.format == WeightFormat::b1) return binary(code);
+    if (levels_ != nullptr) return levels_[code] * q_.scales[i];
+    const std::int32_t zero =
+        q_.zero_points.empty() ? detail::storage_of(q_.format).middle : q_.zero_points[i];
+    const float real = static_cast<float>(code - zero) * q_.scales[i];
+    return q_.offsets.empty() ? real : real + q_.offsets[i];
+  }
+
+ private:
+  float binary(std::int32_t code) const {
+    const auto planes = static_cast<std::size_t>(q_.bits);
+    float sum = 0.0f;
+    for (std::size_t p = 0; p < planes; ++p) {
+      const float s = q_.scales[r_ * planes + p];
+      sum += (code >> p) & 1 ? -s : s;
+    }
+    return sum;
+  }
+
+  const QuantizedMatrix& q_;
+  std::size_t r_;
+  const float* levels_ = nullptr;
+};
+
+}  // namespace
 
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out) {
   if (out.rows != q.rows || out.cols != q.cols)
@@ -118,15 +194,14 @@ void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out) {
                             out.rows, out.cols));
   const std::int64_t groups = q.groups();
   const std::int64_t size = groups > 1 ? q.granularity.group_size : q.cols;
-  for (std::int64_t r = 0; r < q.rows; ++r)
+  for (std::int64_t r = 0; r < q.rows; ++r) {
+    const Decoder decode(q, r);
     for (std::int64_t g = 0; g < groups; ++g) {
       const auto i = static_cast<std::size_t>(r * groups + g);
-      const std::int32_t zero =
-          q.zero_points.empty() ? detail::storage_of(q.format).middle : q.zero_points[i];
       const std::int64_t end = std::min(q.cols, (g + 1) * size);
-      for (std::int64_t c = g * size; c < end; ++c)
-        out(r, c) = static_cast<float>(q.code(r, c) - zero) * q.scales[i];
+      for (std::int64_t c = g * size; c < end; ++c) out(r, c) = decode(q.code(r, c), i);
     }
+  }
 }
 
 }  // namespace lowbit

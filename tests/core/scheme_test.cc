@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "core/scheme_names.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit {
@@ -25,8 +26,7 @@ std::string error_of(const std::string& text) {
 // Every combination of the classes, over every weight name.
 std::vector<Scheme> generated_schemes() {
   std::vector<Scheme> all;
-  for (const Scheme& weights : known_schemes()) {
-    if (weights.is_fp32() || format_scheme(weights).find('-') != std::string::npos) continue;
+  for (const detail::WeightName& weights : detail::weight_names()) {
     for (const Granularity g : {per_channel(), per_tensor(), per_group(1), per_group(32), per_group(65536)})
       for (const Mapping m : {Mapping::symmetric, Mapping::asymmetric, Mapping::asymmetric_real})
         for (const Clip c : {Clip::minmax, Clip::mse, Clip::aciq, Clip::percentile})
@@ -35,7 +35,7 @@ std::vector<Scheme> generated_schemes() {
               for (const bool dynamic : {false, true}) {
                 if ((c != Clip::percentile && p != 50.0f) || (a == 0 && dynamic)) continue;
                 all.push_back(
-                    {weights.weights, weights.bits, g, m, c, c == Clip::percentile ? p : 0.0f, a, dynamic});
+                    {weights.kind, weights.bits, g, m, c, c == Clip::percentile ? p : 0.0f, a, dynamic});
               }
   }
   return all;
@@ -43,7 +43,7 @@ std::vector<Scheme> generated_schemes() {
 
 TEST(Scheme, EverySchemeParsesToItself) {
   const auto all = generated_schemes();
-  EXPECT_EQ(all.size(), 35u * 5 * 3 * 8 * 7);
+  EXPECT_EQ(all.size(), 36u * 5 * 3 * 8 * 7);
   std::set<std::string> names;
   for (const Scheme& s : all) {
     const std::string name = format_scheme(s);
@@ -137,16 +137,21 @@ TEST(Scheme, RefusesWhatIsNotInTheGrammar) {
 
 TEST(Scheme, SaysWhatIsNotBuilt) {
   const auto why = [](const char* text) { return why_not_built(parse_scheme(text)); };
-  for (const char* text : {"fp32", "int8", "int2-tensor", "int3-g4", "int4-g65536-asym-mse", "int8-dynamic"})
+  for (const char* text : {"fp32", "int8", "int2-tensor", "int3-g4", "int4-g65536-asym-mse", "int8-dynamic",
+                           "nf4-g64", "int8-wo", "int8-aciq", "int8-p99.9", "int8-asymf-wo", "mxint8",
+                           "ternary-g32", "binary4", "fp8e4m3-wo", "mxfp6"})
     EXPECT_EQ(why(text), "") << text;
-  EXPECT_EQ(why("nf4-g64"), "scheme 'nf4-g64' is not built yet: nf4 weights");
-  EXPECT_EQ(why("int8-wo"), "scheme 'int8-wo' is not built yet: weight-only execution");
+  EXPECT_EQ(
+      why("fp8e4m3"),
+      "scheme 'fp8e4m3' is not built yet: 8-bit activations with such weights; with float activations they "
+      "are: add -wo");
   EXPECT_EQ(why("int4-a4"), "scheme 'int4-a4' is not built yet: 4-bit activations");
-  for (const char* text : {"int8-asymf", "int8-aciq", "int8-p99.9", "int4-g6", "int4-g65540", "mxint8"})
+  for (const char* text : {"int8-asymf", "kmeans8", "int4-g6", "int4-g65540", "mxint8-g64", "ttq-g32",
+                           "binary-g32", "nf4-asym", "nf4-mse"})
     EXPECT_NE(why(text), "") << text;
   EXPECT_NO_THROW(require_built(parse_scheme("int4-g32")));
   try {
-    require_built(parse_scheme("ternary"));
+    require_built(parse_scheme("apot8"));
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::not_built);
@@ -158,9 +163,10 @@ TEST(Scheme, KnownSchemesCoverTheGrammarOnceEach) {
   for (const Scheme& s : known_schemes())
     EXPECT_TRUE(names.insert(format_scheme(s)).second) << format_scheme(s);
   for (const char* name :
-       {"fp32",    "int8",    "int8-dynamic", "int8-tensor", "int4-g32-asym", "int2",  "kmeans8", "quantile4",
-        "nf4",     "fp4",     "log4",         "apot8",       "ternary",       "ttq",   "absmean", "binary",
-        "binary4", "fp8e4m3", "fp8e5m2",      "mxfp4",       "mxfp6",         "mxfp8", "mxint8",  "nvfp4"})
+       {"fp32",       "int8",      "int8-dynamic", "int8-tensor", "int4-g32-asym", "int2",
+        "kmeans8-wo", "quantile4", "nf4",          "fp4",         "log4",          "apot8-wo",
+        "ternary",    "ttq",       "absmean",      "binary",      "binary4",       "fp8e4m3-wo",
+        "fp8e5m2-wo", "mxfp4",     "mxfp6",        "mxfp8-wo",    "mxint8",        "nvfp4"})
     EXPECT_TRUE(names.count(name)) << name;
 }
 

@@ -247,7 +247,7 @@ TEST(Model, RefusesImpossibleQuantization) {
   const Model fp32(small_network());
   error_of([&] { quantize(fp32, {.scheme = "int8"}); }, ErrorCode::invalid_argument);
   error_of([&] { quantized(fp32, {.scheme = "int9"}); }, ErrorCode::invalid_argument);
-  error_of([&] { quantized(fp32, {.scheme = "nf4"}); }, ErrorCode::not_built);
+  error_of([&] { quantized(fp32, {.scheme = "fp8e4m3"}); }, ErrorCode::not_built);
   error_of([&] { quantized(fp32, {.overrides = {{"head*", "fp32"}}}); }, ErrorCode::invalid_argument);
   error_of([&] { quantized(quantized(fp32, {}), {}); }, ErrorCode::invalid_argument);
   error_of([&] { calibrate(fp32, std::vector<Tensor>{}); }, ErrorCode::invalid_argument);

@@ -35,10 +35,9 @@ void expect_matches_reference(const MatrixView& w, const AnyQuantizer& quantizer
     for (std::int64_t c = 0; c < w.cols; ++c) {
       const std::int64_t group = c / size, begin = r * w.cols + group * size;
       const auto count = static_cast<std::size_t>(std::min(size, w.cols - group * size));
-      const AffineGroup g =
-          quantizer.fit(tensor ? std::span<const float>(all)
-                               : std::span<const float>(all).subspan(static_cast<std::size_t>(begin), count),
-                        {});
+      const auto values = std::span<const float>(all);
+      const auto g = std::get<AffineGroup>(
+          quantizer.fit(tensor ? values : values.subspan(static_cast<std::size_t>(begin), count), {}));
       const float scale = grouped && g.scale >= 0x1p-14f ? static_cast<float>(Eigen::half(g.scale)) : g.scale;
       const float x = w(r, c), scaled = x * (1.0f / scale);
       const double step = std::isnan(x) ? 0 : std::nearbyint(double(scaled));

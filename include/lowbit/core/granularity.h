@@ -24,10 +24,10 @@ constexpr Granularity per_group(std::uint32_t size) {
   return {Granularity::Kind::group, size};
 }
 
-/// symmetric: zero point 0. asymmetric: an integer zero point. asymmetric_real: a real offset, not built yet.
+/// symmetric: zero point 0. asymmetric: an integer zero point. asymmetric_real: a real offset.
 enum class Mapping : std::uint8_t { symmetric, asymmetric, asymmetric_real };
 
-/// How the range of a group is chosen from its values; aciq and percentile are not built yet.
+/// How the range of a group is chosen from its values; quant/affine.h says what each is.
 enum class Clip : std::uint8_t { minmax, mse, aciq, percentile };
 
 }  // namespace lowbit

@@ -1,12 +1,14 @@
 // Scheme: one grammar that names how weights and activations are quantized, used alike in C++, on the command
 // line, in JSON, in file names and in benchmarks:
 //
-//   scheme  = "fp32" | weights {"-" token}                 tokens in any order, each class once; defaults (*)
-//   omitted weights = int2..int8 | kmeans2|3|4|8 | quantile4 | nf4 | fp4 | log4 | apot3..8 | ternary | ttq |
-//   absmean
-//           | binary | binary2..4 | fp8e4m3 | fp8e5m2 | mxfp4|6|8 | mxint8 | nvfp4
-//   granularity = tensor | channel* | g<N>     mapping = sym* | asym | asymf     clip = minmax* | mse | aciq
-//   | p99.9 activations = a8* | a<bits> | wo (weight-only, f32 activations)  [ "-dynamic" ]
+//   scheme      = "fp32" | weights {"-" token}     tokens in any order, each class once; defaults (*) omitted
+//   weights     = int2..int8 | kmeans2|3|4|8 | quantile4 | nf4 | fp4 | log4 | log8 | apot3..8 | ternary | ttq
+//               | absmean | binary | binary2..4 | fp8e4m3 | fp8e5m2 | mxfp4|6|8 | mxint8 | nvfp4
+//   granularity = tensor | channel* | g<N>         mapping = sym* | asym | asymf
+//   clip        = minmax* | mse | aciq | p99.9
+//   activations = a8* | a<bits> | wo (weight-only, f32 activations)  [ "-dynamic" ]
+//
+// mxfp, mxint8 and nvfp4 have blocks of their own and take no granularity; log8 is base sqrt 2.
 #pragma once
 
 #include <cstdint>
@@ -64,5 +66,8 @@ std::string why_not_built(const Scheme& scheme);
 void require_built(const Scheme& scheme);
 /// The schemes that `lowbit schemes` lists: every weight family in its default form and the built variations.
 std::vector<Scheme> known_schemes();
+/// What `--scheme all` means: fp32, and one of every weight family (with the granularity that it is known
+/// for, and int4 in several) as weight-only and, where there is an integer kernel, with 8-bit activations.
+std::vector<Scheme> family_schemes();
 
 }  // namespace lowbit

@@ -1,5 +1,5 @@
 // Linear: a quantized fully connected layer for direct use, y = W x + b, with activations quantized at run
-// time.
+// time or left as floats.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,18 @@ namespace lowbit {
 
 /// How a layer quantizes its input.
 struct ActivationQuantization {
-  int bits = 8;
+  int bits = 8;            ///< 8, or 0: not at all
   bool is_dynamic = true;  ///< range found per row (sample) at run time
   QParams qparams{};       ///< for static ranges: u8 codes, 0 <= zero_point <= 255
 };
-/// Per sample at run time. Throws Error(not_built) from the layer unless bits is 8.
+/// Per sample at run time. The layer throws Error(not_built) unless bits is 8.
 constexpr ActivationQuantization dynamic(int bits) {
   return {bits, true, {}};
+}
+/// Floats: weight-only quantization. Products are exact to the rounding of a fused multiply-add; meant for a
+/// few samples at a time, where the bytes of the weights decide.
+constexpr ActivationQuantization weight_only() {
+  return {0, false, {}};
 }
 /// One calibrated range; `qparams` for unsigned 8-bit codes.
 constexpr ActivationQuantization static_range(QParams qparams) {
@@ -36,7 +41,8 @@ class Linear {
  public:
   /// Packs `weights` for this machine; keeps no reference to them. Throws Error(shape_mismatch) for a bias of
   /// another length, Error(invalid_argument) for impossible qparams, Error(not_built) for activations of
-  /// another width than 8, and as QuantizedMatrix::validate does.
+  /// another width, and as QuantizedMatrix::validate and EffectiveWeights do. effective_weights() gives what
+  /// it multiplies by.
   explicit Linear(const QuantizedMatrix& weights, const LinearOptions& options = {});
 
   std::int64_t in_features() const { return in_; }

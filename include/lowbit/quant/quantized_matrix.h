@@ -12,34 +12,50 @@
 
 namespace lowbit {
 
-/// rows x cols codes with their scales. real = scale * (code - zero_point). An aggregate: loaders fill it and
-/// call validate().
+/// rows x cols codes with their scales. What a code stands for:
+///   s8, u4, s2    scale * (code - zero_point) + offset
+///   lut4, lut8    scale * levels[code]
+///   b1            the sum over planes p of +scales[p] or, where bit p of the code is set, -scales[p]
+/// An aggregate: loaders fill it and call validate().
 struct QuantizedMatrix {
   std::int64_t rows = 0, cols = 0;
   WeightFormat format = WeightFormat::s8;
-  int bits = 8;  ///< width that the quantizer used; <= the width of the format
+  int bits = 8;  ///< width that the quantizer used; <= the width of the format. b1: the number of planes
   Granularity granularity = per_channel();
-  std::vector<std::uint8_t> codes{};  ///< row-major, rows of row_bytes(); layout of WeightFormat
-  std::vector<float> scales{};  ///< [rows][groups()], whatever the granularity; group scales are fp16 values
-                                ///< unless fp16 cannot hold their range
-  std::vector<std::int32_t> zero_points{};  ///< the same shape; empty: the middle code everywhere (0 for s8,
-                                            ///< 8 for u4, 2 for s2), that is, symmetric
+  std::vector<std::uint8_t> codes{};  ///< row-major, rows of row_bytes(); layout of WeightFormat. b1: row r
+                                      ///< of plane p is row r * bits + p
+  std::vector<float>
+      scales{};  ///< [rows][groups()], whatever the granularity; b1: [rows][bits]. Group scales
+                 ///< are fp16 values unless fp16 cannot hold their range or scale_bits is set
+  std::vector<std::int32_t> zero_points{};  ///< s8, u4, s2: [rows][groups()]; empty: the middle code
+                                            ///< everywhere (0 for s8, 8 for u4, 2 for s2), that is, symmetric
+  std::vector<float> offsets{};             ///< s8, u4, s2: [rows][groups()], in reals; empty: 0
+  std::vector<float> levels{};  ///< lut4, lut8: table_size() of them, or as many for each row; the last one
+                                ///< repeated where the quantizer has fewer
+  double scale_bits = 0;  ///< bits that a scale takes where it is kept in fewer than fp16; 0: see scales
 
   std::int64_t groups() const {
     return granularity.kind == Granularity::Kind::group && granularity.group_size > 0
                ? (cols + granularity.group_size - 1) / granularity.group_size
                : 1;
   }
+  int planes() const { return format == WeightFormat::b1 ? bits : 1; }
+  /// Levels in a table: 16 for lut4, 256 for lut8, else 0.
+  std::size_t table_size() const {
+    return format == WeightFormat::lut4 ? 16 : format == WeightFormat::lut8 ? 256 : 0;
+  }
+  bool levels_per_row() const { return levels.size() > table_size(); }
   std::size_t row_bytes() const;
-  /// Code at (r, c), unpacked.
+  /// Code at (r, c), unpacked; b1: bit p is that of plane p.
   std::int32_t code(std::int64_t r, std::int64_t c) const;
-  /// Bits of codes, scales and zero points together, divided by the number of weights; per-tensor scales
-  /// count once, group scales as fp16 where they are fp16 values. A .lowbit file spends 32 bits on every
-  /// scale.
+  /// Bits of codes, scales, zero points, offsets and tables (f32) together, divided by the number of weights;
+  /// per-tensor scales count once, group scales as fp16 where they are fp16 values. A .lowbit file spends 32
+  /// bits on every scale.
   double bits_per_weight() const;
   /// The same in bytes, rounded up.
   std::size_t stored_bytes() const;
-  /// For packing; points into this object. `taps` as in WeightSpec.
+  /// For packing; points into this object. `taps` as in WeightSpec. Tables are given as real levels; integer
+  /// kernels take what layers make of them.
   WeightSpec spec(std::uint32_t taps = 1) const;
   /// Throws Error(corrupt_file) naming the first member whose size or value cannot be.
   void validate() const;
@@ -52,8 +68,9 @@ struct QuantizedMatrix {
 /// another shape, Error(not_built) for an option that this build lacks.
 QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                          const MatrixView& importance = {});
-/// Exactly the values that the kernels compute with: float(code - zero_point) * scale. `out` has q's shape,
-/// or Error(shape_mismatch).
+/// The values that codes stand for, each step rounded to float: what kernels compute with, but for tables
+/// whose levels an integer kernel rounds (Linear::weights() has those). `out` has q's shape, or
+/// Error(shape_mismatch).
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out);
 
 }  // namespace lowbit

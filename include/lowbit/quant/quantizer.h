@@ -1,24 +1,36 @@
 // The quantizer concept and AnyQuantizer. A quantizer is a plain aggregate of options with one method,
-//   fit(values of a group, importance of each or empty) -> AffineGroup (later: LutGroup, TernaryGroup,
-//   BinaryGroup ...)
-// and two properties, `code_bits()` and `granularity`. The codes [qmin, qmax] that fit returns must be as
-// many as code_bits() can hold, with the zero point among them; `quantize` refuses others.
+//   fit(values of a group, importance of each or empty) -> one of the types in groups.h
+// and two properties, `code_bits()` and `granularity`. The type that fit returns selects the packed format.
+// What else a quantizer may have:
+//   levels()                    the table of a quantizer whose fit returns ScaleGroup; needed there
+//   bind(weights, importance)   -> AnyQuantizer: looks at the whole matrix before its groups are fitted
+//   minifloat()                 the levels are those of this format and codes its codes (minifloat.h)
+//   scale_bits()                bits that a scale takes in storage, if it is neither fp16 nor f32. Scales of
+//                               groups are then kept as fit returns them, not rounded to fp16
 #pragma once
 
 #include <concepts>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "lowbit/core/granularity.h"
+#include "lowbit/core/minifloat.h"
+#include "lowbit/core/view.h"
 #include "lowbit/quant/groups.h"
 
 namespace lowbit {
 
-/// Models: Affine<Bits>, AnyQuantizer, and any user's type with these members.
+/// What fit may return.
+using AnyGroup = std::variant<AffineGroup, ScaleGroup, LutGroup, TernaryGroup, BinaryGroup>;
+
+/// Models: every quantizer of lowbit/quant, AnyQuantizer, and any user's type with these members.
 template <class Q>
 concept Quantizer = requires(const Q& q, std::span<const float> values, std::span<const float> importance) {
-  { q.fit(values, importance) } -> std::same_as<AffineGroup>;
+  { q.fit(values, importance) } -> std::convertible_to<AnyGroup>;
   { q.granularity } -> std::convertible_to<Granularity>;
   { q.code_bits() } -> std::convertible_to<int>;
 };
@@ -29,18 +41,46 @@ class AnyQuantizer {
   template <class Q>
   requires(!std::same_as<Q, AnyQuantizer> && Quantizer<Q>)
       AnyQuantizer(const Q& q)  // implicit: any quantizer goes where an AnyQuantizer is asked for
-      : granularity(q.granularity), bits_(q.code_bits()), fit_([q](auto v, auto i) { return q.fit(v, i); }) {}
+      : granularity(q.granularity),
+        bits_(q.code_bits()),
+        fit_([q](auto v, auto i) -> AnyGroup { return q.fit(v, i); }) {
+    if constexpr (requires { q.levels(); }) {
+      const auto& table = q.levels();
+      levels_.assign(std::begin(table), std::end(table));
+    } else {
+      static_assert(!std::same_as<decltype(q.fit({}, {})), ScaleGroup>,
+                    "a quantizer whose fit returns ScaleGroup has a member levels()");
+    }
+    if constexpr (requires(const MatrixView& m) { q.bind(m, m); })
+      bind_ = [q](const MatrixView& w, const MatrixView& i) -> AnyQuantizer { return q.bind(w, i); };
+    if constexpr (requires { q.minifloat(); }) minifloat_ = q.minifloat();
+    if constexpr (requires { q.scale_bits(); }) scale_bits_ = q.scale_bits();
+  }
 
-  AffineGroup fit(std::span<const float> values, std::span<const float> importance) const {
+  AnyGroup fit(std::span<const float> values, std::span<const float> importance) const {
     return fit_(values, importance);
   }
   int code_bits() const { return bits_; }
+  /// Of ScaleGroup quantizers; else empty.
+  const std::vector<float>& levels() const { return levels_; }
+  /// Where the levels are those of a small float; it encodes faster than a search among them.
+  std::optional<MiniFloat> minifloat() const { return minifloat_; }
+  /// 0: scales of groups are fp16 where they can be, others f32.
+  double scale_bits() const { return scale_bits_; }
+  /// The quantizer for one matrix; itself unless the type has a bind of its own.
+  AnyQuantizer bind(const MatrixView& weights, const MatrixView& importance) const {
+    return bind_ ? bind_(weights, importance) : *this;
+  }
 
   Granularity granularity;
 
  private:
   int bits_;
-  std::function<AffineGroup(std::span<const float>, std::span<const float>)> fit_;
+  double scale_bits_ = 0;
+  std::optional<MiniFloat> minifloat_;
+  std::vector<float> levels_;
+  std::function<AnyGroup(std::span<const float>, std::span<const float>)> fit_;
+  std::function<AnyQuantizer(const MatrixView&, const MatrixView&)> bind_;
 };
 
 struct Scheme;

@@ -1,0 +1,78 @@
+// Small floats as weights (minifloat.h), with a scale for a tensor, channel or block.
+//
+// Fp8: E4M3 or E5M2; the largest magnitude of a group meets the largest float.
+// MxFp8, MxFp6, MxFp4, MxInt8: blocks of 32 that share a power of two, 2^(floor(log2(largest magnitude)) -
+// e), e the exponent of the element type's largest value. OCP Microscaling Formats (MX) Specification v1.0.
+// NvFp4: FP4 in blocks of 16, whose scales are E4M3 times one float for the matrix. NVIDIA, 2024.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "lowbit/core/granularity.h"
+#include "lowbit/core/minifloat.h"
+#include "lowbit/quant/groups.h"
+#include "lowbit/quant/quantizer.h"
+
+namespace lowbit {
+
+namespace detail {
+/// Decoded codes of `format`; 0 where that is not finite.
+std::vector<float> finite_table(MiniFloat format);
+ScaleGroup fit_minifloat(std::span<const float> values, MiniFloat format);
+/// `exponent`: that of the element type's largest value.
+float fit_power_of_two(std::span<const float> values, int exponent);
+AnyQuantizer bind_nvfp4(const MatrixView& weights);
+}  // namespace detail
+
+/// fp8_e4m3fn or fp8_e5m2, or one of the narrower formats. Values beyond the largest become it; NaN becomes
+/// 0.
+struct Fp8 {
+  MiniFloat element = MiniFloat::fp8_e4m3fn;
+  Granularity granularity = per_channel();
+
+  int code_bits() const { return bits(element); }
+  MiniFloat minifloat() const { return element; }
+  std::vector<float> levels() const { return detail::finite_table(element); }
+  ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
+    return detail::fit_minifloat(values, element);
+  }
+};
+
+/// MX blocks of minifloats.
+struct MxFp {
+  MiniFloat element = MiniFloat::fp4_e2m1;  ///< any but e8m0
+  Granularity granularity = per_group(32);
+
+  int code_bits() const { return bits(element); }
+  static constexpr double scale_bits() { return 8; }
+  MiniFloat minifloat() const { return element; }
+  std::vector<float> levels() const { return detail::finite_table(element); }
+  ScaleGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
+};
+
+/// MX blocks of 8-bit integers: code / 64 times the power of two, codes -127 to 127.
+struct MxInt8 {
+  Granularity granularity = per_group(32);
+
+  static constexpr int code_bits() { return 8; }
+  static constexpr double scale_bits() { return 8; }
+  AffineGroup fit(std::span<const float> values, std::span<const float> = {}) const {
+    return {detail::fit_power_of_two(values, 0) / 64.0f, 0, -127, 127};
+  }
+};
+
+/// Blocks of 16. On its own, without a matrix to look at, `fit` takes 1 for the matrix's float.
+struct NvFp4 {
+  Granularity granularity = per_group(16);
+  float matrix_scale = 1.0f;
+
+  static constexpr int code_bits() { return 4; }
+  static constexpr double scale_bits() { return 8; }
+  static constexpr MiniFloat minifloat() { return MiniFloat::fp4_e2m1; }
+  std::vector<float> levels() const { return detail::finite_table(minifloat()); }
+  ScaleGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
+  AnyQuantizer bind(const MatrixView& weights, const MatrixView& importance) const;
+};
+
+}  // namespace lowbit

@@ -1,0 +1,59 @@
+// What a layer multiplies by. Most packed formats run as they are stored; the rest are brought into a form
+// that a kernel has:
+//
+//   u8 activations     lut4: levels rounded to int8; b1 of one plane: s2; lut8: s8, if its levels are int8
+//   but
+//                      for a factor
+//   f32 activations    s8: lut8; s2: u4; b1: lut4; real offsets: a table for each row
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lowbit/kernels/gemm_kernel.h"
+#include "lowbit/quant/quantized_matrix.h"
+
+namespace lowbit {
+
+/// A QuantizedMatrix in the form that kernels for one type of activations take.
+class EffectiveWeights {
+ public:
+  /// Copies `q` only where it must be rewritten; else it must outlive this object. `act` is u8 or f32. Throws
+  /// Error(not_built) naming what no kernel takes: lut8 levels that are not integers or real offsets with u8
+  /// activations; zero points or offsets of scale groups beyond 4 bits with f32 ones.
+  EffectiveWeights(const QuantizedMatrix& q, ActType act);
+  EffectiveWeights(EffectiveWeights&&) = default;
+  EffectiveWeights& operator=(EffectiveWeights&&) = default;
+
+  const QuantizedMatrix& matrix() const { return converted_.rows > 0 ? converted_ : *source_; }
+  /// Rows [first, first + count), for packing; points into this object or the source.
+  WeightSpec spec(std::uint32_t taps, std::int64_t first, std::int64_t count) const;
+  WeightSpec spec(std::uint32_t taps = 1) const { return spec(taps, 0, matrix().rows); }
+  /// What an integer product is multiplied by beside the scale: [1] or [rows]; empty: 1.
+  const std::vector<float>& units() const { return units_; }
+  /// Levels as int8, tables as in matrix(); empty but for lut4 with u8 activations.
+  const std::vector<std::int8_t>& levels() const { return levels_; }
+  /// The integer that stands at (r, c); u8 activations, one plane.
+  std::int32_t integer(std::int64_t r, std::int64_t c) const;
+
+ private:
+  void round_levels();
+  void signs_to_s2();
+  void levels_to_s8();
+  void signs_to_levels();
+  void codes_to_levels();
+  void widen_to_u4();
+
+  const QuantizedMatrix* source_;
+  ActType act_;
+  QuantizedMatrix converted_;
+  std::vector<std::int8_t> levels_;
+  std::vector<float> units_;
+};
+
+/// `q` with the values that a layer of these activations multiplies by: the same but for tables, whose levels
+/// are rounded to int8 steps for u8 activations. Its error against `q` is what that rounding costs. Throws as
+/// EffectiveWeights does.
+QuantizedMatrix effective_weights(const QuantizedMatrix& q, ActType act);
+
+}  // namespace lowbit

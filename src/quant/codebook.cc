@@ -1,0 +1,185 @@
+#include "lowbit/quant/codebook.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/minifloat.h"
+#include "quant/kmeans_1d.h"
+#include "quant/level_tables.h"
+#include "quant/magnitude.h"
+
+namespace lowbit {
+namespace {
+
+constexpr std::size_t kMaxPoints = 65536;  // beyond as many values, levels are found on a histogram
+
+float largest_level(std::span<const float> levels) {
+  return detail::largest_magnitude(levels);
+}
+
+std::vector<float> copy(std::span<const float> levels) {
+  return {levels.begin(), levels.end()};
+}
+
+// Levels are at least two, whatever the values were.
+LutGroup group_of(std::vector<float> levels) {
+  if (levels.empty()) levels = {0.0f};
+  if (levels.size() == 1) levels.push_back(levels[0]);
+  return {1.0f, std::move(levels)};
+}
+
+detail::WeightedPoints points_of(std::span<const float> values, std::span<const float> importance) {
+  return values.size() > kMaxPoints ? detail::binned_points(values, importance, kMaxPoints)
+                                    : detail::sorted_points(values, importance);
+}
+
+// Every value divided by the largest magnitude of its group, and its importance times the square of that:
+// squared errors then count as they do in the matrix.
+struct Normalized {
+  std::vector<float> values, importance;
+};
+
+Normalized normalize(const MatrixView& weights, const MatrixView& importance, Granularity granularity) {
+  const std::size_t size = granularity.group_size;
+  const std::vector<float> magnitudes = detail::group_magnitudes(weights, size);
+  const std::size_t groups = (static_cast<std::size_t>(weights.cols) + size - 1) / size;
+  Normalized out;
+  out.values.reserve(static_cast<std::size_t>(weights.rows * weights.cols));
+  out.importance.reserve(out.values.capacity());
+  float largest = 0.0f;
+  for (const float m : magnitudes) largest = std::max(largest, m);
+  for (std::int64_t r = 0; r < weights.rows; ++r)
+    for (std::int64_t c = 0; c < weights.cols; ++c) {
+      const float m = magnitudes[static_cast<std::size_t>(r) * groups + static_cast<std::size_t>(c) / size];
+      if (m == 0.0f) continue;
+      const float relative = m / largest;
+      out.values.push_back(weights(r, c) / m);
+      out.importance.push_back(relative * relative * (importance.data ? importance(r, c) : 1.0f));
+    }
+  return out;
+}
+
+// A fixed table with scales as given, for matrices that were looked at as a whole.
+struct BoundTable {
+  Granularity granularity;
+  std::vector<float> table;
+  int bits;
+
+  int code_bits() const { return bits; }
+  const std::vector<float>& levels() const { return table; }
+  ScaleGroup fit(std::span<const float> values, std::span<const float>) const {
+    return detail::fit_scale(values, 1.0f);
+  }
+};
+
+// The same with the scale taken from mean + step * (-127 .. 127).
+struct BoundScales {
+  Granularity granularity;
+  std::vector<float> table;
+  int bits;
+  float largest, mean, step;
+
+  int code_bits() const { return bits; }
+  static constexpr double scale_bits() { return 8; }
+  const std::vector<float>& levels() const { return table; }
+  ScaleGroup fit(std::span<const float> values, std::span<const float>) const {
+    const float wanted = detail::fit_scale(values, largest).scale;
+    if (step == 0.0f) return {mean};
+    float steps = std::nearbyint((wanted - mean) / step);
+    steps = std::clamp(steps, -127.0f, 127.0f);
+    // The smallest scale may round to zero or below; the step above that is the smallest usable one.
+    float scale = mean + steps * step;
+    while (!(scale > 0.0f) || !std::isnormal(scale)) scale = mean + ++steps * step;
+    return {scale};
+  }
+};
+
+}  // namespace
+
+namespace detail {
+
+ScaleGroup fit_scale(std::span<const float> values, float largest_level) {
+  return {scale_for(largest_magnitude(values), largest_level)};
+}
+
+LutGroup fit_kmeans(std::span<const float> values, std::span<const float> importance, int bits, bool exact) {
+  const WeightedPoints points = points_of(values, importance);
+  return group_of(exact ? kmeans_exact(points, 1 << bits) : kmeans_lloyd(points, 1 << bits));
+}
+
+LutGroup fit_quantiles(std::span<const float> values, std::span<const float> importance, int bits) {
+  return group_of(quantile_levels(points_of(values, importance), 1 << bits));
+}
+
+AnyQuantizer bind_kmeans(const MatrixView& weights, const MatrixView& importance, Granularity granularity,
+                         int bits, bool exact) {
+  const Normalized n = normalize(weights, importance, granularity);
+  return BoundTable{granularity, fit_kmeans(n.values, n.importance, bits, exact).levels, bits};
+}
+
+AnyQuantizer bind_quantiles(const MatrixView& weights, const MatrixView& importance, Granularity granularity,
+                            int bits) {
+  const Normalized n = normalize(weights, importance, granularity);
+  return BoundTable{granularity, fit_quantiles(n.values, n.importance, bits).levels, bits};
+}
+
+AnyQuantizer bind_scales(const MatrixView& weights, Granularity granularity, std::vector<float> levels,
+                         int bits) {
+  const float largest = largest_level(levels);
+  const bool grouped = granularity.kind == Granularity::Kind::group;
+  std::vector<float> scales =
+      group_magnitudes(weights, grouped ? granularity.group_size : static_cast<std::size_t>(weights.cols));
+  double sum = 0;
+  for (float& s : scales) sum += double(s = scale_for(s, largest));
+  const auto mean = static_cast<float>(sum / static_cast<double>(scales.size()));
+  float farthest = 0.0f;
+  for (const float s : scales) farthest = std::max(farthest, std::fabs(s - mean));
+  return BoundScales{granularity, std::move(levels), bits, largest, mean, farthest / 127.0f};
+}
+
+std::vector<float> nf4_table() {
+  return copy(nf4_levels());
+}
+std::vector<float> fp4_table() {
+  return lowbit::table(MiniFloat::fp4_e2m1);
+}
+std::vector<float> log2_table(int bits) {
+  return copy(log_levels(bits));
+}
+std::vector<float> log_sqrt2_table() {
+  return copy(sqrt2_levels());
+}
+std::vector<float> apot_table(int bits) {
+  return copy(apot_levels(bits));
+}
+
+}  // namespace detail
+
+int Codebook::code_bits() const {
+  if (table.size() < 2 || table.size() > 256)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a codebook has 2 to 256 levels, not {}", table.size()));
+  int bits = 1;
+  while ((std::size_t{1} << bits) < table.size()) ++bits;
+  return bits;
+}
+
+ScaleGroup Codebook::fit(std::span<const float> values, std::span<const float>) const {
+  const float largest = largest_level(table);
+  return largest == 0.0f ? ScaleGroup{} : detail::fit_scale(values, largest);
+}
+
+AnyQuantizer Nf4::bind(const MatrixView& weights, const MatrixView&) const {
+  if (!double_quantization) return *this;
+  return detail::bind_scales(weights, granularity, levels(), code_bits());
+}
+
+AnyQuantizer Fp4::bind(const MatrixView& weights, const MatrixView&) const {
+  if (!double_quantization) return *this;
+  return detail::bind_scales(weights, granularity, levels(), code_bits());
+}
+
+}  // namespace lowbit

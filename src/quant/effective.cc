@@ -1,0 +1,215 @@
+#include "lowbit/quant/effective.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/packing.h"
+#include "quant/level_rounding.h"
+#include "quant/storage.h"
+
+namespace lowbit {
+namespace {
+
+[[noreturn]] void not_built(const std::string& what) {
+  throw Error(ErrorCode::not_built, what);
+}
+
+std::int32_t zero_of(const QuantizedMatrix& q, std::size_t entry) {
+  return q.zero_points.empty() ? detail::storage_of(q.format).middle : q.zero_points[entry];
+}
+
+// q without codes: the same sizes in another format.
+QuantizedMatrix like(const QuantizedMatrix& q, WeightFormat format, int bits) {
+  QuantizedMatrix out;
+  out.rows = q.rows;
+  out.cols = q.cols;
+  out.format = format;
+  out.bits = bits;
+  out.granularity = q.granularity;
+  return out;
+}
+
+// Codes of a row, one a byte, packed into row r of q.
+void store_row(QuantizedMatrix& q, std::int64_t r, const std::vector<std::uint8_t>& codes) {
+  const std::size_t bytes = q.row_bytes();
+  q.codes.resize(static_cast<std::size_t>(q.rows) * bytes);
+  const std::span<std::uint8_t> out(q.codes.data() + static_cast<std::size_t>(r) * bytes, bytes);
+  const int width = detail::storage_of(q.format).width;
+  if (width == 8) std::copy(codes.begin(), codes.end(), out.begin());
+  if (width == 4) pack_u4(codes, out);
+  if (width == 2) pack_u2(codes, out);
+}
+
+// Every code of `from`, changed by f, into `to`.
+template <class F>
+void rewrite(const QuantizedMatrix& from, QuantizedMatrix& to, const F& f) {
+  std::vector<std::uint8_t> row(static_cast<std::size_t>(from.cols));
+  for (std::int64_t r = 0; r < from.rows; ++r) {
+    for (std::int64_t c = 0; c < from.cols; ++c)
+      row[static_cast<std::size_t>(c)] = static_cast<std::uint8_t>(f(r, from.code(r, c)));
+    store_row(to, r, row);
+  }
+}
+
+}  // namespace
+
+EffectiveWeights::EffectiveWeights(const QuantizedMatrix& q, ActType act) : source_(&q), act_(act) {
+  const bool integer = act == ActType::u8;
+  if (integer && !q.offsets.empty())
+    not_built("weights with real offsets do not run with 8-bit activations, only with float ones");
+  switch (q.format) {
+    case WeightFormat::lut4:
+      if (integer) round_levels();
+      return;
+    case WeightFormat::lut8:
+      if (integer) levels_to_s8();
+      return;
+    case WeightFormat::b1:
+      if (!integer)
+        signs_to_levels();
+      else if (q.bits == 1)
+        signs_to_s2();
+      return;
+    case WeightFormat::s8:
+      if (!integer) codes_to_levels();
+      return;
+    case WeightFormat::u4:
+    case WeightFormat::s2:
+      if (!q.offsets.empty())
+        codes_to_levels();
+      else if (!integer && q.format == WeightFormat::s2)
+        widen_to_u4();
+  }
+}
+
+void EffectiveWeights::round_levels() {
+  const std::size_t table = source_->table_size();
+  for (std::size_t i = 0; i < source_->levels.size(); i += table) {
+    const detail::IntegerLevels rounded = detail::round_levels(std::span(source_->levels).subspan(i, table));
+    levels_.insert(levels_.end(), rounded.integer.begin(), rounded.integer.end());
+    units_.push_back(rounded.unit);
+  }
+}
+
+void EffectiveWeights::levels_to_s8() {
+  const QuantizedMatrix& q = *source_;
+  const detail::IntegerLevels rounded = detail::round_levels(q.levels);
+  if (q.levels_per_row() || !rounded.exact)
+    not_built("a table of 256 real levels does not run with 8-bit activations, only with float ones");
+  QuantizedMatrix out = like(q, WeightFormat::s8, 8);
+  out.scales = q.scales;
+  out.scale_bits = q.scale_bits;
+  rewrite(q, out,
+          [&](std::int64_t, std::int32_t code) { return rounded.integer[static_cast<std::size_t>(code)]; });
+  units_ = {rounded.unit};
+  converted_ = std::move(out);
+}
+
+void EffectiveWeights::signs_to_s2() {
+  QuantizedMatrix out = like(*source_, WeightFormat::s2, 2);
+  out.scales = source_->scales;
+  rewrite(*source_, out, [](std::int64_t, std::int32_t code) { return code != 0 ? 1 : 3; });
+  converted_ = std::move(out);
+}
+
+void EffectiveWeights::signs_to_levels() {
+  const QuantizedMatrix& q = *source_;
+  QuantizedMatrix out = like(q, WeightFormat::lut4, 4);
+  out.granularity = per_channel();
+  const auto planes = static_cast<std::size_t>(q.bits);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(q.rows); ++r)
+    for (std::size_t code = 0; code < 16; ++code) {
+      float sum = 0.0f;
+      for (std::size_t p = 0; p < planes; ++p) {
+        const float s = q.scales[r * planes + p];
+        sum += (code >> p) & 1 ? -s : s;
+      }
+      out.levels.push_back(sum);
+    }
+  out.scales.assign(static_cast<std::size_t>(q.rows), 1.0f);
+  rewrite(q, out, [](std::int64_t, std::int32_t code) { return code; });
+  converted_ = std::move(out);
+}
+
+// Tables of what each code stands for: one of integers for all rows, if nothing but the scale differs.
+void EffectiveWeights::codes_to_levels() {
+  const QuantizedMatrix& q = *source_;
+  const bool wide = q.format == WeightFormat::s8;
+  const bool per_row = !q.zero_points.empty() || !q.offsets.empty();
+  if (per_row && q.groups() > 1)
+    not_built(
+        fmt::format("{}-bit weights with zero points or offsets for groups of {} do not run with float "
+                    "activations",
+                    q.bits, q.granularity.group_size));
+  QuantizedMatrix out = like(q, wide ? WeightFormat::lut8 : WeightFormat::lut4, wide ? 8 : 4);
+  const auto tables = per_row ? static_cast<std::size_t>(q.rows) : 1;
+  const std::int32_t first = detail::storage_of(q.format).min;
+  for (std::size_t t = 0; t < tables; ++t)
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(out.table_size()); ++i) {
+      const float steps = static_cast<float>(i + first - zero_of(q, t));
+      out.levels.push_back(q.offsets.empty() ? steps : steps * q.scales[t] + q.offsets[t]);
+    }
+  out.scales = q.scales;
+  out.scale_bits = q.scale_bits;
+  if (!q.offsets.empty()) out.scales.assign(out.scales.size(), 1.0f);
+  rewrite(q, out, [&](std::int64_t, std::int32_t code) { return code - first; });
+  converted_ = std::move(out);
+}
+
+void EffectiveWeights::widen_to_u4() {
+  const QuantizedMatrix& q = *source_;
+  QuantizedMatrix out = like(q, WeightFormat::u4, 4);
+  out.scales = q.scales;
+  out.scale_bits = q.scale_bits;
+  if (!q.zero_points.empty()) out.zero_points = q.zero_points;
+  // Around the middle of u4, so that no zero points need to be stored.
+  const std::int32_t shift = q.zero_points.empty() ? detail::storage_of(WeightFormat::u4).middle -
+                                                         detail::storage_of(WeightFormat::s2).middle
+                                                   : 0;
+  rewrite(q, out, [&](std::int64_t, std::int32_t code) { return code + shift; });
+  converted_ = std::move(out);
+}
+
+WeightSpec EffectiveWeights::spec(std::uint32_t taps, std::int64_t first, std::int64_t count) const {
+  const QuantizedMatrix& q = matrix();
+  const auto row = static_cast<std::size_t>(first), planes = static_cast<std::size_t>(q.planes()),
+             entries = row * static_cast<std::size_t>(q.groups());
+  WeightSpec s = q.spec(taps);
+  s.act = act_;
+  s.n = static_cast<std::uint32_t>(count);
+  s.codes += row * planes * s.row_bytes;
+  s.scales += entries * planes;
+  if (s.zero_points) s.zero_points += entries;
+  if (act_ == ActType::u8) {
+    s.real_levels = nullptr;
+    if (!levels_.empty()) s.levels = levels_.data() + (q.levels_per_row() ? row * q.table_size() : 0);
+  } else if (q.levels_per_row()) {
+    s.real_levels += row * q.table_size();
+  }
+  return s;
+}
+
+std::int32_t EffectiveWeights::integer(std::int64_t r, std::int64_t c) const {
+  const QuantizedMatrix& q = matrix();
+  const std::int32_t code = q.code(r, c);
+  if (!levels_.empty()) {
+    const std::size_t table = q.levels_per_row() ? static_cast<std::size_t>(r) * q.table_size() : 0;
+    return levels_[table + static_cast<std::size_t>(code)];
+  }
+  if (q.format == WeightFormat::b1) return code != 0 ? -1 : 1;
+  const std::int64_t group = q.groups() > 1 ? c / q.granularity.group_size : 0;
+  return code - zero_of(q, static_cast<std::size_t>(r * q.groups() + group));
+}
+
+QuantizedMatrix effective_weights(const QuantizedMatrix& q, ActType act) {
+  const EffectiveWeights effective(q, act);
+  QuantizedMatrix out = q;
+  const std::vector<std::int8_t>& integers = effective.levels();
+  for (std::size_t i = 0; i < integers.size(); ++i)
+    out.levels[i] = static_cast<float>(integers[i]) * effective.units()[i / q.table_size()];
+  return out;
+}
+
+}  // namespace lowbit

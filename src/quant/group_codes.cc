@@ -1,0 +1,231 @@
+#include "quant/group_codes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/qparams.h"
+#include "quant/rounding.h"
+#include "quant/storage.h"
+
+namespace lowbit::detail {
+namespace {
+
+constexpr float kOneLevel[] = {0.0f, 1.0f};  // where a quantizer has no table of its own
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(ErrorCode::invalid_argument, "the quantizer chose " + what);
+}
+
+void check_scale(float scale) {
+  if (!std::isnormal(scale) || scale < 0)
+    refuse(fmt::format("the scale {}; it must be positive and normal", scale));
+}
+
+void check_levels(std::span<const float> levels, int bits) {
+  const std::size_t most = std::size_t{1} << bits;
+  if (levels.size() < 2 || levels.size() > most)
+    refuse(fmt::format("{} levels; {} bits take 2 to {}", levels.size(), bits, most));
+  for (const float l : levels)
+    if (!std::isfinite(l)) refuse(fmt::format("the level {}; levels are finite", l));
+}
+
+void check(const AffineGroup& g, int bits, std::span<const float>) {
+  check_scale(g.scale);
+  const IntRange s = signed_range(bits), u = unsigned_range(bits);
+  const bool fits =
+      g.qmin < g.qmax && ((g.qmin >= s.qmin && g.qmax <= s.qmax) || (g.qmin >= u.qmin && g.qmax <= u.qmax));
+  if (!fits || g.zero_point < g.qmin || g.zero_point > g.qmax)
+    refuse(fmt::format("codes from {} to {} with zero point {}, which {} bits cannot hold", g.qmin, g.qmax,
+                       g.zero_point, bits));
+  if (!std::isfinite(g.offset)) refuse(fmt::format("the offset {}; it must be finite", g.offset));
+}
+
+void check(const ScaleGroup& g, int bits, std::span<const float> levels) {
+  check_scale(g.scale);
+  check_levels(levels, bits);
+}
+
+void check(const LutGroup& g, int bits, std::span<const float>) {
+  check_scale(g.scale);
+  check_levels(g.levels, bits);
+}
+
+void check(const TernaryGroup& g, int bits, std::span<const float>) {
+  check_scale(g.scale);
+  if (!(g.threshold >= 0) || !std::isfinite(g.threshold))
+    refuse(fmt::format("the threshold {}; it is at least 0", g.threshold));
+  if (bits != 2) refuse(fmt::format("ternary codes, which take 2 bits, not {}", bits));
+}
+
+void check(const BinaryGroup& g, int bits, std::span<const float>) {
+  if (g.planes < 1 || g.planes > 4 || g.planes != bits)
+    refuse(
+        fmt::format("{} planes of sign bits for {} bits; there are 1 to 4, as many as bits", g.planes, bits));
+  for (int p = 0; p < g.planes; ++p) check_scale(g.scales[static_cast<std::size_t>(p)]);
+}
+
+// On its own, since stores of bytes may alias members, which keeps a loop among them from being vectorized.
+void assign_affine(const float* x, std::size_t count, const CodeMap& code_map, std::int32_t zero,
+                   std::uint8_t* out) {
+  const CodeMap map = code_map;
+  for (std::size_t i = 0; i < count; ++i)
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(map.steps(x[i])) + zero);
+}
+
+void assign_affine_with_offset(const float* x, std::size_t count, const CodeMap& code_map, float offset,
+                               std::int32_t zero, std::uint8_t* out) {
+  const CodeMap map = code_map;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float v = x[i] == x[i] ? x[i] : 0.0f;
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(map.steps(v - offset)) + zero);
+  }
+}
+
+Range range_of(std::span<const float> levels, float scale) {
+  const auto [least, most] = std::minmax_element(levels.begin(), levels.end());
+  return {*least * scale, *most * scale};
+}
+
+}  // namespace
+
+void check_fit(const AnyGroup& fit, int bits, std::span<const float> levels) {
+  std::visit([&](const auto& g) { check(g, bits, levels); }, fit);
+}
+
+WeightFormat format_of(const AnyGroup& fit, int bits) {
+  if (std::holds_alternative<AffineGroup>(fit)) return format_for_bits(bits);
+  if (std::holds_alternative<TernaryGroup>(fit)) return WeightFormat::s2;
+  if (std::holds_alternative<BinaryGroup>(fit)) return WeightFormat::b1;
+  return bits <= 4 ? WeightFormat::lut4 : WeightFormat::lut8;
+}
+
+GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, QuantizedMatrix& q)
+    : quantizer_(quantizer),
+      q_(q),
+      type_(first.index()),
+      shared_(quantizer.levels().empty() ? std::span<const float>(kOneLevel)
+                                         : std::span<const float>(quantizer.levels())) {
+  q.bits = quantizer.code_bits();
+  q.format = format_of(first, q.bits);
+  q.scale_bits = quantizer.scale_bits();
+  if (q.format == WeightFormat::b1 && q.granularity.kind == Granularity::Kind::group)
+    throw Error(ErrorCode::invalid_argument, "sign bits have a scale per tensor or channel, not per group");
+  const auto entries = static_cast<std::size_t>(q.rows * q.groups());
+  q.codes.resize(static_cast<std::size_t>(q.rows * q.planes()) * q.row_bytes());
+  q.scales.resize(entries * static_cast<std::size_t>(q.planes()));
+  if (std::holds_alternative<AffineGroup>(first)) {
+    q.zero_points.resize(entries);
+    q.offsets.resize(entries);
+  }
+  if (std::holds_alternative<ScaleGroup>(first)) {
+    put_table(quantizer.levels());
+    shared_levels_ = range_of(quantizer.levels(), 1.0f);
+  }
+}
+
+// Rounded before codes are assigned, so that the codes are the best ones for the scale that is stored.
+float GroupWriter::stored_scale(float scale) const {
+  const bool rounded = q_.granularity.kind == Granularity::Kind::group && quantizer_.scale_bits() == 0;
+  return rounded ? to_half(scale) : scale;
+}
+
+void GroupWriter::put_table(std::span<const float> levels) {
+  const std::size_t begin = q_.levels.size();
+  q_.levels.insert(q_.levels.end(), levels.begin(), levels.end());
+  q_.levels.resize(begin + q_.table_size(), levels.back());
+}
+
+void GroupWriter::write(const AnyGroup& fit, std::int64_t row, std::int64_t group,
+                        std::span<const float> values, std::uint8_t* out) {
+  if (fit.index() != type_) refuse("groups of different types for one matrix");
+  row_ = static_cast<std::size_t>(row);
+  entry_ = static_cast<std::size_t>(row * q_.groups() + group);
+  std::visit([&](const auto& g) { put(g, values, out); }, fit);
+}
+
+void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::uint8_t* out) {
+  // What turns the quantizer's code into the stored one. Unsigned codes are centred for s8, which keeps
+  // stored zero points small; signed ones are lifted for the unsigned formats.
+  const bool is_signed = g.qmin < 0;
+  const std::int32_t shift = q_.format == WeightFormat::s8 ? (is_signed ? 0 : -(1 << (q_.bits - 1)))
+                                                           : (is_signed ? storage_of(q_.format).middle : 0);
+  const float scale = stored_scale(g.scale);
+  const bool rounded_offset =
+      q_.granularity.kind == Granularity::Kind::group && std::fabs(g.offset) >= 0x1p-14f;
+  const float offset = rounded_offset ? std::copysign(to_half(std::fabs(g.offset)), g.offset) : g.offset;
+  const std::int32_t zero = g.zero_point + shift;
+  const CodeMap map({scale, g.zero_point}, {g.qmin, g.qmax});
+  if (offset == 0.0f)
+    assign_affine(values.data(), values.size(), map, zero, out);
+  else
+    assign_affine_with_offset(values.data(), values.size(), map, offset, zero, out);
+  q_.scales[entry_] = scale;
+  q_.zero_points[entry_] = zero;
+  q_.offsets[entry_] = offset;
+  range_ = {map.lo * scale + offset, map.hi * scale + offset};
+}
+
+void GroupWriter::put(const ScaleGroup& g, std::span<const float> values, std::uint8_t* out) {
+  const float scale = stored_scale(g.scale);
+  q_.scales[entry_] = scale;
+  range_ = {shared_levels_.min * scale, shared_levels_.max * scale};
+  if (const auto format = quantizer_.minifloat())
+    encode(*format, values, 1.0f / scale, {out, values.size()});
+  else
+    shared_.assign(values.data(), values.size(), 1.0f / scale, out);
+}
+
+void GroupWriter::put(const LutGroup& g, std::span<const float> values, std::uint8_t* out) {
+  const float scale = stored_scale(g.scale);
+  q_.scales[entry_] = scale;
+  range_ = range_of(g.levels, scale);
+  const auto per_row = q_.granularity.kind == Granularity::Kind::channel;
+  if (q_.levels.size() < (per_row ? (row_ + 1) * q_.table_size() : q_.table_size())) put_table(g.levels);
+  const float* table = q_.levels.data() + (per_row ? row_ * q_.table_size() : 0);
+  if (!std::equal(g.levels.begin(), g.levels.end(), table))
+    throw Error(
+        ErrorCode::invalid_argument,
+        "the quantizer chose different levels for groups of one matrix; with scales per group or tensor "
+        "there is one table (a member `bind` can find it)");
+  LevelSearch(g.levels).assign(values.data(), values.size(), 1.0f / scale, out);
+}
+
+void GroupWriter::put(const TernaryGroup& g, std::span<const float> values, std::uint8_t* out) {
+  const float scale = stored_scale(g.scale);
+  q_.scales[entry_] = scale;
+  range_ = {-scale, scale};
+  const std::uint8_t middle = static_cast<std::uint8_t>(storage_of(WeightFormat::s2).middle);
+  const float threshold = g.threshold;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    out[i] = static_cast<std::uint8_t>(middle + (values[i] > threshold) - (values[i] < -threshold));
+}
+
+void GroupWriter::put(const BinaryGroup& g, std::span<const float> values, std::uint8_t* out) {
+  const auto planes = static_cast<std::size_t>(g.planes);
+  std::array<float, 16> sums{};
+  for (std::size_t code = 0; code < std::size_t{1} << planes; ++code)
+    for (std::size_t p = 0; p < planes; ++p) sums[code] += (code >> p) & 1 ? -g.scales[p] : g.scales[p];
+  std::copy_n(g.scales.begin(), planes, q_.scales.begin() + static_cast<std::ptrdiff_t>(row_ * planes));
+  range_ = {sums[(std::size_t{1} << planes) - 1], sums[0]};
+  LevelSearch(std::span(sums).first(std::size_t{1} << planes))
+      .assign(values.data(), values.size(), 1.0f, out);
+}
+
+void GroupWriter::finish() {
+  const std::int32_t middle = storage_of(q_.format).middle;
+  const auto all = [](const auto& v, auto x) {
+    return std::all_of(v.begin(), v.end(), [x](auto e) { return e == x; });
+  };
+  if (all(q_.zero_points, middle)) q_.zero_points.clear();
+  if (all(q_.offsets, 0.0f)) q_.offsets.clear();
+  const std::size_t table = q_.table_size();
+  bool alike = q_.levels.size() > table;
+  for (std::size_t i = table; alike && i < q_.levels.size(); ++i)
+    alike = q_.levels[i] == q_.levels[i % table];
+  if (alike) q_.levels.resize(table);
+}
+
+}  // namespace lowbit::detail

@@ -1,0 +1,96 @@
+#include "quant/level_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace lowbit::detail {
+namespace {
+
+constexpr std::size_t kFewThresholds = 15;
+constexpr std::size_t kBlock = 256;
+
+// The largest float that still belongs to the level below: half way, or just under it where a tie goes up.
+float threshold_between(float below, float above, bool tie_goes_up) {
+  const double middle = 0.5 * (double(below) + double(above));
+  const float t = static_cast<float>(middle);
+  const float under = double(t) < middle ? t : std::nextafter(t, -std::numeric_limits<float>::infinity());
+  return double(t) == middle && !tie_goes_up ? t : under;
+}
+
+}  // namespace
+
+LevelSearch::LevelSearch(std::span<const float> levels) {
+  std::array<std::uint8_t, 256> order;
+  const auto end = order.begin() + static_cast<std::ptrdiff_t>(levels.size());
+  std::iota(order.begin(), end, std::uint8_t{0});
+  if (!std::is_sorted(levels.begin(), levels.end()))
+    std::stable_sort(order.begin(), end,
+                     [&](std::uint8_t a, std::uint8_t b) { return levels[a] < levels[b]; });
+  // Equal levels: the first code of each stands for all.
+  std::size_t ranks = 0, zero = levels.size();
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    if (i > 0 && levels[order[i]] == levels[code_[ranks - 1]]) continue;
+    in_order_ = in_order_ && order[i] == ranks;
+    if (levels[order[i]] == 0.0f) zero = ranks;
+    code_[ranks++] = order[i];
+  }
+  thresholds_ = ranks - 1;
+  for (std::size_t r = 0; r < thresholds_; ++r) {
+    const bool upper_is_even = zero == levels.size() || (r + 1 + zero) % 2 == 0;
+    threshold_[r] = threshold_between(levels[code_[r]], levels[code_[r + 1]], upper_is_even);
+  }
+}
+
+void LevelSearch::assign(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const {
+  for (std::size_t i = 0; i < count; i += kBlock) {
+    const std::size_t n = std::min(kBlock, count - i);
+    if (thresholds_ <= kFewThresholds)
+      assign_few(x + i, n, inverse_scale, out + i);
+    else
+      assign_many(x + i, n, inverse_scale, out + i);
+  }
+}
+
+// Counts the thresholds below each value: a comparison and a subtraction in vector registers for each.
+void LevelSearch::assign_few(const float* x, std::size_t count, float inverse_scale,
+                             std::uint8_t* out) const {
+  std::array<float, kBlock> v;
+  std::array<std::int32_t, kBlock> rank{};
+  for (std::size_t i = 0; i < count; ++i) {
+    const float scaled = x[i] * inverse_scale;
+    v[i] = scaled == scaled ? scaled : 0.0f;
+  }
+  for (std::size_t i = count; i < kBlock; ++i) v[i] = 0.0f;
+  const std::size_t rounded = (count + 15) / 16 * 16;
+  for (std::size_t t = 0; t < thresholds_; ++t) {
+    const float limit = threshold_[t];
+    for (std::size_t i = 0; i < rounded; ++i) rank[i] += v[i] > limit ? 1 : 0;
+  }
+  if (in_order_) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint8_t>(rank[i]);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) out[i] = code_[static_cast<std::size_t>(rank[i])];
+  }
+}
+
+void LevelSearch::assign_many(const float* x, std::size_t count, float inverse_scale,
+                              std::uint8_t* out) const {
+  const float* first = threshold_.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    const float scaled = x[i] * inverse_scale, v = scaled == scaled ? scaled : 0.0f;
+    // Thresholds below v, by halving without branches.
+    const float* base = first;
+    std::size_t left = thresholds_;
+    while (left > 1) {
+      const std::size_t half = left / 2;
+      base += v > base[half - 1] ? half : 0;
+      left -= half;
+    }
+    const std::size_t rank = static_cast<std::size_t>(base - first) + (left == 1 && v > *base ? 1 : 0);
+    out[i] = code_[rank];
+  }
+}
+
+}  // namespace lowbit::detail
