@@ -1,0 +1,118 @@
+// Dequantize tells the truth: for every scheme, Linear's output is the product, in double, with what was
+// packed.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/scheme.h"
+#include "lowbit/layers/eigen.h"
+#include "lowbit/layers/linear.h"
+#include "lowbit/quant/affine.h"
+#include "lowbit/quant/dynamic.h"
+#include "lowbit/quant/effective.h"
+#include "support/random.h"
+
+namespace lowbit {
+namespace {
+
+Eigen::MatrixXf gaussian(Eigen::Index rows, Eigen::Index cols, std::uint64_t seed) {
+  testing::Random random(seed);
+  Eigen::MatrixXf m(rows, cols);
+  for (Eigen::Index i = 0; i < m.size(); ++i) m.data()[i] = random.gaussian();
+  return m;
+}
+
+/// What a layer with 8-bit activations makes of its input.
+Eigen::MatrixXd quantized_input(const Eigen::MatrixXf& x, const QParams* fixed) {
+  Eigen::MatrixXd values(x.rows(), x.cols());
+  for (Eigen::Index s = 0; s < x.cols(); ++s) {
+    const QParams q = fixed ? *fixed : dynamic_qparams(x.col(s).minCoeff(), x.col(s).maxCoeff());
+    for (Eigen::Index i = 0; i < x.rows(); ++i) {
+      const float code = std::nearbyint(x(i, s) * (1.0f / q.scale)) + static_cast<float>(q.zero_point);
+      values(i, s) = (std::min(255.0, std::max(0.0, double{code})) - q.zero_point) * double{q.scale};
+    }
+  }
+  return values;
+}
+
+/// `rounding`: relative to the sum of magnitudes.
+void expect_product(const Linear& fc, const QuantizedMatrix& q, const Eigen::MatrixXf& x,
+                    const Eigen::MatrixXd& a, const Eigen::VectorXf& b, double rounding) {
+  const Eigen::MatrixXd w = dequantize(q).cast<double>();
+  const Eigen::MatrixXf y = fc(x);
+  const Eigen::MatrixXd expected = (w * a).colwise() + b.cast<double>(),
+                        size = (w.cwiseAbs() * a.cwiseAbs()).colwise() + b.cwiseAbs().cast<double>();
+  for (Eigen::Index i = 0; i < y.size(); ++i)
+    ASSERT_NEAR(double(y.data()[i]), expected.data()[i], rounding * size.data()[i])
+        << i << " on " << fc.kernel();
+}
+
+class LinearOfEveryScheme : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(LinearOfEveryScheme, EqualsTheProductOfWhatWasPacked) {
+  const bool floats = parse_scheme(GetParam()).activation_bits == 0;
+  for (const Eigen::Index in : {5, 64, 203}) {
+    const Eigen::MatrixXf weights = gaussian(37, in, 1), x = gaussian(in, 9, 2);
+    const Eigen::VectorXf b = gaussian(37, 1, 3);
+    const QuantizedMatrix q = quantize(weights, make_quantizer(GetParam()));
+    if (floats) {
+      const Linear fc(q, {.bias = b, .activations = weight_only()});
+      expect_product(fc, effective_weights(q, ActType::f32), x, x.cast<double>(), b, 1e-5);
+      expect_product(fc, q, x, x.cast<double>(), b, 1e-5);
+      continue;
+    }
+    const QuantizedMatrix packed = effective_weights(q, ActType::u8);
+    expect_product(Linear(q, {.bias = b}), packed, x, quantized_input(x, nullptr), b, 2e-6);
+    const QParams fixed{0.03f, 117};
+    expect_product(Linear(q, {.bias = b, .activations = static_range(fixed)}), packed, x,
+                   quantized_input(x, &fixed), b, 2e-6);
+  }
+}
+
+std::vector<std::string> runnable_schemes() {
+  std::vector<std::string> names;
+  for (const Scheme& s : known_schemes())
+    if (!s.is_fp32() && why_not_built(s).empty()) names.push_back(format_scheme(s));
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Grammar, LinearOfEveryScheme, ::testing::ValuesIn(runnable_schemes()),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           for (char& c : name)
+                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+                           return name;
+                         });
+
+TEST(LinearWeightOnly, TakesStridedSamplesWithTheSameBits) {
+  const Eigen::MatrixXf w = gaussian(20, 50, 4), x = gaussian(50, 6, 5);
+  const Linear fc(quantize(w, make_quantizer("nf4-g32-wo")), {.activations = weight_only()});
+  const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = x;
+  const Eigen::MatrixXf a = fc(x), b = fc(rows);
+  EXPECT_EQ(a, b);
+}
+
+TEST(LinearWeightOnly, NamesWhatNoKernelTakes) {
+  const Eigen::MatrixXf w = gaussian(8, 64, 6);
+  const auto error_of = [&](const AnyQuantizer& quantizer, const ActivationQuantization& activations) {
+    try {
+      Linear(quantize(w, quantizer), {.activations = activations});
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::not_built);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(error_of(make_quantizer("fp8e4m3-wo"), dynamic(8)).find("float"), std::string::npos);
+  EXPECT_NE(error_of(make_quantizer("int4-asymf-wo"), dynamic(8)).find("offsets"), std::string::npos);
+  EXPECT_NE(error_of(make_quantizer("int8-g32-asym"), weight_only()).find("groups of 32"), std::string::npos);
+  EXPECT_NE(error_of(make_quantizer("int8"), dynamic(4)).find("4 bits"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lowbit
