@@ -10,7 +10,12 @@
 
 #include "lowbit/core/error.h"
 
+static_assert(std::endian::native == std::endian::little, "lowbit runs on little-endian machines only");
+
 namespace lowbit {
+
+#include "core/minifloat_encode.inl"
+
 namespace {
 
 // Of a float.
@@ -69,35 +74,7 @@ constexpr auto kTables = [] {
   return tables;
 }();
 
-// Encoding one value, without branches so that the loops of encode_all become vector code on every processor.
-// The code is the low byte of the result; what is above is arbitrary. `limit` is Format::largest or
-// Format::beyond.
-
-template <MiniFloat kFormat>
-inline std::uint32_t encode_element(float x, float limit) {
-  constexpr Format f = kFormats[index(kFormat)];
-  constexpr std::uint32_t kDropped = kMantissaBits - f.mantissa;
-  constexpr std::uint32_t kNormal = static_cast<std::uint32_t>(1 - f.bias + kBias) << kMantissaBits;
-  // NaN stays. With its sign and before any bit of x is looked at: else GCC turns the choices into branches.
-  x = x < -limit ? -limit : x;
-  x = x > limit ? limit : x;
-  const auto all = std::bit_cast<std::uint32_t>(x), magnitude = all & kMagnitude;
-  // By how many binades x lies above those of the smallest normal value, in the place of the exponent; zero
-  // below it, where the steps between values stay as they are.
-  const auto above = static_cast<std::int32_t>((all & kInfinity) - kNormal);
-  const auto binade = static_cast<std::uint32_t>(above & ~(above >> 31));
-  // The power of two whose float steps are the steps of the format at x. Adding it makes the processor round
-  // to nearest and even, and leaves |x| / step in the low bits of the sum. From the smallest normal value on
-  // that has the leading bit, one in the exponent field, which the binades hence do not count.
-  const auto power = std::bit_cast<float>(binade + (kNormal + (kDropped << kMantissaBits)));
-  const float sum = std::bit_cast<float>(magnitude) + power;
-  const std::uint32_t number = std::bit_cast<std::uint32_t>(sum) + (binade >> kDropped);
-  const std::uint32_t sign = all >> (32 - f.bits) & (1u << (f.bits - 1));
-  // All ones or zero; as a condition it would become a branch. The sum then has bits of x's payload.
-  const auto nan = static_cast<std::uint32_t>(static_cast<std::int32_t>(kInfinity - magnitude) >> 31);
-  return f.nan ? ((number | nan) & 0x7F) | sign : (number | sign) & ~nan;
-}
-
+// As encode_element does it, for e8m0.
 inline std::uint32_t encode_scale(float x, float limit) {
   const auto all = std::bit_cast<std::int32_t>(x);
   auto magnitude = static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(x) & kMagnitude);
@@ -114,27 +91,21 @@ inline std::uint32_t encode_scale(float x, float limit) {
 
 template <MiniFloat kFormat>
 inline std::uint32_t encode_one(float x, float limit) {
+  constexpr Format f = kFormats[index(kFormat)];
   if constexpr (kFormat == MiniFloat::e8m0)
     return encode_scale(x, limit);
   else
-    return encode_element<kFormat>(x, limit);
+    return encode_element<f.bits, f.mantissa, f.bias, f.nan>(x, limit);
 }
 
 template <MiniFloat kFormat>
 void encode_all(std::span<const float> x, float inverse_scale, std::span<std::uint8_t> out, float limit) {
-  // In a single loop compilers narrow every intermediate value to a byte. The second one picks bytes instead
-  // of converting integers, which without SSE4.1 takes twice the instructions.
-  static_assert(std::endian::native == std::endian::little);
-  constexpr std::size_t kBlock = 1024;
-  std::uint32_t codes[kBlock];
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(codes);
-  for (std::size_t begin = 0; begin < x.size(); begin += kBlock) {
-    const std::size_t n = std::min(kBlock, x.size() - begin);
-    const float* from = x.data() + begin;
-    std::uint8_t* to = out.data() + begin;
-    for (std::size_t i = 0; i < n; ++i) codes[i] = encode_one<kFormat>(from[i] * inverse_scale, limit);
-    for (std::size_t i = 0; i < n; ++i) to[i] = bytes[4 * i];
-  }
+  constexpr Format f = kFormats[index(kFormat)];
+  if constexpr (kFormat == MiniFloat::e8m0)
+    for (std::size_t i = 0; i < x.size(); ++i)
+      out[i] = static_cast<std::uint8_t>(encode_scale(x[i] * inverse_scale, limit));
+  else
+    encode_elements<f.bits, f.mantissa, f.bias, f.nan>(x.data(), x.size(), inverse_scale, limit, out.data());
 }
 
 /// function(std::integral_constant<MiniFloat, format>).
@@ -172,6 +143,10 @@ void check_sizes(std::size_t values, std::size_t codes) {
 
 int bits(MiniFloat format) noexcept {
   return kFormats[index(format)].bits;
+}
+
+int mantissa_bits(MiniFloat format) noexcept {
+  return kFormats[index(format)].mantissa;
 }
 
 std::string_view name(MiniFloat format) noexcept {

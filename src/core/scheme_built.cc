@@ -15,14 +15,16 @@ std::uint32_t prescribed_block(const Scheme& s) {
   return s.weights == WeightKind::nvfp4 ? 16 : 0;
 }
 
-// Whether no integer kernel takes such weights: tables of more than 16 real levels.
+// Whether no integer kernel takes such weights: tables of more than 16 levels that are not integers but for a
+// factor.
 bool needs_float_activations(const Scheme& s) {
   switch (s.weights) {
     case WeightKind::kmeans:
-    case WeightKind::apot:
     case WeightKind::log:
+      return s.bits > 4;
+    case WeightKind::apot:
     case WeightKind::mxfp:
-      return s.bits > 4 && !(s.weights == WeightKind::mxfp && s.bits == 6);
+      return s.bits > 6;
     case WeightKind::fp8e4m3:
     case WeightKind::fp8e5m2:
       return true;
@@ -56,7 +58,8 @@ std::string missing_part(const Scheme& s) {
   if (s.activation_bits != 8 && s.activation_bits != 0)
     return fmt::format("{}-bit activations", s.activation_bits);
   if (s.activation_bits == 8 && needs_float_activations(s))
-    return "8-bit activations with such weights; with float activations they are: add -wo";
+    return fmt::format("{} weights with 8-bit activations (with float activations, -wo, they are)",
+                       format_scheme({.weights = s.weights, .bits = s.bits, .mapping = s.mapping}));
   return "";
 }
 

@@ -17,6 +17,8 @@
 #include "kernels/min_max.inl"
 //
 #include "kernels/small_codes.inl"
+//
+#include "kernels/nearest_level.inl"
 
 namespace {
 
@@ -30,7 +32,9 @@ constexpr ElementwiseKernel elementwise_kernel(const char* name, Isa required) {
           .add_u8 = add_u8,
           .sum_u8 = sum_u8,
           .pack = pack,
-          .unpack = unpack};
+          .unpack = unpack,
+          .rank = rank_among,
+          .encode_minifloat = encode_minifloat};
 }
 
 }  // namespace

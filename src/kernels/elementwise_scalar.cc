@@ -142,6 +142,8 @@ void unpack(const std::uint8_t* bytes, std::size_t n, int bits, std::uint8_t* co
 
 }  // namespace
 
+#include "kernels/nearest_level.inl"
+
 const ElementwiseKernel kElementwiseScalar = {.name = "elementwise/scalar",
                                               .required = Isa::scalar,
                                               .quantize = quantize,
@@ -151,6 +153,8 @@ const ElementwiseKernel kElementwiseScalar = {.name = "elementwise/scalar",
                                               .add_u8 = add_u8,
                                               .sum_u8 = sum_u8,
                                               .pack = pack,
-                                              .unpack = unpack};
+                                              .unpack = unpack,
+                                              .rank = rank_among,
+                                              .encode_minifloat = encode_minifloat};
 
 }  // namespace lowbit

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 #include "quant/aciq.h"
 #include "quant/affine_clip.h"
 #include "quant/affine_qparams.h"
@@ -25,25 +26,8 @@ AffineGroup spanning_group(double min, double max, IntRange codes, Mapping mappi
 }
 
 Range finite_range(std::span<const float> values) {
-  constexpr std::size_t kLanes = 16;  // independent partial results, which the compiler keeps in registers
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  std::array<float, kLanes> lo, hi;
-  lo.fill(kInfinity);
-  hi.fill(-kInfinity);
-  const auto take = [&](float x, std::size_t lane) {
-    const float low = finite(x) ? x : kInfinity, high = finite(x) ? x : -kInfinity;
-    lo[lane] = low < lo[lane] ? low : lo[lane];
-    hi[lane] = high > hi[lane] ? high : hi[lane];
-  };
-  const std::size_t whole = values.size() - values.size() % kLanes;
-  for (std::size_t i = 0; i < whole; i += kLanes)
-    for (std::size_t j = 0; j < kLanes; ++j) take(values[i + j], j);
-  for (std::size_t i = whole; i < values.size(); ++i) take(values[i], i - whole);
-  Range r{kInfinity, -kInfinity};
-  for (std::size_t j = 0; j < kLanes; ++j) {
-    r.min = lo[j] < r.min ? lo[j] : r.min;
-    r.max = hi[j] > r.max ? hi[j] : r.max;
-  }
+  Range r;
+  elementwise().min_max(values.data(), values.size(), &r.min, &r.max);
   return r.min <= r.max ? r : Range{0.0f, 0.0f};
 }
 

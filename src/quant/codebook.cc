@@ -162,7 +162,7 @@ int Codebook::code_bits() const {
   if (table.size() < 2 || table.size() > 256)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a codebook has 2 to 256 levels, not {}", table.size()));
-  int bits = 1;
+  int bits = 2;  // what tables are stored in
   while ((std::size_t{1} << bits) < table.size()) ++bits;
   return bits;
 }

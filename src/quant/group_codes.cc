@@ -7,6 +7,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/qparams.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 #include "quant/rounding.h"
 #include "quant/storage.h"
 
@@ -32,7 +33,12 @@ void check_levels(std::span<const float> levels, int bits) {
     if (!std::isfinite(l)) refuse(fmt::format("the level {}; levels are finite", l));
 }
 
-void check(const AffineGroup& g, int bits, std::span<const float>) {
+void require_two_bits(int bits) {
+  if (bits < 2) refuse("codes of 1 bit for weights that are no sign bits; they have at least 2");
+}
+
+void check(const AffineGroup& g, int bits) {
+  require_two_bits(bits);
   check_scale(g.scale);
   const IntRange s = signed_range(bits), u = unsigned_range(bits);
   const bool fits =
@@ -43,37 +49,39 @@ void check(const AffineGroup& g, int bits, std::span<const float>) {
   if (!std::isfinite(g.offset)) refuse(fmt::format("the offset {}; it must be finite", g.offset));
 }
 
-void check(const ScaleGroup& g, int bits, std::span<const float> levels) {
+void check(const ScaleGroup& g, int bits) {
+  require_two_bits(bits);
   check_scale(g.scale);
-  check_levels(levels, bits);
 }
 
-void check(const LutGroup& g, int bits, std::span<const float>) {
+void check(const LutGroup& g, int bits) {
+  require_two_bits(bits);
   check_scale(g.scale);
   check_levels(g.levels, bits);
 }
 
-void check(const TernaryGroup& g, int bits, std::span<const float>) {
+void check(const TernaryGroup& g, int bits) {
   check_scale(g.scale);
   if (!(g.threshold >= 0) || !std::isfinite(g.threshold))
     refuse(fmt::format("the threshold {}; it is at least 0", g.threshold));
   if (bits != 2) refuse(fmt::format("ternary codes, which take 2 bits, not {}", bits));
 }
 
-void check(const BinaryGroup& g, int bits, std::span<const float>) {
+void check(const BinaryGroup& g, int bits) {
   if (g.planes < 1 || g.planes > 4 || g.planes != bits)
     refuse(
         fmt::format("{} planes of sign bits for {} bits; there are 1 to 4, as many as bits", g.planes, bits));
   for (int p = 0; p < g.planes; ++p) check_scale(g.scales[static_cast<std::size_t>(p)]);
 }
 
-// On its own, since stores of bytes may alias members, which keeps a loop among them from being vectorized.
-void assign_affine(const float* x, std::size_t count, const CodeMap& code_map, std::int32_t zero,
+void assign_affine(const float* x, std::size_t count, const CodeMap& map, std::int32_t zero, CodeType type,
                    std::uint8_t* out) {
-  const CodeMap map = code_map;
-  for (std::size_t i = 0; i < count; ++i)
-    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(map.steps(x[i])) + zero);
+  const QuantizeParams params{
+      .inverse_scale = map.inverse_scale, .lo = map.lo, .hi = map.hi, .zero_point = zero, .type = type};
+  elementwise().quantize(x, count, params, out, nullptr);
 }
+
+// On its own, since stores of bytes may alias members, which keeps a loop among them from being vectorized.
 
 void assign_affine_with_offset(const float* x, std::size_t count, const CodeMap& code_map, float offset,
                                std::int32_t zero, std::uint8_t* out) {
@@ -91,8 +99,8 @@ Range range_of(std::span<const float> levels, float scale) {
 
 }  // namespace
 
-void check_fit(const AnyGroup& fit, int bits, std::span<const float> levels) {
-  std::visit([&](const auto& g) { check(g, bits, levels); }, fit);
+void check_fit(const AnyGroup& fit, int bits) {
+  std::visit([&](const auto& g) { check(g, bits); }, fit);
 }
 
 WeightFormat format_of(const AnyGroup& fit, int bits) {
@@ -114,13 +122,14 @@ GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, Q
   if (q.format == WeightFormat::b1 && q.granularity.kind == Granularity::Kind::group)
     throw Error(ErrorCode::invalid_argument, "sign bits have a scale per tensor or channel, not per group");
   const auto entries = static_cast<std::size_t>(q.rows * q.groups());
-  q.codes.resize(static_cast<std::size_t>(q.rows * q.planes()) * q.row_bytes());
+  q.codes.reserve(static_cast<std::size_t>(q.rows * q.planes()) * q.row_bytes());
   q.scales.resize(entries * static_cast<std::size_t>(q.planes()));
   if (std::holds_alternative<AffineGroup>(first)) {
     q.zero_points.resize(entries);
     q.offsets.resize(entries);
   }
   if (std::holds_alternative<ScaleGroup>(first)) {
+    check_levels(quantizer.levels(), q.bits);
     put_table(quantizer.levels());
     shared_levels_ = range_of(quantizer.levels(), 1.0f);
   }
@@ -130,6 +139,11 @@ GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, Q
 float GroupWriter::stored_scale(float scale) const {
   const bool rounded = q_.granularity.kind == Granularity::Kind::group && quantizer_.scale_bits() == 0;
   return rounded ? to_half(scale) : scale;
+}
+
+float GroupWriter::stored_offset(float offset) const {
+  const bool rounded = q_.granularity.kind == Granularity::Kind::group && std::fabs(offset) >= 0x1p-14f;
+  return rounded ? std::copysign(to_half(std::fabs(offset)), offset) : offset;
 }
 
 void GroupWriter::put_table(std::span<const float> levels) {
@@ -150,18 +164,21 @@ void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::
   // What turns the quantizer's code into the stored one. Unsigned codes are centred for s8, which keeps
   // stored zero points small; signed ones are lifted for the unsigned formats.
   const bool is_signed = g.qmin < 0;
-  const std::int32_t shift = q_.format == WeightFormat::s8 ? (is_signed ? 0 : -(1 << (q_.bits - 1)))
-                                                           : (is_signed ? storage_of(q_.format).middle : 0);
+  const std::int32_t middle = storage_of(q_.format).middle;
+  const std::int32_t shift =
+      q_.format == WeightFormat::s8 ? (is_signed ? 0 : -(1 << (q_.bits - 1))) : (is_signed ? middle : 0);
   const float scale = stored_scale(g.scale);
-  const bool rounded_offset =
-      q_.granularity.kind == Granularity::Kind::group && std::fabs(g.offset) >= 0x1p-14f;
-  const float offset = rounded_offset ? std::copysign(to_half(std::fabs(g.offset)), g.offset) : g.offset;
-  const std::int32_t zero = g.zero_point + shift;
-  const CodeMap map({scale, g.zero_point}, {g.qmin, g.qmax});
-  if (offset == 0.0f)
-    assign_affine(values.data(), values.size(), map, zero, out);
-  else
+  // An offset takes the place of a zero point: it is stored as that of the middle code, which needs none.
+  const bool shifted = g.offset != 0.0f;
+  const std::int32_t zero = shifted ? middle : g.zero_point + shift;
+  const float offset =
+      shifted ? stored_offset(g.offset + scale * static_cast<float>(zero - shift - g.zero_point)) : 0.0f;
+  const CodeMap map({scale, zero - shift}, {g.qmin, g.qmax});
+  if (shifted)
     assign_affine_with_offset(values.data(), values.size(), map, offset, zero, out);
+  else
+    assign_affine(values.data(), values.size(), map, zero,
+                  q_.format == WeightFormat::s8 ? CodeType::s8 : CodeType::u8, out);
   q_.scales[entry_] = scale;
   q_.zero_points[entry_] = zero;
   q_.offsets[entry_] = offset;
@@ -173,7 +190,8 @@ void GroupWriter::put(const ScaleGroup& g, std::span<const float> values, std::u
   q_.scales[entry_] = scale;
   range_ = {shared_levels_.min * scale, shared_levels_.max * scale};
   if (const auto format = quantizer_.minifloat())
-    encode(*format, values, 1.0f / scale, {out, values.size()});
+    elementwise().encode_minifloat(values.data(), values.size(), 1.0f / scale, bits(*format),
+                                   mantissa_bits(*format), out);
   else
     shared_.assign(values.data(), values.size(), 1.0f / scale, out);
 }

@@ -12,8 +12,8 @@
 namespace lowbit::detail {
 
 /// Throws Error(invalid_argument): what a quantizer returned is checked, since it may be the user's own.
-/// `bits`: code_bits() of the quantizer; `levels` are levels().
-void check_fit(const AnyGroup& fit, int bits, std::span<const float> levels);
+/// `bits`: code_bits() of the quantizer.
+void check_fit(const AnyGroup& fit, int bits);
 
 /// The packed format of groups of this type.
 WeightFormat format_of(const AnyGroup& fit, int bits);
@@ -39,6 +39,7 @@ class GroupWriter {
   void put(const TernaryGroup& g, std::span<const float> values, std::uint8_t* out);
   void put(const BinaryGroup& g, std::span<const float> values, std::uint8_t* out);
   float stored_scale(float scale) const;
+  float stored_offset(float offset) const;
   void put_table(std::span<const float> levels);
 
   const AnyQuantizer& quantizer_;

@@ -5,11 +5,12 @@
 #include <limits>
 #include <numeric>
 
+#include "lowbit/kernels/elementwise_kernel.h"
+
 namespace lowbit::detail {
 namespace {
 
 constexpr std::size_t kFewThresholds = 15;
-constexpr std::size_t kBlock = 256;
 
 // The largest float that still belongs to the level below: half way, or just under it where a tie goes up.
 float threshold_between(float below, float above, bool tie_goes_up) {
@@ -44,35 +45,10 @@ LevelSearch::LevelSearch(std::span<const float> levels) {
 }
 
 void LevelSearch::assign(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const {
-  for (std::size_t i = 0; i < count; i += kBlock) {
-    const std::size_t n = std::min(kBlock, count - i);
-    if (thresholds_ <= kFewThresholds)
-      assign_few(x + i, n, inverse_scale, out + i);
-    else
-      assign_many(x + i, n, inverse_scale, out + i);
-  }
-}
-
-// Counts the thresholds below each value: a comparison and a subtraction in vector registers for each.
-void LevelSearch::assign_few(const float* x, std::size_t count, float inverse_scale,
-                             std::uint8_t* out) const {
-  std::array<float, kBlock> v;
-  std::array<std::int32_t, kBlock> rank{};
-  for (std::size_t i = 0; i < count; ++i) {
-    const float scaled = x[i] * inverse_scale;
-    v[i] = scaled == scaled ? scaled : 0.0f;
-  }
-  for (std::size_t i = count; i < kBlock; ++i) v[i] = 0.0f;
-  const std::size_t rounded = (count + 15) / 16 * 16;
-  for (std::size_t t = 0; t < thresholds_; ++t) {
-    const float limit = threshold_[t];
-    for (std::size_t i = 0; i < rounded; ++i) rank[i] += v[i] > limit ? 1 : 0;
-  }
-  if (in_order_) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint8_t>(rank[i]);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) out[i] = code_[static_cast<std::size_t>(rank[i])];
-  }
+  if (thresholds_ > kFewThresholds) return assign_many(x, count, inverse_scale, out);
+  elementwise().rank(x, count, inverse_scale, threshold_.data(), thresholds_, out);
+  if (in_order_) return;
+  for (std::size_t i = 0; i < count; ++i) out[i] = code_[out[i]];
 }
 
 void LevelSearch::assign_many(const float* x, std::size_t count, float inverse_scale,

@@ -20,7 +20,6 @@ class LevelSearch {
   void assign(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const;
 
  private:
-  void assign_few(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const;
   void assign_many(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const;
 
   std::size_t thresholds_ = 0;

@@ -1,40 +1,19 @@
 #include "quant/magnitude.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstdint>
+#include <cmath>
 #include <limits>
 #include <vector>
 
+#include "lowbit/kernels/elementwise_kernel.h"
+
 namespace lowbit::detail {
-namespace {
-
-constexpr std::size_t kLanes =
-    16;  // independent partial results, which the compiler keeps in vector registers
-constexpr std::uint32_t kInfinity = 0x7F800000u;
-
-// Magnitudes order as integers do; those of infinities and NaN count as zero.
-std::uint32_t magnitude_bits(float x) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFu;
-  return bits < kInfinity ? bits : 0u;
-}
-
-}  // namespace
 
 float largest_magnitude(std::span<const float> values) {
-  std::array<std::uint32_t, kLanes> largest{};
-  const std::size_t whole = values.size() - values.size() % kLanes;
-  for (std::size_t i = 0; i < whole; i += kLanes)
-    for (std::size_t j = 0; j < kLanes; ++j) {
-      // Signed comparisons, which every processor has for vectors; no magnitude has the top bit.
-      const auto bits = static_cast<std::int32_t>(magnitude_bits(values[i + j]));
-      const auto so_far = static_cast<std::int32_t>(largest[j]);
-      largest[j] = static_cast<std::uint32_t>(bits > so_far ? bits : so_far);
-    }
-  for (std::size_t i = whole; i < values.size(); ++i)
-    largest[0] = std::max(largest[0], magnitude_bits(values[i]));
-  return std::bit_cast<float>(*std::max_element(largest.begin(), largest.end()));
+  float min = 0.0f, max = 0.0f;
+  elementwise().min_max(values.data(), values.size(), &min, &max);
+  if (!(min <= max)) return 0.0f;
+  return std::max(std::fabs(min), std::fabs(max));
 }
 
 float largest_magnitude(const MatrixView& values) {

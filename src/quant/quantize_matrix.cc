@@ -5,26 +5,35 @@
 #include <limits>
 #include <optional>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/packing.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "quant/group_codes.h"
 #include "quant/quantize_matrix.h"
+#include "quant/storage.h"
 
 namespace lowbit {
 namespace {
 
 constexpr std::int64_t kRowsAtATime = 16;  // a cache line of a column-major matrix serves this many rows
 
-// Copies rows [row, row + count) of `m` into contiguous memory.
-void gather(const MatrixView& m, std::int64_t row, std::int64_t count, float* out) {
+// Rows [row, row + count) of `m` one behind the other: where they are, or copied to `copy`.
+std::span<const float> contiguous_rows(const MatrixView& m, std::int64_t row, std::int64_t count,
+                                       std::vector<float>& copy) {
+  const auto size = static_cast<std::size_t>(count * m.cols);
+  const float* first = m.data + row * m.row_stride;
+  if (m.col_stride == 1 && (count == 1 || m.row_stride == m.cols)) return {first, size};
+  copy.resize(size);
   if (m.col_stride == 1) {
     for (std::int64_t r = 0; r < count; ++r)
-      std::copy_n(m.data + (row + r) * m.row_stride, m.cols, out + r * m.cols);
-    return;
+      std::copy_n(first + r * m.row_stride, m.cols, copy.data() + r * m.cols);
+  } else {
+    for (std::int64_t c = 0; c < m.cols; ++c)
+      for (std::int64_t r = 0; r < count; ++r) copy[static_cast<std::size_t>(r * m.cols + c)] = m(row + r, c);
   }
-  for (std::int64_t c = 0; c < m.cols; ++c)
-    for (std::int64_t r = 0; r < count; ++r) out[r * m.cols + c] = m(row + r, c);
+  return copy;
 }
 
 void check_arguments(const MatrixView& w, const AnyQuantizer& quantizer, const MatrixView& importance) {
@@ -63,12 +72,10 @@ class MatrixQuantizer {
   QuantizedMatrix run() {
     const bool tensor = q_.granularity.kind == Granularity::Kind::tensor;
     const std::int64_t rows_at_a_time = std::min(q_.rows, tensor ? q_.rows : kRowsAtATime);
-    values_.resize(static_cast<std::size_t>(rows_at_a_time) * row_codes_.size());
-    if (importance_.data) importances_.resize(values_.size());
     for (std::int64_t row = 0; row < q_.rows; row += rows_at_a_time) {
       const std::int64_t count = std::min(rows_at_a_time, q_.rows - row);
-      gather(weights_, row, count, values_.data());
-      if (importance_.data) gather(importance_, row, count, importances_.data());
+      values_ = contiguous_rows(weights_, row, count, gathered_values_);
+      if (importance_.data) importances_ = contiguous_rows(importance_, row, count, gathered_importances_);
       const AnyGroup whole = tensor ? fit(0, values_.size()) : AnyGroup{};
       for (std::int64_t r = 0; r < count; ++r)
         quantize_row(row + r, static_cast<std::size_t>(r), tensor ? &whole : nullptr);
@@ -80,11 +87,9 @@ class MatrixQuantizer {
  private:
   // The part [begin, begin + size) of the gathered values.
   AnyGroup fit(std::size_t begin, std::size_t size) {
-    const std::span<const float> values(values_);
-    const std::span<const float> importances(importances_);
-    AnyGroup group = quantizer_.fit(values.subspan(begin, size),
-                                    importances.empty() ? importances : importances.subspan(begin, size));
-    detail::check_fit(group, quantizer_.code_bits(), quantizer_.levels());
+    AnyGroup group = quantizer_.fit(values_.subspan(begin, size),
+                                    importances_.empty() ? importances_ : importances_.subspan(begin, size));
+    detail::check_fit(group, quantizer_.code_bits());
     if (!writer_) writer_.emplace(quantizer_, group, q_);
     return group;
   }
@@ -94,7 +99,7 @@ class MatrixQuantizer {
     const std::size_t size = groups > 1 ? q_.granularity.group_size : cols;
     for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t begin = g * size, count = std::min(size, cols - begin);
-      const std::span<const float> values(values_.data() + buffer_row * cols + begin, count);
+      const std::span<const float> values = values_.subspan(buffer_row * cols + begin, count);
       std::uint8_t* out = row_codes_.data() + begin;
       const auto group = static_cast<std::int64_t>(g);
       if (whole)
@@ -103,29 +108,25 @@ class MatrixQuantizer {
         writer_->write(fit(buffer_row * cols + begin, count), row, group, values, out);
       if (ranges_) ranges_->push_back(writer_->range());
     }
-    store_row(row);
+    store_row();
   }
 
-  void store_row(std::int64_t row) {
-    const std::size_t bytes = q_.row_bytes();
-    const auto planes = static_cast<std::size_t>(q_.planes());
-    const std::span<std::uint8_t> out(q_.codes.data() + static_cast<std::size_t>(row) * planes * bytes,
-                                      planes * bytes);
-    switch (q_.format) {
-      case WeightFormat::s8:
-      case WeightFormat::lut8:
-        std::copy(row_codes_.begin(), row_codes_.end(), out.begin());
-        return;
-      case WeightFormat::u4:
-      case WeightFormat::lut4:
-        return pack_u4(row_codes_, out);
-      case WeightFormat::s2:
-        return pack_u2(row_codes_, out);
-      case WeightFormat::b1:
-        for (std::size_t p = 0; p < planes; ++p) {
-          pack_u1(row_codes_, out.subspan(p * bytes, bytes));
-          for (std::uint8_t& c : row_codes_) c = static_cast<std::uint8_t>(c >> 1);
-        }
+  // Appends: memory that was filled with zeros first would be written twice.
+  void store_row() {
+    const int width = detail::storage_of(q_.format).width;
+    const auto append = [&](const std::vector<std::uint8_t>& row) {
+      q_.codes.insert(q_.codes.end(), row.begin(), row.end());
+    };
+    if (width == 8) return append(row_codes_);
+    packed_row_.resize(q_.row_bytes());
+    if (width != 1) {
+      elementwise().pack(row_codes_.data(), row_codes_.size(), width, packed_row_.data());
+      return append(packed_row_);
+    }
+    for (int p = 0; p < q_.planes(); ++p) {
+      pack_u1(row_codes_, packed_row_);
+      append(packed_row_);
+      for (std::uint8_t& c : row_codes_) c = static_cast<std::uint8_t>(c >> 1);
     }
   }
 
@@ -134,8 +135,9 @@ class MatrixQuantizer {
   std::vector<Range>* ranges_;
   QuantizedMatrix q_;
   std::optional<detail::GroupWriter> writer_;
-  std::vector<float> values_, importances_;
-  std::vector<std::uint8_t> row_codes_;
+  std::vector<float> gathered_values_, gathered_importances_;
+  std::span<const float> values_, importances_;  // of the rows in turn
+  std::vector<std::uint8_t> row_codes_, packed_row_;
 };
 
 }  // namespace
@@ -143,6 +145,7 @@ class MatrixQuantizer {
 QuantizedMatrix detail::quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                                  const MatrixView& importance, std::vector<Range>* ranges) {
   check_arguments(weights, quantizer, importance);
+  const FloatEnvironmentGuard defaults;  // the caller's rounding mode does not matter
   return MatrixQuantizer(weights, quantizer, importance, ranges).run();
 }
 

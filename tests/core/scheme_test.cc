@@ -143,8 +143,8 @@ TEST(Scheme, SaysWhatIsNotBuilt) {
     EXPECT_EQ(why(text), "") << text;
   EXPECT_EQ(
       why("fp8e4m3"),
-      "scheme 'fp8e4m3' is not built yet: 8-bit activations with such weights; with float activations they "
-      "are: add -wo");
+      "scheme 'fp8e4m3' is not built yet: fp8e4m3 weights with 8-bit activations (with float activations, "
+      "-wo, they are)");
   EXPECT_EQ(why("int4-a4"), "scheme 'int4-a4' is not built yet: 4-bit activations");
   for (const char* text : {"int8-asymf", "kmeans8", "int4-g6", "int4-g65540", "mxint8-g64", "ttq-g32",
                            "binary-g32", "nf4-asym", "nf4-mse"})

@@ -178,6 +178,7 @@ TEST(Codebook, LevelsInAnyOrder) {
   EXPECT_EQ(q.code(0, 2), 0);
   EXPECT_EQ(q.code(0, 3), 2);
   EXPECT_THROW(quantize(MatrixView(w.data(), 1, 4), Codebook{{1.0f}}), Error);
+  EXPECT_NO_THROW(quantize(MatrixView(w.data(), 1, 4), Codebook{{1.0f, -1.0f}}).validate());
 }
 
 TEST(Nf4, DoubleQuantizationStoresScalesInEightBits) {

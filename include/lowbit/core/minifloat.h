@@ -33,6 +33,8 @@ enum class Overflow : std::uint8_t {
 
 /// Width of a code: 8, 6 or 4.
 int bits(MiniFloat format) noexcept;
+/// Of these, bits of the mantissa: 3, 2, 1 or 0.
+int mantissa_bits(MiniFloat format) noexcept;
 /// The enumerator's name, such as "fp8_e4m3fn".
 std::string_view name(MiniFloat format) noexcept;
 /// The largest finite value.

@@ -80,6 +80,14 @@ struct ElementwiseKernel {
   void (*pack)(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* bytes);
   /// The way back: n codes, one a byte, without sign.
   void (*unpack)(const std::uint8_t* bytes, std::size_t n, int bits, std::uint8_t* codes);
+  /// ranks[i] = how many of `count` (at most 255) thresholds are below x[i] * inverse_scale; NaN counts as 0.
+  /// Few thresholds: time grows with their number.
+  void (*rank)(const float* x, std::size_t n, float inverse_scale, const float* thresholds, std::size_t count,
+               std::uint8_t* ranks);
+  /// Codes of x[i] * inverse_scale in an element format of core/minifloat.h, saturating: 8 bits with 3 or 2
+  /// of mantissa, 6 with 3 or 2, 4 with 1.
+  void (*encode_minifloat)(const float* x, std::size_t n, float inverse_scale, int bits, int mantissa,
+                           std::uint8_t* codes);
 };
 
 /// The best entry that active_isa() allows; found once.

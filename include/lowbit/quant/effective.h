@@ -1,10 +1,13 @@
 // What a layer multiplies by. Most packed formats run as they are stored; the rest are brought into a form
 // that a kernel has:
 //
-//   u8 activations     lut4: levels rounded to int8; b1 of one plane: s2; lut8: s8, if its levels are int8
-//   but
-//                      for a factor
-//   f32 activations    s8: lut8; s2: u4; b1: lut4; real offsets: a table for each row
+//   u8 activations     lut4: levels rounded to int8
+//                      lut8: s8, if there is one table and its levels are int8 but for a factor
+//                      b1 of one plane: s2
+//   f32 activations    s8: lut8, a table for each row if there are zero points or offsets
+//                      s2: u4
+//                      u4 and s2 with offsets: lut4, a table for each row
+//                      b1: lut4, a table for each row
 #pragma once
 
 #include <cstdint>
@@ -20,7 +23,7 @@ class EffectiveWeights {
  public:
   /// Copies `q` only where it must be rewritten; else it must outlive this object. `act` is u8 or f32. Throws
   /// Error(not_built) naming what no kernel takes: lut8 levels that are not integers or real offsets with u8
-  /// activations; zero points or offsets of scale groups beyond 4 bits with f32 ones.
+  /// activations; offsets of scale groups, and their zero points beyond 4 bits, with f32 ones.
   EffectiveWeights(const QuantizedMatrix& q, ActType act);
   EffectiveWeights(EffectiveWeights&&) = default;
   EffectiveWeights& operator=(EffectiveWeights&&) = default;

@@ -28,7 +28,7 @@ struct ScaleGroup {
   float scale = 1.0f;
 };
 
-/// real = scale * levels[code]: 2 to 256 levels in ascending order; codes are those of the nearest levels.
+/// real = scale * levels[code]: 2 to 256 levels in any order; codes are those of the nearest levels.
 struct LutGroup {
   float scale = 1.0f;
   std::vector<float> levels{};

@@ -62,14 +62,14 @@ struct QuantizedMatrix {
 };
 
 /// Quantizes `weights` (rows are output channels) group by group. `importance` (same shape or empty) weighs
-/// the errors. Rounds to nearest even; NaN becomes the zero point, +-Inf the ends of the range; non-finite
+/// the errors. Rounds to nearest even; NaN counts as 0, +-Inf become the ends of the range; non-finite
 /// values do not take part in the fit. Throws Error(invalid_argument) for an empty matrix or an impossible
 /// option (group sizes are multiples of 4 from 4 to 65,536), Error(shape_mismatch) for an importance of
 /// another shape, Error(not_built) for an option that this build lacks.
 QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                          const MatrixView& importance = {});
 /// The values that codes stand for, each step rounded to float: what kernels compute with, but for tables
-/// whose levels an integer kernel rounds (Linear::weights() has those). `out` has q's shape, or
+/// whose levels an integer kernel rounds (effective_weights() has those). `out` has q's shape, or
 /// Error(shape_mismatch).
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out);
 
