@@ -17,6 +17,7 @@ void register_all() {
   register_gemm_benchmarks();
   register_linear_benchmarks();
   register_pack_benchmarks();
+  register_quantize_benchmarks();
   register_thread_benchmarks();
   register_elementwise_benchmarks();
   register_depthwise_benchmarks();

@@ -7,6 +7,7 @@ void register_peak_benchmarks();
 void register_gemm_benchmarks();
 void register_linear_benchmarks();
 void register_pack_benchmarks();
+void register_quantize_benchmarks();
 void register_thread_benchmarks();
 void register_elementwise_benchmarks();
 void register_depthwise_benchmarks();
