@@ -1,6 +1,8 @@
 // Which part of the grammar this build can quantize with.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/scheme_names.h"
 #include "lowbit/core/error.h"
 
@@ -35,7 +37,8 @@ bool needs_float_activations(const Scheme& s) {
 
 std::string missing_granularity(const Scheme& s) {
   const Granularity g = s.granularity;
-  if (const std::uint32_t block = prescribed_block(s); block != 0 && g != per_channel())
+  if (const std::uint32_t block = prescribed_block(s);
+      block != 0 && g != per_channel() && g != per_group(block))
     return fmt::format("another granularity than the blocks of {} of {}", block,
                        format_scheme({.weights = s.weights, .bits = s.bits}));
   if (g.kind != Kind::group) return "";
@@ -50,7 +53,10 @@ std::string missing_granularity(const Scheme& s) {
 std::string missing_part(const Scheme& s) {
   if (s.is_fp32()) return "";
   const bool affine = s.weights == WeightKind::affine;
-  if (affine && (s.bits < 2 || s.bits > 8)) return fmt::format("{}-bit integer weights", s.bits);
+  const auto names = detail::weight_names();
+  if (std::none_of(names.begin(), names.end(),
+                   [&](const auto& w) { return w.kind == s.weights && w.bits == s.bits; }))
+    return fmt::format("{}-bit weights of this family", s.bits);
   if (!affine && s.mapping != Mapping::symmetric)
     return "a zero point or offset for weights that are no integers";
   if (!affine && s.clip != Clip::minmax) return "clipping of weights that are no integers";

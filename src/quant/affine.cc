@@ -81,14 +81,14 @@ Ends aciq_range(std::span<const float> values, Range full, Mapping mapping, int 
 }  // namespace
 
 AffineGroup fit_affine(std::span<const float> values, std::span<const float> importance, int bits,
-                       Mapping mapping, Clip clip, float percentile) {
+                       Mapping mapping, Clip clip, float percentile, bool narrow) {
   if (bits < 2 || bits > 8)
     throw Error(ErrorCode::invalid_argument, fmt::format("affine codes have 2 to 8 bits, not {}", bits));
   check_importance(values, importance);
   if (clip == Clip::percentile && !(percentile > 0.0f && percentile <= 100.0f))
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a percentile is above 0 and at most 100, not {}", percentile));
-  const IntRange codes = mapping == Mapping::symmetric ? signed_range(bits, true) : unsigned_range(bits);
+  const IntRange codes = mapping == Mapping::symmetric ? signed_range(bits, narrow) : unsigned_range(bits);
   const Range full = finite_range(values);
   Ends ends{full.min, full.max};
   if (clip == Clip::percentile) ends = percentile_range(values, full, mapping, double(percentile));

@@ -34,13 +34,15 @@ ScaleGroup MxFp::fit(std::span<const float> values, std::span<const float>) cons
 
 ScaleGroup NvFp4::fit(std::span<const float> values, std::span<const float>) const {
   const float wanted = detail::scale_for(detail::largest_magnitude(values), largest(minifloat()));
-  std::uint8_t code = encode(MiniFloat::fp8_e4m3fn, wanted / matrix_scale);
+  const float unit = matrix_scale > 0.0f ? matrix_scale : 1.0f;
+  std::uint8_t code = encode(MiniFloat::fp8_e4m3fn, wanted / unit);
   if (code == 0) code = 1;  // a scale is positive
-  const float scale = decode(MiniFloat::fp8_e4m3fn, code) * matrix_scale;
+  const float scale = decode(MiniFloat::fp8_e4m3fn, code) * unit;
   return {scale < std::numeric_limits<float>::min() ? std::numeric_limits<float>::min() : scale};
 }
 
 AnyQuantizer NvFp4::bind(const MatrixView& weights, const MatrixView&) const {
+  if (matrix_scale > 0.0f) return *this;
   NvFp4 bound = *this;
   const float of_fp8 = largest(MiniFloat::fp8_e4m3fn) * largest(minifloat());
   bound.matrix_scale = detail::scale_for(detail::largest_magnitude(weights), of_fp8);

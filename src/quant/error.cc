@@ -34,6 +34,11 @@ ErrorMeasure ErrorAccumulator::result() const {
   m.non_finite = non_finite_;
   m.max = max_;
   m.mse = summed > 0 ? error2_ / double(summed) : 0.0;
+  if (summed == 0 && count_ > 0) {
+    // Nothing was compared: no approximation is as good as that.
+    m.sqnr_db = m.mse = m.max = m.cosine = std::numeric_limits<double>::quiet_NaN();
+    return m;
+  }
   m.sqnr_db = error2_ > 0 ? 10.0 * std::log10(ref2_ / error2_) : std::numeric_limits<double>::infinity();
   // Square roots first: the product of two sums of squares could overflow.
   const double norms = std::sqrt(ref2_) * std::sqrt(approx2_);

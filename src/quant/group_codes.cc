@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "lowbit/core/error.h"
@@ -92,9 +93,27 @@ void assign_affine_with_offset(const float* x, std::size_t count, const CodeMap&
   }
 }
 
+// Half a step beyond the levels at both ends.
 Range range_of(std::span<const float> levels, float scale) {
-  const auto [least, most] = std::minmax_element(levels.begin(), levels.end());
-  return {*least * scale, *most * scale};
+  std::array<float, 256> sorted;
+  const auto begin = sorted.begin(), end = std::copy(levels.begin(), levels.end(), begin);
+  std::sort(begin, end);
+  const auto distinct = std::unique(begin, end);
+  if (distinct - begin < 2) return {*begin * scale, *begin * scale};
+  const auto last = distinct - 1;
+  return {(begin[0] - 0.5f * (begin[1] - begin[0])) * scale, (last[0] + 0.5f * (last[0] - last[-1])) * scale};
+}
+
+// Other roundings than to even. `place`: that of the first value in its matrix.
+void assign_rounded(std::span<const float> values, const CodeMap& map, const AffineGroup& g, float offset,
+                    std::int32_t zero, std::uint64_t place, std::uint8_t* out) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float x = values[i] == values[i] ? values[i] : 0.0f, v = map.clamped(x - offset);
+    const float steps = g.rounding == Rounding::half_away
+                            ? round_half_away(v)
+                            : round_stochastic(v, uniform_at(g.seed, place + i));
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(steps) + zero);
+  }
 }
 
 }  // namespace
@@ -157,6 +176,8 @@ void GroupWriter::write(const AnyGroup& fit, std::int64_t row, std::int64_t grou
   if (fit.index() != type_) refuse("groups of different types for one matrix");
   row_ = static_cast<std::size_t>(row);
   entry_ = static_cast<std::size_t>(row * q_.groups() + group);
+  place_ =
+      static_cast<std::uint64_t>(row * q_.cols + (q_.groups() > 1 ? group * q_.granularity.group_size : 0));
   std::visit([&](const auto& g) { put(g, values, out); }, fit);
 }
 
@@ -174,7 +195,9 @@ void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::
   const float offset =
       shifted ? stored_offset(g.offset + scale * static_cast<float>(zero - shift - g.zero_point)) : 0.0f;
   const CodeMap map({scale, zero - shift}, {g.qmin, g.qmax});
-  if (shifted)
+  if (g.rounding != Rounding::half_to_even)
+    assign_rounded(values, map, g, offset, zero, place_, out);
+  else if (shifted)
     assign_affine_with_offset(values.data(), values.size(), map, offset, zero, out);
   else
     assign_affine(values.data(), values.size(), map, zero,
@@ -182,7 +205,7 @@ void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::
   q_.scales[entry_] = scale;
   q_.zero_points[entry_] = zero;
   q_.offsets[entry_] = offset;
-  range_ = {map.lo * scale + offset, map.hi * scale + offset};
+  range_ = {(map.lo - 0.5f) * scale + offset, (map.hi + 0.5f) * scale + offset};
 }
 
 void GroupWriter::put(const ScaleGroup& g, std::span<const float> values, std::uint8_t* out) {
@@ -214,7 +237,7 @@ void GroupWriter::put(const LutGroup& g, std::span<const float> values, std::uin
 void GroupWriter::put(const TernaryGroup& g, std::span<const float> values, std::uint8_t* out) {
   const float scale = stored_scale(g.scale);
   q_.scales[entry_] = scale;
-  range_ = {-scale, scale};
+  range_ = {-1.5f * scale, 1.5f * scale};
   const std::uint8_t middle = static_cast<std::uint8_t>(storage_of(WeightFormat::s2).middle);
   const float threshold = g.threshold;
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -227,7 +250,7 @@ void GroupWriter::put(const BinaryGroup& g, std::span<const float> values, std::
   for (std::size_t code = 0; code < std::size_t{1} << planes; ++code)
     for (std::size_t p = 0; p < planes; ++p) sums[code] += (code >> p) & 1 ? -g.scales[p] : g.scales[p];
   std::copy_n(g.scales.begin(), planes, q_.scales.begin() + static_cast<std::ptrdiff_t>(row_ * planes));
-  range_ = {sums[(std::size_t{1} << planes) - 1], sums[0]};
+  range_ = range_of(std::span(sums).first(std::size_t{1} << planes), 1.0f);
   LevelSearch(std::span(sums).first(std::size_t{1} << planes))
       .assign(values.data(), values.size(), 1.0f, out);
 }

@@ -45,6 +45,7 @@ class GroupWriter {
   const AnyQuantizer& quantizer_;
   QuantizedMatrix& q_;
   std::size_t type_, entry_ = 0, row_ = 0;
+  std::uint64_t place_ = 0;  ///< of the group's first value in the matrix, row by row
   LevelSearch shared_;
   Range shared_levels_;
   Range range_;

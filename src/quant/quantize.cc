@@ -37,11 +37,22 @@ void check_codes(QParams q, IntRange codes, std::int64_t least, std::int64_t mos
 namespace {
 
 template <class T>
-void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::span<T> out) {
+void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::span<T> out,
+                   Rounding rounding = Rounding::half_to_even, std::uint64_t seed = 0) {
   detail::check_spans<T>(x.size(), out.size(), q, codes);
   const detail::CodeMap map(q, codes);
   T* codes_out = out.data();
-  for (std::size_t i = 0; i < x.size(); ++i) codes_out[i] = static_cast<T>(map.code(x[i]));
+  if (rounding == Rounding::half_to_even) {
+    for (std::size_t i = 0; i < x.size(); ++i) codes_out[i] = static_cast<T>(map.code(x[i]));
+    return;
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const float v = map.clamped(x[i]);
+    const float steps = rounding == Rounding::half_away
+                            ? detail::round_half_away(v)
+                            : detail::round_stochastic(v, detail::uniform_at(seed, i));
+    codes_out[i] = static_cast<T>(static_cast<std::int32_t>(steps) + q.zero_point);
+  }
 }
 
 template <class T>
@@ -62,6 +73,19 @@ void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std
 }
 void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::uint8_t> out) {
   quantize_span(x, q, codes, out);
+}
+
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int32_t> out,
+              Rounding rounding, std::uint64_t seed) {
+  quantize_span(x, q, codes, out, rounding, seed);
+}
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int8_t> out,
+              Rounding rounding, std::uint64_t seed) {
+  quantize_span(x, q, codes, out, rounding, seed);
+}
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::uint8_t> out,
+              Rounding rounding, std::uint64_t seed) {
+  quantize_span(x, q, codes, out, rounding, seed);
 }
 
 void dequantize(std::span<const std::int32_t> codes, QParams q, std::span<float> out) {

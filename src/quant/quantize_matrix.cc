@@ -9,6 +9,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/packing.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/quant/block_float.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "quant/group_codes.h"
 #include "quant/quantize_matrix.h"
@@ -36,7 +37,7 @@ std::span<const float> contiguous_rows(const MatrixView& m, std::int64_t row, st
   return copy;
 }
 
-void check_arguments(const MatrixView& w, const AnyQuantizer& quantizer, const MatrixView& importance) {
+void check_matrices(const MatrixView& w, const MatrixView& importance) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
   if (w.rows < 1 || w.cols < 1 || w.rows > kLimit || w.cols > kLimit || !w.data)
     throw Error(ErrorCode::invalid_argument,
@@ -44,6 +45,20 @@ void check_arguments(const MatrixView& w, const AnyQuantizer& quantizer, const M
   if (importance.data && (importance.rows != w.rows || importance.cols != w.cols))
     throw Error(ErrorCode::shape_mismatch, fmt::format("importance is {}x{}, but the weights are {}x{}",
                                                        importance.rows, importance.cols, w.rows, w.cols));
+}
+
+// Codes of a small float are encoded and decoded by its own rules: the table must be the same.
+void check_minifloat(const AnyQuantizer& quantizer, MiniFloat format) {
+  if (format == MiniFloat::e8m0)
+    throw Error(ErrorCode::invalid_argument, "e8m0 is a format of scales, not of weights");
+  if (quantizer.code_bits() != bits(format) || quantizer.levels() != detail::finite_table(format))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a quantizer for {} has {} bits and a table of its own", name(format),
+                            quantizer.code_bits()));
+}
+
+// `quantizer` is bound: what a user's own bind returns is checked, too.
+AnyQuantizer checked(AnyQuantizer quantizer) {
   if (quantizer.code_bits() < 1 || quantizer.code_bits() > 8)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a quantizer has codes of 1 to 8 bits, not {}", quantizer.code_bits()));
@@ -53,6 +68,8 @@ void check_arguments(const MatrixView& w, const AnyQuantizer& quantizer, const M
     throw Error(
         ErrorCode::invalid_argument,
         fmt::format("the group size is {}; it must be a multiple of 4 from 4 to 65536", g.group_size));
+  if (const auto format = quantizer.minifloat()) check_minifloat(quantizer, *format);
+  return quantizer;
 }
 
 class MatrixQuantizer {
@@ -61,7 +78,7 @@ class MatrixQuantizer {
                   std::vector<Range>* ranges)
       : weights_(weights),
         importance_(importance),
-        quantizer_(quantizer.bind(weights, importance)),
+        quantizer_(checked(checked(quantizer).bind(weights, importance))),
         ranges_(ranges) {
     q_.rows = weights.rows;
     q_.cols = weights.cols;
@@ -144,7 +161,7 @@ class MatrixQuantizer {
 
 QuantizedMatrix detail::quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                                  const MatrixView& importance, std::vector<Range>* ranges) {
-  check_arguments(weights, quantizer, importance);
+  check_matrices(weights, importance);
   const FloatEnvironmentGuard defaults;  // the caller's rounding mode does not matter
   return MatrixQuantizer(weights, quantizer, importance, ranges).run();
 }

@@ -42,8 +42,11 @@ std::int32_t QuantizedMatrix::code(std::int64_t r, std::int64_t c) const {
 namespace {
 
 double total_bits(const QuantizedMatrix& q) {
-  const bool per_tensor = q.granularity.kind == Granularity::Kind::tensor && q.format != WeightFormat::b1;
-  const auto entries = [&](std::size_t n) { return static_cast<double>(per_tensor ? (n ? 1 : 0) : n); };
+  // Per tensor, all rows have the same.
+  const bool per_tensor = q.granularity.kind == Granularity::Kind::tensor;
+  const auto entries = [&](std::size_t n) {
+    return static_cast<double>(n) / (per_tensor ? static_cast<double>(q.rows) : 1.0);
+  };
   const bool half = q.granularity.kind == Granularity::Kind::group &&
                     std::all_of(q.scales.begin(), q.scales.end(), [](float s) { return detail::is_half(s); });
   const double scale_bits = q.scale_bits > 0 ? q.scale_bits : half ? 16 : 32;

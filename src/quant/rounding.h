@@ -13,6 +13,28 @@ inline float round_to_even(float x) {
   return (x + 12582912.0f) - 12582912.0f;
 }
 
+/// Halves away from zero, for |x| < 2^22.
+inline float round_half_away(float x) {
+  const float even = round_to_even(x), rest = x - even;  // exact
+  if (rest == 0.5f && x > 0.0f) return even + 1.0f;
+  if (rest == -0.5f && x < 0.0f) return even - 1.0f;
+  return even;
+}
+
+/// A number in [0, 1) that follows from a seed and a place: 24 bits of splitmix64 (Steele, Lea, Flood 2014).
+inline float uniform_at(std::uint64_t seed, std::uint64_t place) {
+  std::uint64_t z = seed + (place + 1) * 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return static_cast<float>((z ^ (z >> 31)) >> 40) * 0x1p-24f;
+}
+
+/// Up where `uniform` is below the fraction, for |x| < 2^22.
+inline float round_stochastic(float x, float uniform) {
+  const float even = round_to_even(x), floor = even > x ? even - 1.0f : even;
+  return uniform < x - floor ? floor + 1.0f : floor;
+}
+
 /// What quantization by `q` into `codes` multiplies with and clamps to.
 struct CodeMap {
   float inverse_scale, lo, hi;
@@ -24,15 +46,15 @@ struct CodeMap {
         hi(static_cast<float>(codes.qmax - q.zero_point)),
         zero_point(q.zero_point) {}
 
-  /// rint(clamp(x / scale)) as a float; 0 for NaN. Clamping first gives the same code, since the ends are
-  /// integers.
-  float steps(float x) const {
+  /// clamp(x / scale); 0 for NaN. Clamping before rounding gives the same code, since the ends are integers.
+  float clamped(float x) const {
     float v = x * inverse_scale;
     v = v == v ? v : 0.0f;
     v = v < lo ? lo : v;
-    v = v > hi ? hi : v;
-    return round_to_even(v);
+    return v > hi ? hi : v;
   }
+  /// Rounded to even, as a float.
+  float steps(float x) const { return round_to_even(clamped(x)); }
   std::int32_t code(float x) const { return static_cast<std::int32_t>(steps(x)) + zero_point; }
 };
 

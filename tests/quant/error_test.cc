@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -33,6 +34,9 @@ TEST(MeasureError, HasLimits) {
   EXPECT_EQ(measure(zero, one).cosine, 0);
   EXPECT_EQ(measure(one, bad).non_finite, 2);
   EXPECT_EQ(measure(one, bad).mse, 0);
+  const std::array<float, 3> none = {NAN, NAN, NAN};
+  EXPECT_TRUE(std::isnan(measure(one, none).sqnr_db));
+  EXPECT_TRUE(std::isnan(measure(one, none).mse));
   EXPECT_EQ(measure_error(MatrixView(nullptr, 0, 3), MatrixView(nullptr, 0, 3)).count, 0);
   EXPECT_THROW(measure_error(MatrixView(one.data(), 1, 3), MatrixView(one.data(), 3, 1)), Error);
   EXPECT_THROW(measure_error(Tensor(Shape{2, 3}).view(), Tensor(Shape{3, 2}).view()), Error);

@@ -181,6 +181,37 @@ TEST(Codebook, LevelsInAnyOrder) {
   EXPECT_NO_THROW(quantize(MatrixView(w.data(), 1, 4), Codebook{{1.0f, -1.0f}}).validate());
 }
 
+// What a user's own quantizer may get wrong is said, not done.
+TEST(OwnQuantizer, IsCheckedOnceBound) {
+  const std::vector<float> w = gaussian(64, 8);
+  const MatrixView view(w.data(), 2, 32);
+  struct BadBind {
+    Granularity granularity = per_channel();
+    int code_bits() const { return 4; }
+    AffineGroup fit(std::span<const float>, std::span<const float>) const { return {1.0f, 0, -7, 7}; }
+    AnyQuantizer bind(const MatrixView&, const MatrixView&) const { return Wide{}; }
+    struct Wide {
+      Granularity granularity = per_channel();
+      int code_bits() const { return 9; }
+      LutGroup fit(std::span<const float>, std::span<const float>) const {
+        return {1.0f, std::vector<float>(512, 1.0f)};
+      }
+    };
+  };
+  EXPECT_THROW(quantize(view, BadBind{}), Error);
+  struct WrongTable {
+    Granularity granularity = per_channel();
+    int code_bits() const { return 4; }
+    MiniFloat minifloat() const { return MiniFloat::fp4_e2m1; }
+    std::vector<float> levels() const { return {0.0f, 1.0f}; }
+    ScaleGroup fit(std::span<const float>, std::span<const float>) const { return {1.0f}; }
+  };
+  EXPECT_THROW(quantize(view, WrongTable{}), Error);
+  EXPECT_THROW(quantize(view, Fp8{MiniFloat::e8m0}), Error);
+  EXPECT_THROW(make_quantizer(Scheme{.weights = WeightKind::log, .bits = 5}), Error);
+  EXPECT_NO_THROW(make_quantizer("mxfp4-g32"));
+}
+
 TEST(Nf4, DoubleQuantizationStoresScalesInEightBits) {
   const std::vector<float> w = gaussian(64 * 64, 5);
   const MatrixView view(w.data(), 16, 256);

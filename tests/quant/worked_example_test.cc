@@ -273,7 +273,8 @@ TEST(WorkedExample, TablesInIntegerProducts) {
   for (auto& v : w) v = random.gaussian();
   const MatrixView view(w.data(), 64, 64);
   const auto integers = [&](const AnyQuantizer& quantizer) {
-    return EffectiveWeights(quantize(view, quantizer), ActType::u8).levels();
+    const QuantizedMatrix q = quantize(view, quantizer);
+    return EffectiveWeights(q, ActType::u8).levels();
   };
   EXPECT_EQ(integers(Nf4{}), (std::vector<std::int8_t>{-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38,
                                                        49, 63, 81, 112}));
@@ -281,13 +282,13 @@ TEST(WorkedExample, TablesInIntegerProducts) {
             (std::vector<std::int8_t>{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}));
   EXPECT_EQ(integers(Log2<4>{})[0], -64);
   EXPECT_EQ(integers(Apot<4>{})[0], -10);
-  for (const char* scheme : {"mxfp6", "apot5", "apot6"})
-    EXPECT_EQ(EffectiveWeights(quantize(view, make_quantizer(scheme)), ActType::u8).matrix().format,
-              WeightFormat::s8)
-        << scheme;
+  for (const char* scheme : {"mxfp6", "apot5", "apot6"}) {
+    const QuantizedMatrix q = quantize(view, make_quantizer(scheme));
+    EXPECT_EQ(EffectiveWeights(q, ActType::u8).matrix().format, WeightFormat::s8) << scheme;
+  }
   for (const char* scheme :
        {"kmeans8-wo", "log8-wo", "apot7-wo", "apot8-wo", "fp8e4m3-wo", "fp8e5m2-wo", "mxfp8-wo"})
-    EXPECT_ANY_THROW(EffectiveWeights(quantize(view, make_quantizer(scheme)), ActType::u8)) << scheme;
+    EXPECT_ANY_THROW(effective_weights(quantize(view, make_quantizer(scheme)), ActType::u8)) << scheme;
   const QuantizedMatrix q = quantize(view, Nf4{}), rounded = effective_weights(q, ActType::u8);
   std::vector<float> a(w.size()), b(w.size());
   dequantize(q, {a.data(), 64, 64});

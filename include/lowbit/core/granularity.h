@@ -30,4 +30,10 @@ enum class Mapping : std::uint8_t { symmetric, asymmetric, asymmetric_real };
 /// How the range of a group is chosen from its values; quant/affine.h says what each is.
 enum class Clip : std::uint8_t { minmax, mse, aciq, percentile };
 
+/// How a value between two codes becomes one of them. half_to_even is the library's own, and what runs in
+/// layers; half_away: halves away from zero, as TensorFlow Lite rounds; stochastic: up with the probability
+/// of the fraction, so that the mean over many values is kept. Which way a value goes then follows from a
+/// seed and its place alone.
+enum class Rounding : std::uint8_t { half_to_even, half_away, stochastic };
+
 }  // namespace lowbit

@@ -32,7 +32,7 @@ requires(!(detail::EigenLike<A> && detail::EigenLike<B>)) ErrorMeasure
   return measure_error(MatrixView(r), MatrixView(a));
 }
 
-/// The dequantized matrix, exactly what the kernels compute with.
+/// As dequantize() in quant/quantized_matrix.h.
 inline Eigen::MatrixXf dequantize(const QuantizedMatrix& q) {
   Eigen::MatrixXf m(q.rows, q.cols);
   dequantize(q, m);

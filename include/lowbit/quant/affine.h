@@ -1,6 +1,6 @@
 // Affine: uniform quantization, real = scale * (code - zero_point) + offset, with 2 to 8 bits. Rounding is to
-// nearest, ties to even. Jacob et al., "Quantization and Training of Neural Networks for Efficient
-// Integer-Arithmetic-Only Inference", CVPR 2018.
+// nearest, ties to even, unless another is asked for. Jacob et al., "Quantization and Training of Neural
+// Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018.
 //
 //   symmetric         zero point 0, signed codes
 //   asymmetric        an integer zero point, unsigned codes; the range is widened to contain zero, which is
@@ -26,6 +26,7 @@
 // Non-finite values are skipped.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "lowbit/core/granularity.h"
@@ -36,20 +37,31 @@ namespace lowbit {
 
 namespace detail {
 AffineGroup fit_affine(std::span<const float> values, std::span<const float> importance, int bits,
-                       Mapping mapping, Clip clip, float percentile = 99.9f);
+                       Mapping mapping, Clip clip, float percentile = 99.9f, bool narrow = true);
 }  // namespace detail
 
-/// Options of a uniform quantizer. Symmetric codes are in [-(2^(Bits-1)-1), 2^(Bits-1)-1] (narrow range).
+/// Options of a uniform quantizer. `fit` throws Error(invalid_argument) for an impossible percentile,
+/// Error(shape_mismatch) for importance of another length. The MSE clip counts errors of rounding to even,
+/// whatever the rounding is. Stochastic rounding takes the same way at the same place of every matrix of one
+/// seed.
 template <int Bits>
 requires(Bits >= 2 && Bits <= 8) struct Affine {
   Granularity granularity = per_channel();
   Mapping mapping = Mapping::symmetric;
   Clip clip = Clip::minmax;
   float percentile = 99.9f;  ///< for Clip::percentile; above 0, at most 100
+  bool narrow =
+      true;  ///< symmetric codes are in [-(2^(Bits-1)-1), 2^(Bits-1)-1]; else from -2^(Bits-1) on,
+             ///< in steps of max|w| / (2^(Bits-1) - 1/2): the largest weight is clipped by half a step
+  Rounding rounding = Rounding::half_to_even;
+  std::uint64_t seed = 0;  ///< for Rounding::stochastic
 
   static constexpr int code_bits() { return Bits; }
   AffineGroup fit(std::span<const float> values, std::span<const float> importance = {}) const {
-    return detail::fit_affine(values, importance, Bits, mapping, clip, percentile);
+    AffineGroup group = detail::fit_affine(values, importance, Bits, mapping, clip, percentile, narrow);
+    group.rounding = rounding;
+    group.seed = seed;
+    return group;
   }
 };
 

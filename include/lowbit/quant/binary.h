@@ -24,7 +24,7 @@ namespace lowbit {
 /// is the smallest normal float, so that the sums stay as good as zero. `fit` throws Error(invalid_argument)
 /// unless there are 1 to 4 planes, Error(shape_mismatch) for importance of another length.
 struct Binary {
-  Granularity granularity = per_channel();
+  Granularity granularity = per_channel();  ///< per_channel or per_tensor
   int planes = 1;
   int refinements = 15;  ///< turns at most; 0: greedy
 

@@ -62,10 +62,11 @@ struct MxInt8 {
   }
 };
 
-/// Blocks of 16. On its own, without a matrix to look at, `fit` takes 1 for the matrix's float.
+/// Blocks of 16.
 struct NvFp4 {
   Granularity granularity = per_group(16);
-  float matrix_scale = 1.0f;
+  float matrix_scale =
+      0.0f;  ///< the matrix's float; 0: found by quantize(), and 1 where `fit` is called alone
 
   static constexpr int code_bits() { return 4; }
   static constexpr double scale_bits() { return 8; }

@@ -1,5 +1,6 @@
 // Quantizing and dequantizing whole tensors whose scales differ along an axis, or from block to block of an
-// axis, as ONNX's QuantizeLinear and DequantizeLinear describe them by `axis` and `block_size`.
+// axis, as ONNX's QuantizeLinear and DequantizeLinear describe them by `axis` and `block_size`. For
+// the codes of ONNX, which divides by the scale, pass Scaling::division.
 #pragma once
 
 #include <cstdint>

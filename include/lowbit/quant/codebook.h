@@ -6,10 +6,11 @@
 // "QLoRA: Efficient Finetuning of Quantized LLMs", NeurIPS 2023. Double quantization stores scales in 8 bits:
 // here as steps from their mean, with one step for the matrix (the paper: one for every 256 scales).
 // KMeans: the levels of least squared error for these weights, by exact dynamic programming or Lloyd's
-// iteration. Han, Mao, Dally, "Deep Compression", ICLR 2016 (weight sharing).
-// Quantile: levels that equal shares of the weights have.
-// Log2 and LogSqrt2: powers of two, or of its square root. Miyashita et al., 2016; Zhou et al. (INQ), 2017.
-// Apot: sums of powers of two. Li, Dong, Wang, "Additive Powers-of-Two Quantization", ICLR 2020.
+// iteration; for more than 65,536 values at a time, as a tensor or a matrix in groups has, on a histogram of
+// as many bins. Han, Mao, Dally, "Deep Compression", ICLR 2016 (weight sharing). Quantile: levels that equal
+// shares of the weights have. Log2 and LogSqrt2: powers of two, or of its square root. Miyashita et al.,
+// 2016; Zhou et al. (INQ), 2017. Apot: sums of powers of two. Li, Dong, Wang, "Additive Powers-of-Two
+// Quantization", ICLR 2020.
 #pragma once
 
 #include <span>
@@ -41,7 +42,8 @@ std::vector<float> log_sqrt2_table();
 std::vector<float> apot_table(int bits);
 }  // namespace detail
 
-/// Levels in any order, 2 to 256 of them; the code is the index.
+/// Levels in any order, 2 to 256 of them, or code_bits() throws Error(invalid_argument); the code is the
+/// index.
 struct Codebook {
   std::vector<float> table;
   Granularity granularity = per_channel();
@@ -51,7 +53,7 @@ struct Codebook {
   ScaleGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
 };
 
-/// 16 levels from -1 to 1.
+/// 16 levels from -1 to 1. The scheme "nf4" is per channel; this default is "nf4-g64".
 struct Nf4 {
   Granularity granularity = per_group(64);
   bool double_quantization = false;
@@ -64,7 +66,8 @@ struct Nf4 {
   AnyQuantizer bind(const MatrixView& weights, const MatrixView& importance) const;
 };
 
-/// 0, .5, 1, 1.5, 2, 3, 4, 6 with both signs; codes are those of FP4 E2M1.
+/// 0, .5, 1, 1.5, 2, 3, 4, 6 with both signs; codes are those of FP4 E2M1. The scheme "fp4" is per channel;
+/// this default is "fp4-g32".
 struct Fp4 {
   Granularity granularity = per_group(32);
   bool double_quantization = false;

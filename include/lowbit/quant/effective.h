@@ -25,6 +25,7 @@ class EffectiveWeights {
   /// Error(not_built) naming what no kernel takes: lut8 levels that are not integers or real offsets with u8
   /// activations; offsets of scale groups, and their zero points beyond 4 bits, with f32 ones.
   EffectiveWeights(const QuantizedMatrix& q, ActType act);
+  EffectiveWeights(const QuantizedMatrix&& q, ActType act) = delete;  // would dangle
   EffectiveWeights(EffectiveWeights&&) = default;
   EffectiveWeights& operator=(EffectiveWeights&&) = default;
 

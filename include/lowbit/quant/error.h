@@ -5,13 +5,14 @@
 
 namespace lowbit {
 
-/// Sums are accumulated in double, in order. Non-finite elements on either side are counted, not summed.
+/// Sums are accumulated in double, in order. Non-finite elements on either side are counted, not summed; if
+/// all are such, the measures are NaN.
 struct ErrorMeasure {
-  double sqnr_db = 0;  ///< 10 log10(sum ref^2 / sum (ref - approx)^2); +inf when equal
-  double mse = 0;      ///< mean of (ref - approx)^2
-  double max = 0;      ///< largest |ref - approx|
-  double cosine = 1;   ///< cosine of the angle between them; 1 when both are zero
-  std::int64_t count = 0;
+  double sqnr_db = 0;      ///< 10 log10(sum ref^2 / sum (ref - approx)^2); +inf when equal
+  double mse = 0;          ///< mean of (ref - approx)^2
+  double max = 0;          ///< largest |ref - approx|
+  double cosine = 1;       ///< cosine of the angle between them; 1 when both are zero
+  std::int64_t count = 0;  ///< elements, non-finite ones included
   std::int64_t non_finite = 0;
 };
 

@@ -19,7 +19,8 @@ void fake_quantize(std::span<const float> x, QParams q, IntRange codes, std::spa
                    std::span<std::uint8_t> mask = {});
 
 /// The same for a matrix and any quantizer: dequantize(quantize(weights, quantizer, importance)). The mask,
-/// row-major (empty: not wanted), is 0 where a weight lies outside of all that its group can represent.
+/// row-major (empty: not wanted), is 0 where a weight lies more than half a step beyond what its group can
+/// represent, a step being that to the next level, and for NaN.
 /// Throws as quantize does, Error(shape_mismatch) also for an `out` or a mask of another size.
 void fake_quantize(const MatrixView& weights, const AnyQuantizer& quantizer, const MutableMatrixView& out,
                    std::span<std::uint8_t> mask = {}, const MatrixView& importance = {});

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit {
@@ -16,6 +17,14 @@ namespace lowbit {
 void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int32_t> out);
 void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int8_t> out);
 void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::uint8_t> out);
+
+/// The same with another rounding of x * (1 / scale). Stochastic: x[i] goes up or down by `seed` and i.
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int32_t> out,
+              Rounding rounding, std::uint64_t seed = 0);
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::int8_t> out,
+              Rounding rounding, std::uint64_t seed = 0);
+void quantize(std::span<const float> x, QParams q, IntRange codes, std::span<std::uint8_t> out,
+              Rounding rounding, std::uint64_t seed = 0);
 
 /// out = float(code - zero_point) * scale. Throws Error(shape_mismatch) when the sizes differ.
 void dequantize(std::span<const std::int32_t> codes, QParams q, std::span<float> out);

@@ -62,10 +62,11 @@ struct QuantizedMatrix {
 };
 
 /// Quantizes `weights` (rows are output channels) group by group. `importance` (same shape or empty) weighs
-/// the errors. Rounds to nearest even; NaN counts as 0, +-Inf become the ends of the range; non-finite
-/// values do not take part in the fit. Throws Error(invalid_argument) for an empty matrix or an impossible
-/// option (group sizes are multiples of 4 from 4 to 65,536), Error(shape_mismatch) for an importance of
-/// another shape, Error(not_built) for an option that this build lacks.
+/// the errors in what a quantizer fits by errors: the MSE clip, k-means, quantiles, ternary and binary
+/// weights; others ignore it. Rounds to nearest even, unless a group says otherwise; NaN counts as 0,
+/// infinities become the ends of the range, and neither takes part in the fits of lowbit's quantizers. Throws
+/// Error(invalid_argument) for an empty matrix, an impossible option (group sizes are multiples of 4 from 4
+/// to 65,536) and what groups.h says of fits, Error(shape_mismatch) for an importance of another shape.
 QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                          const MatrixView& importance = {});
 /// The values that codes stand for, each step rounded to float: what kernels compute with, but for tables

@@ -1,10 +1,13 @@
 // The quantizer concept and AnyQuantizer. A quantizer is a plain aggregate of options with one method,
 //   fit(values of a group, importance of each or empty) -> one of the types in groups.h
 // and two properties, `code_bits()` and `granularity`. The type that fit returns selects the packed format.
+// `values` may hold NaN and infinities, which a fit skips; the last group of a row may be shorter than the
+// others. Weights of importance that are not positive and finite count as absent; only their ratios matter.
 // What else a quantizer may have:
 //   levels()                    the table of a quantizer whose fit returns ScaleGroup; needed there
 //   bind(weights, importance)   -> AnyQuantizer: looks at the whole matrix before its groups are fitted
-//   minifloat()                 the levels are those of this format and codes its codes (minifloat.h)
+//   minifloat()                 the levels are those of this format (0 where that is not finite), codes its
+//                               codes (minifloat.h); checked
 //   scale_bits()                bits that a scale takes in storage, if it is neither fp16 nor f32. Scales of
 //                               groups are then kept as fit returns them, not rounded to fp16
 #pragma once
@@ -29,7 +32,8 @@ using AnyGroup = std::variant<AffineGroup, ScaleGroup, LutGroup, TernaryGroup, B
 
 /// Models: every quantizer of lowbit/quant, AnyQuantizer, and any user's type with these members.
 template <class Q>
-concept Quantizer = requires(const Q& q, std::span<const float> values, std::span<const float> importance) {
+concept Quantizer = std::copy_constructible<Q> &&
+    requires(const Q& q, std::span<const float> values, std::span<const float> importance) {
   { q.fit(values, importance) } -> std::convertible_to<AnyGroup>;
   { q.granularity } -> std::convertible_to<Granularity>;
   { q.code_bits() } -> std::convertible_to<int>;
@@ -48,8 +52,9 @@ class AnyQuantizer {
       const auto& table = q.levels();
       levels_.assign(std::begin(table), std::end(table));
     } else {
-      static_assert(!std::same_as<decltype(q.fit({}, {})), ScaleGroup>,
-                    "a quantizer whose fit returns ScaleGroup has a member levels()");
+      static_assert(
+          !std::same_as<decltype(q.fit(std::span<const float>(), std::span<const float>())), ScaleGroup>,
+          "a quantizer whose fit returns ScaleGroup has a member levels()");
     }
     if constexpr (requires(const MatrixView& m) { q.bind(m, m); })
       bind_ = [q](const MatrixView& w, const MatrixView& i) -> AnyQuantizer { return q.bind(w, i); };
@@ -72,7 +77,8 @@ class AnyQuantizer {
     return bind_ ? bind_(weights, importance) : *this;
   }
 
-  Granularity granularity;
+  /// Of the quantizer that was wrapped; no option of its own.
+  const Granularity granularity;
 
  private:
   int bits_;

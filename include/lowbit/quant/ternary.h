@@ -50,8 +50,8 @@ struct AbsMean {
 /// are raised to it. Throws Error(invalid_argument) unless 0 <= threshold < 1, Error(shape_mismatch) for
 /// importance of another length.
 struct Ttq {
-  Granularity granularity = per_channel();
-  float threshold = 0.05f;  ///< in units of max|w|
+  Granularity granularity = per_channel();  ///< per_channel or per_tensor: groups have no tables of their own
+  float threshold = 0.05f;                  ///< in units of max|w|
 
   static constexpr int code_bits() { return 2; }
   LutGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
