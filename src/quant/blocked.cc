@@ -63,7 +63,8 @@ class Walk {
 
   template <class F>
   void along(int dimension, std::ptrdiff_t offset, std::int64_t slot, const F& f) const {
-    if (dimension == shape_.rank()) return f(offset, slot);
+    // The second condition follows from the first; compilers that unroll the recursion want to be told.
+    if (dimension == shape_.rank() || dimension == Shape::kMaxRank) return f(offset, slot);
     const auto d = static_cast<std::size_t>(dimension);
     for (std::int64_t i = 0; i < shape_[dimension]; ++i)
       along(dimension + 1, offset + i * strides_[d],
