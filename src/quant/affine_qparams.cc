@@ -1,35 +1,22 @@
 #include "quant/affine_qparams.h"
 
 #include <cmath>
-#include <limits>
 
 #include "lowbit/quant/dynamic.h"
+#include "quant/group_values.h"
 
 namespace lowbit {
 namespace detail {
-namespace {
-
-// The largest scale whose reciprocal is still a normal float would be 2^126; beyond it only FLT_MAX bounds
-// the scale.
-float usable_scale(double scale) {
-  constexpr double kSmallest = std::numeric_limits<float>::min(),
-                   kLargest = std::numeric_limits<float>::max();
-  scale = scale < kSmallest ? kSmallest : scale;
-  return static_cast<float>(scale > kLargest ? kLargest : scale);
-}
-
-}  // namespace
-
 QParams affine_qparams(double min, double max, IntRange codes, Mapping mapping) noexcept {
   const double steps = double(codes.qmax) - double(codes.qmin);
   if (mapping == Mapping::symmetric) {
     const double magnitude = -min > max ? -min : max;
     const std::int32_t middle = codes.qmin < 0 ? 0 : (codes.qmin + codes.qmax + 1) / 2;
-    return {magnitude > 0 ? usable_scale(magnitude / (steps / 2)) : 1.0f, middle};
+    return {magnitude > 0 ? normal_scale(magnitude / (steps / 2)) : 1.0f, middle};
   }
   min = min < 0 ? min : 0;
   max = max > 0 ? max : 0;
-  const float scale = max > min ? usable_scale((max - min) / steps) : 1.0f;
+  const float scale = max > min ? normal_scale((max - min) / steps) : 1.0f;
   double zero_point = std::nearbyint(codes.qmin - min / double(scale));
   zero_point = zero_point < codes.qmin ? codes.qmin : zero_point;
   zero_point = zero_point > codes.qmax ? codes.qmax : zero_point;

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "lowbit/core/error.h"
-#include "lowbit/core/packing.h"
 #include "quant/level_rounding.h"
+#include "quant/matrix_rows.h"
 #include "quant/storage.h"
 
 namespace lowbit {
@@ -31,25 +29,14 @@ QuantizedMatrix like(const QuantizedMatrix& q, WeightFormat format, int bits) {
   return out;
 }
 
-// Codes of a row, one a byte, packed into row r of q.
-void store_row(QuantizedMatrix& q, std::int64_t r, const std::vector<std::uint8_t>& codes) {
-  const std::size_t bytes = q.row_bytes();
-  q.codes.resize(static_cast<std::size_t>(q.rows) * bytes);
-  const std::span<std::uint8_t> out(q.codes.data() + static_cast<std::size_t>(r) * bytes, bytes);
-  const int width = detail::storage_of(q.format).width;
-  if (width == 8) std::copy(codes.begin(), codes.end(), out.begin());
-  if (width == 4) pack_u4(codes, out);
-  if (width == 2) pack_u2(codes, out);
-}
-
 // Every code of `from`, changed by f, into `to`.
 template <class F>
 void rewrite(const QuantizedMatrix& from, QuantizedMatrix& to, const F& f) {
   std::vector<std::uint8_t> row(static_cast<std::size_t>(from.cols));
   for (std::int64_t r = 0; r < from.rows; ++r) {
     for (std::int64_t c = 0; c < from.cols; ++c)
-      row[static_cast<std::size_t>(c)] = static_cast<std::uint8_t>(f(r, from.code(r, c)));
-    store_row(to, r, row);
+      row[static_cast<std::size_t>(c)] = static_cast<std::uint8_t>(f(from.code(r, c)));
+    detail::append_row(to, row);
   }
 }
 
@@ -101,8 +88,7 @@ void EffectiveWeights::levels_to_s8() {
   QuantizedMatrix out = like(q, WeightFormat::s8, 8);
   out.scales = q.scales;
   out.scale_bits = q.scale_bits;
-  rewrite(q, out,
-          [&](std::int64_t, std::int32_t code) { return rounded.integer[static_cast<std::size_t>(code)]; });
+  rewrite(q, out, [&](std::int32_t code) { return rounded.integer[static_cast<std::size_t>(code)]; });
   units_ = {rounded.unit};
   converted_ = std::move(out);
 }
@@ -110,7 +96,7 @@ void EffectiveWeights::levels_to_s8() {
 void EffectiveWeights::signs_to_s2() {
   QuantizedMatrix out = like(*source_, WeightFormat::s2, 2);
   out.scales = source_->scales;
-  rewrite(*source_, out, [](std::int64_t, std::int32_t code) { return code != 0 ? 1 : 3; });
+  rewrite(*source_, out, [](std::int32_t code) { return code != 0 ? 1 : 3; });
   converted_ = std::move(out);
 }
 
@@ -120,16 +106,10 @@ void EffectiveWeights::signs_to_levels() {
   out.granularity = per_channel();
   const auto planes = static_cast<std::size_t>(q.bits);
   for (std::size_t r = 0; r < static_cast<std::size_t>(q.rows); ++r)
-    for (std::size_t code = 0; code < 16; ++code) {
-      float sum = 0.0f;
-      for (std::size_t p = 0; p < planes; ++p) {
-        const float s = q.scales[r * planes + p];
-        sum += (code >> p) & 1 ? -s : s;
-      }
-      out.levels.push_back(sum);
-    }
+    for (std::uint32_t code = 0; code < 16; ++code)
+      out.levels.push_back(detail::signed_sum(code, std::span(q.scales).subspan(r * planes, planes)));
   out.scales.assign(static_cast<std::size_t>(q.rows), 1.0f);
-  rewrite(q, out, [](std::int64_t, std::int32_t code) { return code; });
+  rewrite(q, out, [](std::int32_t code) { return code; });
   converted_ = std::move(out);
 }
 
@@ -154,7 +134,7 @@ void EffectiveWeights::codes_to_levels() {
   out.scales = q.scales;
   out.scale_bits = q.scale_bits;
   if (!q.offsets.empty()) out.scales.assign(out.scales.size(), 1.0f);
-  rewrite(q, out, [&](std::int64_t, std::int32_t code) { return code - first; });
+  rewrite(q, out, [&](std::int32_t code) { return code - first; });
   converted_ = std::move(out);
 }
 
@@ -168,7 +148,7 @@ void EffectiveWeights::widen_to_u4() {
   const std::int32_t shift = q.zero_points.empty() ? detail::storage_of(WeightFormat::u4).middle -
                                                          detail::storage_of(WeightFormat::s2).middle
                                                    : 0;
-  rewrite(q, out, [&](std::int64_t, std::int32_t code) { return code + shift; });
+  rewrite(q, out, [&](std::int32_t code) { return code + shift; });
   converted_ = std::move(out);
 }
 

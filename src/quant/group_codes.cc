@@ -82,8 +82,7 @@ void assign_affine(const float* x, std::size_t count, const CodeMap& map, std::i
   elementwise().quantize(x, count, params, out, nullptr);
 }
 
-// On its own, since stores of bytes may alias members, which keeps a loop among them from being vectorized.
-
+// The map is copied, since stores of bytes may alias it, which keeps the loop from being vectorized.
 void assign_affine_with_offset(const float* x, std::size_t count, const CodeMap& code_map, float offset,
                                std::int32_t zero, std::uint8_t* out) {
   const CodeMap map = code_map;
@@ -109,10 +108,8 @@ void assign_rounded(std::span<const float> values, const CodeMap& map, const Aff
                     std::int32_t zero, std::uint64_t place, std::uint8_t* out) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float x = values[i] == values[i] ? values[i] : 0.0f, v = map.clamped(x - offset);
-    const float steps = g.rounding == Rounding::half_away
-                            ? round_half_away(v)
-                            : round_stochastic(v, uniform_at(g.seed, place + i));
-    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(steps) + zero);
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_as(g.rounding, v, g.seed, place + i)) +
+                                       zero);
   }
 }
 
@@ -245,14 +242,15 @@ void GroupWriter::put(const TernaryGroup& g, std::span<const float> values, std:
 }
 
 void GroupWriter::put(const BinaryGroup& g, std::span<const float> values, std::uint8_t* out) {
-  const auto planes = static_cast<std::size_t>(g.planes);
-  std::array<float, 16> sums{};
-  for (std::size_t code = 0; code < std::size_t{1} << planes; ++code)
-    for (std::size_t p = 0; p < planes; ++p) sums[code] += (code >> p) & 1 ? -g.scales[p] : g.scales[p];
-  std::copy_n(g.scales.begin(), planes, q_.scales.begin() + static_cast<std::ptrdiff_t>(row_ * planes));
-  range_ = range_of(std::span(sums).first(std::size_t{1} << planes), 1.0f);
-  LevelSearch(std::span(sums).first(std::size_t{1} << planes))
-      .assign(values.data(), values.size(), 1.0f, out);
+  const auto scales = std::span(g.scales).first(static_cast<std::size_t>(g.planes));
+  std::array<float, 16> table;
+  const auto sums = std::span(table).first(std::size_t{1} << g.planes);
+  for (std::size_t code = 0; code < sums.size(); ++code)
+    sums[code] = signed_sum(static_cast<std::uint32_t>(code), scales);
+  std::copy(scales.begin(), scales.end(),
+            q_.scales.begin() + static_cast<std::ptrdiff_t>(row_ * scales.size()));
+  range_ = range_of(sums, 1.0f);
+  LevelSearch(sums).assign(values.data(), values.size(), 1.0f, out);
 }
 
 void GroupWriter::finish() {

@@ -50,7 +50,7 @@ double mean_magnitude(const GroupValues& group) {
   return weight > 0 ? sum / weight : 0.0;
 }
 
-float normal_scale(double scale) {
+float normal_scale(double scale) noexcept {
   using Limits = std::numeric_limits<float>;
   return static_cast<float>(std::clamp<double>(scale, Limits::min(), Limits::max()));
 }

@@ -28,8 +28,9 @@ GroupValues group_values(std::span<const float> values, std::span<const float> i
 /// Weighted mean of |value|; 0 without values.
 double mean_magnitude(const GroupValues& group);
 
-/// A positive normal float next to `scale`, which every later computation can divide by.
-float normal_scale(double scale);
+/// A positive normal float next to `scale`, which every later computation can divide by. (The largest scale
+/// whose reciprocal is still a normal float would be 2^126; beyond it only FLT_MAX bounds the scale.)
+float normal_scale(double scale) noexcept;
 
 /// Magnitudes in ascending order, and the sums over any run of them at once.
 class SortedMagnitudes {

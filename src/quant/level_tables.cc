@@ -40,9 +40,6 @@ constexpr std::array<float, 2 * N + 1> with_negatives(const std::array<float, N>
   return levels;
 }
 
-constexpr auto kFp4 =
-    with_negatives(std::array{0.5f / 6, 1.0f / 6, 1.5f / 6, 2.0f / 6, 3.0f / 6, 4.0f / 6, 1.0f});
-
 // All in the range of normal numbers: the least is 2^-126.
 template <int Bits>
 constexpr auto log_table() {
@@ -101,10 +98,6 @@ constexpr auto kApot = apot_table<Bits>();
 
 std::span<const float> nf4_levels() {
   return kNf4;
-}
-
-std::span<const float> fp4_levels() {
-  return kFp4;
 }
 
 std::span<const float> log_levels(int bits) {

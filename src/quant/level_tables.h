@@ -11,10 +11,6 @@ namespace lowbit::detail {
 /// Zettlemoyer, "QLoRA: Efficient Finetuning of Quantized LLMs", NeurIPS 2023.
 std::span<const float> nf4_levels();
 
-/// The 15 numbers of a 4-bit float with 2 bits of exponent and 1 of mantissa (E2M1): 0, 0.5, 1, 1.5, 2, 3, 4,
-/// 6 and their negatives, over 6. OCP Microscaling Formats (MX) Specification 1.0, 2023.
-std::span<const float> fp4_levels();
-
 /// Zero and +-2^-e for e = 0 ... 2^(bits-1) - 2; `bits` is 2 to 8, the number of levels 2^bits - 1. One bit
 /// is the sign and the others number the exponents, with one code for zero: Miyashita, Lee, Murmann,
 /// "Convolutional Neural Networks using Logarithmic Data Representation", 2016, where 2^b - 1 exponents below

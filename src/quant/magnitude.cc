@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "quant/group_values.h"
+#include "quant/matrix_rows.h"
 
 namespace lowbit::detail {
 
@@ -28,12 +29,7 @@ std::vector<float> group_magnitudes(const MatrixView& values, std::size_t group_
   std::vector<float> magnitudes, row;
   magnitudes.reserve(static_cast<std::size_t>(values.rows) * ((cols + group_size - 1) / group_size));
   for (std::int64_t r = 0; r < values.rows; ++r) {
-    std::span<const float> v(values.data + r * values.row_stride, cols);
-    if (values.col_stride != 1) {
-      row.resize(cols);
-      for (std::size_t c = 0; c < cols; ++c) row[c] = values(r, static_cast<std::int64_t>(c));
-      v = row;
-    }
+    const std::span<const float> v = contiguous_rows(values, r, 1, row);
     for (std::size_t c = 0; c < cols; c += group_size)
       magnitudes.push_back(largest_magnitude(v.subspan(c, std::min(group_size, cols - c))));
   }
@@ -41,10 +37,7 @@ std::vector<float> group_magnitudes(const MatrixView& values, std::size_t group_
 }
 
 float scale_for(float magnitude, float level) {
-  if (magnitude == 0.0f) return 1.0f;
-  const double scale = double(magnitude) / double(level);
-  using Limits = std::numeric_limits<float>;
-  return static_cast<float>(std::clamp<double>(scale, Limits::min(), Limits::max()));
+  return magnitude == 0.0f ? 1.0f : normal_scale(double(magnitude) / double(level));
 }
 
 }  // namespace lowbit::detail

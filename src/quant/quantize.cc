@@ -47,10 +47,7 @@ void quantize_span(std::span<const float> x, QParams q, IntRange codes, std::spa
     return;
   }
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const float v = map.clamped(x[i]);
-    const float steps = rounding == Rounding::half_away
-                            ? detail::round_half_away(v)
-                            : detail::round_stochastic(v, detail::uniform_at(seed, i));
+    const float steps = detail::round_as(rounding, map.clamped(x[i]), seed, i);
     codes_out[i] = static_cast<T>(static_cast<std::int32_t>(steps) + q.zero_point);
   }
 }

@@ -7,35 +7,16 @@
 
 #include "kernels/float_env.h"
 #include "lowbit/core/error.h"
-#include "lowbit/core/packing.h"
-#include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/quant/block_float.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "quant/group_codes.h"
+#include "quant/matrix_rows.h"
 #include "quant/quantize_matrix.h"
-#include "quant/storage.h"
 
 namespace lowbit {
 namespace {
 
 constexpr std::int64_t kRowsAtATime = 16;  // a cache line of a column-major matrix serves this many rows
-
-// Rows [row, row + count) of `m` one behind the other: where they are, or copied to `copy`.
-std::span<const float> contiguous_rows(const MatrixView& m, std::int64_t row, std::int64_t count,
-                                       std::vector<float>& copy) {
-  const auto size = static_cast<std::size_t>(count * m.cols);
-  const float* first = m.data + row * m.row_stride;
-  if (m.col_stride == 1 && (count == 1 || m.row_stride == m.cols)) return {first, size};
-  copy.resize(size);
-  if (m.col_stride == 1) {
-    for (std::int64_t r = 0; r < count; ++r)
-      std::copy_n(first + r * m.row_stride, m.cols, copy.data() + r * m.cols);
-  } else {
-    for (std::int64_t c = 0; c < m.cols; ++c)
-      for (std::int64_t r = 0; r < count; ++r) copy[static_cast<std::size_t>(r * m.cols + c)] = m(row + r, c);
-  }
-  return copy;
-}
 
 void check_matrices(const MatrixView& w, const MatrixView& importance) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
@@ -91,8 +72,9 @@ class MatrixQuantizer {
     const std::int64_t rows_at_a_time = std::min(q_.rows, tensor ? q_.rows : kRowsAtATime);
     for (std::int64_t row = 0; row < q_.rows; row += rows_at_a_time) {
       const std::int64_t count = std::min(rows_at_a_time, q_.rows - row);
-      values_ = contiguous_rows(weights_, row, count, gathered_values_);
-      if (importance_.data) importances_ = contiguous_rows(importance_, row, count, gathered_importances_);
+      values_ = detail::contiguous_rows(weights_, row, count, gathered_values_);
+      if (importance_.data)
+        importances_ = detail::contiguous_rows(importance_, row, count, gathered_importances_);
       const AnyGroup whole = tensor ? fit(0, values_.size()) : AnyGroup{};
       for (std::int64_t r = 0; r < count; ++r)
         quantize_row(row + r, static_cast<std::size_t>(r), tensor ? &whole : nullptr);
@@ -125,26 +107,7 @@ class MatrixQuantizer {
         writer_->write(fit(buffer_row * cols + begin, count), row, group, values, out);
       if (ranges_) ranges_->push_back(writer_->range());
     }
-    store_row();
-  }
-
-  // Appends: memory that was filled with zeros first would be written twice.
-  void store_row() {
-    const int width = detail::storage_of(q_.format).width;
-    const auto append = [&](const std::vector<std::uint8_t>& row) {
-      q_.codes.insert(q_.codes.end(), row.begin(), row.end());
-    };
-    if (width == 8) return append(row_codes_);
-    packed_row_.resize(q_.row_bytes());
-    if (width != 1) {
-      elementwise().pack(row_codes_.data(), row_codes_.size(), width, packed_row_.data());
-      return append(packed_row_);
-    }
-    for (int p = 0; p < q_.planes(); ++p) {
-      pack_u1(row_codes_, packed_row_);
-      append(packed_row_);
-      for (std::uint8_t& c : row_codes_) c = static_cast<std::uint8_t>(c >> 1);
-    }
+    detail::append_row(q_, row_codes_);
   }
 
   MatrixView weights_, importance_;
@@ -154,7 +117,7 @@ class MatrixQuantizer {
   std::optional<detail::GroupWriter> writer_;
   std::vector<float> gathered_values_, gathered_importances_;
   std::span<const float> values_, importances_;  // of the rows in turn
-  std::vector<std::uint8_t> row_codes_, packed_row_;
+  std::vector<std::uint8_t> row_codes_;
 };
 
 }  // namespace

@@ -78,7 +78,6 @@ WeightSpec QuantizedMatrix::spec(std::uint32_t taps) const {
   s.planes = static_cast<std::uint32_t>(planes());
   s.scales = scales.data();
   s.zero_points = zero_points.empty() ? nullptr : zero_points.data();
-  s.offsets = offsets.empty() ? nullptr : offsets.data();
   s.real_levels = levels.empty() ? nullptr : levels.data();
   s.levels_per_row = levels_per_row();
   return s;
@@ -164,7 +163,11 @@ class Decoder {
     if (!q.levels.empty()) levels_ = q.levels.data() + (q.levels_per_row() ? r_ * q.table_size() : 0);
   }
   float operator()(std::int32_t code, std::size_t i) const {
-    if (q_.format == WeightFormat::b1) return binary(code);
+    if (q_.format == WeightFormat::b1) {
+      const auto planes = static_cast<std::size_t>(q_.bits);
+      return detail::signed_sum(static_cast<std::uint32_t>(code),
+                                std::span(q_.scales).subspan(r_ * planes, planes));
+    }
     if (levels_ != nullptr) return levels_[code] * q_.scales[i];
     const std::int32_t zero =
         q_.zero_points.empty() ? detail::storage_of(q_.format).middle : q_.zero_points[i];
@@ -173,16 +176,6 @@ class Decoder {
   }
 
  private:
-  float binary(std::int32_t code) const {
-    const auto planes = static_cast<std::size_t>(q_.bits);
-    float sum = 0.0f;
-    for (std::size_t p = 0; p < planes; ++p) {
-      const float s = q_.scales[r_ * planes + p];
-      sum += (code >> p) & 1 ? -s : s;
-    }
-    return sum;
-  }
-
   const QuantizedMatrix& q_;
   std::size_t r_;
   const float* levels_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit::detail {
@@ -33,6 +34,19 @@ inline float uniform_at(std::uint64_t seed, std::uint64_t place) {
 inline float round_stochastic(float x, float uniform) {
   const float even = round_to_even(x), floor = even > x ? even - 1.0f : even;
   return uniform < x - floor ? floor + 1.0f : floor;
+}
+
+/// `seed` and `place` are for stochastic rounding alone.
+inline float round_as(Rounding rounding, float x, std::uint64_t seed, std::uint64_t place) {
+  switch (rounding) {
+    case Rounding::half_away:
+      return round_half_away(x);
+    case Rounding::stochastic:
+      return round_stochastic(x, uniform_at(seed, place));
+    case Rounding::half_to_even:
+      break;
+  }
+  return round_to_even(x);
 }
 
 /// What quantization by `q` into `codes` multiplies with and clamps to.

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "lowbit/kernels/gemm_kernel.h"
 
@@ -34,6 +36,13 @@ constexpr CodeStorage storage_of(WeightFormat format) {
 constexpr WeightFormat format_for_bits(int bits) {
   if (bits > 4) return WeightFormat::s8;
   return bits > 2 ? WeightFormat::u4 : WeightFormat::s2;
+}
+
+/// What a b1 code stands for: +scales[p], or -scales[p] where bit p is set, added in order.
+inline float signed_sum(std::uint32_t code, std::span<const float> scales) {
+  float sum = 0.0f;
+  for (std::size_t p = 0; p < scales.size(); ++p) sum += (code >> p) & 1 ? -scales[p] : scales[p];
+  return sum;
 }
 
 /// `scale` rounded to the nearest normal fp16 number (ties to even); unchanged where it is out of their

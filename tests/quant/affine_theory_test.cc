@@ -6,31 +6,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <vector>
 
 #include "lowbit/quant/affine.h"
-#include "support/random.h"
+#include "support/values.h"
 
 namespace lowbit {
 namespace {
 
-// Unit variance, by Box and Muller's transform.
-std::vector<float> gaussian_values(std::size_t n, std::uint64_t seed) {
-  testing::Random random(seed);
-  std::vector<float> x(n);
-  for (float& v : x) {
-    const double u = (double(random.next() >> 11) + 1) * 0x1p-53,
-                 phase = double(random.next() >> 11) * 0x1p-53;
-    v = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * phase));
-  }
-  return x;
-}
-
-const std::vector<float>& million() {
-  static const std::vector<float> values = gaussian_values(1000000, 1);
-  return values;
-}
+using testing::gaussian_values;
+using testing::million_gaussian_values;
 
 // Nearest level, clamped; plain doubles.
 double distortion(std::span<const float> x, double scale, double offset, int qmin, int qmax) {
@@ -53,8 +38,8 @@ AffineGroup fit_mse(std::span<const float> x, int bits, Mapping mapping) {
 TEST(AffineTheory, RealOffsetReachesMaxsDistortion) {
   const double published[] = {0.1188, 0.03744, 0.01154, 0.003495, 0.001041};
   for (int bits = 2; bits <= 6; ++bits) {
-    const AffineGroup g = fit_mse(million(), bits, Mapping::asymmetric_real);
-    const double d = distortion(million(), g), expected = published[bits - 2];
+    const AffineGroup g = fit_mse(million_gaussian_values(), bits, Mapping::asymmetric_real);
+    const double d = distortion(million_gaussian_values(), g), expected = published[bits - 2];
     EXPECT_NEAR(d, expected, 0.015 * expected) << bits;
     // The best levels are symmetric about the mean.
     EXPECT_NEAR(g.offset + g.scale * float(g.qmax) / 2, 0, 0.05) << bits;
@@ -62,7 +47,7 @@ TEST(AffineTheory, RealOffsetReachesMaxsDistortion) {
 }
 
 TEST(AffineTheory, TheTypedQuantizerIsTheSame) {
-  const std::span<const float> x(million().data(), 1000);
+  const std::span<const float> x(million_gaussian_values().data(), 1000);
   const AffineGroup typed = Affine<3>{.mapping = Mapping::asymmetric_real, .clip = Clip::mse}.fit(x);
   const AffineGroup g = fit_mse(x, 3, Mapping::asymmetric_real);
   EXPECT_EQ(typed.scale, g.scale);
@@ -107,22 +92,24 @@ double best_of_all_zero_points(const SortedError& error, int bits, double larges
 }
 
 TEST(AffineTheory, IntegerZeroPointReachesBruteForce) {
-  const SortedError error(million());
+  const SortedError error(million_gaussian_values());
   for (int bits = 2; bits <= 6; ++bits) {
     const double best = best_of_all_zero_points(error, bits, 8.0 / (1 << bits));
-    const AffineGroup g = fit_mse(million(), bits, Mapping::asymmetric);
-    EXPECT_LE(distortion(million(), g), 1.015 * best) << bits;
-    EXPECT_GE(distortion(million(), g), 0.99 * best) << bits;  // the grid is fine enough to judge by
+    const AffineGroup g = fit_mse(million_gaussian_values(), bits, Mapping::asymmetric);
+    EXPECT_LE(distortion(million_gaussian_values(), g), 1.015 * best) << bits;
+    EXPECT_GE(distortion(million_gaussian_values(), g), 0.99 * best)
+        << bits;  // the grid is fine enough to judge by
   }
 }
 
 TEST(AffineTheory, SymmetricReachesBruteForce) {
-  const SortedError error(million());
+  const SortedError error(million_gaussian_values());
   for (int bits = 2; bits <= 6; ++bits) {
     const int top = (1 << (bits - 1)) - 1;
     double best = std::numeric_limits<double>::infinity();
     for (int i = 1; i <= 400; ++i) best = std::min(best, error(5.0 / top * i / 400, -top, top));
-    const double found = distortion(million(), fit_mse(million(), bits, Mapping::symmetric));
+    const double found =
+        distortion(million_gaussian_values(), fit_mse(million_gaussian_values(), bits, Mapping::symmetric));
     EXPECT_LE(found, 1.001 * best) << bits;
     EXPECT_GE(found, 0.99 * best) << bits;
   }
@@ -162,7 +149,7 @@ TEST(AffineTheory, RealOffsetFollowsShiftAndScaleOfTheValues) {
 
 TEST(AffineTheory, OutliersDoNotMoveTheLevelsOffTheBulk) {
   // Steps are many standard deviations wide: what matters is that one level is where most of the values are.
-  auto x = million();
+  auto x = million_gaussian_values();
   x[5] = 1000, x[77] = -300;
   for (const int bits : {2, 4})
     EXPECT_LE(distortion(x, fit_mse(x, bits, Mapping::asymmetric_real)),

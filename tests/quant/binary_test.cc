@@ -10,32 +10,16 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
-#include "support/random.h"
+#include "support/values.h"
 
 namespace lowbit {
 namespace {
 
+using testing::gaussian_values;
+using testing::random_importance;
+
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kSmallest = std::numeric_limits<float>::min();
-
-// Unit variance, by Box and Muller's transform.
-std::vector<float> gaussian_values(std::size_t n, std::uint64_t seed) {
-  testing::Random random(seed);
-  std::vector<float> x(n);
-  for (float& v : x) {
-    const double u = (double(random.next() >> 11) + 1) * 0x1p-53,
-                 phase = double(random.next() >> 11) * 0x1p-53;
-    v = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * phase));
-  }
-  return x;
-}
-
-std::vector<float> random_importance(std::size_t n, std::uint64_t seed) {
-  testing::Random random(seed);
-  std::vector<float> importance(n);
-  for (float& w : importance) w = 0.01f + std::fabs(random.uniform());
-  return importance;
-}
 
 double sign_of(int combination, int plane) {
   return combination >> plane & 1 ? -1.0 : 1.0;

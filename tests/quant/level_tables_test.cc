@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/codebook.h"
 
 namespace lowbit::detail {
 namespace {
@@ -18,6 +19,16 @@ struct Table {
   std::span<const float> levels;
   std::size_t count;
 };
+
+// The table of Fp4, which codes index, as the others are: ascending, distinct, the largest 1.
+const std::vector<float>& fp4_levels() {
+  static const std::vector<float> levels = [] {
+    std::set<float> values;
+    for (const float v : fp4_table()) values.insert(v / 6);
+    return std::vector<float>(values.begin(), values.end());
+  }();
+  return levels;
+}
 
 std::vector<Table> tables() {
   std::vector<Table> all = {

@@ -9,37 +9,17 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
-#include "support/random.h"
+#include "support/values.h"
 
 namespace lowbit {
 namespace {
 
+using testing::gaussian_values;
+using testing::million_gaussian_values;
+using testing::random_importance;
+
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kSmallest = std::numeric_limits<float>::min();
-
-// Unit variance, by Box and Muller's transform.
-std::vector<float> gaussian_values(std::size_t n, std::uint64_t seed) {
-  testing::Random random(seed);
-  std::vector<float> x(n);
-  for (float& v : x) {
-    const double u = (double(random.next() >> 11) + 1) * 0x1p-53,
-                 phase = double(random.next() >> 11) * 0x1p-53;
-    v = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * phase));
-  }
-  return x;
-}
-
-const std::vector<float>& million() {
-  static const std::vector<float> values = gaussian_values(1000000, 1);
-  return values;
-}
-
-std::vector<float> random_importance(std::size_t n, std::uint64_t seed) {
-  testing::Random random(seed);
-  std::vector<float> importance(n);
-  for (float& w : importance) w = 0.01f + std::fabs(random.uniform());
-  return importance;
-}
 
 // Weighted, of finite values.
 double squared_error(std::span<const float> x, const TernaryGroup& g,
@@ -80,18 +60,18 @@ TEST(Twn, GaussianDistortionIsThatOfTheory) {
     const double first = std::sqrt(2 / std::numbers::pi) * std::exp(-threshold * threshold / 2);
     return 1 - first * first / mass;
   };
-  const double n = double(million().size());
-  const TernaryGroup rule = Twn{}.fit(million());
+  const double n = double(million_gaussian_values().size());
+  const TernaryGroup rule = Twn{}.fit(million_gaussian_values());
   EXPECT_NEAR(rule.threshold, 0.7 * std::sqrt(2 / std::numbers::pi), 0.002);
   const double rule_theory = theory(0.7 * std::sqrt(2 / std::numbers::pi));
   EXPECT_NEAR(rule_theory, 0.1916, 0.0001);
-  EXPECT_NEAR(squared_error(million(), rule) / n, rule_theory, 0.01 * rule_theory);
+  EXPECT_NEAR(squared_error(million_gaussian_values(), rule) / n, rule_theory, 0.01 * rule_theory);
   // Three levels for a Gaussian: Max, 1960.
-  const TernaryGroup exact = Twn{.exact = true}.fit(million());
+  const TernaryGroup exact = Twn{.exact = true}.fit(million_gaussian_values());
   EXPECT_NEAR(exact.threshold, 0.612, 0.01);
   EXPECT_NEAR(exact.scale, 1.224, 0.01);
-  EXPECT_NEAR(squared_error(million(), exact) / n, 0.1902, 0.0019);
-  EXPECT_LT(squared_error(million(), exact), squared_error(million(), rule));
+  EXPECT_NEAR(squared_error(million_gaussian_values(), exact) / n, 0.1902, 0.0019);
+  EXPECT_LT(squared_error(million_gaussian_values(), exact), squared_error(million_gaussian_values(), rule));
 }
 
 // Every way to keep some magnitudes and drop all below, each with its best scale.
@@ -155,7 +135,8 @@ TEST(AbsMean, GaussianDistortionIsThatOfTheory) {
   // With scale m and threshold m / 2: 1 - 2 m E[|w|; |w| > m / 2] + m^2 P(|w| > m / 2).
   const double m = std::sqrt(2 / std::numbers::pi), mass = std::erfc(m / 2 / std::numbers::sqrt2);
   const double theory = 1 - 2 * m * m * std::exp(-m * m / 8) + m * m * mass;
-  EXPECT_NEAR(squared_error(million(), AbsMean{}.fit(million())) / 1e6, theory, 0.01 * theory);
+  EXPECT_NEAR(squared_error(million_gaussian_values(), AbsMean{}.fit(million_gaussian_values())) / 1e6,
+              theory, 0.01 * theory);
 }
 
 TEST(Ttq, LevelsAreTheMeansOfBothSides) {

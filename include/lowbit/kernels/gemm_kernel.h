@@ -26,7 +26,7 @@ namespace lowbit {
 ///   s2:   four codes a byte, lowest bits first; u in [0, 3].         weight = code - zero_point
 ///   b1:   eight codes a byte, lowest bit first; 1 is negative.       weight = code ? -1 : 1
 ///   lut8: one byte a code.                                           weight = real_levels[code]
-/// The real weight is that times the scale, plus the offset if there are any.
+/// The real weight is that times the scale.
 /// The numbers are those of files.
 enum class WeightFormat : std::uint8_t { s8 = 0, u4 = 1, s2 = 2, lut4 = 3, b1 = 4, lut8 = 5 };
 
@@ -51,7 +51,6 @@ struct WeightSpec {
   const float* scales = nullptr;              ///< [n][groups]
   const std::int32_t* zero_points = nullptr;  ///< s8, u4, s2: [n][groups], in code units; null: the middle
                                               ///< code everywhere (0 for s8, 8 for u4, 2 for s2)
-  const float* offsets = nullptr;  ///< s8, u4, s2: [n][groups] reals added to each weight of a group; null: 0
   const std::int8_t* levels = nullptr;        ///< lut4 with u8 activations: [16], or [n][16]
   const float* real_levels = nullptr;  ///< with f32 activations: lut4 [16] or [n][16], lut8 [256] or [n][256]
   bool levels_per_row = false;         ///< the tables have a dimension [n]

@@ -22,7 +22,6 @@ std::vector<float> finite_table(MiniFloat format);
 ScaleGroup fit_minifloat(std::span<const float> values, MiniFloat format);
 /// `exponent`: that of the element type's largest value.
 float fit_power_of_two(std::span<const float> values, int exponent);
-AnyQuantizer bind_nvfp4(const MatrixView& weights);
 }  // namespace detail
 
 /// fp8_e4m3fn or fp8_e5m2, or one of the narrower formats. Values beyond the largest become it; NaN becomes
