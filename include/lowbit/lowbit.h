@@ -20,6 +20,7 @@
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/choose_qparams.h"
+#include "lowbit/observe/float_histogram.h"
 #include "lowbit/observe/histogram.h"
 #include "lowbit/observe/minmax.h"
 #include "lowbit/observe/observer.h"

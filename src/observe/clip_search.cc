@@ -11,9 +11,10 @@ BinnedError::BinnedError(const std::vector<Bin>& bins) : bins_(bins) {
   Moments m{0, 0, 0};
   prefix_.push_back(m);
   for (const Bin& b : bins) {
-    m.count += b.count;
-    m.sum += b.count * (b.lo + b.hi) / 2;
-    m.squares += b.count * (b.lo * b.lo + b.lo * b.hi + b.hi * b.hi) / 3;
+    const auto count = static_cast<double>(b.count);
+    m.count += count;
+    m.sum += count * (b.lo + b.hi) / 2;
+    m.squares += count * (b.lo * b.lo + b.lo * b.hi + b.hi * b.hi) / 3;
     prefix_.push_back(m);
   }
 }
@@ -27,7 +28,7 @@ BinnedError::Moments BinnedError::below(double x) const {
   const Bin& b = bins_[n - 1];
   if (x >= b.hi) return prefix_[n];
   Moments m = prefix_[n - 1];
-  const double count = b.count * ((x - b.lo) / (b.hi - b.lo));
+  const double count = static_cast<double>(b.count) * ((x - b.lo) / (b.hi - b.lo));
   m.count += count;
   m.sum += count * (b.lo + x) / 2;
   m.squares += count * (b.lo * b.lo + b.lo * x + x * x) / 3;

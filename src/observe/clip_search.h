@@ -4,13 +4,11 @@
 #include <vector>
 
 #include "lowbit/core/qparams.h"
+#include "lowbit/observe/float_histogram.h"
 
 namespace lowbit::detail {
 
-/// `count` values evenly spread over [lo, hi); all of them at lo when hi == lo.
-struct Bin {
-  double lo, hi, count;
-};
+using Bin = FloatHistogram::Bin;
 
 /// Expected squared error of affine quantization, from prefix sums of the moments of the bins.
 class BinnedError {

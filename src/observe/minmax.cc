@@ -1,7 +1,12 @@
 #include "lowbit/observe/minmax.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <limits>
+
+#include "lowbit/core/error.h"
+#include "observe/state_bytes.h"
 
 namespace lowbit {
 namespace {
@@ -57,6 +62,24 @@ void MinMax::merge(const MinMax& other) {
 
 Range MinMax::range(IntRange) const {
   return min_ <= max_ ? Range{min_, max_} : Range{0.0f, 0.0f};
+}
+
+std::vector<std::byte> MinMax::state() const {
+  detail::StateWriter out;
+  out.put(min_), out.put(max_), out.put(non_finite_);
+  return out.take();
+}
+
+void MinMax::set_state(std::span<const std::byte> bytes) {
+  detail::StateReader in(bytes);
+  MinMax read;
+  read.min_ = in.get<float>(), read.max_ = in.get<float>(), read.non_finite_ = in.get<std::uint64_t>();
+  in.finish();
+  const bool nothing = read.min_ == kInfinity && read.max_ == -kInfinity;
+  if (!nothing && !(read.min_ <= read.max_ && read.max_ < kInfinity && read.min_ > -kInfinity))
+    throw Error(ErrorCode::corrupt_file,
+                fmt::format("the state of an observer has a range from {} to {}", read.min_, read.max_));
+  *this = read;
 }
 
 }  // namespace lowbit

@@ -59,8 +59,8 @@ TEST(Histogram, StateDoesNotDependOnSplitOrOrder) {
   for (const float v : {0.0f, -0.0f, NAN, kInf, -kInf, 1e-45f, -1e-45f}) x.push_back(v);
   Histogram whole;
   whole.observe(x);
-  EXPECT_EQ(whole.count(), x.size());
-  EXPECT_EQ(whole.non_finite(), 3u);
+  EXPECT_EQ(whole.distribution().count(), x.size());
+  EXPECT_EQ(whole.distribution().non_finite(), 3u);
   testing::Random random(2);
   for (std::size_t parts = 1; parts <= 16; ++parts) {
     std::vector<float> shuffled = x;

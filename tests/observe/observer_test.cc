@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "lowbit/core/error.h"
@@ -26,6 +27,9 @@ struct AverageMinMax {
 
 static_assert(Observer<AverageMinMax> && Observer<MinMax> && Observer<Histogram>);
 static_assert(!Observer<int>);
+static_assert(PersistentObserver<MinMax> && PersistentObserver<Histogram> &&
+              !PersistentObserver<AverageMinMax>);
+static_assert(DistributionObserver<Histogram> && !DistributionObserver<MinMax>);
 
 TEST(AnyObserver, HoldsAUsersObserverAsAValue) {
   AnyObserver a = AverageMinMax{};
@@ -42,6 +46,63 @@ TEST(AnyObserver, RefusesToMergeAnotherType) {
   AnyObserver a = MinMax{};
   EXPECT_THROW(a.merge(AnyObserver(Histogram{})), Error);
   EXPECT_NO_THROW(a.merge(AnyObserver(MinMax{})));
+}
+
+TEST(AnyObserver, SavesAndRestoresWhatWasSeen) {
+  for (const char* name : {"minmax", "histogram"}) {
+    AnyObserver a = make_observer(name), b = make_observer(name);
+    a.observe(std::vector<float>{-1, 2, 0, 1e-40f, INFINITY, -0.0f, -3e38f});
+    EXPECT_NE(a.state(), b.state());
+    b.observe(std::vector<float>{7});
+    b.set_state(a.state());
+    EXPECT_EQ(a.state(), b.state());
+    EXPECT_EQ(a.range({-8, 7}), b.range({-8, 7}));
+    auto cut = a.state();
+    cut.pop_back();
+    try {
+      b.set_state(cut);
+      FAIL() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::corrupt_file);
+    }
+    b.set_state(make_observer(name).state());
+    EXPECT_EQ(b.range({}), (Range{0, 0}));
+  }
+  try {
+    AnyObserver(AverageMinMax{}).state();
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::unsupported);
+  }
+}
+
+// Told the number of each batch; keeps the last batch's largest value.
+struct LastBatch {
+  std::uint64_t last = 0;
+  float max = 0;
+  void observe(std::span<const float> x) { observe(x, last + 1); }
+  void observe(std::span<const float> x, std::uint64_t batch) {
+    if (batch >= last) last = batch, max = *std::max_element(x.begin(), x.end());
+  }
+  void merge(const LastBatch& o) {
+    if (o.last >= last) *this = o;
+  }
+  Range range(IntRange) const { return {0, max}; }
+};
+
+TEST(AnyObserver, TellsTheNumberOfABatch) {
+  static_assert(BatchObserver<LastBatch> && !BatchObserver<MinMax>);
+  AnyObserver a = LastBatch{}, b = MinMax{};
+  for (AnyObserver* o : {&a, &b}) {
+    o->observe(std::vector<float>{3}, 7);
+    o->observe(std::vector<float>{5}, 4);
+  }
+  EXPECT_EQ(a.range({}), (Range{0, 3}));
+  EXPECT_EQ(b.range({}), (Range{3, 5}));
+  EXPECT_EQ(a.distribution(), nullptr);
+  AnyObserver h = Histogram{};
+  h.observe(std::vector<float>{3, NAN});
+  EXPECT_EQ(h.distribution()->count(), 2u);
 }
 
 TEST(MakeObserver, KnowsItsNames) {

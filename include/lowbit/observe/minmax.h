@@ -1,9 +1,11 @@
 // MinMax: the smallest and largest finite value of a stream. Exactly mergeable: min and max are associative.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <vector>
 
 #include "lowbit/core/qparams.h"
 
@@ -16,6 +18,10 @@ class MinMax {
   /// {min, max} as seen; {0, 0} when nothing finite was.
   Range range(IntRange codes) const;
   std::uint64_t non_finite() const { return non_finite_; }
+
+  std::vector<std::byte> state() const;
+  /// Throws Error(corrupt_file) for bytes that `state` does not make.
+  void set_state(std::span<const std::byte> bytes);
 
  private:
   float min_ = std::numeric_limits<float>::infinity();

@@ -1,15 +1,20 @@
-// The observer concept and AnyObserver. An observer is a value: copy it to start afresh, merge copies that
-// saw parts of a stream. It skips non-finite values and counts them.
+// The observer concept, its refinements, and AnyObserver. An observer is a value: copy it to start afresh,
+// merge copies that saw parts of a stream. It skips non-finite values and counts them. Three members are
+// optional: one that is told the number of a batch, two that save and restore what was seen, and one that
+// shows the distribution.
 #pragma once
 
 #include <concepts>
-#include <functional>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lowbit/core/qparams.h"
+#include "lowbit/observe/float_histogram.h"
 
 namespace lowbit {
 
@@ -22,6 +27,29 @@ concept Observer = std::copyable<O> &&
   o.observe(x);
   o.merge(other);
   { other.range(codes) } -> std::same_as<Range>;
+};
+
+/// An observer whose result depends on where batches end, or on their order: it is told the batch's number in
+/// the whole stream, so that parts may come in any order. A batch may come in pieces. Without a number, what
+/// is given is the batch after the last.
+template <class O>
+concept BatchObserver = Observer<O> && requires(O& o, std::span<const float> x, std::uint64_t batch) {
+  o.observe(x, batch);
+};
+
+/// An observer whose state can be stored and merged elsewhere, as the parts of a sharded calibration are.
+/// Observers that saw the same values have the same bytes. `set_state` replaces what was seen, keeps options,
+/// and throws Error(corrupt_file) for bytes that `state` of the same type and options does not make.
+template <class O>
+concept PersistentObserver = Observer<O> && requires(O& o, const O& saved, std::span<const std::byte> bytes) {
+  { saved.state() } -> std::same_as<std::vector<std::byte>>;
+  o.set_state(bytes);
+};
+
+/// An observer that keeps the whole distribution.
+template <class O>
+concept DistributionObserver = Observer<O> && requires(const O& o) {
+  { o.distribution() } -> std::same_as<const FloatHistogram&>;
 };
 
 /// An observer of any type, as a value.
@@ -38,30 +66,66 @@ class AnyObserver {
   }
 
   void observe(std::span<const float> x) { self_->observe(x); }
+  /// An observer that is no BatchObserver is not told the number.
+  void observe(std::span<const float> x, std::uint64_t batch) { self_->observe(x, batch); }
   /// Throws Error(invalid_argument) when `other` holds another type.
   void merge(const AnyObserver& other) { self_->merge(*other.self_); }
   Range range(IntRange codes) const { return self_->range(codes); }
+  /// Throw Error(unsupported) when the observer is no PersistentObserver; set_state as that does.
+  std::vector<std::byte> state() const { return self_->state(); }
+  void set_state(std::span<const std::byte> bytes) { self_->set_state(bytes); }
+  /// Null when the observer is no DistributionObserver. Lives as long as this observer is not changed.
+  const FloatHistogram* distribution() const { return self_->distribution(); }
 
  private:
   struct Base {
     virtual ~Base() = default;
     virtual std::unique_ptr<Base> clone() const = 0;
     virtual void observe(std::span<const float> x) = 0;
+    virtual void observe(std::span<const float> x, std::uint64_t batch) = 0;
     virtual void merge(const Base& other) = 0;
     virtual Range range(IntRange codes) const = 0;
+    virtual std::vector<std::byte> state() const = 0;
+    virtual void set_state(std::span<const std::byte> bytes) = 0;
+    virtual const FloatHistogram* distribution() const = 0;
   };
   [[noreturn]] static void refuse_merge();
+  [[noreturn]] static void refuse_state();
   template <class O>
   struct Model final : Base {
     explicit Model(O v) : value(std::move(v)) {}
     std::unique_ptr<Base> clone() const override { return std::make_unique<Model>(value); }
     void observe(std::span<const float> x) override { value.observe(x); }
+    void observe(std::span<const float> x, std::uint64_t batch) override {
+      if constexpr (BatchObserver<O>)
+        value.observe(x, batch);
+      else
+        value.observe(x);
+    }
     void merge(const Base& other) override {
       const auto* same = dynamic_cast<const Model*>(&other);
       if (!same) refuse_merge();
       value.merge(same->value);
     }
     Range range(IntRange codes) const override { return value.range(codes); }
+    std::vector<std::byte> state() const override {
+      if constexpr (PersistentObserver<O>)
+        return value.state();
+      else
+        refuse_state();
+    }
+    void set_state(std::span<const std::byte> bytes) override {
+      if constexpr (PersistentObserver<O>)
+        value.set_state(bytes);
+      else
+        refuse_state();
+    }
+    const FloatHistogram* distribution() const override {
+      if constexpr (DistributionObserver<O>)
+        return &value.distribution();
+      else
+        return nullptr;
+    }
     O value;
   };
   std::unique_ptr<Base> self_;

@@ -1,0 +1,151 @@
+#include "lowbit/observe/float_histogram.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "lowbit/core/error.h"
+#include "observe/state_bytes.h"
+
+namespace lowbit {
+namespace {
+
+constexpr int kMantissaBits = 8;
+constexpr int kBinShift = 23 - kMantissaBits;
+constexpr std::uint32_t kBlocks = 512;  // sign and exponent
+constexpr std::uint32_t kBinsPerBlock = 1u << kMantissaBits;
+constexpr std::uint32_t kSign = kBlocks / 2 * kBinsPerBlock;  // bins from here on are negative
+constexpr std::uint32_t kInfinite = 0xFFu << kMantissaBits;   // the first bin of infinities and NaNs
+
+constexpr std::uint32_t block_of(std::uint32_t bin) {
+  return bin >> kMantissaBits;
+}
+constexpr std::uint32_t place_of(std::uint32_t bin) {
+  return bin & (kBinsPerBlock - 1);
+}
+constexpr bool is_finite(std::uint32_t bin) {
+  return (bin & (kSign - 1)) < kInfinite;
+}
+
+}  // namespace
+
+void FloatHistogram::observe(std::span<const float> x) {
+  if (blocks_.empty()) blocks_.resize(kBlocks);
+  float low = min_, high = max_;
+  for (const float raw : x) {
+    const float v = raw + 0.0f;  // -0 becomes +0, so that the state does not depend on the order
+    const std::uint32_t bin = std::bit_cast<std::uint32_t>(v) >> kBinShift;
+    if (!is_finite(bin)) {
+      ++non_finite_;
+      continue;
+    }
+    Block& block = blocks_[block_of(bin)];
+    if (block.empty()) block.resize(kBinsPerBlock);
+    if (++block[place_of(bin)] == 0) ++carries_[bin];
+    low = v < low ? v : low;
+    high = v > high ? v : high;
+  }
+  min_ = low;
+  max_ = high;
+  count_ += x.size();
+}
+
+void FloatHistogram::add(std::uint32_t bin, std::uint64_t n) {
+  Block& block = blocks_[block_of(bin)];
+  if (block.empty()) block.resize(kBinsPerBlock);
+  std::uint32_t& count = block[place_of(bin)];
+  const std::uint64_t sum = count + (n & 0xFFFFFFFFu), carry = (sum >> 32) + (n >> 32);
+  count = static_cast<std::uint32_t>(sum);
+  if (carry) carries_[bin] += carry;
+}
+
+std::uint64_t FloatHistogram::count_of(std::uint32_t bin) const {
+  const auto carry = carries_.find(bin);
+  return blocks_[block_of(bin)][place_of(bin)] + (carry == carries_.end() ? 0 : carry->second << 32);
+}
+
+void FloatHistogram::merge(const FloatHistogram& other) {
+  if (blocks_.empty()) blocks_.resize(other.blocks_.size());
+  for (std::uint32_t b = 0; b < other.blocks_.size(); ++b)
+    for (std::uint32_t i = 0; i < other.blocks_[b].size(); ++i) {
+      const std::uint32_t bin = b * kBinsPerBlock + i;
+      if (const std::uint64_t n = other.count_of(bin)) add(bin, n);
+    }
+  min_ = other.min_ < min_ ? other.min_ : min_;
+  max_ = other.max_ > max_ ? other.max_ : max_;
+  count_ += other.count_;
+  non_finite_ += other.non_finite_;
+}
+
+std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
+  std::vector<Bin> bins;
+  const auto add_bin = [&](std::uint32_t bin) {
+    const std::uint64_t count = count_of(bin);
+    if (count == 0) return;
+    const std::uint32_t magnitude = bin & (kSign - 1);
+    if (magnitude == 0) {  // zeros, and subnormals that are as good as zero
+      if (!bins.empty() && bins.back().hi == 0 && bins.back().lo == 0)
+        bins.back().count += count;
+      else
+        bins.push_back({0, 0, count});
+      return;
+    }
+    // The bin above the largest finite one starts at infinity; max and min cut that off.
+    const double near = std::bit_cast<float>(magnitude << kBinShift);
+    const double far = std::bit_cast<float>((magnitude + 1) << kBinShift);
+    const bool negative = bin >= kSign;
+    bins.push_back({std::clamp(negative ? -far : near, double(min_), double(max_)),
+                    std::clamp(negative ? -near : far, double(min_), double(max_)), count});
+  };
+  if (blocks_.empty()) return bins;
+  for (std::uint32_t b = kBlocks; b-- > kBlocks / 2;)
+    for (std::uint32_t i = static_cast<std::uint32_t>(blocks_[b].size()); i-- > 0;)
+      add_bin(b * kBinsPerBlock + i);
+  for (std::uint32_t b = 0; b < kBlocks / 2; ++b)
+    for (std::uint32_t i = 0; i < blocks_[b].size(); ++i) add_bin(b * kBinsPerBlock + i);
+  return bins;
+}
+
+std::vector<std::byte> FloatHistogram::state() const {
+  detail::StateWriter out;
+  out.put(non_finite_);
+  out.put(min());
+  out.put(max());
+  for (std::uint32_t b = 0; b < blocks_.size(); ++b)
+    for (std::uint32_t i = 0; i < blocks_[b].size(); ++i) {
+      const std::uint32_t bin = b * kBinsPerBlock + i;
+      const std::uint64_t n = count_of(bin);
+      if (n) out.put(bin), out.put(n);
+    }
+  return out.take();
+}
+
+void FloatHistogram::set_state(std::span<const std::byte> bytes) {
+  detail::StateReader in(bytes);
+  FloatHistogram read;
+  read.blocks_.resize(kBlocks);
+  read.non_finite_ = in.get<std::uint64_t>();
+  read.min_ = in.get<float>();
+  read.max_ = in.get<float>();
+  std::uint64_t finite = 0;
+  for (std::int64_t last = -1; !in.at_end();) {
+    const auto bin = in.get<std::uint32_t>();
+    const auto n = in.get<std::uint64_t>();
+    if (bin <= last || bin >= 2 * kSign || !is_finite(bin) || n == 0 || finite + n < finite)
+      throw Error(ErrorCode::corrupt_file, "the state of a histogram has a bin that cannot be");
+    read.add(bin, n);
+    finite += n;
+    last = bin;
+  }
+  if (finite == 0)
+    read.min_ = FloatHistogram{}.min_, read.max_ = FloatHistogram{}.max_;
+  else if (!(read.min_ <= read.max_) || !std::isfinite(read.min_) || !std::isfinite(read.max_))
+    throw Error(ErrorCode::corrupt_file,
+                fmt::format("the state of a histogram has a range from {} to {}", read.min_, read.max_));
+  read.count_ = finite + read.non_finite_;
+  *this = std::move(read);
+}
+
+}  // namespace lowbit
