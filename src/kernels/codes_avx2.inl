@@ -69,6 +69,18 @@ inline VecF poison(VecF acc, VecF x) {
   return _mm256_fmadd_ps(x, _mm256_setzero_ps(), acc);
 }
 
+/// Of lanes that are no NaN.
+inline float smallest_lane(VecF v) {
+  __m128 x = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_min_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_min_ss(x, _mm_movehdup_ps(x)));
+}
+inline float largest_lane(VecF v) {
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
 /// 2 * kBlock codes to 4 bits each.
 inline VecB pack_nibbles(const std::uint8_t* p) {
   const VecB mask = _mm256_set1_epi8(15), pair = _mm256_set1_epi16(0x1001);

@@ -69,6 +69,14 @@ inline VecF poison(VecF acc, VecF x) {
   return _mm512_fmadd_ps(x, _mm512_setzero_ps(), acc);
 }
 
+/// Of lanes that are no NaN.
+inline float smallest_lane(VecF v) {
+  return _mm512_reduce_min_ps(v);
+}
+inline float largest_lane(VecF v) {
+  return _mm512_reduce_max_ps(v);
+}
+
 /// 2 * kBlock codes to 4 bits each.
 inline VecB pack_nibbles(const std::uint8_t* p) {
   const VecB mask = _mm512_set1_epi8(15), pair = _mm512_set1_epi16(0x1001);

@@ -67,6 +67,13 @@ inline VecF poison(VecF acc, VecF x) {
   return vfmaq_f32(acc, x, vdupq_n_f32(0.0f));
 }
 
+inline float smallest_lane(VecF v) {
+  return vminvq_f32(v);
+}
+inline float largest_lane(VecF v) {
+  return vmaxvq_f32(v);
+}
+
 inline VecB pack_nibbles(const std::uint8_t* p) {
   const uint8x16x2_t c = vld2q_u8(p);
   return vsliq_n_u8(vandq_u8(c.val[0], vdupq_n_u8(15)), c.val[1], 4);

@@ -36,6 +36,17 @@ inline bool finite_extremes(const float* x, std::size_t n, Extremes& e) {
   return count_true(is_finite(all)) == kLanes;
 }
 
+/// The same for few elements: whole vectors, fewer than kBlock.
+inline bool few_finite_extremes(const float* x, std::size_t n, Extremes& e) {
+  VecF poisoned = broadcast_f(0.0f);
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const VecF f = load_f(x + i);
+    extend(e, f);
+    poisoned = poison(poisoned, f);
+  }
+  return count_true(is_finite(poisoned)) == kLanes;
+}
+
 /// Any number of elements, with a look at each; returns how many are finite.
 inline std::size_t extremes_of_finite(const float* x, std::size_t n, Extremes& e) {
   std::size_t count = 0;
@@ -60,20 +71,15 @@ inline std::size_t extremes_of_finite(const float* x, std::size_t n, Extremes& e
 std::size_t min_max(const float* x, std::size_t n, float* min, float* max) {
   Extremes e;
   std::size_t finite = n;
-  if (n < kBlock || !finite_extremes(x, n, e)) {
+  const bool all_finite =
+      n >= kBlock ? finite_extremes(x, n, e) : n % kLanes == 0 && few_finite_extremes(x, n, e);
+  if (!all_finite) {
     e = Extremes();
     finite = extremes_of_finite(x, n, e);
   }
-  float lows[kLanes], highs[kLanes];
-  store_f(lows, e.min);
-  store_f(highs, e.max);
-  for (unsigned t = 1; t < kLanes; ++t) {
-    if (lows[t] < lows[0]) lows[0] = lows[t];
-    if (highs[t] > highs[0]) highs[0] = highs[t];
-  }
   // Which of -0 and +0 is met first depends on the number of lanes: both become +0.
-  *min = lows[0] + 0.0f;
-  *max = highs[0] + 0.0f;
+  *min = smallest_lane(e.min) + 0.0f;
+  *max = largest_lane(e.max) + 0.0f;
   return n - finite;
 }
 

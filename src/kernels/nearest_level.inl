@@ -5,25 +5,34 @@
 
 namespace {
 
-/// ranks[i] = how many thresholds are below x[i] * inverse_scale, which is 0 for NaN.
+constexpr std::size_t kRankBlock = 32;  // stay in registers while the thresholds pass
+
+/// ranks[i] = how many thresholds are below x[i] * inverse_scale, which is 0 for NaN; kRankBlock elements.
+inline void rank_block(const float* x, float inverse_scale, const float* thresholds, std::size_t count,
+                       std::uint8_t* ranks) {
+  float v[kRankBlock];
+  std::int32_t above[kRankBlock] = {};
+  for (std::size_t i = 0; i < kRankBlock; ++i) {
+    const float scaled = x[i] * inverse_scale;
+    v[i] = scaled == scaled ? scaled : 0.0f;
+  }
+  for (std::size_t t = 0; t < count; ++t) {
+    const float limit = thresholds[t];
+    for (std::size_t i = 0; i < kRankBlock; ++i) above[i] += v[i] > limit ? 1 : 0;
+  }
+  for (std::size_t i = 0; i < kRankBlock; ++i) ranks[i] = static_cast<std::uint8_t>(above[i]);
+}
+
 void rank_among(const float* x, std::size_t n, float inverse_scale, const float* thresholds, std::size_t count,
                 std::uint8_t* ranks) {
-  constexpr std::size_t kRankBlock = 32;  // stay in registers while the thresholds pass
-  for (std::size_t begin = 0; begin < n; begin += kRankBlock) {
-    const std::size_t left = n - begin, size = left < kRankBlock ? left : kRankBlock;
-    float v[kRankBlock] = {};
-    std::int32_t above[kRankBlock] = {};
-    __builtin_memcpy(v, x + begin, size * sizeof(float));
-    for (std::size_t i = 0; i < kRankBlock; ++i) {
-      const float scaled = v[i] * inverse_scale;
-      v[i] = scaled == scaled ? scaled : 0.0f;
-    }
-    for (std::size_t t = 0; t < count; ++t) {
-      const float limit = thresholds[t];
-      for (std::size_t i = 0; i < kRankBlock; ++i) above[i] += v[i] > limit ? 1 : 0;
-    }
-    for (std::size_t i = 0; i < size; ++i) ranks[begin + i] = static_cast<std::uint8_t>(above[i]);
-  }
+  std::size_t i = 0;
+  for (; i + kRankBlock <= n; i += kRankBlock) rank_block(x + i, inverse_scale, thresholds, count, ranks + i);
+  if (i == n) return;
+  float rest[kRankBlock] = {};
+  std::uint8_t rest_ranks[kRankBlock];
+  __builtin_memcpy(rest, x + i, (n - i) * sizeof(float));
+  rank_block(rest, inverse_scale, thresholds, count, rest_ranks);
+  __builtin_memcpy(ranks + i, rest_ranks, n - i);
 }
 
 void encode_minifloat(const float* x, std::size_t n, float inverse_scale, int bits, int mantissa,

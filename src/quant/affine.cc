@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
-#include "lowbit/kernels/elementwise_kernel.h"
 #include "quant/aciq.h"
 #include "quant/affine_clip.h"
 #include "quant/affine_qparams.h"
@@ -23,12 +22,6 @@ AffineGroup spanning_group(double min, double max, IntRange codes, Mapping mappi
   }
   const QParams q = affine_qparams(0, max - min, codes, Mapping::asymmetric);
   return {q.scale, 0, codes.qmin, codes.qmax, static_cast<float>(min)};
-}
-
-Range finite_range(std::span<const float> values) {
-  Range r;
-  elementwise().min_max(values.data(), values.size(), &r.min, &r.max);
-  return r.min <= r.max ? r : Range{0.0f, 0.0f};
 }
 
 namespace {
@@ -78,7 +71,15 @@ Ends aciq_range(std::span<const float> values, Range full, Mapping mapping, int 
   return {std::max(min, center - alpha), std::min(max, center + alpha)};
 }
 
+IntRange affine_codes(int bits, Mapping mapping, bool narrow) {
+  return mapping == Mapping::symmetric ? signed_range(bits, narrow) : unsigned_range(bits);
+}
+
 }  // namespace
+
+AffineGroup fit_affine(Range range, int bits, Mapping mapping, bool narrow) {
+  return spanning_group(range.min, range.max, affine_codes(bits, mapping, narrow), mapping);
+}
 
 AffineGroup fit_affine(std::span<const float> values, std::span<const float> importance, int bits,
                        Mapping mapping, Clip clip, float percentile, bool narrow) {
@@ -88,7 +89,7 @@ AffineGroup fit_affine(std::span<const float> values, std::span<const float> imp
   if (clip == Clip::percentile && !(percentile > 0.0f && percentile <= 100.0f))
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a percentile is above 0 and at most 100, not {}", percentile));
-  const IntRange codes = mapping == Mapping::symmetric ? signed_range(bits, narrow) : unsigned_range(bits);
+  const IntRange codes = affine_codes(bits, mapping, narrow);
   const Range full = finite_range(values);
   Ends ends{full.min, full.max};
   if (clip == Clip::percentile) ends = percentile_range(values, full, mapping, double(percentile));

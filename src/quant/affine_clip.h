@@ -4,6 +4,7 @@
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/quant/groups.h"
+#include "lowbit/quant/quantizer.h"
 #include "quant/group_values.h"
 
 namespace lowbit::detail {
@@ -12,7 +13,6 @@ namespace lowbit::detail {
 AffineGroup spanning_group(double min, double max, IntRange codes, Mapping mapping);
 
 /// The finite values' own range; {0, 0} if there are none.
-Range finite_range(std::span<const float> values);
 
 /// Never worse than `first`. `group` must not be empty.
 AffineGroup least_squares_group(const GroupValues& group, const AffineGroup& first, Mapping mapping);

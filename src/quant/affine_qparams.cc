@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "lowbit/quant/dynamic.h"
 #include "quant/group_values.h"
 
 namespace lowbit {
@@ -24,10 +23,4 @@ QParams affine_qparams(double min, double max, IntRange codes, Mapping mapping) 
 }
 
 }  // namespace detail
-
-QParams dynamic_qparams(float min, float max) noexcept {
-  if (!(min <= max) || !std::isfinite(min) || !std::isfinite(max)) return {1.0f, 0};
-  return detail::affine_qparams(min, max, unsigned_range(8), Mapping::asymmetric);
-}
-
 }  // namespace lowbit

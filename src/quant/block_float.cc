@@ -1,11 +1,32 @@
 #include "lowbit/quant/block_float.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "quant/magnitude.h"
 
 namespace lowbit {
+
+#include "core/minifloat_encode.inl"
+
+namespace {
+
+// Of a positive normal number; of others below that of any. std::ilogb is a call.
+int exponent_of(float x) {
+  return static_cast<int>(std::bit_cast<std::uint32_t>(x) >> 23) - 127;
+}
+
+// The nearest positive number of FP8 E4M3, as encode and decode of minifloat.h find it, which are calls for
+// each.
+float to_e4m3(float x) {
+  const std::uint32_t code = encode_element<8, 3, 7, true>(x, 448.0f) & 0x7F;
+  return std::bit_cast<float>((code == 0 ? 1 : code) << 20) * 0x1p120f;
+}
+
+}  // namespace
+
 namespace detail {
 
 std::vector<float> finite_table(MiniFloat format) {
@@ -14,30 +35,29 @@ std::vector<float> finite_table(MiniFloat format) {
   return levels;
 }
 
-ScaleGroup fit_minifloat(std::span<const float> values, MiniFloat format) {
-  return {scale_for(largest_magnitude(values), largest(format))};
+ScaleGroup fit_minifloat(Range range, MiniFloat format) {
+  return {scale_for(largest_magnitude(range), largest(format))};
 }
 
-float fit_power_of_two(std::span<const float> values, int exponent) {
-  const float magnitude = largest_magnitude(values);
+float fit_power_of_two(Range range, int exponent) {
+  const float magnitude = largest_magnitude(range);
   if (magnitude == 0.0f) return 1.0f;
   // Scales are normal floats: the blocks that would need a smaller one round to zero.
-  const int e = std::ilogb(magnitude) - exponent, least = std::numeric_limits<float>::min_exponent - 1 + 6;
-  return std::ldexp(1.0f, e < least ? least : e);
+  const int e = exponent_of(magnitude) - exponent, least = std::numeric_limits<float>::min_exponent - 1 + 6;
+  return std::bit_cast<float>(static_cast<std::uint32_t>((e < least ? least : e) + 127) << 23);
 }
 
 }  // namespace detail
 
-ScaleGroup MxFp::fit(std::span<const float> values, std::span<const float>) const {
-  return {detail::fit_power_of_two(values, std::ilogb(largest(element)))};
+ScaleGroup MxFp::fit_range(Range range) const {
+  return {detail::fit_power_of_two(range, exponent_of(largest(element)))};
 }
 
-ScaleGroup NvFp4::fit(std::span<const float> values, std::span<const float>) const {
-  const float wanted = detail::scale_for(detail::largest_magnitude(values), largest(minifloat()));
+ScaleGroup NvFp4::fit_range(Range range) const {
+  constexpr float kLargest = 6.0f;  // of the elements
+  const float wanted = detail::scale_for(detail::largest_magnitude(range), kLargest);
   const float unit = matrix_scale > 0.0f ? matrix_scale : 1.0f;
-  std::uint8_t code = encode(MiniFloat::fp8_e4m3fn, wanted / unit);
-  if (code == 0) code = 1;  // a scale is positive
-  const float scale = decode(MiniFloat::fp8_e4m3fn, code) * unit;
+  const float scale = to_e4m3(wanted / unit) * unit;
   return {scale < std::numeric_limits<float>::min() ? std::numeric_limits<float>::min() : scale};
 }
 

@@ -71,8 +71,9 @@ struct BoundTable {
   int code_bits() const { return bits; }
   const std::vector<float>& levels() const { return table; }
   ScaleGroup fit(std::span<const float> values, std::span<const float>) const {
-    return detail::fit_scale(values, 1.0f);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_scale(range, 1.0f); }
 };
 
 // The same with the scale taken from mean + step * (-127 .. 127).
@@ -86,7 +87,10 @@ struct BoundScales {
   static constexpr double scale_bits() { return 8; }
   const std::vector<float>& levels() const { return table; }
   ScaleGroup fit(std::span<const float> values, std::span<const float>) const {
-    const float wanted = detail::fit_scale(values, largest).scale;
+    return fit_range(finite_range(values));
+  }
+  ScaleGroup fit_range(Range range) const {
+    const float wanted = detail::fit_scale(range, largest).scale;
     if (step == 0.0f) return {mean};
     float steps = std::nearbyint((wanted - mean) / step);
     steps = std::clamp(steps, -127.0f, 127.0f);
@@ -101,8 +105,8 @@ struct BoundScales {
 
 namespace detail {
 
-ScaleGroup fit_scale(std::span<const float> values, float largest_level) {
-  return {scale_for(largest_magnitude(values), largest_level)};
+ScaleGroup fit_scale(Range range, float largest_level) {
+  return {scale_for(largest_magnitude(range), largest_level)};
 }
 
 LutGroup fit_kmeans(std::span<const float> values, std::span<const float> importance, int bits, bool exact) {
@@ -167,9 +171,9 @@ int Codebook::code_bits() const {
   return bits;
 }
 
-ScaleGroup Codebook::fit(std::span<const float> values, std::span<const float>) const {
+ScaleGroup Codebook::fit_range(Range range) const {
   const float largest = largest_level(table);
-  return largest == 0.0f ? ScaleGroup{} : detail::fit_scale(values, largest);
+  return largest == 0.0f ? ScaleGroup{} : detail::fit_scale(range, largest);
 }
 
 AnyQuantizer Nf4::bind(const MatrixView& weights, const MatrixView&) const {

@@ -8,8 +8,6 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/qparams.h"
-#include "lowbit/kernels/elementwise_kernel.h"
-#include "quant/rounding.h"
 #include "quant/storage.h"
 
 namespace lowbit::detail {
@@ -22,8 +20,7 @@ constexpr float kOneLevel[] = {0.0f, 1.0f};  // where a quantizer has no table o
 }
 
 void check_scale(float scale) {
-  if (!std::isnormal(scale) || scale < 0)
-    refuse(fmt::format("the scale {}; it must be positive and normal", scale));
+  if (!is_scale(scale)) refuse(fmt::format("the scale {}; it must be positive and normal", scale));
 }
 
 void check_levels(std::span<const float> levels, int bits) {
@@ -38,48 +35,24 @@ void require_two_bits(int bits) {
   if (bits < 2) refuse("codes of 1 bit for weights that are no sign bits; they have at least 2");
 }
 
-void check(const AffineGroup& g, int bits) {
-  require_two_bits(bits);
-  check_scale(g.scale);
-  const IntRange s = signed_range(bits), u = unsigned_range(bits);
-  const bool fits =
-      g.qmin < g.qmax && ((g.qmin >= s.qmin && g.qmax <= s.qmax) || (g.qmin >= u.qmin && g.qmax <= u.qmax));
-  if (!fits || g.zero_point < g.qmin || g.zero_point > g.qmax)
-    refuse(fmt::format("codes from {} to {} with zero point {}, which {} bits cannot hold", g.qmin, g.qmax,
-                       g.zero_point, bits));
-  if (!std::isfinite(g.offset)) refuse(fmt::format("the offset {}; it must be finite", g.offset));
-}
-
-void check(const ScaleGroup& g, int bits) {
-  require_two_bits(bits);
-  check_scale(g.scale);
-}
-
-void check(const LutGroup& g, int bits) {
+void check_fit(const LutGroup& g, int bits) {
   require_two_bits(bits);
   check_scale(g.scale);
   check_levels(g.levels, bits);
 }
 
-void check(const TernaryGroup& g, int bits) {
+void check_fit(const TernaryGroup& g, int bits) {
   check_scale(g.scale);
   if (!(g.threshold >= 0) || !std::isfinite(g.threshold))
     refuse(fmt::format("the threshold {}; it is at least 0", g.threshold));
   if (bits != 2) refuse(fmt::format("ternary codes, which take 2 bits, not {}", bits));
 }
 
-void check(const BinaryGroup& g, int bits) {
+void check_fit(const BinaryGroup& g, int bits) {
   if (g.planes < 1 || g.planes > 4 || g.planes != bits)
     refuse(
         fmt::format("{} planes of sign bits for {} bits; there are 1 to 4, as many as bits", g.planes, bits));
   for (int p = 0; p < g.planes; ++p) check_scale(g.scales[static_cast<std::size_t>(p)]);
-}
-
-void assign_affine(const float* x, std::size_t count, const CodeMap& map, std::int32_t zero, CodeType type,
-                   std::uint8_t* out) {
-  const QuantizeParams params{
-      .inverse_scale = map.inverse_scale, .lo = map.lo, .hi = map.hi, .zero_point = zero, .type = type};
-  elementwise().quantize(x, count, params, out, nullptr);
 }
 
 // The map is copied, since stores of bytes may alias it, which keeps the loop from being vectorized.
@@ -115,8 +88,25 @@ void assign_rounded(std::span<const float> values, const CodeMap& map, const Aff
 
 }  // namespace
 
+void check_fit(const AffineGroup& g, int bits) {
+  require_two_bits(bits);
+  check_scale(g.scale);
+  const IntRange s = signed_range(bits), u = unsigned_range(bits);
+  const bool fits =
+      g.qmin < g.qmax && ((g.qmin >= s.qmin && g.qmax <= s.qmax) || (g.qmin >= u.qmin && g.qmax <= u.qmax));
+  if (!fits || g.zero_point < g.qmin || g.zero_point > g.qmax)
+    refuse(fmt::format("codes from {} to {} with zero point {}, which {} bits cannot hold", g.qmin, g.qmax,
+                       g.zero_point, bits));
+  if (!std::isfinite(g.offset)) refuse(fmt::format("the offset {}; it must be finite", g.offset));
+}
+
+void check_fit(const ScaleGroup& g, int bits) {
+  require_two_bits(bits);
+  check_scale(g.scale);
+}
+
 void check_fit(const AnyGroup& fit, int bits) {
-  std::visit([&](const auto& g) { check(g, bits); }, fit);
+  std::visit([&](const auto& g) { check_fit(g, bits); }, fit);
 }
 
 WeightFormat format_of(const AnyGroup& fit, int bits) {
@@ -126,9 +116,11 @@ WeightFormat format_of(const AnyGroup& fit, int bits) {
   return bits <= 4 ? WeightFormat::lut4 : WeightFormat::lut8;
 }
 
-GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, QuantizedMatrix& q)
+GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, QuantizedMatrix& q,
+                         std::vector<Range>* ranges)
     : quantizer_(quantizer),
       q_(q),
+      ranges_(ranges),
       type_(first.index()),
       shared_(quantizer.levels().empty() ? std::span<const float>(kOneLevel)
                                          : std::span<const float>(quantizer.levels())) {
@@ -140,10 +132,6 @@ GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, Q
   const auto entries = static_cast<std::size_t>(q.rows * q.groups());
   q.codes.reserve(static_cast<std::size_t>(q.rows * q.planes()) * q.row_bytes());
   q.scales.resize(entries * static_cast<std::size_t>(q.planes()));
-  if (std::holds_alternative<AffineGroup>(first)) {
-    q.zero_points.resize(entries);
-    q.offsets.resize(entries);
-  }
   if (std::holds_alternative<ScaleGroup>(first)) {
     check_levels(quantizer.levels(), q.bits);
     put_table(quantizer.levels());
@@ -153,8 +141,7 @@ GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyGroup& first, Q
 
 // Rounded before codes are assigned, so that the codes are the best ones for the scale that is stored.
 float GroupWriter::stored_scale(float scale) const {
-  const bool rounded = q_.granularity.kind == Granularity::Kind::group && quantizer_.scale_bits() == 0;
-  return rounded ? to_half(scale) : scale;
+  return rounds_scales() ? to_half(scale) : scale;
 }
 
 float GroupWriter::stored_offset(float offset) const {
@@ -171,14 +158,39 @@ void GroupWriter::put_table(std::span<const float> levels) {
 void GroupWriter::write(const AnyGroup& fit, std::int64_t row, std::int64_t group,
                         std::span<const float> values, std::uint8_t* out) {
   if (fit.index() != type_) refuse("groups of different types for one matrix");
+  start(row, group);
+  std::visit([&](const auto& g) { put(g, values, out); }, fit);
+}
+
+void GroupWriter::start(std::int64_t row, std::int64_t group) {
   row_ = static_cast<std::size_t>(row);
   entry_ = static_cast<std::size_t>(row * q_.groups() + group);
   place_ =
       static_cast<std::uint64_t>(row * q_.cols + (q_.groups() > 1 ? group * q_.granularity.group_size : 0));
-  std::visit([&](const auto& g) { put(g, values, out); }, fit);
 }
 
-void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::uint8_t* out) {
+void GroupWriter::store_scale(float scale, Range range) {
+  q_.scales[entry_] = scale;
+  if (ranges_) ranges_->push_back(range);
+}
+
+// Zero points and offsets take memory from the first one on that says something.
+void GroupWriter::store_zero(std::int32_t zero) {
+  const std::int32_t middle = storage_of(q_.format).middle;
+  if (zero != middle && q_.zero_points.empty())
+    q_.zero_points.assign(static_cast<std::size_t>(q_.rows * q_.groups()), middle);
+  if (!q_.zero_points.empty()) q_.zero_points[entry_] = zero;
+}
+
+void GroupWriter::store(const AffineCodes& codes) {
+  store_zero(codes.zero);
+  if (codes.offset != 0.0f && q_.offsets.empty())
+    q_.offsets.assign(static_cast<std::size_t>(q_.rows * q_.groups()), 0.0f);
+  if (!q_.offsets.empty()) q_.offsets[entry_] = codes.offset;
+  store_scale(codes.scale, codes.range());
+}
+
+GroupWriter::AffineCodes GroupWriter::affine_codes(const AffineGroup& g) const {
   // What turns the quantizer's code into the stored one. Unsigned codes are centred for s8, which keeps
   // stored zero points small; signed ones are lifted for the unsigned formats.
   const bool is_signed = g.qmin < 0;
@@ -191,35 +203,43 @@ void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::
   const std::int32_t zero = shifted ? middle : g.zero_point + shift;
   const float offset =
       shifted ? stored_offset(g.offset + scale * static_cast<float>(zero - shift - g.zero_point)) : 0.0f;
-  const CodeMap map({scale, zero - shift}, {g.qmin, g.qmax});
-  if (g.rounding != Rounding::half_to_even)
-    assign_rounded(values, map, g, offset, zero, place_, out);
-  else if (shifted)
-    assign_affine_with_offset(values.data(), values.size(), map, offset, zero, out);
+  return {scale, offset, zero, CodeMap({scale, zero - shift}, {g.qmin, g.qmax})};
+}
+
+void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::uint8_t* out) {
+  const AffineCodes codes = affine_codes(g);
+  const CodeMap& map = codes.map;
+  if (g.rounding != Rounding::half_to_even) {
+    assign_rounded(values, map, g, codes.offset, codes.zero, place_, out);
+  } else if (g.offset != 0.0f) {
+    assign_affine_with_offset(values.data(), values.size(), map, codes.offset, codes.zero, out);
+  } else {
+    const QuantizeParams params{.inverse_scale = map.inverse_scale,
+                                .lo = map.lo,
+                                .hi = map.hi,
+                                .zero_point = codes.zero,
+                                .type = code_type()};
+    elementwise().quantize(values.data(), values.size(), params, out, nullptr);
+  }
+  store(codes);
+}
+
+void GroupWriter::assign(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const {
+  if (const auto format = quantizer_.minifloat())
+    elementwise().encode_minifloat(x, count, inverse_scale, bits(*format), mantissa_bits(*format), out);
   else
-    assign_affine(values.data(), values.size(), map, zero,
-                  q_.format == WeightFormat::s8 ? CodeType::s8 : CodeType::u8, out);
-  q_.scales[entry_] = scale;
-  q_.zero_points[entry_] = zero;
-  q_.offsets[entry_] = offset;
-  range_ = {(map.lo - 0.5f) * scale + offset, (map.hi + 0.5f) * scale + offset};
+    shared_.assign(x, count, inverse_scale, out);
 }
 
 void GroupWriter::put(const ScaleGroup& g, std::span<const float> values, std::uint8_t* out) {
   const float scale = stored_scale(g.scale);
-  q_.scales[entry_] = scale;
-  range_ = {shared_levels_.min * scale, shared_levels_.max * scale};
-  if (const auto format = quantizer_.minifloat())
-    elementwise().encode_minifloat(values.data(), values.size(), 1.0f / scale, bits(*format),
-                                   mantissa_bits(*format), out);
-  else
-    shared_.assign(values.data(), values.size(), 1.0f / scale, out);
+  store_scale(scale, {shared_levels_.min * scale, shared_levels_.max * scale});
+  assign(values.data(), values.size(), 1.0f / scale, out);
 }
 
 void GroupWriter::put(const LutGroup& g, std::span<const float> values, std::uint8_t* out) {
   const float scale = stored_scale(g.scale);
-  q_.scales[entry_] = scale;
-  range_ = range_of(g.levels, scale);
+  store_scale(scale, range_of(g.levels, scale));
   const auto per_row = q_.granularity.kind == Granularity::Kind::channel;
   if (q_.levels.size() < (per_row ? (row_ + 1) * q_.table_size() : q_.table_size())) put_table(g.levels);
   const float* table = q_.levels.data() + (per_row ? row_ * q_.table_size() : 0);
@@ -233,8 +253,7 @@ void GroupWriter::put(const LutGroup& g, std::span<const float> values, std::uin
 
 void GroupWriter::put(const TernaryGroup& g, std::span<const float> values, std::uint8_t* out) {
   const float scale = stored_scale(g.scale);
-  q_.scales[entry_] = scale;
-  range_ = {-1.5f * scale, 1.5f * scale};
+  store_scale(scale, {-1.5f * scale, 1.5f * scale});
   const std::uint8_t middle = static_cast<std::uint8_t>(storage_of(WeightFormat::s2).middle);
   const float threshold = g.threshold;
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -249,17 +268,11 @@ void GroupWriter::put(const BinaryGroup& g, std::span<const float> values, std::
     sums[code] = signed_sum(static_cast<std::uint32_t>(code), scales);
   std::copy(scales.begin(), scales.end(),
             q_.scales.begin() + static_cast<std::ptrdiff_t>(row_ * scales.size()));
-  range_ = range_of(sums, 1.0f);
+  if (ranges_) ranges_->push_back(range_of(sums, 1.0f));
   LevelSearch(sums).assign(values.data(), values.size(), 1.0f, out);
 }
 
 void GroupWriter::finish() {
-  const std::int32_t middle = storage_of(q_.format).middle;
-  const auto all = [](const auto& v, auto x) {
-    return std::all_of(v.begin(), v.end(), [x](auto e) { return e == x; });
-  };
-  if (all(q_.zero_points, middle)) q_.zero_points.clear();
-  if (all(q_.offsets, 0.0f)) q_.offsets.clear();
   const std::size_t table = q_.table_size();
   bool alike = q_.levels.size() > table;
   for (std::size_t i = table; alike && i < q_.levels.size(); ++i)

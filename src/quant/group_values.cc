@@ -50,11 +50,6 @@ double mean_magnitude(const GroupValues& group) {
   return weight > 0 ? sum / weight : 0.0;
 }
 
-float normal_scale(double scale) noexcept {
-  using Limits = std::numeric_limits<float>;
-  return static_cast<float>(std::clamp<double>(scale, Limits::min(), Limits::max()));
-}
-
 SortedMagnitudes::SortedMagnitudes(const GroupValues& group)
     : magnitudes_(group.values), weight_(group.values.size() + 1), sum_(group.values.size() + 1) {
   for (float& m : magnitudes_) m = std::fabs(m);

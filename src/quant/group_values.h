@@ -1,7 +1,9 @@
 // What a fit looks at: the values of a group that count, and how much each of them counts.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -30,7 +32,10 @@ double mean_magnitude(const GroupValues& group);
 
 /// A positive normal float next to `scale`, which every later computation can divide by. (The largest scale
 /// whose reciprocal is still a normal float would be 2^126; beyond it only FLT_MAX bounds the scale.)
-float normal_scale(double scale) noexcept;
+inline float normal_scale(double scale) noexcept {
+  using Limits = std::numeric_limits<float>;
+  return static_cast<float>(std::clamp<double>(scale, Limits::min(), Limits::max()));
+}
 
 /// Magnitudes in ascending order, and the sums over any run of them at once.
 class SortedMagnitudes {

@@ -10,6 +10,7 @@
 #include "lowbit/quant/block_float.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "quant/group_codes.h"
+#include "quant/group_ranges.h"
 #include "quant/matrix_rows.h"
 #include "quant/quantize_matrix.h"
 
@@ -77,19 +78,33 @@ class MatrixQuantizer {
         importances_ = detail::contiguous_rows(importance_, row, count, gathered_importances_);
       const AnyGroup whole = tensor ? fit(0, values_.size()) : AnyGroup{};
       for (std::int64_t r = 0; r < count; ++r)
-        quantize_row(row + r, static_cast<std::size_t>(r), tensor ? &whole : nullptr);
+        if (const auto i = static_cast<std::size_t>(r); tensor || !quantize_row_by_ranges(row + r, i))
+          quantize_row(row + r, i, tensor ? &whole : nullptr);
     }
     writer_->finish();
     return std::move(q_);
   }
 
  private:
+  // Whether ranges were enough for the groups of that row.
+  bool quantize_row_by_ranges(std::int64_t row, std::size_t buffer_row) {
+    const std::span<const float> values = values_.subspan(buffer_row * row_codes_.size(), row_codes_.size());
+    detail::group_ranges(values, q_.groups() > 1 ? q_.granularity.group_size : values.size(), group_ranges_);
+    if (!quantizer_.fit_ranges(group_ranges_, fits_)) return false;
+    if (!writer_)
+      writer_.emplace(quantizer_, std::visit([](const auto& f) -> AnyGroup { return f.front(); }, fits_), q_,
+                      ranges_);
+    writer_->write_row(fits_, row, values, row_codes_.data());
+    detail::append_row(q_, row_codes_);
+    return true;
+  }
+
   // The part [begin, begin + size) of the gathered values.
   AnyGroup fit(std::size_t begin, std::size_t size) {
     AnyGroup group = quantizer_.fit(values_.subspan(begin, size),
                                     importances_.empty() ? importances_ : importances_.subspan(begin, size));
     detail::check_fit(group, quantizer_.code_bits());
-    if (!writer_) writer_.emplace(quantizer_, group, q_);
+    if (!writer_) writer_.emplace(quantizer_, group, q_, ranges_);
     return group;
   }
 
@@ -105,7 +120,6 @@ class MatrixQuantizer {
         writer_->write(*whole, row, group, values, out);
       else
         writer_->write(fit(buffer_row * cols + begin, count), row, group, values, out);
-      if (ranges_) ranges_->push_back(writer_->range());
     }
     detail::append_row(q_, row_codes_);
   }
@@ -117,6 +131,8 @@ class MatrixQuantizer {
   std::optional<detail::GroupWriter> writer_;
   std::vector<float> gathered_values_, gathered_importances_;
   std::span<const float> values_, importances_;  // of the rows in turn
+  std::vector<Range> group_ranges_;              // of a row
+  RangeFits fits_;
   std::vector<std::uint8_t> row_codes_;
 };
 

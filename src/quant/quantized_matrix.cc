@@ -138,7 +138,7 @@ void QuantizedMatrix::validate() const {
   validate_header(*this);
   validate_sizes(*this);
   for (const float s : scales)
-    if (!std::isnormal(s) || s < 0) corrupt(fmt::format("a scale is {}; it must be positive and normal", s));
+    if (!detail::is_scale(s)) corrupt(fmt::format("a scale is {}; it must be positive and normal", s));
   const detail::CodeStorage storage = detail::storage_of(format);
   for (const std::int32_t z : zero_points)
     if (z < storage.min || z > storage.max)

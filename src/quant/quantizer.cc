@@ -27,6 +27,10 @@ struct AffineOfScheme {
   AffineGroup fit(std::span<const float> values, std::span<const float> importance) const {
     return detail::fit_affine(values, importance, bits, mapping, clip, percentile);
   }
+  std::optional<AffineGroup> fit_range(Range range) const {
+    if (clip != Clip::minmax) return std::nullopt;
+    return detail::fit_affine(range, bits, mapping, true);
+  }
 };
 
 // f(std::integral_constant<int, bits>()) for 2 to 8 bits.

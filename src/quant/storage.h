@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "lowbit/kernels/gemm_kernel.h"
@@ -43,6 +44,11 @@ inline float signed_sum(std::uint32_t code, std::span<const float> scales) {
   float sum = 0.0f;
   for (std::size_t p = 0; p < scales.size(); ++p) sum += (code >> p) & 1 ? -scales[p] : scales[p];
   return sum;
+}
+
+/// Scales are positive and normal.
+inline bool is_scale(float scale) {
+  return scale >= std::numeric_limits<float>::min() && scale <= std::numeric_limits<float>::max();
 }
 
 /// `scale` rounded to the nearest normal fp16 number (ties to even); unchanged where it is out of their

@@ -11,6 +11,7 @@
 #include "lowbit/quant/codebook.h"
 #include "lowbit/quant/effective.h"
 #include "lowbit/quant/error.h"
+#include "lowbit/quant/fake_quantize.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "support/random.h"
 
@@ -130,6 +131,65 @@ void expect_kept_codes(const AnyQuantizer& quantizer) {
                       bound.levels(),    bound.scale_bits()};
   const QuantizedMatrix again = quantize(MatrixView(x.data(), rows, cols), AnyQuantizer(replay));
   EXPECT_EQ(decoded(again), x);
+}
+
+// A quantizer without its fit_range: groups are fitted and coded one by one.
+struct ByValues {
+  AnyQuantizer inner;
+  Granularity granularity = inner.granularity;
+  int code_bits() const { return inner.code_bits(); }
+  const std::vector<float>& levels() const { return inner.levels(); }
+  double scale_bits() const { return inner.scale_bits(); }
+  AnyGroup fit(std::span<const float> v, std::span<const float> i) const { return inner.fit(v, i); }
+};
+struct MiniFloatByValues : ByValues {
+  MiniFloat minifloat() const { return *inner.minifloat(); }
+};
+
+void expect_same_by_ranges(const AnyQuantizer& quantizer) {
+  for (const std::int64_t cols : {1, 16, 40, 64, 203}) {
+    const std::int64_t rows = 4;
+    std::vector<float> w = gaussian(static_cast<std::size_t>(rows * cols), 4);
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      if (i % 61 == 60) w[i] = std::nanf("");
+      if (i % 71 == 70) w[i] = -std::numeric_limits<float>::infinity();
+      if (i / 32 % 5 == 4) w[i] *= 1e-42f;                  // whole groups of subnormals
+      if (i / 32 % 7 == 6) w[i] = std::fabs(w[i]) * 1e20f;  // and of large values with one sign
+    }
+    const MatrixView view(w.data(), rows, cols);
+    const AnyQuantizer bound = quantizer.bind(view, {});
+    std::vector<Range> range(1);
+    RangeFits fits;
+    if (!bound.fit_ranges(range, fits)) return;
+    const AnyQuantizer slow =
+        bound.minifloat() ? AnyQuantizer(MiniFloatByValues{{bound}}) : AnyQuantizer(ByValues{bound});
+    ASSERT_FALSE(slow.fit_ranges(range, fits));
+    const QuantizedMatrix a = quantize(view, bound), b = quantize(view, slow);
+    EXPECT_EQ(a.codes, b.codes);
+    EXPECT_EQ(a.scales, b.scales);
+    EXPECT_EQ(a.zero_points, b.zero_points);
+    EXPECT_EQ(a.offsets, b.offsets);
+    EXPECT_EQ(a.levels, b.levels);
+    EXPECT_EQ(a.bits_per_weight(), b.bits_per_weight());
+    // The mask of fake quantization goes by the ranges of the groups.
+    std::vector<float> x(w.size()), y(w.size());
+    std::vector<std::uint8_t> x_mask(w.size()), y_mask(w.size());
+    fake_quantize(view, bound, MutableMatrixView(x.data(), rows, cols), x_mask);
+    fake_quantize(view, slow, MutableMatrixView(y.data(), rows, cols), y_mask);
+    EXPECT_EQ(x, y);
+    EXPECT_EQ(x_mask, y_mask);
+  }
+}
+
+TEST(EveryFamily, GroupsFittedByTheirRangesAreTheSame) {
+  for_every_family(expect_same_by_ranges);
+  std::vector<Range> range(1);
+  RangeFits fits;
+  for (const char* name :
+       {"int8", "int4-g32-asym", "int3-g16-asymf-wo", "mxfp6", "nvfp4", "nf4-g64", "apot4", "fp8e5m2-wo"})
+    EXPECT_TRUE(make_quantizer(name).fit_ranges(range, fits)) << name;
+  for (const char* name : {"int4-mse", "int4-aciq", "kmeans4", "ternary"})
+    EXPECT_FALSE(make_quantizer(name).fit_ranges(range, fits)) << name;
 }
 
 TEST(EveryFamily, MatrixIsValidAndAsGoodAsItsBits) {

@@ -27,6 +27,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "lowbit/core/granularity.h"
@@ -38,6 +39,7 @@ namespace lowbit {
 namespace detail {
 AffineGroup fit_affine(std::span<const float> values, std::span<const float> importance, int bits,
                        Mapping mapping, Clip clip, float percentile = 99.9f, bool narrow = true);
+AffineGroup fit_affine(Range range, int bits, Mapping mapping, bool narrow);
 }  // namespace detail
 
 /// Options of a uniform quantizer. `fit` throws Error(invalid_argument) for an impossible percentile,
@@ -59,6 +61,16 @@ requires(Bits >= 2 && Bits <= 8) struct Affine {
   static constexpr int code_bits() { return Bits; }
   AffineGroup fit(std::span<const float> values, std::span<const float> importance = {}) const {
     AffineGroup group = detail::fit_affine(values, importance, Bits, mapping, clip, percentile, narrow);
+    return rounded(group);
+  }
+  /// What fit returns for values in this range; nothing where clipping asks for more than their range.
+  std::optional<AffineGroup> fit_range(Range range) const {
+    if (clip != Clip::minmax) return std::nullopt;
+    return rounded(detail::fit_affine(range, Bits, mapping, narrow));
+  }
+
+ private:
+  AffineGroup rounded(AffineGroup group) const {
     group.rounding = rounding;
     group.seed = seed;
     return group;

@@ -19,9 +19,9 @@ namespace lowbit {
 namespace detail {
 /// Decoded codes of `format`; 0 where that is not finite.
 std::vector<float> finite_table(MiniFloat format);
-ScaleGroup fit_minifloat(std::span<const float> values, MiniFloat format);
+ScaleGroup fit_minifloat(Range range, MiniFloat format);
 /// `exponent`: that of the element type's largest value.
-float fit_power_of_two(std::span<const float> values, int exponent);
+float fit_power_of_two(Range range, int exponent);
 }  // namespace detail
 
 /// fp8_e4m3fn or fp8_e5m2, or one of the narrower formats. Values beyond the largest become it; NaN becomes
@@ -34,8 +34,9 @@ struct Fp8 {
   MiniFloat minifloat() const { return element; }
   std::vector<float> levels() const { return detail::finite_table(element); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return detail::fit_minifloat(values, element);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_minifloat(range, element); }
 };
 
 /// MX blocks of minifloats.
@@ -47,7 +48,10 @@ struct MxFp {
   static constexpr double scale_bits() { return 8; }
   MiniFloat minifloat() const { return element; }
   std::vector<float> levels() const { return detail::finite_table(element); }
-  ScaleGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
+  ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
+    return fit_range(finite_range(values));
+  }
+  ScaleGroup fit_range(Range range) const;
 };
 
 /// MX blocks of 8-bit integers: code / 64 times the power of two, codes -127 to 127.
@@ -57,7 +61,10 @@ struct MxInt8 {
   static constexpr int code_bits() { return 8; }
   static constexpr double scale_bits() { return 8; }
   AffineGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return {detail::fit_power_of_two(values, 0) / 64.0f, 0, -127, 127};
+    return fit_range(finite_range(values));
+  }
+  AffineGroup fit_range(Range range) const {
+    return {detail::fit_power_of_two(range, 0) / 64.0f, 0, -127, 127};
   }
 };
 
@@ -71,7 +78,10 @@ struct NvFp4 {
   static constexpr double scale_bits() { return 8; }
   static constexpr MiniFloat minifloat() { return MiniFloat::fp4_e2m1; }
   std::vector<float> levels() const { return detail::finite_table(minifloat()); }
-  ScaleGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
+  ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
+    return fit_range(finite_range(values));
+  }
+  ScaleGroup fit_range(Range range) const;
   AnyQuantizer bind(const MatrixView& weights, const MatrixView& importance) const;
 };
 

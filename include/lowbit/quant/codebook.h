@@ -24,7 +24,7 @@ namespace lowbit {
 
 namespace detail {
 /// largest |finite value| / `largest_level`; 1 for a group of zeros. Never denormal.
-ScaleGroup fit_scale(std::span<const float> values, float largest_level);
+ScaleGroup fit_scale(Range range, float largest_level);
 LutGroup fit_kmeans(std::span<const float> values, std::span<const float> importance, int bits, bool exact);
 LutGroup fit_quantiles(std::span<const float> values, std::span<const float> importance, int bits);
 /// With groups: one table for the matrix, of values divided by the largest magnitude of their group.
@@ -50,7 +50,10 @@ struct Codebook {
 
   int code_bits() const;
   std::vector<float> levels() const { return table; }
-  ScaleGroup fit(std::span<const float> values, std::span<const float> importance = {}) const;
+  ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
+    return fit_range(finite_range(values));
+  }
+  ScaleGroup fit_range(Range range) const;
 };
 
 /// 16 levels from -1 to 1. The scheme "nf4" is per channel; this default is "nf4-g64".
@@ -61,8 +64,9 @@ struct Nf4 {
   static constexpr int code_bits() { return 4; }
   std::vector<float> levels() const { return detail::nf4_table(); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return detail::fit_scale(values, 1.0f);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_scale(range, 1.0f); }
   AnyQuantizer bind(const MatrixView& weights, const MatrixView& importance) const;
 };
 
@@ -76,8 +80,9 @@ struct Fp4 {
   static constexpr MiniFloat minifloat() { return MiniFloat::fp4_e2m1; }
   std::vector<float> levels() const { return detail::fp4_table(); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return detail::fit_scale(values, 6.0f);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_scale(range, 6.0f); }
   AnyQuantizer bind(const MatrixView& weights, const MatrixView& importance) const;
 };
 
@@ -120,8 +125,9 @@ requires(Bits >= 3 && Bits <= 8) struct Log2 {
   static constexpr int code_bits() { return Bits; }
   std::vector<float> levels() const { return detail::log2_table(Bits); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return detail::fit_scale(values, 1.0f);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_scale(range, 1.0f); }
 };
 
 /// 0 and plus and minus powers of the square root of two, 8 bits.
@@ -131,8 +137,9 @@ struct LogSqrt2 {
   static constexpr int code_bits() { return 8; }
   std::vector<float> levels() const { return detail::log_sqrt2_table(); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return detail::fit_scale(values, 1.0f);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_scale(range, 1.0f); }
 };
 
 template <int Bits>
@@ -142,8 +149,9 @@ requires(Bits >= 3 && Bits <= 8) struct Apot {
   static constexpr int code_bits() { return Bits; }
   std::vector<float> levels() const { return detail::apot_table(Bits); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
-    return detail::fit_scale(values, 1.0f);
+    return fit_range(finite_range(values));
   }
+  ScaleGroup fit_range(Range range) const { return detail::fit_scale(range, 1.0f); }
 };
 
 }  // namespace lowbit

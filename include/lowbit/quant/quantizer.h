@@ -6,6 +6,10 @@
 // What else a quantizer may have:
 //   levels()                    the table of a quantizer whose fit returns ScaleGroup; needed there
 //   bind(weights, importance)   -> AnyQuantizer: looks at the whole matrix before its groups are fitted
+//   fit_range(Range)            what fit returns where that follows from the smallest and largest finite
+//   value
+//                               of the group (0 and 0 if it has none); an optional may be empty to say that
+//                               it does not. Faster: the ranges of many groups are found at once
 //   minifloat()                 the levels are those of this format (0 where that is not finite), codes its
 //                               codes (minifloat.h); checked
 //   scale_bits()                bits that a scale takes in storage, if it is neither fp16 nor f32. Scales of
@@ -17,11 +21,13 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/minifloat.h"
+#include "lowbit/core/qparams.h"
 #include "lowbit/core/view.h"
 #include "lowbit/quant/groups.h"
 
@@ -29,6 +35,21 @@ namespace lowbit {
 
 /// What fit may return.
 using AnyGroup = std::variant<AffineGroup, ScaleGroup, LutGroup, TernaryGroup, BinaryGroup>;
+/// What fit_range may return, of consecutive groups.
+using RangeFits = std::variant<std::vector<AffineGroup>, std::vector<ScaleGroup>>;
+
+namespace detail {
+template <class Group>
+bool append(std::vector<Group>& fits, const Group& fit) {
+  fits.push_back(fit);
+  return true;
+}
+template <class Group>
+bool append(std::vector<Group>& fits, const std::optional<Group>& fit) {
+  if (fit) fits.push_back(*fit);
+  return fit.has_value();
+}
+}  // namespace detail
 
 /// Models: every quantizer of lowbit/quant, AnyQuantizer, and any user's type with these members.
 template <class Q>
@@ -58,12 +79,28 @@ class AnyQuantizer {
     }
     if constexpr (requires(const MatrixView& m) { q.bind(m, m); })
       bind_ = [q](const MatrixView& w, const MatrixView& i) -> AnyQuantizer { return q.bind(w, i); };
+    if constexpr (requires { q.fit_range(Range{}); })
+      fit_ranges_ = [q](std::span<const Range> ranges, RangeFits& fits) {
+        using Fit = decltype(q.fit_range(Range{}));
+        constexpr bool affine = std::convertible_to<AffineGroup, Fit>;
+        using Group = std::conditional_t<affine, AffineGroup, ScaleGroup>;
+        if (!std::holds_alternative<std::vector<Group>>(fits)) fits = std::vector<Group>();
+        auto& of_type = std::get<std::vector<Group>>(fits);
+        of_type.clear();
+        for (const Range& range : ranges)
+          if (!detail::append<Group>(of_type, q.fit_range(range))) return false;
+        return true;
+      };
     if constexpr (requires { q.minifloat(); }) minifloat_ = q.minifloat();
     if constexpr (requires { q.scale_bits(); }) scale_bits_ = q.scale_bits();
   }
 
   AnyGroup fit(std::span<const float> values, std::span<const float> importance) const {
     return fit_(values, importance);
+  }
+  /// Replaces `fits` by those of groups with these ranges; false where the quantizer has to see the values.
+  bool fit_ranges(std::span<const Range> ranges, RangeFits& fits) const {
+    return fit_ranges_ && fit_ranges_(ranges, fits);
   }
   int code_bits() const { return bits_; }
   /// Of ScaleGroup quantizers; else empty.
@@ -86,8 +123,12 @@ class AnyQuantizer {
   std::optional<MiniFloat> minifloat_;
   std::vector<float> levels_;
   std::function<AnyGroup(std::span<const float>, std::span<const float>)> fit_;
+  std::function<bool(std::span<const Range>, RangeFits&)> fit_ranges_;
   std::function<AnyQuantizer(const MatrixView&, const MatrixView&)> bind_;
 };
+
+/// Smallest and largest finite value; {0, 0} if there are none.
+Range finite_range(std::span<const float> values);
 
 struct Scheme;
 /// The weight quantizer of a scheme: make_quantizer("int4-g32-asym"). Throws Error(not_built) or
