@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 
 namespace lowbit::detail {
 
@@ -35,18 +36,39 @@ GroupValues group_values(std::span<const float> values, std::span<const float> i
     for (float& w : group.weights) w /= largest;
     if (!group.values.empty()) return group;
   }
+  float least, greatest;
+  if (elementwise().min_max(values.data(), values.size(), &least, &greatest) == 0) {
+    group.values.assign(values.begin(), values.end());
+    return group;
+  }
   for (const float v : values)
     if (finite(v)) group.values.push_back(v);
   return group;
 }
 
-double mean_magnitude(const GroupValues& group) {
-  double sum = 0, weight = 0;
-  for (std::size_t i = 0; i < group.values.size(); ++i) {
-    const double w = group.weight(i);
-    sum += w * std::fabs(double(group.values[i]));
-    weight += w;
+double mean_magnitude(const GroupValues& group, float threshold) {
+  // Value i goes to partial sum i % kLanes: sums that do not wait for each other, in an order that no
+  // processor changes. In blocks, so that the choices become vector code and not branches.
+  constexpr std::size_t kLanes = 8, kBlock = 256;
+  double sums[kLanes] = {}, weights[kLanes] = {};
+  float counted[kBlock], magnitudes[kBlock];
+  for (std::size_t begin = 0; begin < group.values.size(); begin += kBlock) {
+    const std::size_t n = std::min(kBlock, group.values.size() - begin);
+    const float* x = group.values.data() + begin;
+    for (std::size_t i = 0; i < n; ++i) magnitudes[i] = std::fabs(x[i]);
+    for (std::size_t i = 0; i < n; ++i) counted[i] = magnitudes[i] > threshold ? 1.0f : 0.0f;
+    if (!group.weights.empty())
+      for (std::size_t i = 0; i < n; ++i) counted[i] *= group.weights[begin + i];
+    std::fill(counted + n, counted + kBlock, 0.0f);
+    std::fill(magnitudes + n, magnitudes + kBlock, 0.0f);
+    for (std::size_t i = 0; i < n; i += kLanes)
+      for (std::size_t j = 0; j < kLanes; ++j) {
+        sums[j] += double(counted[i + j]) * double(magnitudes[i + j]);
+        weights[j] += double(counted[i + j]);
+      }
   }
+  double sum = 0, weight = 0;
+  for (std::size_t j = 0; j < kLanes; ++j) sum += sums[j], weight += weights[j];
   return weight > 0 ? sum / weight : 0.0;
 }
 

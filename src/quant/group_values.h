@@ -27,8 +27,8 @@ void check_importance(std::span<const float> values, std::span<const float> impo
 /// Throws as check_importance does.
 GroupValues group_values(std::span<const float> values, std::span<const float> importance);
 
-/// Weighted mean of |value|; 0 without values.
-double mean_magnitude(const GroupValues& group);
+/// Weighted mean of |value| over those above `threshold`; 0 without any.
+double mean_magnitude(const GroupValues& group, float threshold = -1.0f);
 
 /// A positive normal float next to `scale`, which every later computation can divide by. (The largest scale
 /// whose reciprocal is still a normal float would be 2^126; beyond it only FLT_MAX bounds the scale.)

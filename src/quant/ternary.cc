@@ -60,14 +60,7 @@ TernaryGroup Twn::fit(std::span<const float> values, std::span<const float> impo
   if (mean == 0) return {1.0f, 0.0f};
   if (mean < kSmallest) return tiny_group();
   const auto threshold = static_cast<float>(0.7 * mean);
-  double sum = 0, weight = 0;
-  for (std::size_t i = 0; i < group.values.size(); ++i) {
-    const float m = std::fabs(group.values[i]);
-    const double w = m > threshold ? group.weight(i) : 0.0;
-    sum += w * double(m);
-    weight += w;
-  }
-  return {detail::normal_scale(sum / weight), threshold};
+  return {detail::normal_scale(detail::mean_magnitude(group, threshold)), threshold};
 }
 
 TernaryGroup AbsMean::fit(std::span<const float> values, std::span<const float> importance) const {
