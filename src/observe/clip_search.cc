@@ -1,112 +1,99 @@
 #include "observe/clip_search.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <vector>
+
+#include "observe/binned_error.h"
 
 namespace lowbit::detail {
-
-BinnedError::BinnedError(const std::vector<Bin>& bins) : bins_(bins) {
-  prefix_.reserve(bins.size() + 1);
-  Moments m{0, 0, 0};
-  prefix_.push_back(m);
-  for (const Bin& b : bins) {
-    const auto count = static_cast<double>(b.count);
-    m.count += count;
-    m.sum += count * (b.lo + b.hi) / 2;
-    m.squares += count * (b.lo * b.lo + b.lo * b.hi + b.hi * b.hi) / 3;
-    prefix_.push_back(m);
-  }
-}
-
-// Moments of all values below x, the part of a bin that x cuts included.
-BinnedError::Moments BinnedError::below(double x) const {
-  const auto after =
-      std::upper_bound(bins_.begin(), bins_.end(), x, [](double v, const Bin& b) { return v <= b.lo; });
-  const auto n = static_cast<std::size_t>(after - bins_.begin());
-  if (n == 0) return prefix_[0];
-  const Bin& b = bins_[n - 1];
-  if (x >= b.hi) return prefix_[n];
-  Moments m = prefix_[n - 1];
-  const double count = static_cast<double>(b.count) * ((x - b.lo) / (b.hi - b.lo));
-  m.count += count;
-  m.sum += count * (b.lo + x) / 2;
-  m.squares += count * (b.lo * b.lo + b.lo * x + x * x) / 3;
-  return m;
-}
-
-double BinnedError::operator()(double min, double max, int steps) const {
-  const double scale = (max - min) / steps;
-  const double first = -std::clamp(std::nearbyint(-min / scale), 0.0, double(steps));
-  double error = 0;
-  Moments low = prefix_.front();
-  for (int i = 0; i <= steps; ++i) {
-    // Code i takes every value up to half a step above it; the last one takes all that is left.
-    const double value = (first + i) * scale;
-    const Moments high = i == steps ? prefix_.back() : below(value + scale / 2);
-    const double count = high.count - low.count;
-    if (count > 0) {
-      const double e =
-          (high.squares - low.squares) - 2 * value * (high.sum - low.sum) + value * value * count;
-      error += e > 0 ? e : 0;
-    }
-    low = high;
-  }
-  return error;
-}
-
 namespace {
 
-// Factors 2^-a and 2^-b on the two ends of the full range: a coarse grid in whole powers, which sees every
-// local minimum that an outlier makes, then ever smaller steps downhill.
+constexpr std::uint32_t kCoarse = 16, kLastFinite = 0xFEFF;
+constexpr double kInnermost = 0x1p-20;
+
+// Candidates of one side of zero, as magnitudes, from the outermost inwards.
+struct Side {
+  float seen, limit;
+
+  // Edges whose bin is a multiple of `step` between the bins, and `seen` if it lies there.
+  std::vector<float> edges(std::uint32_t from, std::uint32_t to, std::uint32_t step) const {
+    if (seen == 0) return {0.0f};
+    std::vector<float> result;
+    bool missing = true;
+    const auto add_seen = [&] {
+      if (missing) result.push_back(seen);
+      missing = false;
+    };
+    const std::uint32_t seen_bin = bin_of(double(seen));
+    missing = seen_bin >= from && seen_bin <= to;
+    for (std::uint32_t bin = to / step * step; bin >= std::max(from, 1u); bin -= step) {
+      const auto edge = static_cast<float>(bin_begin(bin));
+      if (edge <= seen) add_seen();
+      if (edge <= limit && edge != seen) result.push_back(edge);
+      if (bin < step) break;
+    }
+    add_seen();
+    return result;
+  }
+  std::uint32_t outermost() const { return std::min(bin_of(double(limit)), kLastFinite); }
+  std::vector<float> all(std::uint32_t step) const {
+    return edges(bin_of(double(seen) * kInnermost), outermost(), step);
+  }
+  std::vector<float> around(float edge) const {
+    const std::uint32_t bin = bin_of(double(edge));
+    return edges(bin > kCoarse ? bin - kCoarse : 1, std::min(bin + kCoarse, outermost()), 1);
+  }
+};
+
+std::vector<float> every(std::size_t step, const std::vector<float>& edges) {
+  std::vector<float> result;
+  for (std::size_t i = 0; i < edges.size(); i += step) result.push_back(edges[i]);
+  return result;
+}
+
 class Search {
  public:
-  Search(const BinnedError& error, Range full, int steps) : error_(error), full_(full), steps_(steps) {}
+  explicit Search(const ClipCost& cost) : cost_(cost) {}
 
-  Range run() {
-    const bool has_min = full_.min<0, has_max = full_.max> 0;
-    const int depth = has_min && has_max ? 12 : 20;
-    for (int a = 0; a <= (has_min ? depth : 0); ++a)
-      for (int b = 0; b <= (has_max ? depth : 0); ++b) take(a, b);
-    for (double step = 0.5; step > 1.0 / 300; step /= 2)
-      while (improve(step, has_min, has_max)) continue;
-    return edges(a_, b_);
+  void take(const std::vector<float>& lows, const std::vector<float>& highs) {
+    for (const float low : lows) {
+      if (hopeless({0.0f - low, highs.front()})) break;
+      for (const float high : highs) {
+        const Range r{0.0f - low, high};
+        if (hopeless(r)) break;
+        const double c = low + high > 0 ? cost_.cost(r) : std::numeric_limits<double>::infinity();
+        if (c < least_) least_ = c, best_ = r;
+      }
+    }
   }
+  Range best() const { return best_; }
 
  private:
-  Range edges(double a, double b) const {
-    return {static_cast<float>(full_.min * std::exp2(-a)), static_cast<float>(full_.max * std::exp2(-b))};
-  }
+  // With room for the rounding of sums.
+  bool hopeless(Range r) const { return cost_.at_least(r) > least_ * (1 + 1e-9); }
 
-  bool improve(double step, bool has_min, bool has_max) {
-    const double a = a_, b = b_;
-    bool better = false;
-    for (const int da : {-1, 0, 1})
-      for (const int db : {-1, 0, 1})
-        if ((da || db) && (has_min || !da) && (has_max || !db)) better |= take(a + da * step, b + db * step);
-    return better;
-  }
-
-  bool take(double a, double b) {
-    if (a < 0 || b < 0) return false;
-    const Range r = edges(a, b);
-    if (!(r.max > r.min)) return false;
-    const double e = error_(r.min, r.max, steps_);
-    if (!(e < best_)) return false;
-    best_ = e, a_ = a, b_ = b;
-    return true;
-  }
-
-  const BinnedError& error_;
-  Range full_;
-  int steps_;
-  double best_ = std::numeric_limits<double>::infinity(), a_ = 0, b_ = 0;
+  const ClipCost& cost_;
+  double least_ = std::numeric_limits<double>::infinity();
+  Range best_{0, 0};
 };
 
 }  // namespace
 
-Range search_clip_range(const BinnedError& error, Range full, int steps) {
-  return Search(error, full, steps).run();
+Range search_clip_range(const ClipCost& cost, Range seen, Range limit) {
+  const Side low{-seen.min, -limit.min}, high{seen.max, limit.max};
+  const bool two = low.seen > 0 && high.seen > 0;
+  const std::uint32_t step = two ? kCoarse : 1;
+  const auto lows = low.all(step), highs = high.all(step);
+  Search search(cost);
+  search.take(every(kCoarse, lows), every(kCoarse, highs));  // for a good bound
+  search.take(lows, highs);
+  if (two) {
+    const Range coarse = search.best();
+    search.take(low.around(-coarse.min), high.around(coarse.max));
+  }
+  return search.best();
 }
 
 }  // namespace lowbit::detail

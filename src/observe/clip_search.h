@@ -1,34 +1,24 @@
-// The search for the clip range with the least squared error, over a distribution given as bins.
+// The search for the pair of clip edges with the least cost. Candidates are edges of the bins of a
+// FloatHistogram, 256 for each power of two, and the smallest and largest value. Where there are values on
+// one side of zero only, all of them are tried. Where there are two sides, all pairs of every 16th edge are
+// tried first and then all pairs of edges that lie within 16 of the best such pair. What is left out cannot
+// be the best because clipping alone costs more than the best pair that is known.
 #pragma once
 
-#include <vector>
-
 #include "lowbit/core/qparams.h"
-#include "lowbit/observe/float_histogram.h"
 
 namespace lowbit::detail {
 
-using Bin = FloatHistogram::Bin;
-
-/// Expected squared error of affine quantization, from prefix sums of the moments of the bins.
-class BinnedError {
+class ClipCost {
  public:
-  /// `bins` ascend and do not overlap.
-  explicit BinnedError(const std::vector<Bin>& bins);
-  /// Sum of squared errors when [min, max], which contains zero, is cut into `steps` steps.
-  double operator()(double min, double max, int steps) const;
-
- private:
-  struct Moments {
-    double count, sum, squares;
-  };
-  Moments below(double x) const;
-
-  const std::vector<Bin>& bins_;
-  std::vector<Moments> prefix_;
+  virtual ~ClipCost() = default;
+  virtual double cost(Range clip) const = 0;
+  /// No more than `cost`; does not decrease when the range shrinks.
+  virtual double at_least(Range clip) const = 0;
 };
 
-/// The best pair of clip edges inside [min, max] (which contains zero) for `steps` + 1 codes.
-Range search_clip_range(const BinnedError& error, Range full, int steps);
+/// `seen` are the ends of the values, zero included; candidates reach out to `limit`, which contains `seen`,
+/// and in to 2^-20 of it.
+Range search_clip_range(const ClipCost& cost, Range seen, Range limit);
 
 }  // namespace lowbit::detail

@@ -19,6 +19,15 @@ constexpr std::uint32_t kBinsPerBlock = 1u << kMantissaBits;
 constexpr std::uint32_t kSign = kBlocks / 2 * kBinsPerBlock;  // bins from here on are negative
 constexpr std::uint32_t kInfinite = 0xFFu << kMantissaBits;   // the first bin of infinities and NaNs
 
+constexpr std::uint32_t kNoBin = 0xFFFFFFFFu;
+
+std::uint32_t bits_of(float x) {
+  return std::bit_cast<std::uint32_t>(x);
+}
+// No bin for -0, which is counted as +0.
+std::uint32_t bin_of(float x) {
+  return bits_of(x) == bits_of(-0.0f) ? kNoBin : bits_of(x) >> kBinShift;
+}
 constexpr std::uint32_t block_of(std::uint32_t bin) {
   return bin >> kMantissaBits;
 }
@@ -108,6 +117,28 @@ std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
   return bins;
 }
 
+double FloatHistogram::quantile(double p) const {
+  if (!(p >= 0 && p <= 1))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a quantile is that of a share from 0 to 1, not {}", p));
+  if (empty()) return 0;
+  const std::uint64_t last = count_ - non_finite_ - 1;
+  const double position = p * static_cast<double>(last);
+  const std::uint64_t rank = std::min(static_cast<std::uint64_t>(position), last);
+  const auto bins = this->bins();
+  std::size_t bin = 0;
+  std::uint64_t before = 0;
+  const auto value = [&](std::uint64_t r) {  // of ranks that ascend
+    while (r - before >= bins[bin].count) before += bins[bin++].count;
+    if (r == 0) return double(min_);
+    if (r == last) return double(max_);
+    const double part = (static_cast<double>(r - before) + 0.5) / static_cast<double>(bins[bin].count);
+    return bins[bin].lo + part * (bins[bin].hi - bins[bin].lo);
+  };
+  const double low = value(rank), fraction = position - static_cast<double>(rank);
+  return fraction > 0 && rank < last ? low + fraction * (value(rank + 1) - low) : low;
+}
+
 std::vector<std::byte> FloatHistogram::state() const {
   detail::StateWriter out;
   out.put(non_finite_);
@@ -126,25 +157,31 @@ void FloatHistogram::set_state(std::span<const std::byte> bytes) {
   detail::StateReader in(bytes);
   FloatHistogram read;
   read.blocks_.resize(kBlocks);
-  read.non_finite_ = in.get<std::uint64_t>();
-  read.min_ = in.get<float>();
-  read.max_ = in.get<float>();
-  std::uint64_t finite = 0;
-  for (std::int64_t last = -1; !in.at_end();) {
+  read.count_ = read.non_finite_ = in.get<std::uint64_t>();
+  const auto min = in.get<float>(), max = in.get<float>();
+  // Bins ascend in the value among those that are not negative, which come first, and descend behind them.
+  std::int64_t last = -1;
+  std::uint32_t first_above = kNoBin, last_above = kNoBin, first_below = kNoBin, last_below = kNoBin;
+  while (!in.at_end()) {
     const auto bin = in.get<std::uint32_t>();
     const auto n = in.get<std::uint64_t>();
-    if (bin <= last || bin >= 2 * kSign || !is_finite(bin) || n == 0 || finite + n < finite)
+    if (bin <= last || bin >= 2 * kSign || !is_finite(bin) || n == 0 || read.count_ + n < n)
       throw Error(ErrorCode::corrupt_file, "the state of a histogram has a bin that cannot be");
     read.add(bin, n);
-    finite += n;
+    read.count_ += n;
+    std::uint32_t& first = bin < kSign ? first_above : first_below;
+    if (first == kNoBin) first = bin;
+    (bin < kSign ? last_above : last_below) = bin;
     last = bin;
   }
-  if (finite == 0)
-    read.min_ = FloatHistogram{}.min_, read.max_ = FloatHistogram{}.max_;
-  else if (!(read.min_ <= read.max_) || !std::isfinite(read.min_) || !std::isfinite(read.max_))
+  const bool empty = last < 0;
+  const std::uint32_t lowest = last_below != kNoBin ? last_below : first_above,
+                      highest = last_above != kNoBin ? last_above : first_below;
+  if (empty ? bits_of(min) != 0 || bits_of(max) != 0
+            : !(min <= max) || bin_of(min) != lowest || bin_of(max) != highest)
     throw Error(ErrorCode::corrupt_file,
-                fmt::format("the state of a histogram has a range from {} to {}", read.min_, read.max_));
-  read.count_ = finite + read.non_finite_;
+                fmt::format("the state of a histogram has a range from {} to {}", min, max));
+  if (!empty) read.min_ = min, read.max_ = max;
   *this = std::move(read);
 }
 

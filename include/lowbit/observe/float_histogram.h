@@ -35,6 +35,12 @@ class FloatHistogram {
   /// Those that hold values, ascending; the outer ones end at min and max. Zero has a bin of its own, {0, 0},
   /// which takes in what is below 2^-134, too.
   std::vector<Bin> bins() const;
+  /// The value below which a share `p`, 0 to 1, of the finite ones lies: between the values of rank floor(r)
+  /// and floor(r) + 1, linearly, where r = p (n - 1) and ranks count from 0. The value of a rank is min or
+  /// max at the ends, else (k + 1/2) / c of the way through its bin for the k-th (from 0) of the c values
+  /// there, so that it is off by less than the width of that bin. 0 when nothing finite was observed. Throws
+  /// Error(invalid_argument) for p outside [0, 1].
+  double quantile(double p) const;
 
   /// All of it, as bytes that depend on the values only. `set_state` throws Error(corrupt_file) for bytes
   /// that `state` does not make.

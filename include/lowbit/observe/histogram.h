@@ -1,34 +1,23 @@
-// Histogram: the range with the least mean squared error, found by a search over pairs of clip edges. The
-// error of each pair is computed from the bins of a FloatHistogram, code by code: values are taken as evenly
-// spread inside a bin, zeros as exact.
+// Histogram: the range with the least L2 norm of the error, as torch.ao.quantization's HistogramObserver
+// measures it: [min, max] is cut into as many equal cells as there are codes, a value goes to the middle of
+// its cell or of the outermost one, and values are spread evenly inside a bin. That norm is an approximation
+// in that it knows of no zero point: codes stand for qmin..qmax steps from an exact zero, not for middles of
+// cells. Mse computes the error of the codes themselves. PyTorch walks inwards from both ends and stops at
+// the first pair that is worse; here the best of all pairs of bin edges is found (docs/calibration.md says
+// which).
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "lowbit/core/qparams.h"
-#include "lowbit/observe/float_histogram.h"
+#include "lowbit/observe/binned_observer.h"
 
 namespace lowbit {
 
-class Histogram {
+class Histogram : public BinnedObserver {
  public:
-  void observe(std::span<const float> x) { seen_.observe(x); }
   void merge(const Histogram& other) { seen_.merge(other.seen_); }
-  /// The clip range, zero included, with the least expected squared error (rounding inside, clipping outside)
-  /// for that many codes. {min, max} as seen for more than 4096 codes, where clipping gains nothing.
+  /// Contains zero and lies inside what was seen and zero. {min, max} as seen, with zero, for more than 4096
+  /// codes, where clipping gains nothing.
   Range range(IntRange codes) const;
-
-  std::vector<std::byte> state() const { return seen_.state(); }
-  void set_state(std::span<const std::byte> bytes) { seen_.set_state(bytes); }
-  const FloatHistogram& distribution() const { return seen_; }
-
-  friend bool operator==(const Histogram&, const Histogram&) = default;
-
- private:
-  FloatHistogram seen_;
 };
 
 }  // namespace lowbit

@@ -1,0 +1,96 @@
+#include "observe/binned_error.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace lowbit::detail {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::uint32_t kBeyondFloats = 0xFF00;
+
+double squared_error(const BinnedError::Moments& m, double level) {
+  const double e = m.squares - 2 * level * m.sum + level * level * m.count;
+  return e > 0 ? e : 0;
+}
+
+}  // namespace
+
+std::uint32_t bin_of(double magnitude) {
+  if (magnitude < 0x1p-126) return static_cast<std::uint32_t>(magnitude * 0x1p134);
+  if (magnitude >= 0x1p128) return kBeyondFloats;
+  constexpr std::uint64_t kBias = std::uint64_t{1023 - 127} << 8;
+  return static_cast<std::uint32_t>((std::bit_cast<std::uint64_t>(magnitude) >> 44) - kBias);
+}
+
+double bin_begin(std::uint32_t bin) {
+  return bin < kBeyondFloats ? double(std::bit_cast<float>(bin << 15)) : 0x1p128;
+}
+
+BinnedError::BinnedError(const FloatHistogram& seen) {
+  const auto bins = seen.bins();
+  for (const auto& b : bins)
+    if (b.lo >= 0) positive_.add(b.lo, b.hi, b.count);
+  for (auto b = bins.rbegin(); b != bins.rend(); ++b)
+    if (b->lo < 0) negative_.add(-b->hi, -b->lo, b->count);
+}
+
+// In ascending order. Bins that hold nothing stand between, so that a lookup is an index.
+void BinnedError::Side::add(double lo, double hi, std::uint64_t count) {
+  const std::uint32_t bin = bin_of(lo);
+  if (sums.size() == 1) first = bin, nearest = lo;
+  farthest = hi;
+  Moments m = sums.back();
+  sums.resize(bin - first + 1, m);
+  const auto n = static_cast<double>(count);
+  m.count += n;
+  m.sum += n * (lo + hi) / 2;
+  m.squares += n * (lo * lo + lo * hi + hi * hi) / 3;
+  sums.push_back(m);
+}
+
+// Of the magnitudes below that one, the part of its own bin included.
+BinnedError::Moments BinnedError::Side::within(double magnitude) const {
+  if (magnitude > farthest) return sums.back();
+  if (magnitude <= nearest) return {};
+  const std::uint32_t bin = bin_of(magnitude), i = bin - first;
+  if (i + 1 >= sums.size()) return sums.back();
+  Moments m = sums[i];
+  const double count = sums[i + 1].count - m.count;
+  if (count == 0) return m;
+  const double begin = bin_begin(bin), end = bin_begin(bin + 1);
+  const double lo = i == 0 ? nearest : begin, hi = i + 2 == sums.size() ? farthest : end;
+  if (bin == 0 || magnitude >= hi) return magnitude > 0 ? sums[i + 1] : m;
+  const double share = count * ((magnitude - lo) / (hi - lo));
+  m.count += share;
+  m.sum += share * (lo + magnitude) / 2;
+  m.squares += share * (lo * lo + lo * magnitude + magnitude * magnitude) / 3;
+  return m;
+}
+
+double BinnedError::operator()(const Levels& levels, double clip_weight) const {
+  double error = 0, level = levels.first;
+  const double lowest = levels.first - levels.step / 2;
+  Moments from = at(lowest);
+  if (from.count > -negative_.sums.back().count)
+    error += clip_weight * squared_error(between(-kInfinity, lowest), level);
+  for (std::int64_t i = 0; i < levels.count; ++i) {
+    level = levels.first + static_cast<double>(i) * levels.step;
+    const Moments to = at(level + levels.step / 2);
+    if (to.count > from.count) error += squared_error(minus(to, from), level);
+    from = to;
+  }
+  const Moments clipped = minus(positive_.sums.back(), from);
+  return clipped.count > 0 ? error + clip_weight * squared_error(clipped, level) : error;
+}
+
+double BinnedError::above(double at) const {
+  return squared_error(between(at, kInfinity), at);
+}
+
+double BinnedError::below(double at) const {
+  return squared_error(between(-kInfinity, at), at);
+}
+
+}  // namespace lowbit::detail

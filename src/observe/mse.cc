@@ -1,0 +1,74 @@
+#include "lowbit/observe/mse.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "lowbit/core/error.h"
+#include "observe/binned_error.h"
+#include "observe/binned_ranges.h"
+#include "observe/clip_search.h"
+#include "quant/affine_qparams.h"
+
+namespace lowbit {
+namespace {
+
+class CodeCost final : public detail::ClipCost {
+ public:
+  CodeCost(const FloatHistogram& seen, IntRange codes, Sides sides)
+      : error_(seen), codes_(codes), sides_(sides) {}
+
+  double cost(Range clip) const override { return error_(levels(clip)); }
+  double at_least(Range clip) const override {
+    const detail::Levels l = levels(clip);
+    // The outermost levels are at most half a step outside of the clip range: an integer zero point moves
+    // them by less.
+    if (sides_ == Sides::one) return error_.below(l.first) + error_.above(last(l));
+    return error_.below(double(clip.min) - l.step / 2) + error_.above(double(clip.max) + l.step / 2);
+  }
+
+ private:
+  static double last(const detail::Levels& l) { return l.first + static_cast<double>(l.count - 1) * l.step; }
+  // With one side the range holds the threshold as its maximum.
+  detail::Levels levels(Range clip) const {
+    const QParams q = sides_ == Sides::one
+                          ? detail::affine_qparams(-clip.max, clip.max, codes_, Mapping::symmetric)
+                          : detail::affine_qparams(clip.min, clip.max, codes_, Mapping::asymmetric);
+    const double scale = q.scale;
+    return {(double(codes_.qmin) - q.zero_point) * scale, scale, detail::code_count(codes_)};
+  }
+
+  detail::BinnedError error_;
+  IntRange codes_;
+  Sides sides_;
+};
+
+float within_floats(double x) {
+  return static_cast<float>(std::min(x, double(std::numeric_limits<float>::max())));
+}
+
+}  // namespace
+
+void Mse::merge(const Mse& other) {
+  if (other.sides_ != sides_)
+    throw Error(ErrorCode::invalid_argument, "'mse' and 'mse-one-sided' observers cannot be merged");
+  seen_.merge(other.seen_);
+}
+
+Range Mse::range(IntRange codes) const {
+  const Range full = detail::range_with_zero(seen_);
+  if (!detail::worth_clipping(full, codes)) return full;
+  const CodeCost cost(seen_, codes, sides_);
+  const auto steps = static_cast<double>(detail::code_count(codes) - 1);
+  const double fewer = std::max(steps - 1, 1.0);
+  if (sides_ == Sides::one) {
+    const float largest = detail::largest_magnitude(full);
+    const Range limit{0, within_floats(double(largest) * steps / fewer)};
+    return detail::range_of_threshold(detail::search_clip_range(cost, {0, largest}, limit).max, full);
+  }
+  const double step =
+      full.min < 0 && full.max > 0 && steps > 1 ? (double(full.max) - double(full.min)) / fewer : 0;
+  return detail::search_clip_range(
+      cost, full, {-within_floats(double(step) - double(full.min)), within_floats(double(full.max) + step)});
+}
+
+}  // namespace lowbit

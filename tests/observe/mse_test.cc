@@ -1,0 +1,131 @@
+#include "lowbit/observe/mse.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+
+#include "lowbit/observe/choose_qparams.h"
+#include "support/random.h"
+
+namespace lowbit {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+std::vector<float> draw(std::size_t n, std::uint64_t seed, const std::function<float(testing::Random&)>& f) {
+  testing::Random random(seed);
+  std::vector<float> v(n);
+  for (auto& x : v) x = f(random);
+  return v;
+}
+
+// Mean squared error of the values themselves, in doubles.
+double squared_error(const std::vector<float>& x, Range r, IntRange codes) {
+  const QParams q = choose_qparams(r, codes);
+  double sum = 0;
+  for (const float v : x) {
+    const double code = std::clamp(std::nearbyint(double(v) / q.scale) + q.zero_point, double(codes.qmin),
+                                   double(codes.qmax));
+    const double e = v - (code - q.zero_point) * double(q.scale);
+    sum += e * e;
+  }
+  return sum / double(x.size());
+}
+
+// The least error over a grid of clip edges, on the values themselves.
+double brute_force(const std::vector<float>& x, IntRange codes) {
+  const auto [lo, hi] = std::minmax_element(x.begin(), x.end());
+  const float min = std::min(*lo, 0.0f), max = std::max(*hi, 0.0f);
+  double best = kInf;
+  const int n = 24;
+  for (int i = min < 0 ? 0 : n; i <= n; ++i)
+    for (int j = max > 0 ? 0 : n; j <= n; ++j) {
+      // Half of the grid is geometric, for outliers.
+      const auto factor = [&](int k) {
+        return k < n / 2 ? std::exp2(-0.75 * (k + 1)) : double(k - n / 2 + 1) / (n / 2 + 1);
+      };
+      const Range r{static_cast<float>(min * factor(i)), static_cast<float>(max * factor(j))};
+      if (r.max > r.min) best = std::min(best, squared_error(x, r, codes));
+    }
+  return best;
+}
+
+TEST(Mse, RangeIsAsGoodAsBruteForceOnTheValues) {
+  const std::vector<std::pair<const char*, std::function<float(testing::Random&)>>> distributions = {
+      {"gaussian", [](auto& r) { return r.gaussian(); }},
+      {"shifted", [](auto& r) { return r.gaussian() + 1.5f; }},
+      {"relu", [](auto& r) { return std::max(0.0f, r.gaussian() - 0.5f); }},
+      {"relu6", [](auto& r) { return std::min(6.0f, std::max(0.0f, 4 * r.gaussian())); }},
+      {"negative", [](auto& r) { return -std::fabs(r.gaussian()); }},
+      {"uniform", [](auto& r) { return r.uniform(); }},
+      {"heavy",
+       [](auto& r) {
+         const float g = r.gaussian();
+         return g * g * g;
+       }},
+      {"outliers", [](auto& r) { return r.integer(0, 2000) == 0 ? 40 * r.uniform() : r.gaussian(); }},
+      {"tiny", [](auto& r) { return 1e-30f * r.gaussian(); }},
+  };
+  for (const auto& [name, f] : distributions)
+    for (const int bits : {2, 3, 4, 6, 8}) {
+      const auto x = draw(8000, 3, f);
+      Mse h;
+      h.observe(x);
+      const IntRange codes = bits % 2 ? signed_range(bits) : unsigned_range(bits);
+      const Range r = h.range(codes);
+      EXPECT_TRUE(r.min <= 0 && r.max >= 0);
+      const double found = squared_error(x, r, codes), best = brute_force(x, codes);
+      EXPECT_LE(found, best * 1.06) << name << " " << bits << " bits: [" << r.min << ", " << r.max << "]";
+      const auto [lo, hi] = std::minmax_element(x.begin(), x.end());
+      EXPECT_LE(found, 1.001 * squared_error(x, {*lo, *hi}, codes)) << name << " " << bits;
+    }
+}
+
+TEST(Mse, EightBitsStayCloseToMinMax) {
+  const auto x = draw(100000, 4, [](auto& r) { return r.gaussian(); });
+  Mse h;
+  h.observe(x);
+  const auto [lo, hi] = std::minmax_element(x.begin(), x.end());
+  const Range r = h.range(unsigned_range(8));
+  EXPECT_GE(r.max, 0.75f * *hi);
+  EXPECT_LE(r.min, 0.75f * *lo);
+  std::int64_t clipped = 0;
+  for (const float v : x) clipped += v < r.min || v > r.max;
+  EXPECT_LT(clipped, 100);  // a tenth of a percent
+}
+
+TEST(Mse, SpikesAreNotClipped) {
+  // ReLU6 piles values up at both ends; both are exact there.
+  const auto x = draw(5000, 5, [](auto& r) { return std::min(6.0f, std::max(0.0f, 8 * r.gaussian())); });
+  Mse h;
+  h.observe(x);
+  EXPECT_EQ(h.range(unsigned_range(8)).min, 0);
+  EXPECT_NEAR(h.range(unsigned_range(8)).max, 6, 0.03);
+}
+
+TEST(Mse, HoldsAtTheLimits) {
+  const auto range_of = [](std::vector<float> x, IntRange codes = unsigned_range(8)) {
+    Mse h;
+    h.observe(x);
+    return h.range(codes);
+  };
+  EXPECT_EQ(range_of({}), (Range{0, 0}));
+  EXPECT_EQ(range_of({NAN, kInf}), (Range{0, 0}));
+  EXPECT_EQ(range_of({0, 0, 0}), (Range{0, 0}));
+  EXPECT_EQ(range_of({5, 5}), (Range{0, 5}));
+  EXPECT_EQ(range_of({-5, -5}), (Range{-5, 0}));
+  const float max = std::numeric_limits<float>::max();
+  for (const auto& x :
+       std::vector<std::vector<float>>{{max, -max}, {max}, {1e-45f}, {1e-45f, -1e-45f}, {1e-38f, 3e38f}}) {
+    const Range r = range_of(x);
+    EXPECT_TRUE(std::isfinite(r.min) && std::isfinite(r.max) && r.min <= 0 && r.max >= 0);
+    EXPECT_NO_THROW(choose_qparams(r, unsigned_range(8)));
+  }
+  EXPECT_EQ(range_of({-1, 2}, signed_range(16)), (Range{-1, 2}));
+}
+
+}  // namespace
+}  // namespace lowbit
