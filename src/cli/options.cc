@@ -30,7 +30,9 @@ void add_quantization_options(CLI::App& app, QuantizationOptions& options) {
   app.add_option("--override", options.overrides,
                  "PATTERN=SCHEME: another scheme for layers whose name matches")
       ->allow_extra_args(false);
-  app.add_option("--observer", options.observer, "how calibration chooses ranges: minmax or histogram")
+  app.add_option("--observer", options.observer,
+                 "how calibration chooses ranges: minmax, moving-average, batch-mean, batch-median, "
+                 "batch-robust, histogram, mse, mse-one-sided, sqnr, entropy, aciq, p99.9 and such")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "threads, including the main one")
       ->check(CLI::Range(1, 1024))

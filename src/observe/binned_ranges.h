@@ -27,7 +27,7 @@ inline float largest_magnitude(Range r) {
 inline Range range_of_threshold(float threshold, Range full) {
   const bool low = -full.min > full.max;
   return low ? Range{-threshold, std::min(threshold, full.max)}
-             : Range{-std::min(threshold, -full.min), threshold};
+             : Range{std::max(-threshold, full.min), threshold};
 }
 
 }  // namespace lowbit::detail

@@ -139,6 +139,26 @@ double FloatHistogram::quantile(double p) const {
   return fraction > 0 && rank < last ? low + fraction * (value(rank + 1) - low) : low;
 }
 
+FloatHistogram FloatHistogram::magnitudes() const {
+  if (empty() || min_ >= 0) return *this;
+  FloatHistogram result;
+  result.blocks_.resize(kBlocks);
+  std::uint32_t smallest = kNoBin;
+  for (std::uint32_t b = 0; b < blocks_.size(); ++b)
+    for (std::uint32_t i = 0; i < blocks_[b].size(); ++i) {
+      const std::uint32_t bin = b * kBinsPerBlock + i, magnitude = bin & (kSign - 1);
+      const std::uint64_t n = count_of(bin);
+      if (n == 0) continue;
+      result.add(magnitude, n);
+      smallest = std::min(smallest, magnitude);
+    }
+  result.count_ = count_, result.non_finite_ = non_finite_;
+  result.min_ = max_ <= 0 ? -max_ : std::bit_cast<float>(smallest << kBinShift);
+  result.max_ = std::max(-min_, max_);
+  result.min_ += 0.0f;
+  return result;
+}
+
 std::vector<std::byte> FloatHistogram::state() const {
   detail::StateWriter out;
   out.put(non_finite_);

@@ -2,61 +2,32 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <cmath>
 #include <limits>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 #include "observe/state_bytes.h"
 
 namespace lowbit {
 namespace {
 
-constexpr std::size_t kLanes =
-    16;  // independent partial results, which the compiler keeps in vector registers
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-struct Lanes {
-  std::array<float, kLanes> min, max;
-  std::array<std::uint32_t, kLanes> non_finite{};
-
-  Lanes() {
-    min.fill(kInfinity);
-    max.fill(-kInfinity);
-  }
-  void take(float x, std::size_t lane) {
-    const bool finite = x - x == 0.0f;
-    const float low = finite ? x : kInfinity, high = finite ? x : -kInfinity;
-    min[lane] = low < min[lane] ? low : min[lane];
-    max[lane] = high > max[lane] ? high : max[lane];
-    non_finite[lane] += finite ? 0 : 1;
-  }
-};
 
 }  // namespace
 
 void MinMax::observe(std::span<const float> x) {
-  // In pieces, so that the lanes' 32-bit counters cannot overflow.
-  constexpr std::size_t kPiece = std::size_t{1} << 24;
-  for (; x.size() > kPiece; x = x.subspan(kPiece)) observe(x.first(kPiece));
-  Lanes lanes;
-  const std::size_t whole = x.size() - x.size() % kLanes;
-  for (std::size_t i = 0; i < whole; i += kLanes)
-    for (std::size_t j = 0; j < kLanes; ++j) lanes.take(x[i + j], j);
-  for (std::size_t i = whole; i < x.size(); ++i) lanes.take(x[i], i - whole);
-  MinMax part;
-  for (std::size_t j = 0; j < kLanes; ++j) {
-    part.min_ = lanes.min[j] < part.min_ ? lanes.min[j] : part.min_;
-    part.max_ = lanes.max[j] > part.max_ ? lanes.max[j] : part.max_;
-    part.non_finite_ += lanes.non_finite[j];
-  }
-  merge(part);
+  const FloatEnvironmentGuard defaults;
+  float low = kInfinity, high = -kInfinity;
+  non_finite_ += elementwise().min_max(x.data(), x.size(), &low, &high);  // -0 becomes +0
+  min_ = low < min_ ? low : min_;
+  max_ = high > max_ ? high : max_;
 }
 
 void MinMax::merge(const MinMax& other) {
-  // Adding zero turns -0 into +0: otherwise which zero is kept would depend on the order.
-  const float low = other.min_ + 0.0f, high = other.max_ + 0.0f;
-  min_ = low < min_ ? low : min_;
-  max_ = high > max_ ? high : max_;
+  min_ = other.min_ < min_ ? other.min_ : min_;
+  max_ = other.max_ > max_ ? other.max_ : max_;
   non_finite_ += other.non_finite_;
 }
 
@@ -76,7 +47,9 @@ void MinMax::set_state(std::span<const std::byte> bytes) {
   read.min_ = in.get<float>(), read.max_ = in.get<float>(), read.non_finite_ = in.get<std::uint64_t>();
   in.finish();
   const bool nothing = read.min_ == kInfinity && read.max_ == -kInfinity;
-  if (!nothing && !(read.min_ <= read.max_ && read.max_ < kInfinity && read.min_ > -kInfinity))
+  const bool minus_zero =
+      (read.min_ == 0 && std::signbit(read.min_)) || (read.max_ == 0 && std::signbit(read.max_));
+  if (!nothing && !(read.min_ <= read.max_ && read.max_ < kInfinity && read.min_ > -kInfinity && !minus_zero))
     throw Error(ErrorCode::corrupt_file,
                 fmt::format("the state of an observer has a range from {} to {}", read.min_, read.max_));
   *this = read;

@@ -33,14 +33,14 @@ Spread finite_spread(std::span<const float> values, double center) {
 }
 
 double aciq_gaussian(int bits) {
-  constexpr std::array<double, 7> kAlpha = {1.71063519, 2.15159277, 2.55913646, 2.93620062,
-                                            3.28691474, 3.6151146,  3.92403714};
+  constexpr std::array<double, 8> kAlpha = {1.71063519, 2.15159277, 2.55913646, 2.93620062,
+                                            3.28691474, 3.6151146,  3.92403714, 4.21632983};
   return kAlpha.at(static_cast<std::size_t>(bits - 2));
 }
 
 double aciq_laplace(int bits) {
-  constexpr std::array<double, 7> kAlpha = {2.83068299, 3.89722946, 5.02864014, 6.20476633,
-                                            7.41312622, 8.64561995, 9.89675982};
+  constexpr std::array<double, 8> kAlpha = {2.83068299, 3.89722946, 5.02864014, 6.20476633,
+                                            7.41312622, 8.64561995, 9.89675982, 11.16268502};
   return kAlpha.at(static_cast<std::size_t>(bits - 2));
 }
 

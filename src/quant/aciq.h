@@ -18,7 +18,7 @@ struct Spread {
 double finite_mean(std::span<const float> values);
 Spread finite_spread(std::span<const float> values, double center);
 
-/// The best clip for 2 to 8 bits, in units of sigma and b.
+/// The best clip for 2 to 9 bits, in units of sigma and b; 9 are 8 bits on one half of the density.
 double aciq_gaussian(int bits);
 double aciq_laplace(int bits);
 

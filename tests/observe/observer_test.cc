@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "lowbit/core/error.h"
 #include "lowbit/observe/histogram.h"
 #include "lowbit/observe/minmax.h"
+#include "lowbit/observe/moving_average.h"
+#include "lowbit/observe/sqnr.h"
 
 namespace lowbit {
 namespace {
@@ -49,7 +52,7 @@ TEST(AnyObserver, RefusesToMergeAnotherType) {
 }
 
 TEST(AnyObserver, SavesAndRestoresWhatWasSeen) {
-  for (const char* name : {"minmax", "histogram"}) {
+  for (const std::string& name : known_observers()) {
     AnyObserver a = make_observer(name), b = make_observer(name);
     a.observe(std::vector<float>{-1, 2, 0, 1e-40f, INFINITY, -0.0f, -3e38f});
     EXPECT_NE(a.state(), b.state());
@@ -106,16 +109,45 @@ TEST(AnyObserver, TellsTheNumberOfABatch) {
 }
 
 TEST(MakeObserver, KnowsItsNames) {
-  AnyObserver m = make_observer("minmax");
-  m.merge(AnyObserver(MinMax{}));
-  AnyObserver h = make_observer("histogram");
-  h.merge(AnyObserver(Histogram{}));
+  std::vector<std::string> names = known_observers();
+  EXPECT_EQ(names.size(), 17u);
+  for (const char* other : {"p50", "p100", "p0.5-one-sided"}) names.emplace_back(other);
+  for (const std::string& name : names) {
+    AnyObserver a = make_observer(name), b = make_observer(name);
+    a.observe(std::vector<float>{-1, 2});
+    b.merge(a);
+    EXPECT_EQ(a.state(), b.state()) << name;
+  }
+  for (const char* bad : {"p", "p0", "p-1", "p101", "pNaN", "p9x", "p1e1", "99.9", "p99-", "mse-two-sided"})
+    EXPECT_THROW(make_observer(bad), Error) << bad;
   try {
-    make_observer("entropy");
+    make_observer("mean");
     FAIL();
   } catch (const Error& e) {
-    EXPECT_STREQ(e.what(), "unknown observer 'entropy'; known are 'minmax' and 'histogram'");
+    EXPECT_STREQ(
+        e.what(),
+        "unknown observer 'mean'; known are 'minmax', 'moving-average', 'batch-mean', 'batch-median', "
+        "'batch-robust', 'histogram', 'mse', 'mse-one-sided', 'sqnr', 'entropy', 'aciq', 'p99.9' and "
+        "other percentages, and 'p99.9-one-sided' and such");
   }
+}
+
+TEST(MakeObserver, OtherOptionsDoNotMerge) {
+  const auto refused = [](AnyObserver a, const AnyObserver& b) {
+    try {
+      a.merge(b);
+      return false;
+    } catch (const Error& e) {
+      return e.code() == ErrorCode::invalid_argument;
+    }
+  };
+  EXPECT_TRUE(refused(make_observer("p99.9"), make_observer("p99.99")));
+  EXPECT_TRUE(refused(make_observer("p99.9"), make_observer("p99.9-one-sided")));
+  EXPECT_TRUE(refused(make_observer("mse"), make_observer("mse-one-sided")));
+  EXPECT_TRUE(refused(make_observer("mse"), make_observer("histogram")));
+  EXPECT_TRUE(refused(Sqnr{}, Sqnr{1}));
+  EXPECT_TRUE(refused(MovingAverage{}, MovingAverage{0.1}));
+  EXPECT_FALSE(refused(make_observer("p99.9"), make_observer("p99.90")));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ double minimum_of(F f) {
 }
 
 TEST(Aciq, AlphasMinimizeTheExpectedError) {
-  for (int bits = 2; bits <= 8; ++bits) {
+  for (int bits = 2; bits <= 9; ++bits) {
     EXPECT_NEAR(aciq_gaussian(bits), minimum_of([&](double a) { return gaussian_error(a, bits); }), 1e-3);
     EXPECT_NEAR(aciq_laplace(bits), minimum_of([&](double a) { return laplace_error(a, bits); }), 1e-3);
     // alpha exp(alpha) = 3 * 4^bits, in closed form by Lambert's W.

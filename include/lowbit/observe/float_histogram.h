@@ -42,6 +42,10 @@ class FloatHistogram {
   /// Error(invalid_argument) for p outside [0, 1].
   double quantile(double p) const;
 
+  /// The distribution of |x|. Its min() is exact where all values have one sign, else the lower edge of the
+  /// bin that the smallest magnitude is in.
+  FloatHistogram magnitudes() const;
+
   /// All of it, as bytes that depend on the values only. `set_state` throws Error(corrupt_file) for bytes
   /// that `state` does not make.
   std::vector<std::byte> state() const;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -131,7 +132,10 @@ class AnyObserver {
   std::unique_ptr<Base> self_;
 };
 
-/// "minmax" or "histogram" (MSE clip search). Throws Error(invalid_argument) naming the known ones.
+/// By name: one of known_observers(), or a percentile of any other percentage, as "p99.5" or
+/// "p99.5-one-sided". docs/calibration.md says what each does. Throws Error(invalid_argument) naming the
+/// known ones.
 AnyObserver make_observer(std::string_view name);
+std::vector<std::string> known_observers();
 
 }  // namespace lowbit

@@ -1,0 +1,17 @@
+// BatchMean: the mean of the batches' smallest values, and of their largest, as of NNCF's mean_min and
+// mean_max statistics. An outlier counts as much as the share of batches that have one.
+#pragma once
+
+#include "lowbit/core/qparams.h"
+#include "lowbit/observe/batch_ranges.h"
+
+namespace lowbit {
+
+class BatchMean : public BatchRanges {
+ public:
+  void merge(const BatchMean& other) { merge_batches(other); }
+  /// Does not depend on the codes. Summed in doubles, in the order of the batches.
+  Range range(IntRange codes) const;
+};
+
+}  // namespace lowbit

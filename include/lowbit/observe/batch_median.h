@@ -1,0 +1,17 @@
+// BatchMedian: the median of the batches' smallest values, and of their largest: what a typical batch spans.
+// Outliers do not count as long as less than half of the batches have them.
+#pragma once
+
+#include "lowbit/core/qparams.h"
+#include "lowbit/observe/batch_ranges.h"
+
+namespace lowbit {
+
+class BatchMedian : public BatchRanges {
+ public:
+  void merge(const BatchMedian& other) { merge_batches(other); }
+  /// Does not depend on the codes. Of an even number, the mean of the middle two.
+  Range range(IntRange codes) const;
+};
+
+}  // namespace lowbit

@@ -1,0 +1,29 @@
+// Percentile: the range that holds a given percentage of the values, whatever the others are. With two sides
+// half of the rest lies beyond each end (ONNX Runtime's PercentileCalibrater); with one the threshold is the
+// percentile of |x| (McKinstry et al., "Discovering Low-Precision Networks Close to Full-Precision Networks
+// for Efficient Embedded Inference", 2018; NVIDIA's pytorch-quantization). Quantiles are
+// FloatHistogram::quantile, which states how it interpolates.
+#pragma once
+
+#include "lowbit/core/qparams.h"
+#include "lowbit/observe/binned_observer.h"
+
+namespace lowbit {
+
+class Percentile : public BinnedObserver {
+ public:
+  /// Throws Error(invalid_argument) unless 0 < percent <= 100.
+  explicit Percentile(double percent, Sides sides = Sides::two);
+
+  /// Throws Error(invalid_argument) for another percentage or other sides.
+  void merge(const Percentile& other);
+  /// Does not depend on the codes. {min, max} as seen if the percentile is zero, as where nearly all values
+  /// are.
+  Range range(IntRange codes) const;
+
+ private:
+  double percent_;
+  Sides sides_;
+};
+
+}  // namespace lowbit

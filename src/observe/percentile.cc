@@ -1,0 +1,36 @@
+#include "lowbit/observe/percentile.h"
+
+#include <fmt/format.h>
+
+#include "lowbit/core/error.h"
+#include "observe/binned_ranges.h"
+
+namespace lowbit {
+
+Percentile::Percentile(double percent, Sides sides) : percent_(percent), sides_(sides) {
+  if (!(percent > 0 && percent <= 100))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a percentile is above 0 and at most 100, not {}", percent));
+}
+
+void Percentile::merge(const Percentile& other) {
+  if (other.percent_ != percent_ || other.sides_ != sides_)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("observers of {} % and {} %, or of one and two sides, cannot be merged", percent_,
+                            other.percent_));
+  seen_.merge(other.seen_);
+}
+
+Range Percentile::range(IntRange) const {
+  const double inside = percent_ / 100;
+  const Range full{seen_.min(), seen_.max()};
+  if (sides_ == Sides::one) {
+    const auto threshold = static_cast<float>(seen_.magnitudes().quantile(inside));
+    return threshold > 0 ? detail::range_of_threshold(threshold, detail::range_with_zero(seen_)) : full;
+  }
+  const Range clip{static_cast<float>(seen_.quantile((1 - inside) / 2)),
+                   static_cast<float>(seen_.quantile((1 + inside) / 2))};
+  return clip.min == 0 && clip.max == 0 ? full : clip;
+}
+
+}  // namespace lowbit

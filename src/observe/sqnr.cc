@@ -1,0 +1,72 @@
+#include "lowbit/observe/sqnr.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "lowbit/core/error.h"
+#include "observe/binned_error.h"
+#include "observe/binned_ranges.h"
+
+namespace lowbit {
+namespace {
+
+constexpr int kScales = 256, kScalesPerOctave = 16, kZeroPoints = 33;
+
+// As steps above the lowest code, ascending.
+std::vector<double> zero_points(Range full, double steps) {
+  if (full.min == 0) return {0};
+  if (full.max == 0) return {steps};
+  const double whole = std::nearbyint(-double(full.min) * steps / (double(full.max) - double(full.min)));
+  std::vector<double> result{whole};
+  const double parts = std::min<double>(kZeroPoints - 1, steps);
+  for (double i = 0; i <= parts; ++i) result.push_back(std::nearbyint(i * steps / parts));
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+float within_floats(double x) {
+  constexpr double kLargest = double(std::numeric_limits<float>::max());
+  return static_cast<float>(std::clamp(x, -kLargest, kLargest));
+}
+
+}  // namespace
+
+Sqnr::Sqnr(double gamma) : gamma_(gamma) {
+  if (!(gamma > 0) || !std::isfinite(gamma))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("the weight of clipping noise is positive and finite, not {}", gamma));
+}
+
+void Sqnr::merge(const Sqnr& other) {
+  if (other.gamma_ != gamma_)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("observers that weigh clipping {} and {} times cannot be merged", gamma_, other.gamma_));
+  seen_.merge(other.seen_);
+}
+
+Range Sqnr::range(IntRange codes) const {
+  const Range full = detail::range_with_zero(seen_);
+  if (!detail::worth_clipping(full, codes)) return full;
+  const detail::BinnedError error(seen_);
+  const std::int64_t count = detail::code_count(codes);
+  const auto steps = static_cast<double>(count - 1);
+  const auto zeros = zero_points(full, steps);
+  double least = std::numeric_limits<double>::infinity(), best_scale = 0, best_zero = 0;
+  for (int i = 0; i < kScales; ++i) {
+    const double scale =
+        (double(full.max) - double(full.min)) / steps * std::exp2(-double(i) / kScalesPerOctave);
+    for (const double zero : zeros) {
+      const double noise = error({-zero * scale, scale, count}, gamma_);
+      if (noise < least) least = noise, best_scale = scale, best_zero = zero;
+    }
+  }
+  return {within_floats(0.0 - best_zero * best_scale), within_floats((steps - best_zero) * best_scale)};
+}
+
+}  // namespace lowbit
