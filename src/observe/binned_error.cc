@@ -36,32 +36,42 @@ BinnedError::BinnedError(const FloatHistogram& seen) {
     if (b->lo < 0) negative_.add(-b->hi, -b->lo, b->count);
 }
 
-// In ascending order. Bins that hold nothing stand between, so that a lookup is an index.
+// In ascending order.
 void BinnedError::Side::add(double lo, double hi, std::uint64_t count) {
-  const std::uint32_t bin = bin_of(lo);
-  if (sums.size() == 1) first = bin, nearest = lo;
-  farthest = hi;
-  Moments m = sums.back();
-  sums.resize(bin - first + 1, m);
   const auto n = static_cast<double>(count);
-  m.count += n;
-  m.sum += n * (lo + hi) / 2;
-  m.squares += n * (lo * lo + lo * hi + hi * hi) / 3;
-  sums.push_back(m);
+  const Moments m{n, n * (lo + hi) / 2, n * (lo * lo + lo * hi + hi * hi) / 3};
+  const bool nothing = all.count == 0;
+  if (nothing) nearest = lo;
+  farthest = hi;
+  all = {all.count + m.count, all.sum + m.sum, all.squares + m.squares};
+  if (lo < hi)
+    add_bin(lo, hi, m);
+  else if (nothing)
+    sums[0] = m;
+}
+
+// Bins that hold nothing stand between, so that a lookup is an index.
+void BinnedError::Side::add_bin(double lo, double hi, const Moments& m) {
+  const std::uint32_t bin = bin_of(lo);
+  if (sums.size() == 1) first = bin, first_begin = lo;
+  last_end = hi;
+  const Moments before = sums.back();
+  sums.resize(bin - first + 1, before);
+  sums.push_back({before.count + m.count, before.sum + m.sum, before.squares + m.squares});
 }
 
 // Of the magnitudes below that one, the part of its own bin included.
 BinnedError::Moments BinnedError::Side::within(double magnitude) const {
-  if (magnitude > farthest) return sums.back();
+  if (magnitude > farthest) return all;
   if (magnitude <= nearest) return {};
-  const std::uint32_t bin = bin_of(magnitude), i = bin - first;
-  if (i + 1 >= sums.size()) return sums.back();
+  const std::uint32_t bin = bin_of(magnitude);
+  if (bin < first || magnitude >= last_end) return bin < first ? sums.front() : sums.back();
+  const std::size_t i = bin - first;
   Moments m = sums[i];
   const double count = sums[i + 1].count - m.count;
-  if (count == 0) return m;
-  const double begin = bin_begin(bin), end = bin_begin(bin + 1);
-  const double lo = i == 0 ? nearest : begin, hi = i + 2 == sums.size() ? farthest : end;
-  if (bin == 0 || magnitude >= hi) return magnitude > 0 ? sums[i + 1] : m;
+  const double lo = i == 0 ? first_begin : bin_begin(bin);
+  if (count == 0 || magnitude <= lo) return m;
+  const double hi = i + 2 == sums.size() ? last_end : bin_begin(bin + 1);
   const double share = count * ((magnitude - lo) / (hi - lo));
   m.count += share;
   m.sum += share * (lo + magnitude) / 2;
@@ -73,7 +83,7 @@ double BinnedError::operator()(const Levels& levels, double clip_weight) const {
   double error = 0, level = levels.first;
   const double lowest = levels.first - levels.step / 2;
   Moments from = at(lowest);
-  if (from.count > -negative_.sums.back().count)
+  if (from.count > -negative_.all.count)
     error += clip_weight * squared_error(between(-kInfinity, lowest), level);
   for (std::int64_t i = 0; i < levels.count; ++i) {
     level = levels.first + static_cast<double>(i) * levels.step;
@@ -81,7 +91,7 @@ double BinnedError::operator()(const Levels& levels, double clip_weight) const {
     if (to.count > from.count) error += squared_error(minus(to, from), level);
     from = to;
   }
-  const Moments clipped = minus(positive_.sums.back(), from);
+  const Moments clipped = minus(positive_.all, from);
   return clipped.count > 0 ? error + clip_weight * squared_error(clipped, level) : error;
 }
 

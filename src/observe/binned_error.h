@@ -36,15 +36,19 @@ class BinnedError {
   /// Of the values from `lo` up to `hi`.
   Moments between(double lo, double hi) const { return minus(at(hi), at(lo)); }
   /// Of all of them.
-  Moments total() const { return minus(positive_.sums.back(), negated(negative_.sums.back())); }
+  Moments total() const { return minus(positive_.all, negated(negative_.all)); }
 
  private:
+  // Magnitudes of one sign. The nearest and the farthest may be bins of no width.
   struct Side {
+    double nearest = 0, farthest = 0;
     std::uint32_t first = 0;               // bin
-    double nearest = 0, farthest = 0;      // magnitudes, which cut the outer bins
-    std::vector<Moments> sums{Moments{}};  // of the magnitudes in bins before first + index
+    double first_begin = 0, last_end = 0;  // where the outer bins are cut
+    std::vector<Moments> sums{Moments{}};  // below bin first + index, the nearest value included
+    Moments all;
 
     void add(double lo, double hi, std::uint64_t count);
+    void add_bin(double lo, double hi, const Moments& m);
     Moments within(double magnitude) const;
   };
   static Moments minus(const Moments& a, const Moments& b) {

@@ -52,7 +52,8 @@ class Divergence {
   double operator()(std::size_t kept) const {
     const double all = sums_[kBins], inside = sums_[kept], beyond = all - inside;
     const bool outliers = filled_[kBins] > filled_[kept];
-    if (inside == 0 || (outliers && mass_[kept - 1] == 0)) return std::numeric_limits<double>::infinity();
+    if (inside < all / 2 || (outliers && mass_[kept - 1] == 0))
+      return std::numeric_limits<double>::infinity();
     // sum(P log P), then less sum(P log Q), both before the division by their totals.
     double sum = logs_[kept - 1] + x_log_x(mass_[kept - 1] + (outliers ? beyond : 0));
     for (std::size_t level = 0; level < levels_; ++level) {

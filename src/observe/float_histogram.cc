@@ -88,6 +88,17 @@ void FloatHistogram::merge(const FloatHistogram& other) {
   non_finite_ += other.non_finite_;
 }
 
+// What bin `bin` has from min to max. Where it holds one of these, that value is known: a bin of its own.
+void FloatHistogram::put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) const {
+  const bool has_min = bin == bin_of(min_), has_max = bin == bin_of(max_);
+  b.lo = std::max(b.lo, double(min_)), b.hi = std::min(b.hi, double(max_));
+  if (b.lo == b.hi) return bins.push_back(b);
+  if (has_min) bins.push_back({double(min_), double(min_), 1});
+  b.count -= (has_min ? 1u : 0u) + (has_max ? 1u : 0u);
+  if (b.count > 0) bins.push_back(b);
+  if (has_max) bins.push_back({double(max_), double(max_), 1});
+}
+
 std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
   std::vector<Bin> bins;
   const auto add_bin = [&](std::uint32_t bin) {
@@ -105,8 +116,7 @@ std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
     const double near = std::bit_cast<float>(magnitude << kBinShift);
     const double far = std::bit_cast<float>((magnitude + 1) << kBinShift);
     const bool negative = bin >= kSign;
-    bins.push_back({std::clamp(negative ? -far : near, double(min_), double(max_)),
-                    std::clamp(negative ? -near : far, double(min_), double(max_)), count});
+    put_bin(bins, bin, {negative ? -far : near, negative ? -near : far, count});
   };
   if (blocks_.empty()) return bins;
   for (std::uint32_t b = kBlocks; b-- > kBlocks / 2;)

@@ -4,8 +4,10 @@
 // those i bins merged into 128 levels, the mass of each spread evenly over those of its bins that are not
 // empty. The i with the least divergence sum(P log(P / Q)) wins. Here the even bins are made of the bins of a
 // FloatHistogram, each spread evenly; exact zeros are left out, since zero has a code of its own and is not
-// smeared over a level (pytorch-quantization overwrites the first bin to that end); and for n codes there are
-// (n + 1) / 2 levels: 128 for 8 bits, as signed codes have on each side of zero.
+// smeared over a level (pytorch-quantization overwrites the first bin to that end); for n codes there are
+// (n + 1) / 2 levels: 128 for 8 bits, as signed codes have on each side of zero; and at least half of the
+// mass stays inside, or else the first bin that is not empty would be a perfect match where values are far
+// from zero.
 #pragma once
 
 #include "lowbit/core/qparams.h"

@@ -32,8 +32,8 @@ class FloatHistogram {
   /// The smallest and largest finite value; 0 when there was none. -0 counts as +0.
   float min() const { return empty() ? 0.0f : min_; }
   float max() const { return empty() ? 0.0f : max_; }
-  /// Those that hold values, ascending; the outer ones end at min and max. Zero has a bin of its own, {0, 0},
-  /// which takes in what is below 2^-134, too.
+  /// Those that hold values, ascending. The smallest and the largest value, being known, are bins of their
+  /// own of no width. So is zero, {0, 0}, which takes in what is below 2^-134, too.
   std::vector<Bin> bins() const;
   /// The value below which a share `p`, 0 to 1, of the finite ones lies: between the values of rank floor(r)
   /// and floor(r) + 1, linearly, where r = p (n - 1) and ranks count from 0. The value of a rank is min or
@@ -42,8 +42,8 @@ class FloatHistogram {
   /// Error(invalid_argument) for p outside [0, 1].
   double quantile(double p) const;
 
-  /// The distribution of |x|. Its min() is exact where all values have one sign, else the lower edge of the
-  /// bin that the smallest magnitude is in.
+  /// The distribution of |x|. Its min() is exact where all values have one sign, else where the bin of the
+  /// smallest magnitude begins.
   FloatHistogram magnitudes() const;
 
   /// All of it, as bytes that depend on the values only. `set_state` throws Error(corrupt_file) for bytes
@@ -59,6 +59,7 @@ class FloatHistogram {
       std::vector<std::uint32_t>;  // counts modulo 2^32 of all bins of a sign and exponent, or empty
 
   void add(std::uint32_t bin, std::uint64_t n);
+  void put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) const;
   std::uint64_t count_of(std::uint32_t bin) const;
 
   std::vector<Block> blocks_;  // one per sign and exponent: the top 9 bits of a float
