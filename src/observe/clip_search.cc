@@ -10,40 +10,53 @@
 namespace lowbit::detail {
 namespace {
 
-constexpr std::uint32_t kCoarse = 16, kLastFinite = 0xFEFF;
+// Candidates have numbers: a bin's times 16, and 16ths of the bin.
+constexpr std::int64_t kBin = 16, kCoarse = 16 * kBin, kEnd = 0xFF00 * kBin;
 constexpr double kInnermost = 0x1p-20;
+
+double value_of(std::int64_t number) {
+  const auto bin = static_cast<std::uint32_t>(number / kBin);
+  const double begin = bin_begin(bin);
+  return begin + static_cast<double>(number % kBin) / kBin * (bin_begin(bin + 1) - begin);
+}
+std::int64_t number_of_bin(double magnitude) {
+  return std::int64_t{bin_of(magnitude)} * kBin;
+}
+std::int64_t nearest_number(double magnitude) {
+  const double begin = bin_begin(bin_of(magnitude)), end = bin_begin(bin_of(magnitude) + 1);
+  return number_of_bin(magnitude) + static_cast<std::int64_t>((magnitude - begin) / (end - begin) * kBin);
+}
 
 // Candidates of one side of zero, as magnitudes, from the outermost inwards.
 struct Side {
   float seen, limit;
 
-  // Edges whose bin is a multiple of `step` between the bins, and `seen` if it lies there.
-  std::vector<float> edges(std::uint32_t from, std::uint32_t to, std::uint32_t step) const {
+  // Multiples of `step` among the numbers, and `seen` if it lies there.
+  std::vector<float> edges(std::int64_t from, std::int64_t to, std::int64_t step) const {
     if (seen == 0) return {0.0f};
     std::vector<float> result;
-    bool missing = true;
+    const std::int64_t own = nearest_number(double(seen));
+    bool missing = own >= from && own <= to;
     const auto add_seen = [&] {
       if (missing) result.push_back(seen);
       missing = false;
     };
-    const std::uint32_t seen_bin = bin_of(double(seen));
-    missing = seen_bin >= from && seen_bin <= to;
-    for (std::uint32_t bin = to / step * step; bin >= std::max(from, 1u); bin -= step) {
-      const auto edge = static_cast<float>(bin_begin(bin));
+    to = std::min({to, kEnd - 1, nearest_number(double(limit))});
+    for (std::int64_t n = to / step * step; n >= std::max<std::int64_t>(from, 1); n -= step) {
+      const auto edge = static_cast<float>(value_of(n));
       if (edge <= seen) add_seen();
-      if (edge <= limit && edge != seen) result.push_back(edge);
-      if (bin < step) break;
+      if (edge != seen) result.push_back(edge);
     }
     add_seen();
     return result;
   }
-  std::uint32_t outermost() const { return std::min(bin_of(double(limit)), kLastFinite); }
-  std::vector<float> all(std::uint32_t step) const {
-    return edges(bin_of(double(seen) * kInnermost), outermost(), step);
+  std::vector<float> all(std::int64_t step) const {
+    return edges(number_of_bin(double(seen) * kInnermost), kEnd, step);
   }
-  std::vector<float> around(float edge) const {
-    const std::uint32_t bin = bin_of(double(edge));
-    return edges(bin > kCoarse ? bin - kCoarse : 1, std::min(bin + kCoarse, outermost()), 1);
+  // `reach` steps to each side.
+  std::vector<float> around(float edge, std::int64_t step, std::int64_t reach) const {
+    const std::int64_t n = nearest_number(double(edge));
+    return edges(n - reach * step, n + reach * step, step);
   }
 };
 
@@ -81,18 +94,20 @@ class Search {
 
 }  // namespace
 
-Range search_clip_range(const ClipCost& cost, Range seen, Range limit) {
+Range search_clip_range(const ClipCost& cost, Range seen, Range limit, bool between_edges) {
   const Side low{-seen.min, -limit.min}, high{seen.max, limit.max};
   const bool two = low.seen > 0 && high.seen > 0;
-  const std::uint32_t step = two ? kCoarse : 1;
+  const std::int64_t step = two ? kCoarse : kBin;
   const auto lows = low.all(step), highs = high.all(step);
   Search search(cost);
-  search.take(every(kCoarse, lows), every(kCoarse, highs));  // for a good bound
+  search.take(every(16, lows), every(16, highs));  // for a good bound
   search.take(lows, highs);
-  if (two) {
-    const Range coarse = search.best();
-    search.take(low.around(-coarse.min), high.around(coarse.max));
-  }
+  const auto look_around = [&](std::int64_t finer) {
+    const Range best = search.best();
+    search.take(low.around(-best.min, finer, 16), high.around(best.max, finer, 16));
+  };
+  if (two) look_around(kBin);
+  if (between_edges) look_around(1);
   return search.best();
 }
 

@@ -30,7 +30,7 @@ class CellCost final : public detail::ClipCost {
 Range Histogram::range(IntRange codes) const {
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;
-  return detail::search_clip_range(CellCost(seen_, detail::code_count(codes)), full, full);
+  return detail::search_clip_range(CellCost(seen_, detail::code_count(codes)), full, full, false);
 }
 
 }  // namespace lowbit

@@ -63,12 +63,13 @@ Range Mse::range(IntRange codes) const {
   if (sides_ == Sides::one) {
     const float largest = detail::largest_magnitude(full);
     const Range limit{0, within_floats(double(largest) * steps / fewer)};
-    return detail::range_of_threshold(detail::search_clip_range(cost, {0, largest}, limit).max, full);
+    return detail::range_of_threshold(detail::search_clip_range(cost, {0, largest}, limit, true).max, full);
   }
   const double step =
       full.min < 0 && full.max > 0 && steps > 1 ? (double(full.max) - double(full.min)) / fewer : 0;
   return detail::search_clip_range(
-      cost, full, {-within_floats(double(step) - double(full.min)), within_floats(double(full.max) + step)});
+      cost, full, {-within_floats(double(step) - double(full.min)), within_floats(double(full.max) + step)},
+      true);
 }
 
 }  // namespace lowbit

@@ -8,6 +8,9 @@
 #include <functional>
 
 #include "lowbit/observe/choose_qparams.h"
+#include "lowbit/observe/observer.h"
+#include "observe/distributions.h"
+#include "support/effort.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -125,6 +128,38 @@ TEST(Mse, HoldsAtTheLimits) {
     EXPECT_NO_THROW(choose_qparams(r, unsigned_range(8)));
   }
   EXPECT_EQ(range_of({-1, 2}, signed_range(16)), (Range{-1, 2}));
+}
+
+// No other observer leaves an error that is more than 1 % below that of the search, on any distribution.
+TEST(Mse, IsWithinOnePercentOfTheBestObserver) {
+  std::uint64_t index = 0;
+  for (const auto& d : testing::distributions()) {
+    const auto x = draw(d, 100000, 31);
+    double power = 0;
+    for (const float v : x) power += double(v) * double(v) / double(x.size());
+    std::vector<std::pair<std::string, AnyObserver>> observers;
+    for (const std::string& name : known_observers()) {
+      observers.emplace_back(name, make_observer(name));
+      // In batches, for those that average over them.
+      for (std::size_t i = 0; i < x.size(); i += 5000)
+        observers.back().second.observe(std::span(x).subspan(i, 5000), i / 5000);
+    }
+    for (int bits = 2; bits <= 8; ++bits)
+      for (const Mapping mapping : {Mapping::asymmetric, Mapping::symmetric}) {
+        if (!testing::affords(index++)) continue;
+        const bool symmetric = mapping == Mapping::symmetric;
+        const IntRange codes = symmetric ? signed_range(bits, bits % 2 == 0) : unsigned_range(bits);
+        double own = 0, best = INFINITY;
+        std::string best_name;
+        for (const auto& [name, o] : observers) {
+          const double e = testing::measured_mse(x, choose_qparams(o.range(codes), codes, mapping), codes);
+          if (name == (symmetric ? "mse-one-sided" : "mse")) own = e;
+          if (e < best) best = e, best_name = name;
+        }
+        EXPECT_LE(own, 1.01 * best + 1e-13 * power)
+            << d.name << " " << bits << (symmetric ? " symmetric" : "") << ": " << best_name;
+      }
+  }
 }
 
 }  // namespace

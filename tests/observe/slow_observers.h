@@ -27,6 +27,13 @@ inline Bins bins_of(const std::vector<float>& values) {
   return bins;
 }
 
+inline Bins magnitudes_of(Bins bins) {
+  for (auto& b : bins)
+    if (b.lo < 0) b = {-b.hi, -b.lo, b.count};
+  std::stable_sort(bins.begin(), bins.end(), [](const auto& a, const auto& b) { return a.lo < b.lo; });
+  return bins;
+}
+
 inline Range ends(const Bins& bins) {
   return bins.empty() ? Range{0, 0} : Range{float(bins.front().lo), float(bins.back().hi)};
 }
@@ -100,16 +107,30 @@ inline std::int64_t edge_at_or_below(double x) {
   return number;
 }
 
-// Magnitudes to try on one side: multiples of `stride` among edges `from` to `to`, and the largest that was
-// seen if its edge is among those.
+// Candidates have numbers: that of the edge times 16, and 16ths of the way to the next edge.
+inline double candidate(std::int64_t number) {
+  const double from = double(edge(number / 16)),
+               to = number / 16 == 0xFEFF ? 0x1p128 : double(edge(number / 16 + 1));
+  return from + double(number % 16) / 16 * (to - from);
+}
+inline std::int64_t candidate_at_or_below(double x) {
+  std::int64_t number = edge_at_or_below(x) * 16;
+  while (number < 0xFF00 * 16 - 1 && candidate(number + 1) <= x) ++number;
+  return number;
+}
+
+// Magnitudes to try on one side: multiples of `stride` among candidates `from` to `to`, and the largest that
+// was seen if it lies between those.
 inline std::vector<float> candidates(float seen, double limit, std::int64_t from, std::int64_t to,
                                      std::int64_t stride) {
   if (seen == 0) return {0.0f};
   std::vector<float> result;
-  const std::int64_t own = edge_at_or_below(double(seen));
+  const std::int64_t own = candidate_at_or_below(double(seen));
   if (own >= from && own <= to) result.push_back(seen);
-  for (std::int64_t i = std::max<std::int64_t>(from, 1); i <= std::min<std::int64_t>(to, 0xFEFF); ++i)
-    if (i % stride == 0 && double(edge(i)) <= limit && edge(i) != seen) result.push_back(edge(i));
+  for (std::int64_t i = std::max<std::int64_t>(from, 1); i <= std::min<std::int64_t>(to, 0xFF00 * 16 - 1);
+       ++i)
+    if (i % stride == 0 && candidate(i) <= limit && candidate(i) != double(seen))
+      result.push_back(float(candidate(i)));
   std::sort(result.rbegin(), result.rend());
   return result;
 }
@@ -117,7 +138,7 @@ inline std::vector<float> candidates(float seen, double limit, std::int64_t from
 using Cost = std::function<double(Range, double limit)>;
 
 // The documented candidates of Histogram and Mse.
-inline Range search(const Cost& cost, Range seen, double low_limit, double high_limit) {
+inline Range search(const Cost& cost, Range seen, double low_limit, double high_limit, bool between) {
   double least = std::numeric_limits<double>::infinity();
   Range best{0, 0};
   const auto take = [&](const std::vector<float>& lows, const std::vector<float>& highs) {
@@ -131,17 +152,19 @@ inline Range search(const Cost& cost, Range seen, double low_limit, double high_
   const float low = -seen.min, high = seen.max;
   const bool two = low > 0 && high > 0;
   const auto side = [&](float extreme, double limit, std::int64_t stride) {
-    return candidates(extreme, limit, edge_at_or_below(double(extreme) * 0x1p-20), edge_at_or_below(limit),
-                      stride);
+    return candidates(extreme, limit, edge_at_or_below(double(extreme) * 0x1p-20) * 16,
+                      candidate_at_or_below(limit), stride);
   };
-  take(side(low, low_limit, two ? 16 : 1), side(high, high_limit, two ? 16 : 1));
-  if (!two) return best;
-  const auto around = [&](float extreme, double limit, float middle) {
-    const std::int64_t at = edge_at_or_below(double(middle));
-    return candidates(extreme, limit, at - 16, at + 16, 1);
+  take(side(low, low_limit, two ? 256 : 16), side(high, high_limit, two ? 256 : 16));
+  const auto closer = [&](std::int64_t stride) {
+    const auto around = [&](float extreme, double limit, float middle) {
+      const std::int64_t at = candidate_at_or_below(double(middle));
+      return candidates(extreme, limit, at - 16 * stride, at + 16 * stride, stride);
+    };
+    take(around(low, low_limit, -best.min), around(high, high_limit, best.max));
   };
-  const Range coarse = best;
-  take(around(low, low_limit, -coarse.min), around(high, high_limit, coarse.max));
+  if (two) closer(16);
+  if (between) closer(1);
   return best;
 }
 
@@ -156,7 +179,7 @@ inline Range histogram(const Bins& bins, IntRange codes) {
   const Bins ordered = by_magnitude(bins);
   const double cells = codes.qmax - codes.qmin + 1;
   return search([&](Range r, double limit) { return cell_error(ordered, r, cells, limit); }, full,
-                -double(full.min), double(full.max));
+                -double(full.min), double(full.max), false);
 }
 
 inline Range mse(const Bins& bins, IntRange codes) {
@@ -168,7 +191,7 @@ inline Range mse(const Bins& bins, IntRange codes) {
       full.min < 0 && full.max > 0 ? (double(full.max) - double(full.min)) / (steps - 1) : 0;
   return search(
       [&](Range r, double limit) { return code_error(ordered, choose_qparams(r, codes), codes, 1, limit); },
-      full, double(float(beyond - double(full.min))), double(float(beyond + double(full.max))));
+      full, double(float(beyond - double(full.min))), double(float(beyond + double(full.max))), true);
 }
 
 inline Range of_threshold(float t, Range full) {
@@ -187,7 +210,7 @@ inline Range mse_one_sided(const Bins& bins, IntRange codes) {
         return code_error(ordered, choose_qparams({-r.max, r.max}, codes, Mapping::symmetric), codes, 1,
                           limit);
       },
-      {0, largest}, 0, double(float(double(largest) * steps / (steps - 1))));
+      {0, largest}, 0, double(float(double(largest) * steps / (steps - 1))), true);
   return of_threshold(best.max, full);
 }
 
@@ -210,10 +233,8 @@ inline Range sqnr(const Bins& bins, IntRange codes) {
   return {float(0.0 - best_zero * best_scale), float((steps - best_zero) * best_scale)};
 }
 
-inline Range entropy(const Bins& bins, const Bins& magnitudes, IntRange codes) {
-  const Range full = ends_with_zero(bins);
-  if (full.min == full.max) return full;
-  const double largest = double(std::max(-full.min, full.max)), width = largest / 2048;
+// Masses of 2048 even bins up to the largest magnitude, zeros left out.
+inline std::vector<double> even_masses(const Bins& magnitudes, double width) {
   std::vector<double> mass(2048);
   for (const auto& b : magnitudes) {
     const double lo = b.lo, hi = b.hi;
@@ -224,28 +245,46 @@ inline Range entropy(const Bins& bins, const Bins& magnitudes, IntRange codes) {
       if (to > from) mass[i] += double(b.count) * (to - from) / (hi - lo);
     }
   }
-  double all = 0;
-  for (const double m : mass) all += m;
-  const std::size_t levels = std::size_t(codes.qmax - codes.qmin + 2) / 2;
+  return mass;
+}
+
+inline double divergence(const std::vector<double>& mass, std::size_t kept, std::size_t levels) {
+  std::vector<double> p(mass.begin(), mass.begin() + std::ptrdiff_t(kept)), q(kept);
+  double inside = 0, beyond = 0;
+  for (std::size_t i = 0; i < 2048; ++i) (i < kept ? inside : beyond) += mass[i];
+  if (inside < beyond) return std::numeric_limits<double>::infinity();
+  p[kept - 1] += beyond;
+  for (std::size_t level = 0; level < levels; ++level) {
+    double sum = 0, filled = 0;
+    for (std::size_t i = level * kept / levels; i < (level + 1) * kept / levels; ++i)
+      sum += mass[i], filled += mass[i] > 0;
+    for (std::size_t i = level * kept / levels; i < (level + 1) * kept / levels; ++i)
+      q[i] = mass[i] > 0 ? sum / filled : 0;
+  }
+  double sum = 0;
+  for (std::size_t i = 0; i < kept; ++i)
+    if (p[i] > 0) sum += p[i] / (inside + beyond) * std::log(p[i] / (inside + beyond) / (q[i] / inside));
+  return sum;
+}
+
+inline double even_width(const Bins& bins) {
+  const Range full = ends_with_zero(bins);
+  return double(std::max(-full.min, full.max)) / 2048;
+}
+inline std::size_t entropy_levels(IntRange codes) {
+  return std::size_t(codes.qmax - codes.qmin + 2) / 2;
+}
+
+inline Range entropy(const Bins& bins, const Bins& magnitudes, IntRange codes) {
+  const Range full = ends_with_zero(bins);
+  if (full.min == full.max) return full;
+  const double width = even_width(bins);
+  const auto mass = even_masses(magnitudes, width);
   std::size_t best = 2048;
   double least = std::numeric_limits<double>::infinity();
-  for (std::size_t kept = levels; kept <= 2048; ++kept) {
-    std::vector<double> p(mass.begin(), mass.begin() + std::ptrdiff_t(kept)), q(kept);
-    double inside = 0, beyond = 0;
-    for (std::size_t i = 0; i < 2048; ++i) (i < kept ? inside : beyond) += mass[i];
-    if (inside < all / 2) continue;
-    p[kept - 1] += beyond;
-    for (std::size_t level = 0; level < levels; ++level) {
-      double sum = 0, filled = 0;
-      for (std::size_t i = level * kept / levels; i < (level + 1) * kept / levels; ++i)
-        sum += mass[i], filled += mass[i] > 0;
-      for (std::size_t i = level * kept / levels; i < (level + 1) * kept / levels; ++i)
-        q[i] = mass[i] > 0 ? sum / filled : 0;
-    }
-    double divergence = 0;
-    for (std::size_t i = 0; i < kept; ++i)
-      if (p[i] > 0) divergence += p[i] / all * std::log(p[i] / all / (q[i] / inside));
-    if (divergence < least) least = divergence, best = kept;
+  for (std::size_t kept = entropy_levels(codes); kept <= 2048; ++kept) {
+    const double d = divergence(mass, kept, entropy_levels(codes));
+    if (d < least) least = d, best = kept;
   }
   return of_threshold(float(double(best) * width), full);
 }
