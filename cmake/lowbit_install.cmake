@@ -1,4 +1,4 @@
-# Install and export: find_package(lowbit [COMPONENTS onnx]).
+# Install and export: find_package(lowbit [COMPONENTS onnx json]).
 include(CMakePackageConfigHelpers)
 
 install(TARGETS lowbit EXPORT lowbit-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -7,6 +7,10 @@ install(EXPORT lowbit-targets NAMESPACE lowbit:: DESTINATION ${CMAKE_INSTALL_LIB
 if(TARGET lowbit_onnx)
   install(TARGETS lowbit_onnx EXPORT lowbit-onnx-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT lowbit-onnx-targets NAMESPACE lowbit:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/lowbit)
+endif()
+if(TARGET lowbit_json)
+  install(TARGETS lowbit_json EXPORT lowbit-json-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT lowbit-json-targets NAMESPACE lowbit:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/lowbit)
 endif()
 if(TARGET lowbit_command)
   install(TARGETS lowbit_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -4,52 +4,89 @@
 
 #include <algorithm>
 #include <exception>
+#include <span>
 
 #include "kernels/float_env.h"
 #include "lowbit/core/error.h"
+#include "lowbit/model/serialize.h"
+#include "model/calibration_checks.h"
 #include "model/copy_samples.h"
 #include "model/workspace.h"
 
 namespace lowbit {
 namespace {
 
-// One sample at a time: FP32 products may round differently in another batch, and a table must not depend on
-// how the caller cut the stream.
-constexpr std::int64_t kChunk = 1;
+bool has_finite(std::span<const float> x) {
+  return std::any_of(x.begin(), x.end(), [](float v) { return v - v == 0.0f; });
+}
+
+/// Every task of a parallel_for may fail (a user's observer may throw), none may throw.
+template <class F>
+void parallel_for(Executor& executor, std::size_t count, F task) {
+  std::vector<std::exception_ptr> failures(count);
+  auto one = [&](int i) {
+    const FloatEnvironmentGuard defaults;  // the threads of an executor are not all ours
+    try {
+      task(static_cast<std::size_t>(i));
+    } catch (...) {
+      failures[static_cast<std::size_t>(i)] = std::current_exception();
+    }
+  };
+  executor.parallel_for(static_cast<int>(count), one);
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
 
 }  // namespace
 
 struct Calibrator::State {
-  State(const Model& model, CalibrateOptions o)
-      : options(std::move(o)), workspace(model, {.batch = kChunk, .threads = options.threads}, true) {
+  State(const Model& m, CalibrateOptions o)
+      : options(std::move(o)), model(m), executor(make_thread_pool(options.threads)) {
     table.observer = options.observer_name;
+    table.data = options.data;
+    table.model = fingerprint(model);
+    const bool keep = options.distributions && !options.observer.distribution();
     for (const Value& value : model.graph().values)
-      table.entries.push_back({value.name, value.shape, options.observer});
+      table.entries.push_back(
+          {value.name, value.shape, options.observer, keep ? std::optional(FloatHistogram()) : std::nullopt});
+  }
+
+  /// One sample at a time: FP32 products may round differently in another batch, and a table must not depend
+  /// on how the caller cut the stream. Threads take samples side by side.
+  void run(const TensorView& batch, std::int64_t first, std::size_t count) {
+    const auto input = static_cast<std::size_t>(model.graph().inputs[0]);
+    while (lanes.size() < count)
+      lanes.push_back(std::make_unique<Workspace::State>(model, WorkspaceOptions{}, true));
+    parallel_for(*executor, count, [&](std::size_t lane) {
+      TensorView sample = batch;
+      sample.data += (first + static_cast<std::int64_t>(lane)) * batch.strides[0];
+      copy_in(sample, lanes[lane]->args[input], 1);
+      run_steps(*lanes[lane], 1);
+    });
   }
 
   /// Values are independent of each other: one task a value, each sees its samples in order, so that the
   /// number of threads does not matter even to an observer that depends on order.
-  void observe(std::int64_t count) {
-    std::vector<std::exception_ptr> failures(
-        table.entries.size());  // a user's observer may throw; tasks must not
-    auto one = [&](int v) {
-      const auto i = static_cast<std::size_t>(v);
-      const TensorArg& arg = workspace.args[i];
-      const auto elements = static_cast<std::size_t>(arg.type->shape.elements());
-      try {
-        for (std::int64_t b = 0; b < count; ++b)
-          table.entries[i].observer.observe({arg.sample<float>(b), elements});
-      } catch (...) {
-        failures[i] = std::current_exception();
+  void observe(std::size_t count) {
+    parallel_for(*executor, table.entries.size(), [&](std::size_t v) {
+      CalibrationEntry& entry = table.entries[v];
+      const auto elements = static_cast<std::size_t>(entry.shape.elements());
+      for (std::size_t lane = 0; lane < count; ++lane) {
+        const std::span<const float> x(lanes[lane]->args[v].sample<float>(0), elements);
+        const std::int64_t number =
+            options.shard.index + (table.samples + static_cast<std::int64_t>(lane)) * options.shard.count;
+        entry.observer.observe(x, static_cast<std::uint64_t>(number));
+        if (entry.seen) entry.seen->observe(x);
+        if (!entry.finite) entry.finite = has_finite(x);
       }
-    };
-    workspace.executor->parallel_for(static_cast<int>(table.entries.size()), one);
-    for (const std::exception_ptr& failure : failures)
-      if (failure) std::rethrow_exception(failure);
+    });
+    table.samples += static_cast<std::int64_t>(count);
   }
 
   CalibrateOptions options;
-  Workspace::State workspace;
+  Model model;
+  std::shared_ptr<Executor> executor;
+  std::vector<std::unique_ptr<Workspace::State>> lanes;  ///< one for each sample that runs at a time
   CalibrationTable table;
 };
 
@@ -61,6 +98,7 @@ Calibrator::Calibrator(const Model& fp32, CalibrateOptions options) {
     throw Error(
         ErrorCode::unsupported,
         fmt::format("calibration of a model with {} inputs is not supported, only 1", fp32.input_count()));
+  check_shard(options.shard);
   state_ = std::make_unique<State>(fp32, std::move(options));
 }
 
@@ -70,27 +108,25 @@ Calibrator::~Calibrator() = default;
 
 void Calibrator::add(const TensorView& batch) {
   State& s = *state_;
-  const ValueId input = s.workspace.model.graph().inputs[0];
-  const std::int64_t count =
-      check_batch(batch.shape, s.workspace.model.input_shape(),
-                  s.workspace.model.graph().values[static_cast<std::size_t>(input)].name);
-  const FloatEnvironmentGuard defaults;
-  for (std::int64_t first = 0; first < count; first += kChunk) {
-    const std::int64_t n = std::min(kChunk, count - first);
-    TensorView chunk = batch;
-    chunk.data += first * batch.strides[0];
-    copy_in(chunk, s.workspace.args[static_cast<std::size_t>(input)], n);
-    run_steps(s.workspace, n);
+  const ValueId input = s.model.graph().inputs[0];
+  const std::int64_t count = check_batch(batch.shape, s.model.input_shape(),
+                                         s.model.graph().values[static_cast<std::size_t>(input)].name);
+  const std::int64_t lanes = s.executor->concurrency();
+  for (std::int64_t first = 0; first < count; first += lanes) {
+    const auto n = static_cast<std::size_t>(std::min(lanes, count - first));
+    s.run(batch, first, n);
     s.observe(n);
-    s.table.samples += n;
     if (s.options.progress) s.options.progress(s.table.samples);
   }
 }
 
 CalibrationTable Calibrator::finish() const {
-  if (state_->table.samples == 0)
-    throw Error(ErrorCode::invalid_argument, "calibration needs at least one sample, it got none");
+  check_calibrated(state_->table);
   return state_->table;
+}
+
+CalibrationPart Calibrator::part() const {
+  return {state_->table, state_->options.shard};
 }
 
 }  // namespace lowbit

@@ -2,42 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
 
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "model/archive.h"
+#include "model/envelope.h"
 
 namespace lowbit {
 namespace {
 
-constexpr std::array<unsigned char, 8> kMagic{'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'};
 constexpr std::uint32_t kVersion = 2, kFirstVersion = 1;
-
-struct Header {
-  std::array<unsigned char, 8> magic = kMagic;
-  std::uint32_t version = kVersion;
-  std::uint32_t checksum = 0;  ///< CRC-32 of the payload
-  std::uint64_t payload = 0;   ///< bytes that follow
-};
-static_assert(sizeof(Header) == 24);
-
-/// CRC-32 (ISO-HDLC, reflected 0x04C11DB7), as in zlib and PNG.
-std::uint32_t crc32(std::span<const std::byte> bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> t{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t c = i;
-      for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ (c & 1 ? 0xEDB88320u : 0u);
-      t[i] = c;
-    }
-    return t;
-  }();
-  std::uint32_t crc = ~0u;
-  for (const std::byte b : bytes) crc = (crc >> 8) ^ table[(crc ^ std::to_integer<std::uint32_t>(b)) & 255];
-  return ~crc;
-}
+constexpr detail::FileKind kModelFile{
+    {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
 /// One description of the format for both directions: V is Writer or Reader. Version 1 has no offsets and
 /// levels.
@@ -164,14 +141,7 @@ void check_shapes(const detail::ModelData& data) {
 std::vector<std::byte> save_to_bytes(const Model& model) {
   Writer payload;
   write(payload, model.data());
-  const std::vector<std::byte> body = payload.take();
-  Header header;
-  header.checksum = crc32(body);
-  header.payload = body.size();
-  std::vector<std::byte> file(sizeof(Header) + body.size());
-  std::memcpy(file.data(), &header, sizeof(Header));
-  if (!body.empty()) std::memcpy(file.data() + sizeof(Header), body.data(), body.size());
-  return file;
+  return detail::seal(kModelFile, payload.take());
 }
 
 void save(const Model& model, const std::string& path) {
@@ -179,38 +149,29 @@ void save(const Model& model, const std::string& path) {
 }
 
 Model load(std::span<const std::byte> bytes, const std::string& name) {
-  const auto refuse = [&](const char* why) {
-    return Error(ErrorCode::corrupt_file, fmt::format("'{}' {}", name, why));
-  };
-  Header header;
-  if (bytes.size() < sizeof(kMagic) || std::memcmp(bytes.data(), kMagic.data(), sizeof(kMagic)) != 0)
-    throw refuse("is not a .lowbit file");
-  if (bytes.size() < sizeof(Header)) throw refuse("is truncated");
-  std::memcpy(&header, bytes.data(), sizeof(Header));
-  if (header.version < kFirstVersion || header.version > kVersion)
-    throw Error(ErrorCode::unsupported,
-                fmt::format("'{}' has format version {}, this lowbit reads versions {} to {}", name,
-                            header.version, kFirstVersion, kVersion));
-  const std::span<const std::byte> payload = bytes.subspan(sizeof(Header));
-  if (payload.size() < header.payload) throw refuse("is truncated");
-  if (payload.size() > header.payload) throw refuse("has bytes behind its end");
-  if (crc32(payload) != header.checksum) throw refuse("is damaged: its checksum does not match");
+  const detail::Opened file = detail::open_sealed(kModelFile, bytes, name);
   try {
-    Reader reader(payload, name);
-    detail::ModelData data = read(reader, header.version);
+    Reader reader(file.payload, name);
+    detail::ModelData data = read(reader, file.version);
     check_shapes(data);
     return Model(std::move(data));
   } catch (const Error& e) {
-    // Whatever was refused, the file is at fault: its name goes in front.
-    const std::string sentence = e.what();
-    if (sentence.find(name) != std::string::npos) throw;
-    throw Error(e.code() == ErrorCode::unsupported ? e.code() : ErrorCode::corrupt_file,
-                fmt::format("'{}': {}", name, sentence));
+    detail::blame_file(e, name);
   }
 }
 
 Model load(const std::string& path) {
   return load(read_file(path), path);
+}
+
+std::uint64_t fingerprint(const Model& model) {
+  detail::ModelData data = model.data();
+  data.source.clear();
+  Writer payload;
+  write(payload, data);
+  std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
+  for (const std::byte b : payload.take()) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001B3u;
+  return hash;
 }
 
 }  // namespace lowbit

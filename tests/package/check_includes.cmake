@@ -1,12 +1,12 @@
 # cmake -DSOURCE_DIR=<project> -P check_includes.cmake: fails with a list of the include directives of include/ and
 # src/ that go against the layering.
 #
-#   core <- kernels <- fp32 <- quant <- observe <- layers <- model <- onnx <- cli      (arrows: may be included by)
+#   core <- kernels <- fp32 <- quant <- observe <- layers <- model <- onnx <- json <- cli   (arrows: may be included by)
 #
 # Besides: core, kernels, quant and observe know no Eigen, apart from the one file that adapts its thread pool; the only
 # public header that includes it is layers/eigen.h; lowbit.h is for users and never included inside.
 
-set(layers core kernels fp32 quant observe layers model onnx cli)
+set(layers core kernels fp32 quant observe layers model onnx json cli)
 set(thread_pool_adapter "^src/kernels/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
 set(violations "")
 

@@ -1,15 +1,20 @@
-// Calibration: runs the fp32 model on samples and observes every value; the result is a table of ranges that
-// `quantize` turns into scales and zero points.
+// Calibration: runs the fp32 model on samples and observes every value; the result is a table of observers
+// whose ranges `quantize` turns into scales and zero points. RangeTable (range_table.h) is the same as
+// numbers that a person can read. A stream too long for one machine is calibrated in shards, whose parts are
+// merged (calibration_part.h).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lowbit/model/model.h"
+#include "lowbit/observe/float_histogram.h"
 #include "lowbit/observe/minmax.h"
 #include "lowbit/observe/observer.h"
 
@@ -20,36 +25,75 @@ struct CalibrationEntry {
   std::string value;  ///< its name in the graph
   Shape shape;
   AnyObserver observer;
+  std::optional<FloatHistogram> seen{};  ///< CalibrateOptions::distributions
+  bool finite = false;                   ///< whether a finite number was among what it observed
+
+  /// The observer's own, else `seen`, else null. Lives as long as the entry is not changed.
+  const FloatHistogram* distribution() const {
+    const FloatHistogram* own = observer.distribution();
+    return own || !seen ? own : &*seen;
+  }
 };
 
 /// One entry per value of the graph, in order.
 struct CalibrationTable {
   std::vector<CalibrationEntry> entries;
   std::int64_t samples = 0;
-  std::string observer;  ///< CalibrateOptions::observer_name
+  std::string observer;     ///< CalibrateOptions::observer_name
+  std::string data{};       ///< CalibrateOptions::data
+  std::uint64_t model = 0;  ///< fingerprint() of the fp32 model
+};
+
+/// Which samples of a stream: those whose number, modulo `count`, is `index`. Text counts from 1: the first
+/// of three is "1/3".
+struct Shard {
+  std::int32_t index = 0, count = 1;
+
+  friend bool operator==(const Shard&, const Shard&) = default;
+};
+
+/// What became of one shard of a stream. merge() (calibration_part.h) makes a table of all of them.
+struct CalibrationPart {
+  CalibrationTable table;  ///< may hold 0 samples
+  Shard shard;
+  std::string name{};  ///< the file that it came from; may be empty
 };
 
 struct CalibrateOptions {
   AnyObserver observer = MinMax{};  ///< copied for every value
   int threads = 1;
-  std::string observer_name{};  ///< for reports; nothing depends on it
+  /// For reports; parts are stored with it, and found to belong together by it.
+  std::string observer_name{};
   std::function<void(std::int64_t samples_done)>
-      progress{};  ///< called after each sample, on the caller's thread
+      progress{};  ///< called after samples are done, on the caller's thread
+  /// What the samples are; only parts of the same data are merged.
+  std::string data{};
+  /// The samples that are added are those of this shard, in order. It decides their numbers in the whole
+  /// stream, which a BatchObserver depends on; each sample is a batch.
+  Shard shard{};
+  /// Keeps a FloatHistogram beside each observer that has none, so that every column of a RangeTable can be
+  /// filled. It takes time and memory, and does not change ranges.
+  bool distributions = true;
 };
 
 /// Feeds batches one by one; `calibrate` is a loop over it.
 class Calibrator {
  public:
-  /// Throws Error(invalid_argument) for a quantized model, Error(unsupported) for one with several inputs.
+  /// Throws Error(invalid_argument) for a quantized model or an impossible shard, Error(unsupported) for a
+  /// model with several inputs.
   explicit Calibrator(const Model& fp32, CalibrateOptions options = {});
   Calibrator(Calibrator&&) noexcept;
   Calibrator& operator=(Calibrator&&) noexcept;
   ~Calibrator();
-  /// `batch` is any number of samples; they are run one by one, so that the table does not depend on how the
-  /// stream was cut. Throws Error(shape_mismatch) when it does not fit the model's input.
+  /// `batch` is any number of samples; they are run one by one, each on one thread, so that the table does
+  /// not depend on how the stream was cut. Throws Error(shape_mismatch) when it does not fit the model's
+  /// input.
   void add(const TensorView& batch);
-  /// The table of all that was added so far. Throws Error(invalid_argument) when that is nothing.
+  /// The table of all that was added so far. Throws Error(invalid_argument) when that is nothing, or when a
+  /// value was never finite, which is named.
   CalibrationTable finish() const;
+  /// The same as a part, to be stored and merged. It may be of nothing.
+  CalibrationPart part() const;
 
  private:
   struct State;

@@ -1,0 +1,37 @@
+// Parts of a calibration: what each shard of a stream saw, as bytes that travel between processes and
+// machines. Merged, they make the table that one process would have made of the whole stream, bit for bit: an
+// observer's state does not depend on how a stream was split. The format is described in
+// docs/file-format.md.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lowbit/model/calibrate.h"
+
+namespace lowbit {
+
+/// Throws Error(unsupported) when the observer is no PersistentObserver.
+std::vector<std::byte> save_to_bytes(const CalibrationPart& part);
+/// Writes to a temporary file beside `path` and renames it. Throws as above, and Error(io).
+void save(const CalibrationPart& part, const std::string& path);
+
+/// Treats the bytes as hostile. The observers are `observer` with the states of the file. Throws
+/// Error(corrupt_file), or Error(unsupported) for a newer version; `name` stands in the sentence, and in
+/// those of merge().
+CalibrationPart load_part(std::span<const std::byte> bytes, const AnyObserver& observer,
+                          const std::string& name = {});
+/// The observer is the one that make_observer knows by the part's CalibrationTable::observer. Throws
+/// Error(unsupported) when there is none, and as above.
+CalibrationPart load_part(std::span<const std::byte> bytes, const std::string& name = {});
+/// Throws Error(not_found) or Error(io), and as above.
+CalibrationPart load_part(const std::string& path);
+
+/// All shards of one stream, in any order. Throws Error(invalid_argument), naming parts, when they are of
+/// different models, observers, data or numbers of shards, when a shard is missing or given twice, and as
+/// Calibrator::finish.
+CalibrationTable merge(std::vector<CalibrationPart> parts);
+
+}  // namespace lowbit

@@ -1,0 +1,9 @@
+// What the first keys of a table must say.
+#pragma once
+
+namespace lowbit::detail {
+
+inline constexpr const char* kJsonFormat = "lowbit-calibration";
+inline constexpr int kJsonVersion = 1;
+
+}  // namespace lowbit::detail

@@ -1,0 +1,13 @@
+// What is checked of a calibration wherever it comes from: a Calibrator, a file, a merge.
+#pragma once
+
+#include "lowbit/model/calibrate.h"
+
+namespace lowbit {
+
+/// Throws Error(invalid_argument) unless 0 <= index < count.
+void check_shard(Shard shard);
+/// Throws Error(invalid_argument) for a table of no samples, or with a value that was never finite.
+void check_calibrated(const CalibrationTable& table);
+
+}  // namespace lowbit

@@ -1,0 +1,117 @@
+#include "lowbit/model/calibration_part.h"
+
+#include <fmt/format.h>
+
+#include "core/file_io.h"
+#include "lowbit/core/error.h"
+#include "model/archive.h"
+#include "model/calibration_checks.h"
+#include "model/envelope.h"
+
+namespace lowbit {
+namespace {
+
+constexpr detail::FileKind kPartFile{
+    {'L', 'B', 'C', 'A', 'L', 'I', 'B', '\n'}, 1, 1, "a part of a calibration"};
+
+using Bytes = std::vector<std::byte>;
+
+void write(Writer& v, const CalibrationPart& part) {
+  const CalibrationTable& table = part.table;
+  v("model", table.model), v("observer", table.observer), v("data", table.data);
+  v("shard", part.shard.index), v("shards", part.shard.count), v("samples", table.samples);
+  v("values", static_cast<std::uint64_t>(table.entries.size()));
+  for (const CalibrationEntry& entry : table.entries) {
+    v("value name", entry.value), v("shape", entry.shape), v("finite", entry.finite);
+    v("observer state", entry.observer.state());
+    v("has distribution", entry.seen.has_value());
+    if (entry.seen) v("distribution", entry.seen->state());
+  }
+}
+
+void read_entry(Reader& v, CalibrationEntry& entry) {
+  Bytes state;
+  bool has_distribution = false;
+  v("value name", entry.value), v("shape", entry.shape), v("finite", entry.finite);
+  try {
+    v("observer state", state);
+    entry.observer.set_state(state);
+    v("has distribution", has_distribution);
+    if (!has_distribution) return;
+    v("distribution", state);
+    entry.seen.emplace().set_state(state);
+  } catch (const Error& e) {
+    throw Error(e.code(), fmt::format("value '{}': {}", entry.value, e.what()));
+  }
+}
+
+/// What stands before the entries, which says what observer they have.
+CalibrationPart read_start(Reader& v) {
+  CalibrationPart part;
+  CalibrationTable& table = part.table;
+  v("model", table.model), v("observer", table.observer), v("data", table.data);
+  v("shard", part.shard.index), v("shards", part.shard.count), v("samples", table.samples);
+  if (table.samples < 0) v.fail("samples");
+  check_shard(part.shard);
+  return part;
+}
+
+void read_entries(Reader& v, const AnyObserver& observer, CalibrationTable& table) {
+  const std::uint64_t values = v.length("values", 26);  // three lengths and two bools
+  for (std::uint64_t i = 0; i < values; ++i) {
+    CalibrationEntry entry{{}, {}, observer};
+    read_entry(v, entry);
+    table.entries.push_back(std::move(entry));
+  }
+  if (!v.at_end()) v.fail("end");
+}
+
+AnyObserver observer_of(const CalibrationPart& part) {
+  try {
+    return make_observer(part.table.observer);
+  } catch (const Error& e) {
+    throw Error(ErrorCode::unsupported, e.what());
+  }
+}
+
+CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* observer,
+                         const std::string& name) {
+  const std::string shown = name.empty() ? "part" : name;
+  const detail::Opened file = detail::open_sealed(kPartFile, bytes, shown);
+  try {
+    Reader reader(file.payload, shown);
+    CalibrationPart part = read_start(reader);
+    part.name = name;
+    read_entries(reader, observer ? *observer : observer_of(part), part.table);
+    return part;
+  } catch (const Error& e) {
+    detail::blame_file(e, shown);
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> save_to_bytes(const CalibrationPart& part) {
+  Writer payload;
+  write(payload, part);
+  return detail::seal(kPartFile, payload.take());
+}
+
+void save(const CalibrationPart& part, const std::string& path) {
+  write_file(path, save_to_bytes(part));
+}
+
+CalibrationPart load_part(std::span<const std::byte> bytes, const AnyObserver& observer,
+                          const std::string& name) {
+  return load_any(bytes, &observer, name);
+}
+
+CalibrationPart load_part(std::span<const std::byte> bytes, const std::string& name) {
+  return load_any(bytes, nullptr, name);
+}
+
+CalibrationPart load_part(const std::string& path) {
+  return load_part(read_file(path), path);
+}
+
+}  // namespace lowbit
