@@ -27,22 +27,28 @@ std::string file_name(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
+bool says_how_to_quantize(const Options& options) {
+  return !options.schemes.empty() || !options.quantization.overrides.empty() ||
+         !options.quantization.table.empty();
+}
+
 EvalReport evaluate_one(const Options& options, const std::vector<std::string>& schemes) {
   const std::string& path = options.models[0];
   const Model model = load_model(path);
   require_one_input(model, path);
   if (!model.is_quantized()) return evaluate_schemes(model, schemes, options);
-  if (!options.schemes.empty() || !options.quantization.overrides.empty())
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("{} is quantized already ({}); --scheme and --override need an fp32 model", path,
-                            model.scheme()));
+  if (says_how_to_quantize(options))
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("{} is quantized already ({}); --scheme, --override and --table need an fp32 model", path,
+                    model.scheme()));
   return evaluate_models({{"", model}}, false, options);
 }
 
 EvalReport evaluate_two(const Options& options) {
-  if (!options.schemes.empty() || !options.quantization.overrides.empty())
+  if (says_how_to_quantize(options))
     throw Error(ErrorCode::invalid_argument,
-                "--scheme and --override go with one model; two are compared as they are");
+                "--scheme, --override and --table go with one model; two are compared as they are");
   std::vector<std::pair<std::string, Model>> models;
   for (const std::string& path : options.models) {
     models.emplace_back(file_name(path), load_model(path));
@@ -100,6 +106,7 @@ void add_eval_command(CLI::App& program) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   add_quantization_options(*command, options->quantization);
+  add_table_option(*command, options->quantization);
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the table");
   command->footer(

@@ -46,8 +46,12 @@ void add_quantize_command(CLI::App& program) {
   add_data_options(*command, options->data);
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();
   add_quantization_options(*command, options->quantization);
+  add_table_option(*command, options->quantization);
+  command->get_option("--table")->excludes(command->get_option("--data"));
   command->add_option("-o,--output", options->output, "the .lowbit file to write")->required();
-  command->footer("Example: lowbit quantize mnist.onnx --data mnist:data --scheme int8 -o mnist.lowbit");
+  command->footer(
+      "Examples: lowbit quantize mnist.onnx --data mnist:data --scheme int8 -o mnist.lowbit\n"
+      "          lowbit quantize mnist.onnx --table table.json -o mnist.lowbit");
   command->callback([options] { run_quantize(*options); });
 }
 

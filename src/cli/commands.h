@@ -7,6 +7,7 @@ class App;
 
 namespace lowbit::cli {
 
+void add_calibrate_command(CLI::App& program);
 void add_demo_command(CLI::App& program);
 void add_eval_command(CLI::App& program);
 void add_quantize_command(CLI::App& program);

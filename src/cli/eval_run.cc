@@ -76,7 +76,7 @@ EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& s
     models.emplace_back("", quantizer.quantize("fp32"));
   EvalReport report = make_report(models, true, images, options);
   report.calib_images = quantizer.calibration_images();
-  if (report.calib_images > 0) report.observer = options.quantization.observer;
+  if (report.calib_images > 0) report.observer = quantizer.observer();
   return report;
 }
 

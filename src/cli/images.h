@@ -21,6 +21,8 @@ class Images {
          std::int64_t wanted, std::uint64_t seed);
 
   std::int64_t count() const { return static_cast<std::int64_t>(order_.size()); }
+  /// How many the data has.
+  std::int64_t available() const { return data_->count(); }
   /// Shape that the model takes; what is read has its elements.
   const Shape& shape() const { return shape_; }
   /// As the batch that a model runs on.

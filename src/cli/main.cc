@@ -19,6 +19,8 @@ constexpr const char* kFooter =
     "  lowbit demo\n"
     "  lowbit eval net.onnx --data mnist:data/mnist --scheme int8,int4-g32\n"
     "  lowbit quantize net.onnx --data mnist:data/mnist --scheme int8 -o net.lowbit\n"
+    "  lowbit calibrate net.onnx --data mnist:data/mnist --observer histogram -o table.json\n"
+    "  lowbit quantize net.onnx --table table.json -o net.lowbit\n"
     "  lowbit eval net.onnx net.lowbit --data mnist:data/mnist\n"
     "  lowbit run net.lowbit --input x.npy --output y.npy\n"
     "  lowbit info net.lowbit\n"
@@ -51,6 +53,7 @@ int run(int argc, char** argv) {
   program.footer(kFooter);
   lowbit::cli::add_demo_command(program);
   lowbit::cli::add_eval_command(program);
+  lowbit::cli::add_calibrate_command(program);
   lowbit::cli::add_quantize_command(program);
   lowbit::cli::add_run_command(program);
   lowbit::cli::add_info_command(program);

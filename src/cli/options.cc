@@ -30,13 +30,27 @@ void add_quantization_options(CLI::App& app, QuantizationOptions& options) {
   app.add_option("--override", options.overrides,
                  "PATTERN=SCHEME: another scheme for layers whose name matches")
       ->allow_extra_args(false);
+  add_observer_option(app, options);
+  add_threads_option(app, options);
+}
+
+void add_observer_option(CLI::App& app, QuantizationOptions& options) {
   app.add_option("--observer", options.observer,
                  "how calibration chooses ranges: minmax, moving-average, batch-mean, batch-median, "
                  "batch-robust, histogram, mse, mse-one-sided, sqnr, entropy, aciq, p99.9 and such")
       ->capture_default_str();
+}
+
+void add_threads_option(CLI::App& app, QuantizationOptions& options) {
   app.add_option("--threads", options.threads, "threads, including the main one")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+}
+
+void add_table_option(CLI::App& app, QuantizationOptions& options) {
+  CLI::Option* table =
+      app.add_option("--table", options.table, "take ranges from a table that lowbit calibrate wrote");
+  for (const char* other : {"--observer", "--calib", "--seed"}) table->excludes(app.get_option(other));
 }
 
 std::string parse_scheme_option(const std::string& text) {

@@ -25,7 +25,14 @@ struct QuantizationOptions {
   std::vector<std::string> overrides;  ///< PATTERN=SCHEME
   std::string observer = "minmax";
   int threads = 1;
+  std::string table;  ///< a RangeTable; empty: calibrate
 };
+void add_observer_option(CLI::App& app, QuantizationOptions& options);
+void add_threads_option(CLI::App& app, QuantizationOptions& options);
+/// Goes with the options of add_data_options and add_quantization_options, and refuses those that a table
+/// leaves without effect.
+void add_table_option(CLI::App& app, QuantizationOptions& options);
+/// The overrides, the observer, the threads.
 void add_quantization_options(CLI::App& app, QuantizationOptions& options);
 
 /// {pattern, scheme}, cut at the last '='. Throws Error(invalid_argument) for text without one, an empty

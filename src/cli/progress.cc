@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -26,8 +27,20 @@ std::string progress_bar(const std::string& label, std::int64_t done, std::int64
                      static_cast<int>(part * 100));
 }
 
+std::string time_left(std::int64_t done, std::int64_t total, double seconds) {
+  if (done <= 0 || done >= total || seconds < 0.5) return {};
+  const double left = seconds * static_cast<double>(total - done) / static_cast<double>(done);
+  const auto s = static_cast<std::int64_t>(std::min(std::ceil(left), 360000.0));  // 100 hours say enough
+  if (s < 60) return fmt::format("{} s left", s);
+  if (s < 3600) return fmt::format("{}:{:02} min left", s / 60, s % 60);
+  return fmt::format("{}:{:02}:{:02} h left", s / 3600, s / 60 % 60, s % 60);
+}
+
 Progress::Progress(std::string label, std::int64_t total)
-    : label_(std::move(label)), total_(total), visible_(stderr_is_terminal()) {}
+    : label_(std::move(label)),
+      total_(total),
+      visible_(stderr_is_terminal()),
+      start_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   if (drawn_) fmt::print(stderr, "\r\033[K");
@@ -37,7 +50,9 @@ void Progress::update(std::int64_t done) {
   if (!visible_) return;
   const auto now = std::chrono::steady_clock::now();
   if (drawn_ && now - last_ < kInterval) return;
-  fmt::print(stderr, "\r{}\033[K", progress_bar(label_, done, total_));
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  const std::string left = time_left(done, total_, seconds);
+  fmt::print(stderr, "\r{}{}{}\033[K", progress_bar(label_, done, total_), left.empty() ? "" : ", ", left);
   std::fflush(stderr);
   drawn_ = true;
   last_ = now;

@@ -1,5 +1,5 @@
 // From an fp32 model and images to quantized models: calibration at most once, whatever the number of
-// schemes.
+// schemes, or not at all where there is a table.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ namespace lowbit::cli {
 
 class ModelQuantizer {
  public:
-  /// `fp32` and `data` are kept by reference. Throws as parse_overrides and make_observer.
+  /// All are kept by reference. Throws as parse_overrides, make_observer and load_calibration.
   ModelQuantizer(const Model& fp32, const DataOptions& data, const QuantizationOptions& options);
 
   /// Calibrates when `scheme` is the first one that needs it. Throws as quantize, Images and parse_data_spec;
@@ -25,16 +25,14 @@ class ModelQuantizer {
 
   /// Images that calibration took; 0 when there was none.
   std::int64_t calibration_images() const { return table_ ? table_->samples : 0; }
+  /// That of the table or of the options.
+  const std::string& observer() const { return table_ ? table_->observer : options_.observer; }
 
  private:
-  void calibrate();
-
   const Model& fp32_;
   const DataOptions& data_;
+  const QuantizationOptions& options_;
   std::vector<std::pair<std::string, std::string>> overrides_;
-  AnyObserver observer_;
-  std::string observer_name_;
-  int threads_;
   std::optional<CalibrationTable> table_;
 };
 

@@ -1,0 +1,100 @@
+// lowbit calibrate: an fp32 model runs on images and becomes a table of ranges, or one part of it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/calibration.h"
+#include "cli/calibration_report.h"
+#include "cli/commands.h"
+#include "cli/model_file.h"
+#include "cli/terminal.h"
+#include "core/file_io.h"
+#include "lowbit/core/error.h"
+#include "lowbit/json/range_table.h"
+#include "lowbit/model/calibration_part.h"
+
+namespace lowbit::cli {
+namespace {
+
+struct Options {
+  std::string model, shard, output;
+  std::vector<std::string> parts;
+  int bits = 8;
+  DataOptions data;
+  QuantizationOptions quantization;
+};
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw Error(ErrorCode::invalid_argument, sentence);
+}
+
+void finish(OutputFile& output, const CalibrationTable& table, int bits) {
+  const RangeTable ranges = make_range_table(table, bits);
+  output.write(format_range_table(ranges));
+  output.commit();
+  fmt::print("{}{}: {} tensors, {} samples ({}), observer {}\n", format_ranges(ranges, use_colour()),
+             output.path(), ranges.rows.size(), ranges.samples, ranges.data, ranges.observer);
+}
+
+void run_merge(const Options& options) {
+  OutputFile output(options.output);
+  std::vector<CalibrationPart> parts;
+  for (const std::string& path : options.parts) parts.push_back(load_part(path));
+  finish(output, merge(std::move(parts)), options.bits);
+}
+
+void run_calibration(const Options& options) {
+  // What is cheap to refuse is refused before anything long starts.
+  if (options.model.empty()) refuse("MODEL is required, or --merge with the parts of a calibration");
+  if (options.data.data.empty()) refuse("--data is required: calibration needs images");
+  const Shard shard = options.shard.empty() ? Shard{} : parse_shard(options.shard);
+  parse_data_spec(options.data.data, options.data.labels);
+  make_observer(options.quantization.observer);
+  OutputFile output(options.output);
+  const Model fp32 = load_model(options.model);
+  require_one_input(fp32, options.model);
+  const CalibrationPart part = calibrate_images(fp32, options.data, options.quantization, shard, true);
+  if (options.shard.empty()) {
+    finish(output, merge({part}), options.bits);
+    return;
+  }
+  output.write(save_to_bytes(part));
+  output.commit();
+  fmt::print("{}: shard {} of {}, {} samples ({}), observer {}; --merge makes a table of all shards\n",
+             output.path(), shard.index + 1, shard.count, part.table.samples, part.table.data,
+             part.table.observer);
+}
+
+}  // namespace
+
+void add_calibrate_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand(
+      "calibrate", "choose ranges of activations on images: a table to read, edit and quantize with");
+  auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "an .onnx file");
+  add_data_options(*command, options->data);
+  add_observer_option(*command, options->quantization);
+  add_threads_option(*command, options->quantization);
+  command->add_option("--shard", options->shard,
+                      "K/N: every Nth image from the Kth on; writes a part, not a table");
+  CLI::Option* merge =
+      command->add_option("--merge", options->parts, "PART...: make the table of all N parts, in any order")
+          ->expected(1, -1);
+  for (const char* other : {"MODEL", "--data", "--labels", "--preprocess", "--calib", "--seed", "--observer",
+                            "--threads", "--shard"})
+    merge->excludes(command->get_option(other));
+  command->add_option("--bits", options->bits, "of the codes that ranges are chosen for; quantize takes 8")
+      ->check(CLI::Range(2, 16))
+      ->capture_default_str();
+  command->add_option("-o,--output", options->output, "the table to write (JSON), or the part")->required();
+  command->footer(
+      "Examples: lowbit calibrate net.onnx --data mnist:data --observer histogram -o table.json\n"
+      "          lowbit quantize net.onnx --table table.json -o net.lowbit\n"
+      "          lowbit calibrate net.onnx --data mnist:data --shard 1/2 -o a.part   (elsewhere: 2/2, "
+      "b.part)\n"
+      "          lowbit calibrate --merge a.part b.part -o table.json");
+  command->callback([options] { options->parts.empty() ? run_calibration(*options) : run_merge(*options); });
+}
+
+}  // namespace lowbit::cli
