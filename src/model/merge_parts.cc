@@ -22,7 +22,7 @@ std::string name_of(const CalibrationPart& part) {
 
 bool same_values(const CalibrationTable& a, const CalibrationTable& b) {
   const auto same = [](const CalibrationEntry& x, const CalibrationEntry& y) {
-    return x.value == y.value && x.shape == y.shape && x.seen.has_value() == y.seen.has_value();
+    return x.value == y.value && x.shape == y.shape;
   };
   return a.model == b.model &&
          std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(), same);
@@ -40,6 +40,11 @@ void check_same_stream(const CalibrationPart& first, const CalibrationPart& othe
         fmt::format("{} is of other data ({}) than {} ({})", name_of(other), b.data, name_of(first), a.data));
   if (first.shard.count != other.shard.count)
     refuse(fmt::format("{} and {} are not of the same number of shards", name_of(other), name_of(first)));
+  const auto same = [](const CalibrationEntry& x, const CalibrationEntry& y) {
+    return x.seen.has_value() == y.seen.has_value();
+  };
+  if (!std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), same))
+    refuse(fmt::format("only one of {} and {} keeps distributions", name_of(other), name_of(first)));
 }
 
 /// `parts` are sorted by shard.

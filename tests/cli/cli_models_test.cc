@@ -43,7 +43,7 @@ TEST_F(Command, HelpAndVersion) {
   EXPECT_EQ(run_command("--version").out.rfind("lowbit ", 0), 0u);
   const auto help = run_command("--help");
   EXPECT_EQ(help.status, 0);
-  for (const char* text : {"demo", "eval", "quantize", "run", "info", "schemes", "Examples"})
+  for (const char* text : {"demo", "eval", "calibrate", "quantize", "run", "info", "schemes", "Examples"})
     EXPECT_NE(help.out.find(text), std::string::npos) << text;
   EXPECT_EQ(run_command("eval --help").status, 0);
 }

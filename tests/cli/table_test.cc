@@ -58,5 +58,16 @@ TEST(ProgressBar, FillsUp) {
   EXPECT_EQ(progress_bar("p", 0, 0), "p [" + std::string(30, '#') + "] 100 %");
 }
 
+TEST(ProgressBar, TellsTheTimeThatIsLeft) {
+  EXPECT_EQ(time_left(1, 4, 2.0), "6 s left");
+  EXPECT_EQ(time_left(3, 4, 1.0), "1 s left") << "rounded up";
+  EXPECT_EQ(time_left(1, 63, 2.0), "2:04 min left");
+  EXPECT_EQ(time_left(10, 20, 3723.0), "1:02:03 h left");
+  EXPECT_EQ(time_left(1, std::int64_t{1} << 60, 100.0), "100:00:00 h left");
+  EXPECT_EQ(time_left(0, 4, 2.0), "") << "there is no pace yet";
+  EXPECT_EQ(time_left(1, 4, 0.1), "");
+  EXPECT_EQ(time_left(4, 4, 2.0), "");
+}
+
 }  // namespace
 }  // namespace lowbit::cli

@@ -178,7 +178,10 @@ TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
   EXPECT_EQ(refusal({first, other}), "shard 2 of 2 is of another model than 'a.part' (shard 1 of 2)");
   other = part_of(fp32_, samples_, with(Histogram{}, "histogram", {1, 2}));
   other.name = "b";
-  EXPECT_TRUE(says(refusal({first, other}), {"'b'"}));
+  EXPECT_TRUE(says(refusal({first, other}), {"'b' (shard 2 of 2)", "'histogram'", "'minmax'"}));
+  other = part(1, 2);
+  other.table.entries[1].seen.reset();
+  EXPECT_TRUE(says(refusal({first, other}), {"keeps distributions"}));
   other = part(1, 2);
   other.table.observer = "median";
   EXPECT_TRUE(says(refusal({first, other}), {"'median'", "'minmax'"}));
