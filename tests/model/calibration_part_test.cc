@@ -39,7 +39,7 @@ std::vector<std::byte> bytes_of(const CalibrationTable& table) {
 
 std::vector<std::pair<std::string, AnyObserver>> observers() {
   std::vector<std::pair<std::string, AnyObserver>> list{{"diary", Diary{}}};
-  for (const char* name : {"minmax", "histogram"}) list.emplace_back(name, make_observer(name));
+  for (const std::string& name : known_observers()) list.emplace_back(name, make_observer(name));
   return list;
 }
 
