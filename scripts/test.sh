@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
+scripts/setup.sh libopenmpi-dev openmpi-bin  # MPI: for one of the examples
 cmake --preset release -G Ninja
 cmake --build --preset release
 ctest --preset release -j2 "$@"

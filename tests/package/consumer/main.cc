@@ -1,5 +1,5 @@
-// What an outside program does with lowbit: quantize a matrix, measure the error, and load an ONNX file where
-// that component is there. Returns 0 when all went as documented.
+// What an outside program does with lowbit: quantize a matrix, measure the error; where these components are
+// there, write and read a table and load an ONNX file. Returns 0 when all went as documented.
 #include <lowbit/lowbit.h>
 
 #include <Eigen/Core>
@@ -26,6 +26,13 @@ int main(int argc, char** argv) {
   } catch (const lowbit::Error& e) {
     std::printf("refused, as it must be: %s\n", e.what());
   }
+#ifdef CONSUMER_JSON
+  lowbit::RangeTable table;
+  table.samples = 1;
+  table.rows.emplace_back().tensor = "x";
+  table.rows[0].set_clip({0.0f, 6.0f});
+  if (lowbit::parse_range_table(lowbit::format_range_table(table)).rows[0].clip.max != 6.0f) return 1;
+#endif
 #ifdef CONSUMER_ONNX
   if (argc < 2) return 1;
   const lowbit::Model model = lowbit::load_onnx(argv[1]);
