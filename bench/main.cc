@@ -21,6 +21,7 @@ void register_all() {
   register_thread_benchmarks();
   register_elementwise_benchmarks();
   register_depthwise_benchmarks();
+  register_observe_benchmarks();
 }
 
 int run(int argc, char** argv) {

@@ -11,5 +11,6 @@ void register_quantize_benchmarks();
 void register_thread_benchmarks();
 void register_elementwise_benchmarks();
 void register_depthwise_benchmarks();
+void register_observe_benchmarks();
 
 }  // namespace lowbit::bench

@@ -6,9 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
-#include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/observe/minmax.h"
 #include "observe/state_bytes.h"
 
 namespace lowbit {
@@ -34,10 +33,10 @@ void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("the number of a batch is below 2^63, not {}", batch));
   if (x.empty()) return;
-  const FloatEnvironmentGuard defaults;
-  Range r;
-  non_finite_ += elementwise().min_max(x.data(), x.size(), &r.min, &r.max);
-  extend(batch, r);
+  MinMax piece;
+  piece.observe(x);
+  non_finite_ += piece.non_finite();
+  extend(batch, piece.empty() ? Range{kInfinity, -kInfinity} : piece.range({}));
 }
 
 void BatchRanges::extend(std::uint64_t batch, Range r) {

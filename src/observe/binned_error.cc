@@ -30,6 +30,16 @@ double bin_begin(std::uint32_t bin) {
 
 BinnedError::BinnedError(const FloatHistogram& seen) {
   const auto bins = seen.bins();
+  // Room for the bins from the nearest to the farthest of each side, which come in this order.
+  std::uint32_t negative_end = 0, negative_begin = 0, positive_begin = 0, positive_end = 0;
+  for (const auto& b : bins) {
+    if (b.lo == b.hi) continue;
+    const std::uint32_t bin = bin_of(b.lo < 0 ? -b.hi : b.lo);
+    if (b.lo < 0) negative_begin = bin, negative_end = negative_end ? negative_end : bin;
+    if (b.lo > 0) positive_end = bin, positive_begin = positive_begin ? positive_begin : bin;
+  }
+  negative_.sums.reserve(negative_end - negative_begin + 2);
+  positive_.sums.reserve(positive_end - positive_begin + 2);
   for (const auto& b : bins)
     if (b.lo >= 0) positive_.add(b.lo, b.hi, b.count);
   for (auto b = bins.rbegin(); b != bins.rend(); ++b)

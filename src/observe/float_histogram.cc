@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 #include "observe/state_bytes.h"
 
 namespace lowbit {
@@ -14,19 +17,21 @@ namespace {
 
 constexpr int kMantissaBits = 8;
 constexpr int kBinShift = 23 - kMantissaBits;
-constexpr std::uint32_t kBlocks = 512;  // sign and exponent
 constexpr std::uint32_t kBinsPerBlock = 1u << kMantissaBits;
-constexpr std::uint32_t kSign = kBlocks / 2 * kBinsPerBlock;  // bins from here on are negative
-constexpr std::uint32_t kInfinite = 0xFFu << kMantissaBits;   // the first bin of infinities and NaNs
+constexpr std::uint32_t kSign = 0x80000000u >> kBinShift;    // bins from here on are negative
+constexpr std::uint32_t kInfinite = 0xFFu << kMantissaBits;  // the first bin of infinities and NaNs
 
-constexpr std::uint32_t kNoBin = 0xFFFFFFFFu;
+constexpr std::uint32_t kNoBin = 0xFFFFFFFFu, kMinusZero = 0x80000000u;
+constexpr std::size_t kPiece = 1024;
+constexpr int kCarryBits = 31;
+constexpr std::size_t kUncarried = std::size_t{1} << 30;
 
 std::uint32_t bits_of(float x) {
   return std::bit_cast<std::uint32_t>(x);
 }
 // No bin for -0, which is counted as +0.
 std::uint32_t bin_of(float x) {
-  return bits_of(x) == bits_of(-0.0f) ? kNoBin : bits_of(x) >> kBinShift;
+  return bits_of(x) == kMinusZero ? kNoBin : bits_of(x) >> kBinShift;
 }
 constexpr std::uint32_t block_of(std::uint32_t bin) {
   return bin >> kMantissaBits;
@@ -40,39 +45,82 @@ constexpr bool is_finite(std::uint32_t bin) {
 
 }  // namespace
 
+// Where the counts of a block are while values come in. Those of blocks that do not exist yet, and of what is
+// not finite, are two arrays of their own: the loop over values then has no branches.
+struct FloatHistogram::Counters {
+  std::array<std::uint32_t, kBinsPerBlock> missing{}, ignored{};
+  std::array<std::uint32_t*, kBlocks> of;
+};
+
 void FloatHistogram::observe(std::span<const float> x) {
+  for (; x.size() > kUncarried; x = x.subspan(kUncarried)) observe(x.first(kUncarried));
   if (blocks_.empty()) blocks_.resize(kBlocks);
-  float low = min_, high = max_;
-  for (const float raw : x) {
-    const float v = raw + 0.0f;  // -0 becomes +0, so that the state does not depend on the order
-    const std::uint32_t bin = std::bit_cast<std::uint32_t>(v) >> kBinShift;
-    if (!is_finite(bin)) {
-      ++non_finite_;
-      continue;
-    }
-    Block& block = blocks_[block_of(bin)];
-    if (block.empty()) block.resize(kBinsPerBlock);
-    if (++block[place_of(bin)] == 0) ++carries_[bin];
-    low = v < low ? v : low;
-    high = v > high ? v : high;
+  Counters counters;
+  for (std::uint32_t b = 0; b < kBlocks; ++b) {
+    const bool finite = is_finite(b << kMantissaBits);
+    counters.of[b] = !finite              ? counters.ignored.data()
+                     : blocks_[b].empty() ? counters.missing.data()
+                                          : blocks_[b].data();
   }
-  min_ = low;
-  max_ = high;
+  const FloatEnvironmentGuard defaults;
+  constexpr std::size_t kInCache = 16 * kPiece;
+  for (std::size_t i = 0; i < x.size(); i += kPiece) {
+    if (i % kInCache == 0) extend_to(x.subspan(i, std::min(kInCache, x.size() - i)));
+    count_piece(x.subspan(i, std::min(kPiece, x.size() - i)), counters);
+  }
   count_ += x.size();
+  for (const std::uint32_t n : counters.ignored) non_finite_ += n;
+  uncarried_ += x.size();
+  if (uncarried_ > kUncarried) carry();
+}
+
+void FloatHistogram::count_piece(std::span<const float> x, Counters& counters) {
+  std::array<std::uint32_t, kPiece> bins;
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint32_t bits = bits_of(x[i]);
+    bins[i] = (bits == kMinusZero ? 0 : bits) >> kBinShift;  // the state must not depend on which zero it is
+  }
+  std::uint32_t* const* const of = counters.of.data();
+  for (std::size_t i = 0; i < n; ++i) ++of[block_of(bins[i])][place_of(bins[i])];
+  std::uint32_t missing = 0;
+  for (const std::uint32_t m : counters.missing) missing += m;
+  if (missing == 0) return;
+  for (std::size_t i = 0; i < n; ++i)
+    if (of[block_of(bins[i])] == counters.missing.data()) add(bins[i], 1);
+  counters.missing.fill(0);
+  for (std::uint32_t b = 0; b < kBlocks; ++b)
+    if (of[b] == counters.missing.data() && !blocks_[b].empty()) counters.of[b] = blocks_[b].data();
+}
+
+// Leaves counts below 2^31, so that as many values may come before one is looked at again.
+void FloatHistogram::carry() {
+  for (std::uint32_t b = 0; b < kBlocks; ++b)
+    for (std::uint32_t i = 0; i < blocks_[b].size(); ++i)
+      if (blocks_[b][i] >> kCarryBits) add(b * kBinsPerBlock + i, 0);
+  uncarried_ = 0;
+}
+
+void FloatHistogram::extend_to(std::span<const float> x) {
+  float low, high;  // inf and -inf where nothing is finite; never -0
+  elementwise().min_max(x.data(), x.size(), &low, &high);
+  min_ = low < min_ ? low : min_;
+  max_ = high > max_ ? high : max_;
 }
 
 void FloatHistogram::add(std::uint32_t bin, std::uint64_t n) {
   Block& block = blocks_[block_of(bin)];
   if (block.empty()) block.resize(kBinsPerBlock);
   std::uint32_t& count = block[place_of(bin)];
-  const std::uint64_t sum = count + (n & 0xFFFFFFFFu), carry = (sum >> 32) + (n >> 32);
-  count = static_cast<std::uint32_t>(sum);
+  constexpr std::uint64_t kLow = (std::uint64_t{1} << kCarryBits) - 1;
+  const std::uint64_t low = count + (n & kLow), carry = (low >> kCarryBits) + (n >> kCarryBits);
+  count = static_cast<std::uint32_t>(low & kLow);
   if (carry) carries_[bin] += carry;
 }
 
 std::uint64_t FloatHistogram::count_of(std::uint32_t bin) const {
   const auto carry = carries_.find(bin);
-  return blocks_[block_of(bin)][place_of(bin)] + (carry == carries_.end() ? 0 : carry->second << 32);
+  return blocks_[block_of(bin)][place_of(bin)] + (carry == carries_.end() ? 0 : carry->second << kCarryBits);
 }
 
 void FloatHistogram::merge(const FloatHistogram& other) {
@@ -99,6 +147,13 @@ void FloatHistogram::put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) c
   if (has_max) bins.push_back({double(max_), double(max_), 1});
 }
 
+std::size_t FloatHistogram::occupied() const {
+  std::size_t n = carries_.size();  // as many may be zero modulo 2^32
+  for (const Block& block : blocks_)
+    n += block.size() - static_cast<std::size_t>(std::ranges::count(block, 0u));
+  return n;
+}
+
 std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
   std::vector<Bin> bins;
   const auto add_bin = [&](std::uint32_t bin) {
@@ -119,6 +174,7 @@ std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
     put_bin(bins, bin, {negative ? -far : near, negative ? -near : far, count});
   };
   if (blocks_.empty()) return bins;
+  bins.reserve(occupied() + 2);
   for (std::uint32_t b = kBlocks; b-- > kBlocks / 2;)
     for (std::uint32_t i = static_cast<std::uint32_t>(blocks_[b].size()); i-- > 0;)
       add_bin(b * kBinsPerBlock + i);
@@ -171,6 +227,7 @@ FloatHistogram FloatHistogram::magnitudes() const {
 
 std::vector<std::byte> FloatHistogram::state() const {
   detail::StateWriter out;
+  out.reserve(16 + 12 * occupied());
   out.put(non_finite_);
   out.put(min());
   out.put(max());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -19,10 +20,15 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 void MinMax::observe(std::span<const float> x) {
   const FloatEnvironmentGuard defaults;
-  float low = kInfinity, high = -kInfinity;
-  non_finite_ += elementwise().min_max(x.data(), x.size(), &low, &high);  // -0 becomes +0
-  min_ = low < min_ ? low : min_;
-  max_ = high > max_ ? high : max_;
+  // In pieces, each read again if something in it is not finite.
+  constexpr std::size_t kPiece = 4096;
+  for (std::size_t i = 0; i < x.size(); i += kPiece) {
+    const auto piece = x.subspan(i, std::min(kPiece, x.size() - i));
+    float low = kInfinity, high = -kInfinity;
+    non_finite_ += elementwise().min_max(piece.data(), piece.size(), &low, &high);  // -0 becomes +0
+    min_ = low < min_ ? low : min_;
+    max_ = high > max_ ? high : max_;
+  }
 }
 
 void MinMax::merge(const MinMax& other) {

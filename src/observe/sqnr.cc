@@ -62,6 +62,9 @@ Range Sqnr::range(IntRange codes) const {
     const double scale =
         (double(full.max) - double(full.min)) / steps * std::exp2(-double(i) / kScalesPerOctave);
     for (const double zero : zeros) {
+      // Clipping alone may cost more.
+      const double low = -zero * scale, high = (steps - zero) * scale;
+      if (error.below(low - scale / 2) + error.above(high + scale / 2) > least * (1 + 1e-9)) continue;
       const double noise = error({-zero * scale, scale, count}, gamma_);
       if (noise < least) least = noise, best_scale = scale, best_zero = zero;
     }

@@ -17,6 +17,7 @@ static_assert(std::endian::native == std::endian::little, "lowbit runs on little
 
 class StateWriter {
  public:
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   template <class T>
   requires std::is_arithmetic_v<T>
   void put(T value) {

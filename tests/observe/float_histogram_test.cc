@@ -79,5 +79,50 @@ TEST(FloatHistogram, RefusesStatesThatItDoesNotMake) {
   EXPECT_TRUE(refused({good.begin(), good.begin() + 16}));
 }
 
+TEST(FloatHistogram, CountsBeyondThirtyTwoBits) {
+  const auto with = [](std::uint64_t count) {
+    FloatHistogram h;
+    h.observe(std::vector<float>{1, 3});
+    auto bytes = h.state();
+    std::memcpy(bytes.data() + 20, &count, sizeof count);  // of the ones
+    h.set_state(bytes);
+    EXPECT_EQ(h.count(), count + 1);
+    return h;
+  };
+  for (const std::uint64_t start :
+       {0x7FFFFFFFull, 0x80000000ull, 0xFFFFFFFEull, 0xFFFFFFFFull, 0x123456789ABCull}) {
+    FloatHistogram h = with(start), other = with(start + 7);
+    h.observe(std::vector<float>(1000, 1.0f));
+    h.merge(other);
+    h.merge(h);
+    const auto bins = h.bins();  // one of the ones is the minimum
+    ASSERT_EQ(bins.size(), 3u);
+    EXPECT_EQ(bins[0].count + bins[1].count, 2 * (2 * start + 1007));
+    EXPECT_EQ(h.count(), 2 * (2 * start + 1007) + 4);
+    FloatHistogram read;
+    read.set_state(h.state());
+    EXPECT_TRUE(read == h);
+  }
+}
+
+TEST(FloatHistogram, MagnitudesAreTheHistogramOfMagnitudes) {
+  for (const auto& d : testing::distributions()) {
+    auto x = draw(d, 3000, 12);
+    FloatHistogram h, expected;
+    h.observe(x);
+    for (float& v : x) v = std::fabs(v);
+    expected.observe(x);
+    const FloatHistogram found = h.magnitudes();
+    EXPECT_EQ(found.count(), expected.count());
+    EXPECT_EQ(found.max(), expected.max());
+    EXPECT_NEAR(double(found.min()), double(expected.min()), double(expected.min()) / 256 + 0x1p-134);
+    std::uint64_t count = 0;
+    for (const auto& b : found.bins()) count += b.count;
+    EXPECT_EQ(count, expected.count());
+    for (const double p : {0.0, 0.1, 0.5, 0.9, 1.0})
+      EXPECT_NEAR(found.quantile(p), expected.quantile(p), expected.quantile(p) / 256 + 0x1p-134) << d.name;
+  }
+}
+
 }  // namespace
 }  // namespace lowbit

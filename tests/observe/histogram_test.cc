@@ -22,35 +22,6 @@ std::vector<float> draw(std::size_t n, std::uint64_t seed, const std::function<f
   return v;
 }
 
-TEST(Histogram, StateDoesNotDependOnSplitOrOrder) {
-  auto x =
-      draw(20000, 1, [](auto& r) { return std::ldexp(r.uniform(), static_cast<int>(r.integer(-150, 127))); });
-  for (const float v : {0.0f, -0.0f, NAN, kInf, -kInf, 1e-45f, -1e-45f}) x.push_back(v);
-  Histogram whole;
-  whole.observe(x);
-  EXPECT_EQ(whole.distribution().count(), x.size());
-  EXPECT_EQ(whole.distribution().non_finite(), 3u);
-  testing::Random random(2);
-  for (std::size_t parts = 1; parts <= 16; ++parts) {
-    std::vector<float> shuffled = x;
-    for (std::size_t i = shuffled.size(); i > 1; --i)
-      std::swap(shuffled[i - 1], shuffled[std::size_t(random.integer(0, std::int64_t(i) - 1))]);
-    std::vector<Histogram> pieces(parts);
-    for (const float v : shuffled)
-      pieces[std::size_t(random.integer(0, std::int64_t(parts) - 1))].observe({&v, 1});
-    Histogram merged;
-    for (std::size_t i = parts; i-- > 0;) merged.merge(pieces[i]);
-    ASSERT_TRUE(merged.distribution() == whole.distribution()) << parts;
-    ASSERT_EQ(merged.state(), whole.state()) << parts;
-    const Range a = merged.range(unsigned_range(8)), b = whole.range(unsigned_range(8));
-    ASSERT_EQ(std::bit_cast<std::uint64_t>(a), std::bit_cast<std::uint64_t>(b));
-  }
-  const float one_more = 1.0f;
-  Histogram other = whole;
-  other.observe({&one_more, 1});
-  EXPECT_FALSE(other.distribution() == whole.distribution());
-}
-
 TEST(Histogram, SpikesAreNotClipped) {
   // ReLU6 piles values up at both ends; both are exact there.
   const auto x = draw(5000, 5, [](auto& r) { return std::min(6.0f, std::max(0.0f, 8 * r.gaussian())); });

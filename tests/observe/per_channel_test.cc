@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lowbit/observe/batch_mean.h"
 #include "lowbit/observe/minmax.h"
 #include "support/random.h"
 
@@ -36,6 +37,23 @@ TEST(PerChannel, RefusesOtherShapes) {
   EXPECT_THROW(three.observe(std::vector<float>(4)), Error);
   EXPECT_THROW(three.observe(MatrixView(nullptr, 0, 4)), Error);
   EXPECT_THROW(three.merge(four), Error);
+}
+
+TEST(PerChannel, BatchesStayWholeInEveryChannel) {
+  // More pixels than are taken at once.
+  std::vector<float> first(2 * 1200), second(2 * 3);
+  for (std::size_t i = 0; i < first.size(); ++i) first[i] = static_cast<float>(i % 2 ? i : 0);
+  for (float& v : second) v = 5;
+  PerChannel<BatchMean> numbered(2), counted(2);
+  numbered.observe(second, 8), numbered.observe(first, 7);
+  counted.observe(first), counted.observe(second);
+  EXPECT_EQ(numbered.channel(0).batches(), 2u);
+  EXPECT_EQ(numbered.ranges({}), counted.ranges({}));
+  EXPECT_EQ(numbered.ranges({}), (std::vector<Range>{{2.5f, 2.5f}, {3, (2399 + 5) / 2.0f}}));
+  PerChannel<BatchMean> merged(2);
+  merged.merge(counted);
+  merged.observe(second);
+  EXPECT_EQ(merged.channel(0).batches(), 3u);
 }
 
 }  // namespace

@@ -52,19 +52,24 @@ class FloatHistogram {
   void set_state(std::span<const std::byte> bytes);
 
   /// Equal when the same values were seen, however they were split and in whatever order they came.
-  friend bool operator==(const FloatHistogram&, const FloatHistogram&) = default;
+  friend bool operator==(const FloatHistogram& a, const FloatHistogram& b) { return a.state() == b.state(); }
 
  private:
-  using Block =
-      std::vector<std::uint32_t>;  // counts modulo 2^32 of all bins of a sign and exponent, or empty
+  static constexpr std::uint32_t kBlocks = 512;  // one per sign and exponent: the top 9 bits of a float
+  using Block = std::vector<std::uint32_t>;      // counts of all its bins, or empty
 
+  struct Counters;
+  void count_piece(std::span<const float> x, Counters& counters);
+  void extend_to(std::span<const float> x);
   void add(std::uint32_t bin, std::uint64_t n);
   void put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) const;
   std::uint64_t count_of(std::uint32_t bin) const;
+  std::size_t occupied() const;
+  void carry();
 
-  std::vector<Block> blocks_;  // one per sign and exponent: the top 9 bits of a float
-  std::map<std::uint32_t, std::uint64_t>
-      carries_;  // of the bins that hold 2^32 values and more, in units of 2^32
+  std::vector<Block> blocks_;                       // kBlocks, or none before the first value
+  std::map<std::uint32_t, std::uint64_t> carries_;  // what bins hold beyond that, in units of 2^31
+  std::uint64_t uncarried_ = 0;                     // values since carries were last looked for
   std::uint64_t count_ = 0, non_finite_ = 0;
   float min_ = std::numeric_limits<float>::infinity();
   float max_ = -std::numeric_limits<float>::infinity();

@@ -17,6 +17,7 @@ class MinMax {
   void merge(const MinMax& other);
   /// {min, max} as seen; {0, 0} when nothing finite was.
   Range range(IntRange codes) const;
+  bool empty() const { return !(min_ <= max_); }
   std::uint64_t non_finite() const { return non_finite_; }
 
   std::vector<std::byte> state() const;
