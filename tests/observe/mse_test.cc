@@ -130,6 +130,16 @@ TEST(Mse, HoldsAtTheLimits) {
   EXPECT_EQ(range_of({-1, 2}, signed_range(16)), (Range{-1, 2}));
 }
 
+TEST(Mse, ReachesBeyondTheValuesForLevelsOnThem) {
+  Mse h;
+  h.observe(std::vector<float>{-1, 1});
+  const Range r = h.range(unsigned_range(2));
+  EXPECT_TRUE(r == (Range{-1, 2}) || r == (Range{-2, 1})) << r.min << " " << r.max;
+  Mse one(Sides::one);
+  one.observe(std::vector<float>{-1, 1, 0});
+  EXPECT_EQ(choose_qparams(one.range(signed_range(2)), signed_range(2), Mapping::symmetric), (QParams{1, 0}));
+}
+
 // No other observer leaves an error that is more than 1 % below that of the search, on any distribution.
 TEST(Mse, IsWithinOnePercentOfTheBestObserver) {
   std::uint64_t index = 0;
