@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <span>
+#include <utility>
 
 #include "kernels/float_env.h"
 #include "lowbit/core/error.h"
@@ -51,18 +52,24 @@ struct Calibrator::State {
           {value.name, value.shape, options.observer, keep ? std::optional(FloatHistogram()) : std::nullopt});
   }
 
+  /// Takes in one sample; runs when there is one for each thread.
+  void add(const TensorView& batch, std::int64_t index) {
+    if (lanes.size() == pending)
+      lanes.push_back(std::make_unique<Workspace::State>(model, WorkspaceOptions{}, true));
+    TensorView sample = batch;
+    sample.data += index * batch.strides[0];
+    copy_in(sample, lanes[pending]->args[static_cast<std::size_t>(model.graph().inputs[0])], 1);
+    if (++pending == static_cast<std::size_t>(executor->concurrency())) flush();
+  }
+
   /// One sample at a time: FP32 products may round differently in another batch, and a table must not depend
   /// on how the caller cut the stream. Threads take samples side by side.
-  void run(const TensorView& batch, std::int64_t first, std::size_t count) {
-    const auto input = static_cast<std::size_t>(model.graph().inputs[0]);
-    while (lanes.size() < count)
-      lanes.push_back(std::make_unique<Workspace::State>(model, WorkspaceOptions{}, true));
-    parallel_for(*executor, count, [&](std::size_t lane) {
-      TensorView sample = batch;
-      sample.data += (first + static_cast<std::int64_t>(lane)) * batch.strides[0];
-      copy_in(sample, lanes[lane]->args[input], 1);
-      run_steps(*lanes[lane], 1);
-    });
+  void flush() {
+    const std::size_t count = std::exchange(pending, 0);
+    if (count == 0) return;
+    parallel_for(*executor, count, [&](std::size_t lane) { run_steps(*lanes[lane], 1); });
+    observe(count);
+    if (options.progress) options.progress(table.samples);
   }
 
   /// Values are independent of each other: one task a value, each sees its samples in order, so that the
@@ -87,6 +94,7 @@ struct Calibrator::State {
   Model model;
   std::shared_ptr<Executor> executor;
   std::vector<std::unique_ptr<Workspace::State>> lanes;  ///< one for each sample that runs at a time
+  std::size_t pending = 0;                               ///< lanes that hold a sample which has not run
   CalibrationTable table;
 };
 
@@ -111,21 +119,17 @@ void Calibrator::add(const TensorView& batch) {
   const ValueId input = s.model.graph().inputs[0];
   const std::int64_t count = check_batch(batch.shape, s.model.input_shape(),
                                          s.model.graph().values[static_cast<std::size_t>(input)].name);
-  const std::int64_t lanes = s.executor->concurrency();
-  for (std::int64_t first = 0; first < count; first += lanes) {
-    const auto n = static_cast<std::size_t>(std::min(lanes, count - first));
-    s.run(batch, first, n);
-    s.observe(n);
-    if (s.options.progress) s.options.progress(s.table.samples);
-  }
+  for (std::int64_t i = 0; i < count; ++i) s.add(batch, i);
 }
 
-CalibrationTable Calibrator::finish() const {
+CalibrationTable Calibrator::finish() {
+  state_->flush();
   check_calibrated(state_->table);
   return state_->table;
 }
 
-CalibrationPart Calibrator::part() const {
+CalibrationPart Calibrator::part() {
+  state_->flush();
   return {state_->table, state_->options.shard};
 }
 

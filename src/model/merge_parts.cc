@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_part.h"
@@ -80,6 +81,8 @@ void merge_into(CalibrationTable& table, const CalibrationTable& part) {
     if (entry.seen) entry.seen->merge(*other.seen);
     entry.finite = entry.finite || other.finite;
   }
+  if (part.samples > std::numeric_limits<std::int64_t>::max() - table.samples)
+    refuse("the parts have more samples than can be counted");
   table.samples += part.samples;
 }
 

@@ -102,7 +102,7 @@ TEST(RangeTableJson, ReadingGivesTheTableBack) {
 
 TEST(RangeTableJson, EveryFloatComesBack) {
   Random random(4);
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     RangeTable table = small_table();
     const auto any = [&] { return std::bit_cast<float>(static_cast<std::uint32_t>(random.next())); };
     float a = any(), b = any();
@@ -198,7 +198,7 @@ TEST(RangeTableJson, HostileTextsNeverCrash) {
     error_of([&] { parse_range_table(text); }, ErrorCode::corrupt_file);
   Random random(8);
   int refused = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 1500; ++round) {
     std::string text = kText;
     for (int i = 0; i < 2; ++i)
       text[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(text.size()) - 1))] =
@@ -209,7 +209,7 @@ TEST(RangeTableJson, HostileTextsNeverCrash) {
       ++refused;
     }
   }
-  EXPECT_GT(refused, 1000);
+  EXPECT_GT(refused, 500);
 }
 
 }  // namespace

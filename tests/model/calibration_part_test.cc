@@ -82,6 +82,7 @@ TEST(Calibration, ThreadsAndBatchesDoNotMatter) {
       EXPECT_TRUE(bytes_of(calibrator.finish()) == expected) << name << " on " << threads;
       EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
       EXPECT_EQ(progress.back(), kSamples);
+      EXPECT_LT(progress.size(), static_cast<std::size_t>(kSamples)) << "samples run side by side";
     }
   }
 }
@@ -123,6 +124,9 @@ TEST(Calibration, AnObserverThatThrowsIsHeard) {
     Calibrator calibrator(calibration_network(), {.observer = Picky{}, .threads = threads});
     EXPECT_THROW(calibrator.add(calibration_samples(3).view()), std::domain_error);
   }
+  Calibrator waiting(calibration_network(), {.observer = Picky{}, .threads = 4});
+  EXPECT_NO_THROW(waiting.add(calibration_samples(3).view()));
+  EXPECT_THROW(waiting.finish(), std::domain_error);
 }
 
 TEST(Calibration, StreamsOfNothingAreRefused) {
@@ -189,6 +193,9 @@ TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
   other.table.data = "signal";
   EXPECT_TRUE(says(refusal({first, other}), {"other data", "signal", "noise"}));
   EXPECT_TRUE(says(refusal({first, part(1, 3)}), {"same number of shards"}));
+  other = part(1, 2);
+  other.table.samples = std::numeric_limits<std::int64_t>::max();
+  EXPECT_TRUE(says(refusal({first, other}), {"more samples"}));
   other = part(1, 2);
   other.table.entries.pop_back();
   EXPECT_TRUE(says(refusal({first, other}), {"another model"}));
