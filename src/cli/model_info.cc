@@ -47,7 +47,7 @@ NodeInfo describe_node(const Model& model, int i) {
   }
   info.kernel = model.kernel(i);
   info.bytes = constant_bytes(node.op) + (quantization.weights ? quantization.weights->stored_bytes() : 0);
-  info.type = type.dtype == DType::u8 ? "u8" : "f32";
+  info.type = type.dtype == DType::u8 ? fmt::format("u{}", type.bits) : "f32";
   if (type.dtype == DType::u8) info.qparams = type.qparams;
   info.fallback = quantization.fallback;
   return info;

@@ -61,9 +61,10 @@ std::string missing_part(const Scheme& s) {
     return "a zero point or offset for weights that are no integers";
   if (!affine && s.clip != Clip::minmax) return "clipping of weights that are no integers";
   if (const std::string what = missing_granularity(s); !what.empty()) return what;
-  if (s.activation_bits != 8 && s.activation_bits != 0)
-    return fmt::format("{}-bit activations", s.activation_bits);
-  if (s.activation_bits == 8 && needs_float_activations(s))
+  if (s.activation_bits == 1) return "1-bit activations";
+  if (s.activation_bits > 1 && s.activation_bits < 8 && s.dynamic)
+    return fmt::format("{}-bit activations with ranges found at run time", s.activation_bits);
+  if (s.activation_bits != 0 && needs_float_activations(s))
     return fmt::format("{} weights with 8-bit activations (with float activations, -wo, they are)",
                        format_scheme({.weights = s.weights, .bits = s.bits, .mapping = s.mapping}));
   return "";

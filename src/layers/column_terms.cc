@@ -54,11 +54,12 @@ Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantizatio
   const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
   if (q.output) {
     const auto zero = static_cast<float>(q.output->zero_point);
+    const float qmax = static_cast<float>(q.output_qmax) - zero;
     const float lo = e.lo * inverse_out, hi = e.hi * inverse_out;
     e.lo = lo < 0.0f - zero ? 0.0f - zero : lo;
-    e.hi = hi > 255.0f - zero ? 255.0f - zero : hi;
+    e.hi = hi > qmax ? qmax : hi;
     // An activation range that lies wholly outside the codes ends at the nearest code.
-    e.lo = e.lo > 255.0f - zero ? 255.0f - zero : e.lo;
+    e.lo = e.lo > qmax ? qmax : e.lo;
     e.hi = e.hi < 0.0f - zero ? 0.0f - zero : e.hi;
     e.zero_point = q.output->zero_point;
   }

@@ -18,6 +18,7 @@ namespace lowbit {
 /// Static qparams of what flows in and out; empty: found at run time (in) or f32 (out).
 struct LayerQuantization {
   std::optional<QParams> input, output, residual;
+  std::int32_t output_qmax = 255;  ///< output codes are 0 to this
 };
 
 /// Throws Error(invalid_argument) naming `what` for NaN and infinities: an infinite factor times a sum of

@@ -18,10 +18,10 @@ struct Part {
   std::array<std::uint8_t, 256> table{};
 };
 
-std::array<std::uint8_t, 256> requantize_table(const QParams& in, const QParams& out) {
+std::array<std::uint8_t, 256> requantize_table(const QParams& in, const ValueType& out) {
   std::array<std::uint8_t, 256> table{};
   const CodeRange range(out, {});
-  const float m = multiplier(in.scale, out.scale);
+  const float m = multiplier(in.scale, out.qparams.scale);
   for (std::int32_t code = 0; code < 256; ++code)
     table[static_cast<std::size_t>(code)] = range.code(static_cast<float>(code - in.zero_point) * m);
   return table;
@@ -55,8 +55,9 @@ class ConcatStep final : public Step {
       Part part;
       part.box = Box(input->layout());
       part.offset = position * out_.stride[axis];
-      part.requantizes = dtype_ == DType::u8 && !(input->qparams == spec.output->qparams);
-      if (part.requantizes) part.table = requantize_table(input->qparams, spec.output->qparams);
+      part.requantizes = dtype_ == DType::u8 &&
+                         (!(input->qparams == spec.output->qparams) || input->bits > spec.output->bits);
+      if (part.requantizes) part.table = requantize_table(input->qparams, *spec.output);
       position += part.box.size[axis];
       parts_.push_back(part);
     }

@@ -114,6 +114,7 @@ class Conv2dInt8 final : public Step {
   void set_quantization(const StepSpec& spec) {
     if (!dynamic_) quantization_.input = spec.inputs[0]->qparams;
     if (spec.output->dtype == DType::u8) quantization_.output = spec.output->qparams;
+    quantization_.output_qmax = spec.output->codes().qmax;
     if (spec.inputs.size() > 1 && !residual_f32_) quantization_.residual = spec.inputs[1]->qparams;
   }
 

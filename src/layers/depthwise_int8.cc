@@ -76,6 +76,7 @@ class DepthwiseInt8 final : public Step {
     shape_ = depthwise_shape(wide_, out_, op.window);
     if (!dynamic_) q_.input = spec.inputs[0]->qparams;
     if (spec.output->dtype == DType::u8) q_.output = spec.output->qparams;
+    q_.output_qmax = spec.output->codes().qmax;
     residual_f32_ = spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32;
     if (spec.inputs.size() > 1 && !residual_f32_) q_.residual = spec.inputs[1]->qparams;
     const EffectiveWeights effective(*spec.weights, ActType::u8);

@@ -4,9 +4,9 @@
 
 namespace lowbit {
 
-QuantizeParams u8_quantize_params(const QParams& q) noexcept {
+QuantizeParams u8_quantize_params(const QParams& q, std::int32_t qmax) noexcept {
   const auto zero = static_cast<float>(q.zero_point);
-  return {1.0f / q.scale, 0.0f - zero, 255.0f - zero, q.zero_point};
+  return {1.0f / q.scale, 0.0f - zero, static_cast<float>(qmax) - zero, q.zero_point};
 }
 
 QParams choose_dynamic(const float* x, std::size_t count) noexcept {

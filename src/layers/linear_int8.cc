@@ -79,6 +79,7 @@ class LinearInt8 final : public Step {
     LayerQuantization q;
     if (!spec.dynamic) q.input = spec.inputs[0]->qparams;
     if (spec.output->dtype == DType::u8) q.output = spec.output->qparams;
+    q.output_qmax = spec.output->codes().qmax;
     return q;
   }
 

@@ -39,9 +39,11 @@ void require_inputs(std::span<const Shape> inputs, std::size_t count, std::strin
                                                        count == 1 ? "" : "s", inputs.size()));
 }
 
-CodeRange::CodeRange(const QParams& output, const Activation& activation) : zero_point(output.zero_point) {
-  const float qmin = static_cast<float>(-zero_point), qmax = static_cast<float>(255 - zero_point);
-  const float inverse_scale = 1.0f / output.scale;
+CodeRange::CodeRange(const ValueType& output, const Activation& activation)
+    : zero_point(output.qparams.zero_point) {
+  const float qmin = static_cast<float>(-zero_point);
+  const float qmax = static_cast<float>(output.codes().qmax - zero_point);
+  const float inverse_scale = 1.0f / output.qparams.scale;
   auto bound = [&](float real) {
     float x = real * inverse_scale;
     x = x < qmin ? qmin : x;
@@ -59,12 +61,16 @@ float multiplier(double numerator, double denominator) {
 void require_qparams(const ValueType& type, std::string_view what) {
   if (type.dtype != DType::u8) return;
   const QParams& q = type.qparams;
+  if (type.bits < 2 || type.bits > 8)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: codes in bytes have 2 to 8 bits, not {}", what, type.bits));
+  const std::int32_t qmax = type.codes().qmax;
   if (!std::isnormal(q.scale) || q.scale < 0 || !std::isfinite(1.0f / q.scale) || q.zero_point < 0 ||
-      q.zero_point > 255)
+      q.zero_point > qmax)
     throw Error(
         ErrorCode::invalid_argument,
-        fmt::format("{}: scale {} and zero point {} of a u8 value are not a positive number and 0..255", what,
-                    q.scale, q.zero_point));
+        fmt::format("{}: scale {} and zero point {} of a u8 value are not a positive number and 0..{}", what,
+                    q.scale, q.zero_point, qmax));
 }
 
 DType require_same_dtype(const StepSpec& spec, std::string_view what) {
@@ -82,12 +88,13 @@ void require_equal_qparams(const StepSpec& spec, std::string_view what) {
   if (spec.output->dtype != DType::u8) return;
   const QParams& out = spec.output->qparams;
   for (const ValueType* input : spec.inputs)
-    if (!(input->qparams == out))
+    if (!(input->qparams == out) || input->bits != spec.output->bits)
       throw Error(
           ErrorCode::invalid_argument,
-          fmt::format("{} moves codes: its input (scale {}, zero point {}) and output (scale {}, zero point "
-                      "{}) must have the same parameters",
-                      what, input->qparams.scale, input->qparams.zero_point, out.scale, out.zero_point));
+          fmt::format("{} moves codes: its input (scale {}, zero point {}, {} bits) and output (scale {}, "
+                      "zero point {}, {} bits) must have the same parameters",
+                      what, input->qparams.scale, input->qparams.zero_point, input->bits, out.scale,
+                      out.zero_point, spec.output->bits));
 }
 
 void require_output_shape(const StepSpec& spec, const Shape& expected, std::string_view what) {

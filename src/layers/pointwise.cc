@@ -34,7 +34,7 @@ class ClampF32 final : public Step {
 class ClampU8 final : public Step {
  public:
   ClampU8(const Activation& activation, const ValueType& type) : layout_(type.layout()) {
-    const CodeRange range(type.qparams, activation);
+    const CodeRange range(type, activation);
     lo_ = static_cast<std::uint8_t>(static_cast<std::int32_t>(range.lo) + range.zero_point);
     hi_ = static_cast<std::uint8_t>(static_cast<std::int32_t>(range.hi) + range.zero_point);
   }
@@ -95,7 +95,7 @@ class ScaleShiftF32 final : public Step {
 class ScaleShiftU8 final : public Step {
  public:
   ScaleShiftU8(const ScaleShift& op, const StepSpec& spec)
-      : range_(spec.output->qparams, op.activation),
+      : range_(*spec.output, op.activation),
         in_zero_(spec.inputs[0]->qparams.zero_point),
         layout_(spec.output->layout()) {
     const double in_scale = spec.inputs[0]->qparams.scale, out_scale = spec.output->qparams.scale;

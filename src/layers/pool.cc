@@ -102,7 +102,7 @@ class AveragePoolStep final : public Step {
       : g_(w, spec), count_include_pad_(count_include_pad) {
     if constexpr (!kIsFloat) {
       in_zero_ = spec.inputs[0]->qparams.zero_point;
-      range_ = CodeRange(spec.output->qparams, {});
+      range_ = CodeRange(*spec.output, {});
       multiplier_.push_back(0.0f);
       const double in = spec.inputs[0]->qparams.scale, out = spec.output->qparams.scale;
       for (std::int64_t count = 1; count <= w.kernel[0] * w.kernel[1]; ++count)

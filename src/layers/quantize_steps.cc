@@ -27,7 +27,7 @@ void for_runs(const SampleLayout& f32, const SampleLayout& u8, std::int64_t p0, 
 class QuantizeStep final : public Step {
  public:
   explicit QuantizeStep(const StepSpec& spec) : in_(spec.inputs[0]->layout()), out_(spec.output->layout()) {
-    params_ = u8_quantize_params(spec.output->qparams);
+    params_ = u8_quantize_params(spec.output->qparams, spec.output->codes().qmax);
   }
 
   void run(const StepArgs& args) const noexcept override {

@@ -36,7 +36,7 @@ struct CodeRange {
   std::int32_t zero_point = 0;
 
   CodeRange() = default;
-  CodeRange(const QParams& output, const Activation& activation);
+  CodeRange(const ValueType& output, const Activation& activation);
   /// clamp, then round: the bounds are integers, so this equals rounding first, and the sum cannot overflow.
   std::uint8_t code(float x) const {
     x = x > lo ? x : lo;  // NaN, which only absurd scales can give, becomes lo
@@ -54,12 +54,12 @@ inline float apply(const Activation& a, float x) {
 /// numerator / denominator, rounded to float once.
 float multiplier(double numerator, double denominator);
 
-/// Throws Error(invalid_argument) for a u8 value whose scale is not a positive normal number or whose zero
-/// point is not a code.
+/// Throws Error(invalid_argument) for a u8 value whose scale is not a positive normal number, whose zero
+/// point is not a code, or whose codes have not 2 to 8 bits.
 void require_qparams(const ValueType& type, std::string_view what);
 /// Throws Error(unsupported) unless all values have one element type. Returns it.
 DType require_same_dtype(const StepSpec& spec, std::string_view what);
-/// Throws Error(invalid_argument) unless, for u8, all inputs have the output's qparams.
+/// Throws Error(invalid_argument) unless, for u8, all inputs have the output's qparams and bits.
 void require_equal_qparams(const StepSpec& spec, std::string_view what);
 /// Throws Error(shape_mismatch) unless the output has the shape that the operator infers.
 void require_output_shape(const StepSpec& spec, const Shape& expected, std::string_view what);

@@ -76,7 +76,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-std::vector<NodePlan> plan_nodes(const Graph& graph, const QuantizeOptions& options) {
+std::vector<Scheme> node_schemes(const Graph& graph, const QuantizeOptions& options) {
   const Scheme base = checked(options.scheme);
   std::vector<Scheme> schemes(graph.nodes.size(), base);
   for (const auto& [pattern, text] : options.overrides) {
@@ -92,6 +92,10 @@ std::vector<NodePlan> plan_nodes(const Graph& graph, const QuantizeOptions& opti
                   fmt::format("the override '{}={}' matches none of the {} layers", pattern, text,
                               graph.nodes.size()));
   }
+  return schemes;
+}
+
+std::vector<NodePlan> plan_nodes(const Graph& graph, std::span<const Scheme> schemes) {
   std::vector<NodePlan> plans;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) plans.push_back(plan_node(graph.nodes[i], schemes[i]));
   return plans;

@@ -1,6 +1,7 @@
 // Which scheme each node gets: the one asked for, the overrides, and what a node cannot do.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,11 @@ struct NodePlan {
   std::string fallback;
 };
 
-/// One plan per node. Throws as model/quantize.h says for schemes and overrides.
-std::vector<NodePlan> plan_nodes(const Graph& graph, const QuantizeOptions& options);
+/// The scheme of each node. Throws as model/quantize.h says for schemes and overrides.
+std::vector<Scheme> node_schemes(const Graph& graph, const QuantizeOptions& options);
+
+/// For one scheme a node, built.
+std::vector<NodePlan> plan_nodes(const Graph& graph, std::span<const Scheme> schemes);
 
 /// The weights of a Conv2d or Linear as a matrix, rows output channels, columns in the order in which kernels
 /// read them: (kernel row, kernel column, channel).

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "model/node_schemes.h"
+#include "model/quantize_nodes.h"
 
 namespace lowbit {
 namespace {
@@ -18,14 +20,15 @@ using Mode = NodePlan::Mode;
 /// with Quantize and Dequantize between them; each is made at most once, when the first reader asks.
 class Rewriter {
  public:
-  Rewriter(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options)
+  Rewriter(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
+           const std::string& name, const QuantizedWeights* known)
       : old_(fp32.data()),
         table_(table),
-        plans_(plan_nodes(old_.graph, options)),
+        known_(known),
+        plans_(plan_nodes(old_.graph, schemes)),
         f32_(old_.graph.values.size(), -1),
         u8_(old_.graph.values.size(), -1) {
-    data_.scheme = format_scheme(parse_scheme(options.scheme));
-    if (!options.overrides.empty() && data_.scheme == "fp32") data_.scheme = "mixed";
+    data_.scheme = name;
     data_.source = old_.source;
     for (const NodePlan& plan : plans_)
       if (plan.mode == Mode::static_u8) check_table();
@@ -33,10 +36,10 @@ class Rewriter {
 
   detail::ModelData rewrite() {
     for (const ValueId id : old_.graph.inputs) {
-      f32_[index(id)] = add_value(id, DType::f32, {});
+      f32_[index(id)] = add_value(id, DType::f32);
       data_.graph.inputs.push_back(f32_[index(id)]);
     }
-    for (std::size_t i = 0; i < old_.graph.nodes.size(); ++i) rewrite_node(old_.graph.nodes[i], plans_[i]);
+    for (std::size_t i = 0; i < old_.graph.nodes.size(); ++i) rewrite_node(i);
     for (const ValueId id : old_.graph.outputs) data_.graph.outputs.push_back(as_f32(id));
     return std::move(data_);
   }
@@ -56,11 +59,11 @@ class Rewriter {
     if (table_->samples == 0) throw Error(ErrorCode::invalid_argument, "the calibration table is empty");
   }
 
-  /// The f32 form keeps the name; a u8 form beside it gets a suffix.
-  ValueId add_value(ValueId old, DType dtype, QParams qparams) {
+  /// The f32 form keeps the name; a u8 form beside it gets a suffix. `codes` has the qparams and bits of one.
+  ValueId add_value(ValueId old, DType dtype, const ValueType& codes = {}) {
     const Value& value = old_.graph.values[index(old)];
     const bool suffix = dtype == DType::u8 && wants_f32(old);
-    data_.types.push_back({value.shape, dtype, qparams});
+    data_.types.push_back({value.shape, dtype, codes.qparams, codes.bits});
     return data_.graph.add_value(suffix ? value.name + ":u8" : value.name, value.shape);
   }
 
@@ -77,14 +80,29 @@ class Rewriter {
     return old_.graph.producer(id) < 0;
   }
 
-  QParams observed(ValueId id) const {
-    const IntRange codes = unsigned_range(8);
-    return choose_qparams(table_->entries[index(id)].observer.range(codes), codes, Mapping::asymmetric);
+  /// Bits of a value's codes: what the layers that read it ask for, the widest if they differ. One that
+  /// nothing reads as codes has those of its own layer.
+  int code_bits(ValueId id) const {
+    int bits = 0;
+    for (const int consumer : old_.graph.consumers(id)) {
+      const NodePlan& plan = plans_[static_cast<std::size_t>(consumer)];
+      if (plan.mode == Mode::static_u8) bits = std::max(bits, plan.scheme.activation_bits);
+    }
+    if (bits > 0) return bits;
+    return plans_[static_cast<std::size_t>(old_.graph.producer(id))].scheme.activation_bits;
+  }
+
+  ValueType observed(ValueId id) const {
+    ValueType type;
+    type.bits = code_bits(id);
+    const Range range = table_->entries[index(id)].observer.range(type.codes());
+    type.qparams = choose_qparams(range, type.codes(), Mapping::asymmetric);
+    return type;
   }
 
   ValueId as_f32(ValueId id) {
     if (f32_[index(id)] < 0) {
-      f32_[index(id)] = add_value(id, DType::f32, {});
+      f32_[index(id)] = add_value(id, DType::f32);
       add_node(old_.graph.values[index(id)].name + ":dequantize", ops::Dequantize{}, {u8_[index(id)]},
                f32_[index(id)], {});
     }
@@ -100,12 +118,12 @@ class Rewriter {
     return u8_[index(id)];
   }
 
-  NodeQuantization quantize_weights(ops::Op& op, const NodePlan& plan) const {
+  NodeQuantization quantize_weights(ops::Op& op, std::size_t i) const {
+    const NodePlan& plan = plans_[i];
     NodeQuantization q{plan.scheme, std::nullopt, plan.fallback};
     if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
-    const Tensor matrix = weight_matrix(op);
-    q.weights = quantize(MatrixView(matrix.data.data(), matrix.shape[0], matrix.shape[1]),
-                         make_quantizer(plan.scheme));
+    const QuantizedMatrix* known = known_ ? known_->find(static_cast<int>(i), plan.scheme) : nullptr;
+    q.weights = known ? *known : quantize_weight_matrix(op, plan.scheme);
     // The codes replace the floats; the shape stays, it is the layer's geometry.
     std::visit(
         [](auto& layer) {
@@ -124,35 +142,44 @@ class Rewriter {
     return plan.mode == Mode::static_u8 && reshapes && u8_[index(node.inputs[0])] < 0;
   }
 
-  void rewrite_node(const Node& node, const NodePlan& plan) {
+  void rewrite_node(std::size_t i) {
+    const Node& node = old_.graph.nodes[i];
+    const NodePlan& plan = plans_[i];
     ops::Op op = node.op;
-    NodeQuantization quantization = quantize_weights(op, plan);
+    NodeQuantization quantization = quantize_weights(op, i);
     const bool codes_in = plan.mode == Mode::static_u8 && !moves_before_quantization(node, plan);
     std::vector<ValueId> inputs;
     for (const ValueId id : node.inputs) inputs.push_back(codes_in ? as_u8(id) : as_f32(id));
     // A product can leave its epilogue as f32 directly; other operators on codes produce codes.
     const bool codes_out = codes_in && !(ops::has_weights(op) && wants_f32(node.output));
     ValueId& output = codes_out ? u8_[index(node.output)] : f32_[index(node.output)];
-    QParams qparams;
+    ValueType codes;
     if (codes_out)
-      qparams = ops::op_arithmetic(op) == ops::Arithmetic::movement ? data_.types[index(inputs[0])].qparams
-                                                                    : observed(node.output);
-    output = add_value(node.output, codes_out ? DType::u8 : DType::f32, qparams);
+      codes = ops::op_arithmetic(op) == ops::Arithmetic::movement ? data_.types[index(inputs[0])]
+                                                                  : observed(node.output);
+    output = add_value(node.output, codes_out ? DType::u8 : DType::f32, codes);
     add_node(node.name, std::move(op), std::move(inputs), output, std::move(quantization));
   }
 
   const detail::ModelData& old_;
   const CalibrationTable* table_;
+  const QuantizedWeights* known_;
   std::vector<NodePlan> plans_;
   std::vector<ValueId> f32_, u8_;  ///< new ids of each old value, -1: not made
   detail::ModelData data_;
 };
 
-Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
-  if (fp32.is_quantized())
+void require_fp32(const Model& model) {
+  if (model.is_quantized())
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("only an fp32 model can be quantized, this one is {} already", fp32.scheme()));
-  return Model(Rewriter(fp32, table, options).rewrite());
+                fmt::format("only an fp32 model can be quantized, this one is {} already", model.scheme()));
+}
+
+Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
+  require_fp32(fp32);
+  std::string name = format_scheme(parse_scheme(options.scheme));
+  if (!options.overrides.empty() && name == "fp32") name = "mixed";
+  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name);
 }
 
 bool is_conversion(const ops::Op& op) {
@@ -160,6 +187,17 @@ bool is_conversion(const ops::Op& op) {
 }
 
 }  // namespace
+
+QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme) {
+  const Tensor matrix = weight_matrix(op);
+  return quantize(MatrixView(matrix.data.data(), matrix.shape[0], matrix.shape[1]), make_quantizer(scheme));
+}
+
+Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
+                     const std::string& name, const QuantizedWeights* known) {
+  require_fp32(fp32);
+  return Model(Rewriter(fp32, table, schemes, name, known).rewrite());
+}
 
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options) {
   return quantize_model(fp32, &table, options);

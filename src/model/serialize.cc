@@ -12,12 +12,12 @@
 namespace lowbit {
 namespace {
 
-constexpr std::uint32_t kVersion = 2, kFirstVersion = 1;
+constexpr std::uint32_t kVersion = 3, kFirstVersion = 1;
 constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
 /// One description of the format for both directions: V is Writer or Reader. Version 1 has no offsets and
-/// levels.
+/// levels, version 2 no bits of values.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version = kVersion) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
@@ -28,9 +28,10 @@ void visit(V& v, QuantizedMatrix& q, std::uint32_t version = kVersion) {
 }
 
 template <class V>
-void visit(V& v, ValueType& type) {
+void visit(V& v, ValueType& type, std::uint32_t version = kVersion) {
   v("shape", type.shape), v("dtype", type.dtype), v("scale", type.qparams.scale),
       v("zero_point", type.qparams.zero_point);
+  if (version > 2) v("bits", type.bits);
 }
 
 void write(Writer& v, const detail::ModelData& source) {
@@ -104,9 +105,10 @@ detail::ModelData read(Reader& v, std::uint32_t version) {
     Value value;
     ValueType type;
     v("value name", value.name);
-    visit(v, type);
+    visit(v, type, version);
     if (type.dtype > DType::u8 || !(std::isfinite(type.qparams.scale) && type.qparams.scale > 0) ||
-        type.qparams.zero_point < 0 || type.qparams.zero_point > 255)
+        type.bits < 2 || type.bits > 8 || type.qparams.zero_point < 0 ||
+        type.qparams.zero_point > type.codes().qmax)
       v.fail("value type");
     value.shape = type.shape;
     data.graph.values.push_back(std::move(value));

@@ -138,16 +138,18 @@ TEST(Scheme, RefusesWhatIsNotInTheGrammar) {
 TEST(Scheme, SaysWhatIsNotBuilt) {
   const auto why = [](const char* text) { return why_not_built(parse_scheme(text)); };
   for (const char* text : {"fp32", "int8", "int2-tensor", "int3-g4", "int4-g65536-asym-mse", "int8-dynamic",
-                           "nf4-g64", "int8-wo", "int8-aciq", "int8-p99.9", "int8-asymf-wo", "mxint8",
-                           "ternary-g32", "binary4", "fp8e4m3-wo", "mxfp6"})
+                           "nf4-g64", "int8-wo", "int4-a4", "nf4-a2", "int8-aciq", "int8-p99.9",
+                           "int8-asymf-wo", "mxint8", "ternary-g32", "binary4", "fp8e4m3-wo", "mxfp6"})
     EXPECT_EQ(why(text), "") << text;
   EXPECT_EQ(
       why("fp8e4m3"),
       "scheme 'fp8e4m3' is not built yet: fp8e4m3 weights with 8-bit activations (with float activations, "
       "-wo, they are)");
-  EXPECT_EQ(why("int4-a4"), "scheme 'int4-a4' is not built yet: 4-bit activations");
+  EXPECT_EQ(why("int4-a1"), "scheme 'int4-a1' is not built yet: 1-bit activations");
+  EXPECT_EQ(why("int4-a4-dynamic"),
+            "scheme 'int4-a4-dynamic' is not built yet: 4-bit activations with ranges found at run time");
   for (const char* text : {"int8-asymf", "kmeans8", "int4-g6", "int4-g65540", "mxint8-g64", "ttq-g32",
-                           "binary-g32", "nf4-asym", "nf4-mse"})
+                           "binary-g32", "nf4-asym", "nf4-mse", "kmeans8-a4"})
     EXPECT_NE(why(text), "") << text;
   EXPECT_NO_THROW(require_built(parse_scheme("int4-g32")));
   try {

@@ -69,7 +69,7 @@ CodeImage run_oracle(const Model& model, std::size_t node_index, const CodeImage
   const auto& op = std::get<ops::Conv2d>(node.op);
   const ValueType& type = model.type(node.output);
   const QuantizedMatrix& w = *model.quantization(static_cast<int>(node_index)).weights;
-  CodeImage out{type.shape[0], type.shape[1], type.shape[2], {}, type.qparams};
+  CodeImage out{type.shape[0], type.shape[1], type.shape[2], {}, type.qparams, (1 << type.bits) - 1};
   testing::OracleOutput spec;
   if (type.dtype == DType::u8) spec.out = type.qparams;
   bool fits = true;
@@ -80,7 +80,7 @@ CodeImage run_oracle(const Model& model, std::size_t node_index, const CodeImage
         const float f =
             testing::conv_element(op, w, in, o, y, x, spec, r, residual ? residual->q : QParams{}, &fits);
         if (spec.out) {
-          out.codes.push_back(testing::to_code(f, out.q));
+          out.codes.push_back(testing::to_code(f, out.q, out.qmax));
         } else {
           floats->push_back(f);
         }
@@ -112,11 +112,11 @@ TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
     const std::int64_t in_size = chain.channels * chain.height * chain.width;
     std::vector<float> expected;
     for (std::int64_t b = 0; b < batch; ++b) {
-      CodeImage codes{
-          chain.channels, chain.height, chain.width, {}, model.type(model.graph().nodes[0].output).qparams};
+      const ValueType& type = model.type(model.graph().nodes[0].output);
+      CodeImage codes{chain.channels, chain.height, chain.width, {}, type.qparams, (1 << type.bits) - 1};
       for (std::int64_t i = 0; i < in_size; ++i)
         codes.codes.push_back(
-            testing::quantize_code(in.data[static_cast<std::size_t>(b * in_size + i)], codes.q));
+            testing::quantize_code(in.data[static_cast<std::size_t>(b * in_size + i)], codes.q, codes.qmax));
       const CodeImage middle = run_oracle(model, 1, codes, nullptr, nullptr);
       run_oracle(model, 2, middle, &middle, &expected);
     }
@@ -155,7 +155,7 @@ TEST(Int8ConvGroups, MayDifferInWhatTheyDoWithZeroPoints) {
 
 INSTANTIATE_TEST_SUITE_P(Schemes, Int8Conv,
                          ::testing::Values("int8", "int8-tensor", "int8-asym", "int5-asym", "int4",
-                                           "int4-asym", "int2"),
+                                           "int4-asym", "int2", "int8-a6", "int8-a4", "int4-asym-a2"),
                          [](const auto& scheme) {
                            std::string name = scheme.param;
                            for (char& c : name) c = c == '-' ? '_' : c;

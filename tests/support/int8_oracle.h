@@ -17,16 +17,17 @@ struct CodeImage {
   std::int64_t channels, height, width;
   std::vector<std::uint8_t> codes;
   QParams q;
+  std::int32_t qmax = 255;
   std::uint8_t at(std::int64_t c, std::int64_t y, std::int64_t x) const {
     return codes[static_cast<std::size_t>((c * height + y) * width + x)];
   }
 };
 
-inline std::uint8_t quantize_code(float x, const QParams& q) {
+inline std::uint8_t quantize_code(float x, const QParams& q, std::int32_t qmax = 255) {
   const auto zero = static_cast<float>(q.zero_point);
   float v = x * (1.0f / q.scale);
   v = v < 0.0f - zero ? 0.0f - zero : v;
-  v = v > 255.0f - zero ? 255.0f - zero : v;
+  v = v > static_cast<float>(qmax) - zero ? static_cast<float>(qmax) - zero : v;
   return static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(v)) + q.zero_point);
 }
 
@@ -74,10 +75,10 @@ inline float conv_element(const ops::Conv2d& op, const QuantizedMatrix& w, const
   return f > hi ? hi : f;
 }
 
-inline std::uint8_t to_code(float f, const QParams& q) {
+inline std::uint8_t to_code(float f, const QParams& q, std::int32_t qmax = 255) {
   const auto zero = static_cast<float>(q.zero_point);
   f = f < 0.0f - zero ? 0.0f - zero : f;
-  f = f > 255.0f - zero ? 255.0f - zero : f;
+  f = f > static_cast<float>(qmax) - zero ? static_cast<float>(qmax) - zero : f;
   return static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(f)) + q.zero_point);
 }
 

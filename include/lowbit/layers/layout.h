@@ -29,7 +29,10 @@ struct SampleLayout {
 struct ValueType {
   Shape shape;
   DType dtype = DType::f32;
-  QParams qparams;  ///< for u8; zero_point in 0..255
+  QParams qparams;  ///< for u8; zero_point is one of codes()
+  int bits = 8;     ///< for u8, 2 to 8: a code takes a byte, and has 2^bits values
+
+  IntRange codes() const { return unsigned_range(bits); }
 
   SampleLayout layout() const;
   std::size_t sample_bytes() const;
