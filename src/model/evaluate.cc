@@ -6,16 +6,13 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
+#include "model/argmax.h"
 #include "model/copy_samples.h"
 
 namespace lowbit {
 namespace {
 
 constexpr std::int64_t kChunk = 16;
-
-std::int64_t argmax(const float* x, std::int64_t n) {
-  return std::max_element(x, x + n) - x;
-}
 
 Shape batched(const Shape& sample) {
   std::vector<std::int64_t> dims{kChunk};
