@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/eval_run.h"
 #include "cli/model_file.h"
+#include "cli/observer_comparison.h"
 #include "cli/terminal.h"
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
@@ -57,6 +58,31 @@ EvalReport evaluate_two(const Options& options) {
   return evaluate_models(models, true, options);
 }
 
+/// The JSON goes where --json says, the text to standard output unless that is the same place.
+void put_out(std::optional<OutputFile>& json, const Options& options, const std::string& json_text,
+             const std::string& text) {
+  if (json) {
+    json->write(json_text);
+    json->commit();
+  }
+  fmt::print("{}", options.json == "-" ? json_text : text);
+}
+
+void run_observers(const Options& options, const std::vector<std::string>& observers,
+                   const std::vector<std::string>& schemes, std::optional<OutputFile>& json) {
+  if (options.models.size() != 1)
+    throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
+  const Model model = load_model(options.models[0]);
+  require_one_input(model, options.models[0]);
+  if (model.is_quantized())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{} is quantized already ({}); --observer needs an fp32 model", options.models[0],
+                            model.scheme()));
+  ObserverComparison comparison = compare_observers(model, observers, schemes, options);
+  comparison.model = options.models[0];
+  put_out(json, options, to_json(comparison).dump(2) + "\n", format_comparison(comparison, use_colour()));
+}
+
 void run_eval(const Options& options) {
   // What is cheap to refuse is refused before anything long starts.
   const auto schemes = parse_scheme_list(options.schemes.empty() ? "fp32,int8" : options.schemes);
@@ -64,23 +90,18 @@ void run_eval(const Options& options) {
   std::optional<OutputFile> json;
   if (!options.json.empty() && options.json != "-") json.emplace(options.json);
 
+  const auto observers = parse_observer_list(options.quantization.observer);
+  if (!observers.empty()) return run_observers(options, observers, schemes, json);
+
   const bool two = options.models.size() == 2;
   EvalReport report = two ? evaluate_two(options) : evaluate_one(options, schemes);
   report.model = two ? options.models[0] + " " + options.models[1] : options.models[0];
 
-  const std::string text = to_json(report, two).dump(2) + "\n";
-  if (options.json == "-") {
-    fmt::print("{}", text);
-    return;
-  }
-  if (json) {
-    json->write(text);
-    json->commit();
-  }
   const bool colour = use_colour();
-  fmt::print("{}", format_report(report, colour));
+  std::string text = format_report(report, colour);
   const bool several_outputs = !report.rows[0].outputs.empty() && report.rows[0].outputs.size() > 1;
-  if (two || several_outputs) fmt::print("\n{}", format_outputs(report, colour));
+  if (two || several_outputs) text += "\n" + format_outputs(report, colour);
+  put_out(json, options, to_json(report, two).dump(2) + "\n", text);
 }
 
 }  // namespace
@@ -107,6 +128,9 @@ void add_eval_command(CLI::App& program) {
       ->capture_default_str();
   add_quantization_options(*command, options->quantization);
   add_table_option(*command, options->quantization);
+  CLI::Option* observer = command->get_option("--observer");
+  observer->description(observer->get_description() +
+                        ";\nall or several, with commas: a table of all of them on the schemes");
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the table");
   command->footer(

@@ -14,5 +14,6 @@ void add_quantize_command(CLI::App& program);
 void add_run_command(CLI::App& program);
 void add_info_command(CLI::App& program);
 void add_schemes_command(CLI::App& program);
+void add_sensitivity_command(CLI::App& program);
 
 }  // namespace lowbit::cli

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/figures.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
 
@@ -16,33 +16,6 @@ constexpr const char* kUnknown = "-";
 
 // Lines of a terminal that most people have.
 constexpr std::size_t kLineWidth = 110;
-
-std::optional<double> part(const std::optional<std::int64_t>& count, std::int64_t images) {
-  if (!count || images == 0) return std::nullopt;
-  return static_cast<double>(*count) / static_cast<double>(images);
-}
-
-std::string percent(const std::optional<double>& value) {
-  return value ? fmt::format("{:.2f} %", *value * 100) : kUnknown;
-}
-
-std::string decibel(double value) {
-  return std::isinf(value)   ? (value > 0 ? "inf" : "-inf")
-         : std::isnan(value) ? kUnknown
-                             : fmt::format("{:.1f}", value);
-}
-
-std::string with_separators(std::uint64_t value) {
-  std::string digits = std::to_string(value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<std::size_t>(i), 1, ',');
-  return digits;
-}
-
-// JSON has no infinity.
-Json number(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
 
 std::optional<double> sqnr(const EvalRow& row) {
   if (row.outputs.empty()) return std::nullopt;

@@ -24,6 +24,7 @@ constexpr const char* kFooter =
     "  lowbit eval net.onnx net.lowbit --data mnist:data/mnist\n"
     "  lowbit run net.lowbit --input x.npy --output y.npy\n"
     "  lowbit info net.lowbit\n"
+    "  lowbit sensitivity net.onnx --data mnist:data/mnist --html layers.html\n"
     "Exit status: 0 done, 2 bad input or usage, 1 an internal fault.";
 
 // One line, whatever the text came from.
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
   lowbit::cli::add_run_command(program);
   lowbit::cli::add_info_command(program);
   lowbit::cli::add_schemes_command(program);
+  lowbit::cli::add_sensitivity_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

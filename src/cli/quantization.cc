@@ -16,12 +16,16 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const DataOptions& data, const
 Model ModelQuantizer::quantize(const std::string& scheme) {
   const QuantizeOptions options{.scheme = scheme, .overrides = overrides_};
   if (!needs_calibration(scheme, overrides_)) return lowbit::quantize(fp32_, options);
+  return lowbit::quantize(fp32_, table(), options);
+}
+
+const CalibrationTable& ModelQuantizer::table() {
   if (!table_) {
     if (data_.data.empty())
       throw Error(ErrorCode::invalid_argument, "--data is required: the scheme needs calibration images");
     table_ = merge({calibrate_images(fp32_, data_, options_, {}, false)});
   }
-  return lowbit::quantize(fp32_, *table_, options);
+  return *table_;
 }
 
 }  // namespace lowbit::cli

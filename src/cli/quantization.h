@@ -23,6 +23,9 @@ class ModelQuantizer {
   /// Error(invalid_argument) when it needs images and there is no --data.
   Model quantize(const std::string& scheme);
 
+  /// Calibrates unless that is done.
+  const CalibrationTable& table();
+
   /// Images that calibration took; 0 when there was none.
   std::int64_t calibration_images() const { return table_ ? table_->samples : 0; }
   /// That of the table or of the options.

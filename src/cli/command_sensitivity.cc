@@ -1,0 +1,234 @@
+// lowbit sensitivity: what each layer costs at several widths, and which layers to give more bits.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "cli/evaluation.h"
+#include "cli/images.h"
+#include "cli/model_file.h"
+#include "cli/progress.h"
+#include "cli/quantization.h"
+#include "cli/sensitivity_report.h"
+#include "cli/terminal.h"
+#include "core/file_io.h"
+#include "lowbit/core/error.h"
+#include "lowbit/core/tensor.h"
+#include "lowbit/model/quantize.h"
+
+namespace lowbit::cli {
+namespace {
+
+constexpr std::int64_t kBatch = 16;
+
+struct Options {
+  std::string model, bits = "8,4,3,2", tokens = "wo", json, html;
+  DataOptions data;
+  QuantizationOptions quantization;
+  std::int64_t images = 500, check_images = 0;
+  int base = 0;
+  double budget = 10;
+};
+
+/// Widest first, each once.
+std::vector<int> parse_widths(const std::string& text) {
+  std::vector<int> widths;
+  std::istringstream stream(text);
+  for (std::string item; std::getline(stream, item, ',');) {
+    if (item.size() != 1 || item[0] < '2' || item[0] > '8')
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("--bits \"{}\" is not a width: integers from 2 to 8 bits, with commas", item));
+    widths.push_back(item[0] - '0');
+  }
+  if (widths.empty()) throw Error(ErrorCode::invalid_argument, "--bits is empty");
+  std::sort(widths.rbegin(), widths.rend());
+  widths.erase(std::unique(widths.begin(), widths.end()), widths.end());
+  return widths;
+}
+
+/// The schemes to measure, and which of them the overrides are for.
+struct Plan {
+  std::vector<std::string> schemes;  ///< of the widths, widest first
+  std::string base;
+  std::vector<std::string> lifts;  ///< the wider ones, and fp32
+
+  explicit Plan(const Options& options) {
+    const std::vector<int> widths = parse_widths(options.bits);
+    const bool has_four = std::find(widths.begin(), widths.end(), 4) != widths.end();
+    const int wanted = options.base ? options.base : has_four ? 4 : widths.back();
+    for (const int bits : widths) {
+      const std::string tokens = options.tokens.empty() ? "" : "-" + options.tokens;
+      schemes.push_back(parse_scheme_option(fmt::format("int{}{}", bits, tokens)));
+      if (bits > wanted) lifts.push_back(schemes.back());
+      if (bits == wanted) base = schemes.back();
+    }
+    lifts.push_back("fp32");
+    if (base.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("--base {} is not one of the widths {}", wanted, options.bits));
+  }
+};
+
+void refuse_unusable(const Model& model, const std::string& path) {
+  require_one_input(model, path);
+  if (model.is_quantized())
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("{} is quantized already ({}); sensitivity needs an fp32 model", path, model.scheme()));
+  const auto& nodes = model.graph().nodes;
+  if (std::none_of(nodes.begin(), nodes.end(), [](const Node& node) { return ops::has_weights(node.op); }))
+    throw Error(ErrorCode::invalid_argument, fmt::format("{} has no layer with weights to quantize", path));
+}
+
+Images open_images(const Options& options, const Model& model, Split split, std::int64_t count) {
+  return Images(parse_data_spec(options.data.data, options.data.labels), split, options.data.preprocess,
+                model.input_shape(), count, options.data.seed);
+}
+
+Sensitivity measure(const Options& options, const Plan& plan, const Model& fp32, const Images& images,
+                    const CalibrationTable* table) {
+  std::vector<Tensor> batches;
+  std::vector<std::int64_t> labels;
+  for (std::int64_t first = 0; first < images.count(); first += kBatch) {
+    batches.emplace_back(images.batch_shape(std::min(kBatch, images.count() - first)));
+    images.read(first, batches.back().data);
+  }
+  if (images.has_labels())
+    for (std::int64_t i = 0; i < images.count(); ++i) labels.push_back(images.label(i).value_or(0));
+  std::optional<Progress> bar;
+  const auto show = [&](int done, int total) {
+    if (!bar) bar.emplace("measuring layers", total);
+    bar->update(done);
+  };
+  return measure_sensitivity(fp32, batches,
+                             {.schemes = plan.schemes,
+                              .table = table,
+                              .labels = labels,
+                              .threads = options.quantization.threads,
+                              .progress = show});
+}
+
+/// The models with and without overrides, on the images that no choice was made on.
+void check(const Options& options, const Model& fp32, const CalibrationTable* table, const Images& images,
+           SensitivityReport& report) {
+  const auto quantized = [&](std::vector<std::pair<std::string, std::string>> overrides) {
+    const QuantizeOptions quantize_options{.scheme = report.base, .overrides = std::move(overrides)};
+    return table ? quantize(fp32, *table, quantize_options) : quantize(fp32, quantize_options);
+  };
+  const std::vector<Model> models{fp32, quantized({}), quantized(report.choice.overrides)};
+  const std::string names[] = {"fp32", report.base, report.base + " with overrides"};
+  const auto results = evaluate(
+      models, images, {.batch = kBatch, .threads = options.quantization.threads, .has_reference = true});
+  report.check_images = images.count();
+  for (std::size_t i = 0; i < models.size(); ++i)
+    report.checks.push_back({names[i], models[i].stored_bytes(), results[i].outputs[0].error.sqnr_db,
+                             results[i].correct, results[i].agree});
+}
+
+std::string eval_command(const Options& options, const SensitivityReport& report) {
+  std::string text =
+      fmt::format("lowbit eval {} --data {}", shell_word(options.model), shell_word(report.data));
+  if (!options.data.labels.empty()) text += " --labels " + shell_word(options.data.labels);
+  if (!options.data.preprocess.empty()) text += " --preprocess " + shell_word(options.data.preprocess);
+  if (report.observer)
+    text += fmt::format(" --observer {} --calib {}", shell_word(*report.observer), options.data.calib);
+  if (report.observer && options.data.seed) text += fmt::format(" --seed {}", options.data.seed);
+  return fmt::format("{} --scheme {} {}", text, report.base, override_flags(report.choice));
+}
+
+SensitivityReport make_report(const Options& options, const Plan& plan, const Model& fp32) {
+  // Opened first: data that is missing is found before anything long starts.
+  const Images images = open_images(options, fp32, Split::calibration, options.images);
+  const Images unseen = open_images(options, fp32, Split::evaluation, options.check_images);
+  ModelQuantizer quantizer(fp32, options.data, options.quantization);
+  const bool calibrates = std::any_of(plan.schemes.begin(), plan.schemes.end(),
+                                      [](const std::string& s) { return needs_calibration(s, {}); });
+  const CalibrationTable* table = calibrates ? &quantizer.table() : nullptr;
+
+  SensitivityReport report;
+  report.model = options.model;
+  report.data = options.data.data;
+  report.images = images.count();
+  report.calib_images = quantizer.calibration_images();
+  if (calibrates) report.observer = options.quantization.observer;
+  report.sensitivity = measure(options, plan, fp32, images, table);
+  report.base = plan.base;
+  report.budget = options.budget / 100;
+  report.choice = choose_overrides(report.sensitivity,
+                                   {.scheme = plan.base, .lifts = plan.lifts, .budget = report.budget});
+  report.command = eval_command(options, report);
+  if (!report.choice.overrides.empty()) check(options, fp32, table, unseen, report);
+  return report;
+}
+
+void write(std::optional<OutputFile>& file, const std::string& text) {
+  if (!file) return;
+  file->write(text);
+  file->commit();
+}
+
+void run_sensitivity(const Options& options) {
+  // What is cheap to refuse is refused before anything long starts.
+  const Plan plan(options);
+  parse_data_spec(options.data.data, options.data.labels);
+  std::optional<OutputFile> json, html;
+  if (!options.json.empty() && options.json != "-") json.emplace(options.json);
+  if (!options.html.empty()) html.emplace(options.html);
+  const Model fp32 = load_model(options.model);
+  refuse_unusable(fp32, options.model);
+
+  const SensitivityReport report = make_report(options, plan, fp32);
+  const std::string text = to_json(report).dump(2) + "\n";
+  write(json, text);
+  write(html, to_html(report));
+  fmt::print("{}", options.json == "-" ? text : format_sensitivity(report, use_colour()));
+}
+
+}  // namespace
+
+void add_sensitivity_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand(
+      "sensitivity", "what each layer costs at several widths, and which to give more bits");
+  auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "an fp32 .onnx or .lowbit file")->required();
+  add_data_options(*command, options->data);
+  command->get_option("--data")->required();
+  command->add_option("--bits", options->bits, "widths of the weights, from 2 to 8")->capture_default_str();
+  command
+      ->add_option(
+          "--tokens", options->tokens,
+          "what follows int<bits> in the schemes: wo leaves activations as floats, a8 gives them 8 bits;\n"
+          "others as in lowbit schemes, as g32-asym-wo")
+      ->capture_default_str();
+  command
+      ->add_option("--images", options->images,
+                   "images that layers are measured on: the first of the training files")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--base", options->base, "the width that overrides are for (default: 4, else the least)")
+      ->check(CLI::Range(2, 8));
+  command->add_option("--budget", options->budget, "most bytes more that overrides may take, in percent")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
+  command
+      ->add_option("--check", options->check_images,
+                   "images that overrides are checked on, of those that eval takes (default: all)")
+      ->check(CLI::PositiveNumber);
+  add_observer_option(*command, options->quantization);
+  add_threads_option(*command, options->quantization);
+  command->add_option("--json", options->json,
+                      "write the report there as JSON; - is standard output, without the tables");
+  command->add_option("--html", options->html, "write a page with bar charts there");
+  command->footer(
+      "Example: lowbit sensitivity resnet20.onnx --data cifar10:data --html layers.html --threads 2 \\\n"
+      "           --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225");
+  command->callback([options] { run_sensitivity(*options); });
+}
+
+}  // namespace lowbit::cli
