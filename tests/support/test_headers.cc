@@ -1,1 +1,2 @@
-// The target lowbit_test_headers needs a source; what it is for are its precompiled headers (tests/CMakeLists.txt).
+// The target lowbit_test_headers needs a source; what it is for are its precompiled headers
+// (tests/CMakeLists.txt).
