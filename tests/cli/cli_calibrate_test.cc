@@ -65,7 +65,7 @@ class Calibrate : public ::testing::Test {
 };
 
 TEST_F(Calibrate, ShardsAndThreadsMakeTheSameTable) {
-  for (const std::string observer : {" --observer minmax", " --observer histogram"}) {
+  for (const std::string observer : {" --observer moving-average", " --observer entropy"}) {
     const std::string more = observer + " --calib 17 --seed 3";
     const std::string whole = made(start_ + more, "t.json");
     EXPECT_EQ(made(start_ + more + " --threads 2", "threads.json"), whole);

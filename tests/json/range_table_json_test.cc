@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
-#include "lowbit/json/range_table.h"
-#include "lowbit/observe/choose_qparams.h"
+#include "lowbit/lowbit.h"
+#include "model/calibration_network.h"
 #include "support/error_of.h"
 #include "support/random.h"
 #include "support/temporary_folder.h"
@@ -113,6 +113,20 @@ TEST(RangeTableJson, EveryFloatComesBack) {
     const RangeTable back = parse_range_table(format_range_table(table));
     ASSERT_EQ(back.rows[0].clip, (Range{a, b}));
     ASSERT_EQ(back.rows[0].qparams, table.rows[0].qparams);
+  }
+}
+
+TEST(RangeTableJson, QuantizesToTheSameModelWithEveryObserver) {
+  const Model fp32 = testing::calibration_network();
+  for (const std::string& name : known_observers()) {
+    const CalibrationTable table = calibrate(fp32, std::vector<Tensor>{testing::calibration_samples(40)},
+                                             {.observer = make_observer(name), .observer_name = name});
+    const RangeTable back = parse_range_table(format_range_table(make_range_table(table)));
+    EXPECT_EQ(back.observer, name);
+    EXPECT_TRUE(back.rows[0].sqnr_db && back.rows[0].clipped) << name << " follows from its clip";
+    EXPECT_TRUE(save_to_bytes(quantize(fp32, calibration_table(back, fp32))) ==
+                save_to_bytes(quantize(fp32, table)))
+        << name;
   }
 }
 
