@@ -17,6 +17,10 @@
 namespace lowbit {
 namespace {
 
+// Several samples a thread, where their values take no more memory than this, so that threads meet less
+// often.
+constexpr std::size_t kLaneBytes = std::size_t{64} << 20;
+
 bool has_finite(std::span<const float> x) {
   return std::any_of(x.begin(), x.end(), [](float v) { return v - v == 0.0f; });
 }
@@ -52,14 +56,20 @@ struct Calibrator::State {
           {value.name, value.shape, options.observer, keep ? std::optional(FloatHistogram()) : std::nullopt});
   }
 
-  /// Takes in one sample; runs when there is one for each thread.
+  /// Takes in one sample; runs when there are enough for all threads.
   void add(const TensorView& batch, std::int64_t index) {
-    if (lanes.size() == pending)
-      lanes.push_back(std::make_unique<Workspace::State>(model, WorkspaceOptions{}, true));
+    if (lanes.size() == pending) add_lane();
     TensorView sample = batch;
     sample.data += index * batch.strides[0];
     copy_in(sample, lanes[pending]->args[static_cast<std::size_t>(model.graph().inputs[0])], 1);
-    if (++pending == static_cast<std::size_t>(executor->concurrency())) flush();
+    if (++pending == most_pending) flush();
+  }
+
+  void add_lane() {
+    lanes.push_back(std::make_unique<Workspace::State>(model, WorkspaceOptions{}, true));
+    const auto threads = static_cast<std::size_t>(executor->concurrency());
+    most_pending =
+        threads == 1 ? 1 : threads * std::clamp<std::size_t>(kLaneBytes / threads / lanes[0]->bytes, 1, 8);
   }
 
   /// One sample at a time: FP32 products may round differently in another batch, and a table must not depend
@@ -94,7 +104,8 @@ struct Calibrator::State {
   Model model;
   std::shared_ptr<Executor> executor;
   std::vector<std::unique_ptr<Workspace::State>> lanes;  ///< one for each sample that runs at a time
-  std::size_t pending = 0;                               ///< lanes that hold a sample which has not run
+  std::size_t most_pending = 0;
+  std::size_t pending = 0;  ///< lanes that hold a sample which has not run
   CalibrationTable table;
 };
 
