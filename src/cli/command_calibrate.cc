@@ -84,7 +84,9 @@ void add_calibrate_command(CLI::App& program) {
   for (const char* other : {"MODEL", "--data", "--labels", "--preprocess", "--calib", "--seed", "--observer",
                             "--threads", "--shard"})
     merge->excludes(command->get_option(other));
-  command->add_option("--bits", options->bits, "of the codes that ranges are chosen for; quantize takes 8")
+  command
+      ->add_option("--bits", options->bits,
+                   "of the activations that ranges are chosen for: as many as the scheme has")
       ->check(CLI::Range(2, 16))
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "the table to write (JSON), or the part")->required();
