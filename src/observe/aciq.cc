@@ -48,7 +48,7 @@ Range Aciq::range(IntRange codes) const {
   const Range full{seen_.min(), seen_.max()};
   const std::int64_t count = detail::code_count(codes);
   if (count < 3 || count > 256 || full.min == full.max) return full;
-  const int bits = std::bit_width(static_cast<std::uint64_t>(count - 1));
+  const auto bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(count - 1)));
   const auto bins = seen_.bins();
   const bool half = full.min >= 0 || full.max <= 0;
   const double center = half ? 0 : mean_of(bins);
