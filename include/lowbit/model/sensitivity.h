@@ -2,6 +2,7 @@
 // give more bits for a bounded number of bytes. Outputs are compared with those of the fp32 model.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
