@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "cli/figures.h"
 #include "cli/table.h"
 
 namespace lowbit::cli {
 namespace {
 
-constexpr const char* kUnknown = "-";
 constexpr double kShown = 99.9;  // the percentile that tells most of a tail
 
 std::string short_number(const std::optional<float>& v) {
@@ -21,11 +20,6 @@ std::string percentile(const RangeTable::Row& row, double percent) {
   const auto found = std::find_if(row.percentiles.begin(), row.percentiles.end(),
                                   [&](const RangeTable::Percentile& p) { return p.percent == percent; });
   return found == row.percentiles.end() ? kUnknown : short_number(found->value);
-}
-
-std::string decibel(const std::optional<double>& v) {
-  if (!v || std::isnan(*v)) return kUnknown;
-  return std::isinf(*v) ? (*v > 0 ? "inf" : "-inf") : fmt::format("{:.1f}", *v);
 }
 
 }  // namespace
@@ -46,7 +40,7 @@ std::string format_ranges(const RangeTable& table, bool colour) {
     text.add_row({row.tensor, row.shape.to_string(), short_number(row.min), short_number(row.max),
                   percentile(row, kShown), fmt::format("{:.4g} to {:.4g}", row.clip.min, row.clip.max),
                   short_number(row.qparams.scale), std::to_string(row.qparams.zero_point),
-                  std::to_string(row.bits), decibel(row.sqnr_db),
+                  std::to_string(row.bits), row.sqnr_db ? decibel(*row.sqnr_db) : kUnknown,
                   row.clipped ? fmt::format("{:.3f} %", 100 * *row.clipped) : kUnknown});
   return text.to_string(colour);
 }

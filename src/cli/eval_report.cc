@@ -12,7 +12,6 @@ namespace lowbit::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr const char* kUnknown = "-";
 
 // Lines of a terminal that most people have.
 constexpr std::size_t kLineWidth = 110;

@@ -18,12 +18,12 @@ std::optional<double> part(const std::optional<std::int64_t>& count, std::int64_
 }
 
 std::string percent(const std::optional<double>& value) {
-  return value ? fmt::format("{:.2f} %", *value * 100) : "-";
+  return value ? fmt::format("{:.2f} %", *value * 100) : kUnknown;
 }
 
 std::string decibel(double value) {
   return std::isinf(value)   ? (value > 0 ? "inf" : "-inf")
-         : std::isnan(value) ? "-"
+         : std::isnan(value) ? kUnknown
                              : fmt::format("{:.1f}", value);
 }
 

@@ -8,6 +8,9 @@
 
 namespace lowbit::cli {
 
+/// In tables.
+inline constexpr const char* kUnknown = "-";
+
 /// count / images, or nothing where there is none.
 std::optional<double> part(const std::optional<std::int64_t>& count, std::int64_t images);
 /// "99.10 %".

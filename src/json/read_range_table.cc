@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 
 #include "core/file_io.h"
 #include "json/format.h"
@@ -101,9 +102,10 @@ std::vector<RangeTable::Percentile> read_percentiles(const Fields& fields) {
   if (!object->is_object()) throw fields.error(key, "is not an object");
   for (const auto& item : object->items()) {
     const std::string& text = item.key();
-    char* end = nullptr;
-    const double percent = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != '\0' || !(percent >= 0 && percent <= 100))
+    const char* end = text.data() + text.size();
+    double percent = 0;  // strtod would go by the program's locale
+    const auto parsed = std::from_chars(text.data(), end, percent, std::chars_format::fixed);
+    if (parsed.ec != std::errc() || parsed.ptr != end || !(percent >= 0 && percent <= 100))
       throw fields.error(key, fmt::format("has \"{}\" for a number from 0 to 100", text.substr(0, kShown)));
     result.push_back({percent, fields.real32(key, item.value())});
   }

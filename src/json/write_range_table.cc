@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -16,8 +17,13 @@ constexpr const char* kUnknown = "null";
 
 /// The shortest text that a reader of doubles turns back into `v`.
 std::string number(float v) {
+  if (!std::isfinite(v))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a range table with {} cannot be written as JSON", v));
   const std::string text = fmt::format("{}", v);
-  return static_cast<float>(std::strtod(text.c_str(), nullptr)) == v ? text : fmt::format("{}", double{v});
+  double read = 0;  // strtod would go by the program's locale
+  std::from_chars(text.data(), text.data() + text.size(), read);
+  return static_cast<float>(read) == v ? text : fmt::format("{}", double{v});
 }
 
 std::string number(const std::optional<float>& v) {

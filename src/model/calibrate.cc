@@ -75,10 +75,15 @@ struct Calibrator::State {
   /// One sample at a time: FP32 products may round differently in another batch, and a table must not depend
   /// on how the caller cut the stream. Threads take samples side by side.
   void flush() {
+    if (failed)
+      throw Error(ErrorCode::invalid_argument,
+                  "this calibration was given up when an observer or a layer threw an exception");
     const std::size_t count = std::exchange(pending, 0);
     if (count == 0) return;
+    failed = true;  // some observers may have seen what others have not
     parallel_for(*executor, count, [&](std::size_t lane) { run_steps(*lanes[lane], 1); });
     observe(count);
+    failed = false;
     if (options.progress) options.progress(table.samples);
   }
 
@@ -105,6 +110,7 @@ struct Calibrator::State {
   std::shared_ptr<Executor> executor;
   std::vector<std::unique_ptr<Workspace::State>> lanes;  ///< one for each sample that runs at a time
   std::size_t most_pending = 0;
+  bool failed = false;
   std::size_t pending = 0;  ///< lanes that hold a sample which has not run
   CalibrationTable table;
 };

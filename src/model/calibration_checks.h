@@ -9,5 +9,7 @@ namespace lowbit {
 void check_shard(Shard shard);
 /// Throws Error(invalid_argument) for a table of no samples, or with a value that was never finite.
 void check_calibrated(const CalibrationTable& table);
+/// Throws Error(invalid_argument) unless the table was made for this fp32 model, or says no model.
+void check_made_for(const CalibrationTable& table, const Model& fp32);
 
 }  // namespace lowbit

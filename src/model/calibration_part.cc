@@ -29,7 +29,21 @@ void write(Writer& v, const CalibrationPart& part) {
   }
 }
 
-void read_entry(Reader& v, CalibrationEntry& entry) {
+/// Every sample has every element once. What says so protects later sums from overflow, too. A user's own
+/// observer may keep a distribution of something else.
+void check_count(const CalibrationEntry& entry, bool own_observer, std::int64_t samples) {
+  const FloatHistogram* seen = own_observer && !entry.seen ? nullptr : entry.distribution();
+  if (!seen) return;
+  const std::int64_t elements = entry.shape.elements();
+  const auto count = static_cast<std::int64_t>(seen->count());
+  const bool fits = elements == 0 ? count == 0 : count % elements == 0 && count / elements == samples;
+  if (!fits || entry.finite == seen->empty())
+    throw Error(ErrorCode::corrupt_file,
+                fmt::format("value '{}' was observed {} times in {} samples of {} elements", entry.value,
+                            seen->count(), samples, elements));
+}
+
+void read_entry(Reader& v, CalibrationEntry& entry, bool own_observer, std::int64_t samples) {
   Bytes state;
   bool has_distribution = false;
   v("value name", entry.value), v("shape", entry.shape), v("finite", entry.finite);
@@ -37,12 +51,14 @@ void read_entry(Reader& v, CalibrationEntry& entry) {
     v("observer state", state);
     entry.observer.set_state(state);
     v("has distribution", has_distribution);
-    if (!has_distribution) return;
-    v("distribution", state);
-    entry.seen.emplace().set_state(state);
+    if (has_distribution) {
+      v("distribution", state);
+      entry.seen.emplace().set_state(state);
+    }
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("value '{}': {}", entry.value, e.what()));
   }
+  check_count(entry, own_observer, samples);
 }
 
 /// What stands before the entries, which says what observer they have.
@@ -56,11 +72,11 @@ CalibrationPart read_start(Reader& v) {
   return part;
 }
 
-void read_entries(Reader& v, const AnyObserver& observer, CalibrationTable& table) {
+void read_entries(Reader& v, const AnyObserver& observer, bool own_observer, CalibrationTable& table) {
   const std::uint64_t values = v.length("values", 26);  // three lengths and two bools
   for (std::uint64_t i = 0; i < values; ++i) {
     CalibrationEntry entry{{}, {}, observer};
-    read_entry(v, entry);
+    read_entry(v, entry, own_observer, table.samples);
     table.entries.push_back(std::move(entry));
   }
   if (!v.at_end()) v.fail("end");
@@ -82,7 +98,7 @@ CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* ob
     Reader reader(file.payload, shown);
     CalibrationPart part = read_start(reader);
     part.name = name;
-    read_entries(reader, observer ? *observer : observer_of(part), part.table);
+    read_entries(reader, observer ? *observer : observer_of(part), observer != nullptr, part.table);
     return part;
   } catch (const Error& e) {
     detail::blame_file(e, shown);
@@ -92,6 +108,11 @@ CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* ob
 }  // namespace
 
 std::vector<std::byte> save_to_bytes(const CalibrationPart& part) {
+  if (part.table.observer.empty())
+    throw Error(
+        ErrorCode::invalid_argument,
+        "a part of a calibration is stored with the name of its observer; CalibrateOptions::observer_name "
+        "is empty");
   Writer payload;
   write(payload, part);
   return detail::seal(kPartFile, payload.take());

@@ -69,10 +69,10 @@ Opened open_sealed(const FileKind& kind, std::span<const std::byte> bytes, const
 }
 
 void blame_file(const Error& refused, const std::string& name) {
-  const std::string sentence = refused.what();
-  if (sentence.find(name) != std::string::npos) throw refused;
-  throw Error(refused.code() == ErrorCode::unsupported ? refused.code() : ErrorCode::corrupt_file,
-              fmt::format("'{}': {}", name, sentence));
+  const ErrorCode code =
+      refused.code() == ErrorCode::unsupported ? ErrorCode::unsupported : ErrorCode::corrupt_file;
+  const std::string sentence = refused.what(), quoted = fmt::format("'{}'", name);
+  throw Error(code, sentence.find(quoted) != std::string::npos ? sentence : quoted + ": " + sentence);
 }
 
 }  // namespace lowbit::detail

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_part.h"
+#include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
 
 namespace lowbit {
@@ -73,6 +75,20 @@ void check_complete(const std::vector<CalibrationPart>& parts) {
                      all == 1 ? "is" : "are"));
 }
 
+/// Round robin gives every shard as many samples as the first, or from some shard on one fewer: another
+/// number is of a shard that was not calibrated to its end. `parts` are sorted by shard, and complete.
+void check_whole(const std::vector<CalibrationPart>& parts) {
+  const std::int64_t most = parts[0].table.samples;
+  bool fewer = false;
+  for (const CalibrationPart& part : parts) {
+    const std::int64_t samples = part.table.samples;
+    if (!(samples == most && !fewer) && samples != most - 1)
+      refuse(fmt::format("{} has {} samples and {} has {}: one of them was not calibrated to its end",
+                         name_of(parts[0]), most, name_of(part), samples));
+    fewer = fewer || samples != most;
+  }
+}
+
 void merge_into(CalibrationTable& table, const CalibrationTable& part) {
   for (std::size_t v = 0; v < table.entries.size(); ++v) {
     CalibrationEntry& entry = table.entries[v];
@@ -101,7 +117,15 @@ void check_calibrated(const CalibrationTable& table) {
                          table.samples, table.samples == 1 ? "" : "s"));
 }
 
+void check_made_for(const CalibrationTable& table, const Model& fp32) {
+  if (table.model == 0) return;
+  if (const std::uint64_t model = fingerprint(fp32); model != table.model)
+    refuse(fmt::format("the calibration table was made for another model, {:016x}; this one is {:016x}",
+                       table.model, model));
+}
+
 CalibrationTable merge(std::vector<CalibrationPart> parts) {
+  const FloatEnvironmentGuard defaults;
   if (parts.empty()) refuse("there is no part of a calibration to merge");
   for (const CalibrationPart& part : parts) {
     check_shard(part.shard);
@@ -111,6 +135,7 @@ CalibrationTable merge(std::vector<CalibrationPart> parts) {
     return a.shard.index < b.shard.index;
   });
   check_complete(parts);
+  check_whole(parts);
   CalibrationTable table = std::move(parts[0].table);
   for (std::size_t i = 1; i < parts.size(); ++i) merge_into(table, parts[i].table);
   check_calibrated(table);

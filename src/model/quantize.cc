@@ -8,6 +8,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
+#include "model/calibration_checks.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
 
@@ -200,6 +201,8 @@ Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span
 }
 
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options) {
+  require_fp32(fp32);
+  check_made_for(table, fp32);
   return quantize_model(fp32, &table, options);
 }
 

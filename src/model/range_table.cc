@@ -4,10 +4,11 @@
 
 #include <unordered_map>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
-#include "lowbit/model/serialize.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/observe/expected_error.h"
+#include "model/calibration_checks.h"
 
 namespace lowbit {
 namespace {
@@ -16,6 +17,10 @@ constexpr double kPercents[] = {0.01, 0.1, 1, 50, 99, 99.9, 99.99};
 
 [[noreturn]] void refuse(const std::string& sentence) {
   throw Error(ErrorCode::invalid_argument, sentence);
+}
+
+void check_bits(int bits) {
+  if (bits < 2 || bits > 16) refuse(fmt::format("a range table is for 2 to 16 bits, not {}", bits));
 }
 
 /// An observer that was told its answer, and sees nothing.
@@ -49,19 +54,22 @@ CalibrationEntry fixed_entry(const RangeTable::Row& row, const Value& value) {
   if (!(row.shape == value.shape))
     refuse(fmt::format("the calibration table has tensor '{}' of shape {}; in the model it has {}",
                        row.tensor, row.shape.to_string(), value.shape.to_string()));
+  check_bits(row.bits);
   return {row.tensor, row.shape, FixedRange{row.tensor, row.clip, row.bits}, std::nullopt, true};
 }
 
 }  // namespace
 
 void RangeTable::Row::set_clip(Range range) {
+  check_bits(bits);
   qparams = choose_qparams(range, unsigned_range(bits), Mapping::asymmetric);
   clip = range;
   sqnr_db.reset(), clipped.reset();
 }
 
 RangeTable make_range_table(const CalibrationTable& table, int bits) {
-  if (bits < 2 || bits > 16) refuse(fmt::format("a range table is for 2 to 16 bits, not {}", bits));
+  check_bits(bits);
+  const FloatEnvironmentGuard defaults;
   const IntRange codes = unsigned_range(bits);
   RangeTable result{table.model, table.observer, table.data, table.samples, {}};
   for (const CalibrationEntry& entry : table.entries) {
@@ -74,10 +82,6 @@ RangeTable make_range_table(const CalibrationTable& table, int bits) {
 }
 
 CalibrationTable calibration_table(const RangeTable& table, const Model& fp32) {
-  if (table.model != 0)
-    if (const std::uint64_t model = fingerprint(fp32); model != table.model)
-      refuse(fmt::format("the calibration table was made for another model, {:016x}; this one is {:016x}",
-                         table.model, model));
   std::unordered_map<std::string, const RangeTable::Row*> rows;
   for (const RangeTable::Row& row : table.rows)
     if (!rows.emplace(row.tensor, &row).second)
@@ -85,6 +89,7 @@ CalibrationTable calibration_table(const RangeTable& table, const Model& fp32) {
   CalibrationTable result;
   result.samples = table.samples, result.observer = table.observer, result.data = table.data;
   result.model = table.model;
+  check_made_for(result, fp32);
   for (const Value& value : fp32.graph().values) {
     const auto row = rows.find(value.name);
     if (row == rows.end()) refuse(fmt::format("the calibration table has no tensor '{}'", value.name));

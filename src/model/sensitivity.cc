@@ -108,6 +108,7 @@ class Study {
     for (const std::string& text : options.schemes) {
       const Scheme scheme = parse_scheme(text);
       require_built(scheme);
+      if (std::find(schemes_.begin(), schemes_.end(), scheme) != schemes_.end()) continue;
       schemes_.push_back(scheme);
       for (const int layer : layers_)
         weights_.add(layer, scheme, quantize_weight_matrix(fp32.graph().nodes[index(layer)].op, scheme));
@@ -224,8 +225,9 @@ class Study {
 }  // namespace
 
 const Sensitivity::Whole& Sensitivity::whole(const std::string& scheme) const {
+  const std::string name = format_scheme(parse_scheme(scheme));
   for (const Whole& w : schemes)
-    if (w.scheme == scheme) return w;
+    if (w.scheme == name) return w;
   throw Error(ErrorCode::invalid_argument, fmt::format("the scheme '{}' was not measured", scheme));
 }
 

@@ -13,6 +13,9 @@ namespace lowbit {
 namespace {
 
 constexpr std::uint32_t kVersion = 3, kFirstVersion = 1;
+/// Calibration tables outlive versions: what a model is known by must not change with them. All that later
+/// versions added is of quantized models, which are not calibrated.
+constexpr std::uint32_t kFingerprintVersion = 1;
 constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
@@ -34,13 +37,13 @@ void visit(V& v, ValueType& type, std::uint32_t version = kVersion) {
   if (version > 2) v("bits", type.bits);
 }
 
-void write(Writer& v, const detail::ModelData& source) {
+void write(Writer& v, const detail::ModelData& source, std::uint32_t version = kVersion) {
   detail::ModelData data = source;  // visiting takes mutable references
   v("scheme", data.scheme), v("source", data.source);
   v("values", static_cast<std::uint64_t>(data.graph.values.size()));
   for (std::size_t i = 0; i < data.graph.values.size(); ++i) {
     v("value name", data.graph.values[i].name);
-    visit(v, data.types[i]);
+    visit(v, data.types[i], version);
   }
   v("inputs", data.graph.inputs), v("outputs", data.graph.outputs);
   v("nodes", static_cast<std::uint64_t>(data.graph.nodes.size()));
@@ -52,7 +55,7 @@ void write(Writer& v, const detail::ModelData& source) {
     v("node inputs", node.inputs), v("node output", node.output);
     v("node scheme", format_scheme(q.scheme)), v("fallback", q.fallback),
         v("quantized", q.weights.has_value());
-    if (q.weights) visit(v, *q.weights);
+    if (q.weights) visit(v, *q.weights, version);
   }
 }
 
@@ -170,7 +173,7 @@ std::uint64_t fingerprint(const Model& model) {
   detail::ModelData data = model.data();
   data.source.clear();
   Writer payload;
-  write(payload, data);
+  write(payload, data, kFingerprintVersion);
   std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
   for (const std::byte b : payload.take()) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001B3u;
   return hash;

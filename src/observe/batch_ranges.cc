@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/minmax.h"
 #include "observe/state_bytes.h"
@@ -33,6 +34,7 @@ void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("the number of a batch is below 2^63, not {}", batch));
   if (x.empty()) return;
+  const FloatEnvironmentGuard defaults;
   MinMax piece;
   piece.observe(x);
   non_finite_ += piece.non_finite();
@@ -70,6 +72,7 @@ void BatchRanges::insert(std::size_t run, std::uint64_t batch, Range r) {
 }
 
 void BatchRanges::merge_batches(const BatchRanges& other) {
+  const FloatEnvironmentGuard defaults;
   // Both in order into a new list: no batch is inserted before others.
   BatchRanges all;
   all.ranges_.reserve(ranges_.size() + other.ranges_.size());

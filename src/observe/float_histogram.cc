@@ -124,6 +124,7 @@ std::uint64_t FloatHistogram::count_of(std::uint32_t bin) const {
 }
 
 void FloatHistogram::merge(const FloatHistogram& other) {
+  const FloatEnvironmentGuard defaults;
   if (blocks_.empty()) blocks_.resize(other.blocks_.size());
   for (std::uint32_t b = 0; b < other.blocks_.size(); ++b)
     for (std::uint32_t i = 0; i < other.blocks_[b].size(); ++i) {
@@ -243,7 +244,8 @@ std::vector<std::byte> FloatHistogram::state() const {
 void FloatHistogram::set_state(std::span<const std::byte> bytes) {
   detail::StateReader in(bytes);
   FloatHistogram read;
-  read.blocks_.resize(kBlocks);
+  // Blocks take memory from the first bin on: an empty state may stand in a file a million times.
+  if (bytes.size() > sizeof(std::uint64_t) + 2 * sizeof(float)) read.blocks_.resize(kBlocks);
   read.count_ = read.non_finite_ = in.get<std::uint64_t>();
   const auto min = in.get<float>(), max = in.get<float>();
   // Bins ascend in the value among those that are not negative, which come first, and descend behind them.
@@ -262,6 +264,9 @@ void FloatHistogram::set_state(std::span<const std::byte> bytes) {
     last = bin;
   }
   const bool empty = last < 0;
+  // Two different extremes are two values.
+  if (!empty && min != max && bin_of(min) == bin_of(max) && read.count_of(bin_of(min)) < 2)
+    throw Error(ErrorCode::corrupt_file, "the state of a histogram has one value for two extremes");
   const std::uint32_t lowest = last_below != kNoBin ? last_below : first_above,
                       highest = last_above != kNoBin ? last_above : first_below;
   if (empty ? bits_of(min) != 0 || bits_of(max) != 0

@@ -32,6 +32,7 @@ void MinMax::observe(std::span<const float> x) {
 }
 
 void MinMax::merge(const MinMax& other) {
+  const FloatEnvironmentGuard defaults;
   min_ = other.min_ < min_ ? other.min_ : min_;
   max_ = other.max_ > max_ ? other.max_ : max_;
   non_finite_ += other.non_finite_;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "quant/affine_qparams.h"
@@ -22,14 +23,16 @@ AdaptiveRange::AdaptiveRange(float rate) : rate_(rate) {
 }
 
 void AdaptiveRange::update(std::span<const float> batch) {
+  const FloatEnvironmentGuard defaults;
   Range seen;
   elementwise().min_max(batch.data(), batch.size(), &seen.min, &seen.max);
   if (!(seen.min <= seen.max)) return;
-  if (!started_) range_ = seen;
+  // In double, differences do not overflow, and rounding does not carry an end past that of the batch.
+  const auto towards = [this](float from, float to) {
+    return static_cast<float>(double(from) + double(rate_) * (double(to) - double(from)));
+  };
+  range_ = started_ ? Range{towards(range_.min, seen.min), towards(range_.max, seen.max)} : seen;
   started_ = true;
-  // In this form, neither end can overflow or pass that of the batch.
-  range_.min = (1.0f - rate_) * range_.min + rate_ * seen.min;
-  range_.max = (1.0f - rate_) * range_.max + rate_ * seen.max;
 }
 
 }  // namespace lowbit

@@ -1,8 +1,10 @@
 // The text of a table, and what is refused of a text that somebody edited.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "lowbit/lowbit.h"
 #include "model/calibration_network.h"
@@ -114,6 +116,19 @@ TEST(RangeTableJson, EveryFloatComesBack) {
     ASSERT_EQ(back.rows[0].clip, (Range{a, b}));
     ASSERT_EQ(back.rows[0].qparams, table.rows[0].qparams);
   }
+}
+
+TEST(RangeTableJson, NumbersInKeysArePlainDecimals) {
+  for (const char* key : {"0x1p3", " 5", "5 ", "", "nan", "1e1", "100.5"}) {
+    std::string text = kText;
+    const auto at = text.find("\"50\"");
+    ASSERT_NE(at, std::string::npos);
+    text.replace(at, 4, fmt::format("\"{}\"", key));
+    EXPECT_THROW(parse_range_table(text), Error) << key;
+  }
+  RangeTable table = small_table();
+  table.rows[0].max = std::numeric_limits<float>::infinity();
+  EXPECT_THROW(format_range_table(table), Error) << "reading would refuse it";
 }
 
 TEST(RangeTableJson, QuantizesToTheSameModelWithEveryObserver) {

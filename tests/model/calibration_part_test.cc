@@ -124,6 +124,9 @@ TEST(Calibration, AnObserverThatThrowsIsHeard) {
     Calibrator calibrator(calibration_network(), {.observer = Picky{}, .threads = threads});
     EXPECT_THROW(calibrator.add(calibration_samples(40).view()), std::domain_error) << threads;
   }
+  Calibrator given_up(calibration_network(), {.observer = Picky{}});
+  EXPECT_THROW(given_up.add(calibration_samples(1).view()), std::domain_error);
+  EXPECT_TRUE(says(error_of([&] { given_up.finish(); }, ErrorCode::invalid_argument), {"given up"}));
   Calibrator waiting(calibration_network(), {.observer = Picky{}, .threads = 2});
   EXPECT_NO_THROW(waiting.add(calibration_samples(1).view()));
   EXPECT_THROW(waiting.finish(), std::domain_error);
@@ -176,6 +179,15 @@ TEST_F(Merging, AShardGivenTwiceIsNamed) {
             "shard 2 of 2 is given twice: 'a' and 'c'");
 }
 
+TEST_F(Merging, AShardThatEndedEarlyIsNamed) {
+  const auto short_part = [&](int index) {
+    return part_of(fp32_, calibration_samples(kSamples - 9), with(MinMax{}, "minmax", {index, 2}));
+  };
+  EXPECT_EQ(refusal({part(0, 2), short_part(1)}),
+            "shard 1 of 2 has 27 samples and shard 2 of 2 has 22: one of them was not calibrated to its end");
+  EXPECT_THROW(merge({short_part(0), part(1, 2)}), Error);
+}
+
 TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
   const CalibrationPart first = part(0, 2, "a.part");
   CalibrationPart other = part_of(calibration_network(2), samples_, with(MinMax{}, "minmax", {1, 2}));
@@ -195,7 +207,10 @@ TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
   EXPECT_TRUE(says(refusal({first, part(1, 3)}), {"same number of shards"}));
   other = part(1, 2);
   other.table.samples = std::numeric_limits<std::int64_t>::max();
-  EXPECT_TRUE(says(refusal({first, other}), {"more samples"}));
+  EXPECT_TRUE(says(refusal({first, other}), {"not calibrated to its end"}));
+  CalibrationPart as_many = first;
+  as_many.table.samples = other.table.samples;
+  EXPECT_TRUE(says(refusal({as_many, other}), {"more samples"}));
   other = part(1, 2);
   other.table.entries.pop_back();
   EXPECT_TRUE(says(refusal({first, other}), {"another model"}));
@@ -215,6 +230,30 @@ TEST(PartFile, NeedsAnObserverThatIsKnown) {
   error_of([&] { save_to_bytes(part_of(fp32, samples, with(Forgetful{}, "forgetful"))); },
            ErrorCode::unsupported);
   EXPECT_EQ(load_part(save_to_bytes(part_of(fp32, samples, with(MinMax{}, "minmax"))), "m").name, "m");
+}
+
+TEST(PartFile, IsStoredWithTheNameOfItsObserver) {
+  Calibrator unnamed(calibration_network(), {.observer = Mse{}});
+  unnamed.add(calibration_samples(2).view());
+  EXPECT_TRUE(
+      says(error_of([&] { save_to_bytes(unnamed.part()); }, ErrorCode::invalid_argument), {"observer_name"}));
+}
+
+TEST(PartFile, CountsMustBeThoseOfTheSamples) {
+  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(Mse{}, "mse"));
+  part.table.samples = 3;
+  EXPECT_TRUE(says(error_of([&] { load_part(save_to_bytes(part), "p"); }, ErrorCode::corrupt_file),
+                   {"'p'", "'x'", "12 times in 3 samples"}));
+  part.table.samples = 2;
+  part.table.entries[0].finite = false;
+  error_of([&] { load_part(save_to_bytes(part)); }, ErrorCode::corrupt_file);
+}
+
+TEST(PartFile, ANameOfOneLetterIsNoExcuse) {
+  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(Mse{}, "mse"));
+  part.shard = {5, 2};
+  EXPECT_EQ(error_of([&] { load_part(save_to_bytes(part), "a"); }, ErrorCode::corrupt_file),
+            "'a': there is no shard 6 of 2");
 }
 
 TEST(PartFile, DamagedFilesAreRefused) {

@@ -84,6 +84,26 @@ TEST(RangeTable, SaysWhatTheValuesSay) {
     error_of([&] { make_range_table(table, bits); }, ErrorCode::invalid_argument);
 }
 
+// Tables outlive versions of the library: this number does not change.
+TEST(Fingerprint, IsForever) {
+  EXPECT_EQ(fingerprint(calibration_network()), 0x93c5a45be5d166b4u);
+}
+
+TEST(RangeTable, ForAnotherModelOfTheSameShapesIsRefused) {
+  const auto table = calibrate(calibration_network(), std::vector<Tensor>{calibration_samples(9)});
+  EXPECT_NO_THROW(quantize(calibration_network(), table));
+  EXPECT_TRUE(says(error_of([&] { quantize(calibration_network(2), table); }, ErrorCode::invalid_argument),
+                   {"another model"}));
+}
+
+TEST(RangeTable, BitsAreChecked) {
+  RangeTable::Row row;
+  for (const int bits : {-1, 0, 1, 17, 40}) {
+    row.bits = bits;
+    EXPECT_THROW(row.set_clip({0, 1}), Error) << bits;
+  }
+}
+
 TEST(RangeTable, CountsWhatIsNotFinite) {
   Tensor samples = calibration_samples(4);
   samples.data[3] = std::numeric_limits<float>::infinity();

@@ -137,6 +137,15 @@ TEST(Sensitivity, DoesNotDependOnThreadsAndNeedsNoLabelsOrTable) {
   }
 }
 
+TEST(Sensitivity, SchemesAreKnownByAnyOfTheirNames) {
+  const Model fp32(network());
+  const auto s = measure_sensitivity(fp32, std::vector<Tensor>{random_batch(3, 4)},
+                                     {.schemes = {"int4-sym-wo", "int4-wo", "int4-wo-sym"}});
+  ASSERT_EQ(s.schemes.size(), 1u) << "measured once";
+  EXPECT_EQ(s.rows.size(), 3u);
+  EXPECT_EQ(&s.whole("int4-sym-wo"), &s.schemes[0]);
+}
+
 TEST(Sensitivity, RefusesWhatDoesNotFit) {
   const Model fp32(network());
   const std::vector<Tensor> batches{random_batch(4, 4)};

@@ -75,6 +75,13 @@ TEST(FloatHistogram, RefusesStatesThatItDoesNotMake) {
   EXPECT_TRUE(refused(put(28, std::uint32_t{0})));        // twice the same bin
   EXPECT_TRUE(refused(put(28, std::uint32_t{0xFF00})));   // infinite
   EXPECT_TRUE(refused(put(64, std::uint32_t{0x20000})));  // beyond the last
+  // One value has one extreme.
+  FloatHistogram one;
+  one.observe(std::vector<float>{1});
+  auto two_extremes = one.state();
+  const float near = 1.001f;
+  std::memcpy(two_extremes.data() + 12, &near, sizeof near);
+  EXPECT_TRUE(refused(two_extremes));
   // Without bins the range must be zero.
   EXPECT_TRUE(refused({good.begin(), good.begin() + 16}));
 }

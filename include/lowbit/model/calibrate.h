@@ -85,9 +85,9 @@ class Calibrator {
   Calibrator(Calibrator&&) noexcept;
   Calibrator& operator=(Calibrator&&) noexcept;
   ~Calibrator();
-  /// `batch` is any number of samples; they are run one by one, each on one thread, so that the table does
-  /// not depend on how the stream was cut. With several threads, some wait for the next call.
-  /// Throws Error(shape_mismatch) when the batch does not fit the model's input.
+  /// `batch` is any number of samples; each is a batch to a BatchObserver. They are run one by one, each on
+  /// one thread, so that the table does not depend on how the stream was cut. With several threads, some wait
+  /// for the next call. Throws Error(shape_mismatch) when the batch does not fit the model's input.
   void add(const TensorView& batch);
   /// The table of all that was added so far. Throws Error(invalid_argument) when that is nothing, or when a
   /// value was never finite, which is named.

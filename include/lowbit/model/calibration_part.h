@@ -13,7 +13,8 @@
 
 namespace lowbit {
 
-/// Throws Error(unsupported) when the observer is no PersistentObserver.
+/// Throws Error(unsupported) when the observer is no PersistentObserver, Error(invalid_argument) when
+/// CalibrationTable::observer is empty: it is what load_part finds the observer by, options and all.
 std::vector<std::byte> save_to_bytes(const CalibrationPart& part);
 /// Writes to a temporary file beside `path` and renames it. Throws as above, and Error(io).
 void save(const CalibrationPart& part, const std::string& path);
@@ -30,7 +31,8 @@ CalibrationPart load_part(std::span<const std::byte> bytes, const std::string& n
 CalibrationPart load_part(const std::string& path);
 
 /// All shards of one stream, in any order. Throws Error(invalid_argument), naming parts, when they are of
-/// different models, observers, data or numbers of shards, when a shard is missing or given twice, and as
+/// different models, observers, data or numbers of shards, when a shard is missing, given twice or
+/// not calibrated to its end (all have as many samples, the first ones perhaps one more), and as
 /// Calibrator::finish.
 CalibrationTable merge(std::vector<CalibrationPart> parts);
 

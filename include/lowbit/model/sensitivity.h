@@ -10,6 +10,7 @@
 #include <ranges>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -66,9 +67,12 @@ struct SensitivityOptions {
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,
                                 const SensitivityOptions& options = {});
 
-/// `batches`: any range of things that convert to TensorView and outlive the call.
+/// `batches`: any range of things that convert to TensorView and outlive the call; not one that makes tensors
+/// while it is walked.
 template <std::ranges::forward_range Batches>
-requires(!std::convertible_to<Batches, std::span<const TensorView>>) Sensitivity
+requires(!std::convertible_to<Batches, std::span<const TensorView>> &&
+         (std::is_lvalue_reference_v<std::ranges::range_reference_t<Batches>> ||
+          std::same_as<std::ranges::range_value_t<Batches>, TensorView>)) Sensitivity
     measure_sensitivity(const Model& fp32, Batches&& batches, const SensitivityOptions& options = {}) {
   std::vector<TensorView> views;
   for (const auto& batch : batches) views.push_back(batch);

@@ -22,8 +22,9 @@ Model load(std::span<const std::byte> bytes, const std::string& name = "model");
 /// Throws Error(not_found) or Error(io), and as above.
 Model load(const std::string& path);
 
-/// Tells models apart: 64 bits (FNV-1a) of all that a file holds but for the name of its source. No
-/// protection against somebody who wants two models to be taken for one.
+/// Tells fp32 models apart: 64 bits (FNV-1a) of all that a file holds but for the name of its source. Stays
+/// the same from one version of the format to the next. No protection against somebody who wants two models
+/// to be taken for one.
 std::uint64_t fingerprint(const Model& model);
 
 }  // namespace lowbit

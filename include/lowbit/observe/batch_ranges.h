@@ -1,7 +1,7 @@
 // BatchRanges: the smallest and largest value of every batch, in the order of the batches' numbers: what the
 // observers have in common whose range is an average over batches. Nothing is averaged before all is seen, so
 // that parts may come in any order, and a batch in pieces from several observers. A batch takes 8 bytes; its
-// number none, while numbers are consecutive.
+// number none while numbers are consecutive, else (as in one of several shards, until they are merged) 24.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,8 @@ namespace lowbit {
 /// KB if every exponent that floats have occurs.
 class FloatHistogram {
  public:
-  /// `count` values in [lo, hi); all of them are `lo` where hi == lo.
+  /// `count` values from lo to hi, of which the end that is farther from zero is excluded; all of them are
+  /// `lo` where hi == lo.
   struct Bin {
     double lo, hi;
     std::uint64_t count;

@@ -69,7 +69,8 @@ class AnyObserver {
   void observe(std::span<const float> x) { self_->observe(x); }
   /// An observer that is no BatchObserver is not told the number.
   void observe(std::span<const float> x, std::uint64_t batch) { self_->observe(x, batch); }
-  /// Throws Error(invalid_argument) when `other` holds another type.
+  /// Throws Error(invalid_argument) when `other` holds another type or other options. Batches are the same
+  /// where their numbers are, whoever saw them: of a BatchObserver, merge parts that were told numbers.
   void merge(const AnyObserver& other) { self_->merge(*other.self_); }
   Range range(IntRange codes) const { return self_->range(codes); }
   /// Throw Error(unsupported) when the observer is no PersistentObserver; set_state as that does.

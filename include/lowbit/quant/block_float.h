@@ -1,9 +1,10 @@
 // Small floats as weights (minifloat.h), with a scale for a tensor, channel or block.
 //
 // Fp8: E4M3 or E5M2; the largest magnitude of a group meets the largest float.
-// MxFp8, MxFp6, MxFp4, MxInt8: blocks of 32 that share a power of two, 2^(floor(log2(largest magnitude)) -
-// e), e the exponent of the element type's largest value. OCP Microscaling Formats (MX) Specification v1.0.
-// NvFp4: FP4 in blocks of 16, whose scales are E4M3 times one float for the matrix. NVIDIA, 2024.
+// MxFp (of FP8, FP6 or FP4), MxInt8: blocks of 32 that share a power of two, 2^(floor(log2(largest
+// magnitude)) - e), e the exponent of the element type's largest value. OCP Microscaling Formats (MX)
+// Specification v1.0. NvFp4: FP4 in blocks of 16, whose scales are E4M3 times one float for the matrix.
+// NVIDIA, 2024.
 #pragma once
 
 #include <span>
