@@ -88,9 +88,11 @@ class MatrixQuantizer {
  private:
   // Whether ranges were enough for the groups of that row.
   bool quantize_row_by_ranges(std::int64_t row, std::size_t buffer_row) {
+    if (!by_ranges_) return false;
     const std::span<const float> values = values_.subspan(buffer_row * row_codes_.size(), row_codes_.size());
     detail::group_ranges(values, q_.groups() > 1 ? q_.granularity.group_size : values.size(), group_ranges_);
-    if (!quantizer_.fit_ranges(group_ranges_, fits_)) return false;
+    by_ranges_ = quantizer_.fit_ranges(group_ranges_, fits_);
+    if (!by_ranges_) return false;
     if (!writer_)
       writer_.emplace(quantizer_, std::visit([](const auto& f) -> AnyGroup { return f.front(); }, fits_), q_,
                       ranges_);
@@ -133,6 +135,7 @@ class MatrixQuantizer {
   std::span<const float> values_, importances_;  // of the rows in turn
   std::vector<Range> group_ranges_;              // of a row
   RangeFits fits_;
+  bool by_ranges_ = true;  // until the quantizer asks for values: it is not asked again
   std::vector<std::uint8_t> row_codes_;
 };
 

@@ -16,7 +16,6 @@ namespace lowbit::cli {
 namespace {
 
 using lowbit::testing::Random;
-using lowbit::testing::refused;
 using lowbit::testing::run_command;
 using lowbit::testing::TemporaryFolder;
 using lowbit::testing::write_small_model;
@@ -43,13 +42,8 @@ class Calibrate : public ::testing::Test {
     EXPECT_EQ(result.err, "");
     return folder_.read(name);
   }
-  /// Also: no file may appear.
   ::testing::AssertionResult bad(const std::string& arguments, const std::string& part) const {
-    const std::size_t before = folder_.file_count();
-    const auto result = refused(run_command(arguments), part);
-    if (!result) return result;
-    if (folder_.file_count() != before) return ::testing::AssertionFailure() << "a file was left behind";
-    return result;
+    return lowbit::testing::refused_without_a_file(folder_, arguments, part);
   }
   /// Writes shard k of n and returns the name of the file.
   std::string shard(int k, int n, const std::string& more = {}) const {

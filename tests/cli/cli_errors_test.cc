@@ -9,7 +9,6 @@
 namespace lowbit::cli {
 namespace {
 
-using lowbit::testing::refused;
 using lowbit::testing::run_command;
 using lowbit::testing::TemporaryFolder;
 
@@ -19,13 +18,8 @@ std::string npy_file(const Shape& shape) {
 
 class BadInput : public ::testing::Test {
  protected:
-  /// Also: no file may appear.
-  ::testing::AssertionResult bad(const std::string& arguments, const std::string& part) {
-    const std::size_t before = folder_.file_count();
-    const auto result = refused(run_command(arguments), part);
-    if (!result) return result;
-    if (folder_.file_count() != before) return ::testing::AssertionFailure() << "a file was left behind";
-    return result;
+  ::testing::AssertionResult bad(const std::string& arguments, const std::string& part) const {
+    return lowbit::testing::refused_without_a_file(folder_, arguments, part);
   }
 
   TemporaryFolder folder_;

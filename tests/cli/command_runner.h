@@ -47,6 +47,16 @@ inline ::testing::AssertionResult refused(const CommandResult& result, const std
   return ::testing::AssertionSuccess();
 }
 
+/// The same, and no file appears in or vanishes from `folder`.
+inline ::testing::AssertionResult refused_without_a_file(const TemporaryFolder& folder,
+                                                         const std::string& arguments, const std::string& part) {
+  const std::size_t before = folder.file_count();
+  const auto result = refused(run_command(arguments), part);
+  if (!result) return result;
+  if (folder.file_count() != before) return ::testing::AssertionFailure() << "a file was left behind";
+  return result;
+}
+
 /// in -> 16 (ReLU) -> 4 features, random weights.
 inline Model small_model(std::int64_t in = 12) {
   Random random(1);

@@ -15,7 +15,6 @@ namespace lowbit::cli {
 namespace {
 
 using lowbit::testing::Random;
-using lowbit::testing::refused;
 using lowbit::testing::run_command;
 using lowbit::testing::small_model;
 using lowbit::testing::TemporaryFolder;
@@ -32,12 +31,8 @@ class SensitivityCommand : public ::testing::Test {
            std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
   }
 
-  ::testing::AssertionResult bad(const std::string& arguments, const std::string& part) {
-    const std::size_t before = folder_.file_count();
-    const auto result = refused(run_command(arguments), part);
-    if (!result) return result;
-    if (folder_.file_count() != before) return ::testing::AssertionFailure() << "a file was left behind";
-    return result;
+  ::testing::AssertionResult bad(const std::string& arguments, const std::string& part) const {
+    return lowbit::testing::refused_without_a_file(folder_, arguments, part);
   }
 
   TemporaryFolder folder_;

@@ -8,6 +8,7 @@
 #include "lowbit/lowbit.h"
 #include "model/calibration_network.h"
 #include "support/error_of.h"
+#include "support/mend_checksum.h"
 
 namespace lowbit {
 namespace {
@@ -277,14 +278,6 @@ TEST(PartFile, DamagedFilesAreRefused) {
 TEST(PartFile, HostilePayloadsNeverCrash) {
   const auto bytes = save_to_bytes(
       part_of(calibration_network(), calibration_samples(3), with(Histogram{}, "histogram", {0, 2})));
-  const auto crc = [](std::span<const std::byte> data) {
-    std::uint32_t c = ~0u;
-    for (const std::byte b : data) {
-      c ^= std::to_integer<std::uint32_t>(b);
-      for (int i = 0; i < 8; ++i) c = (c >> 1) ^ (c & 1 ? 0xEDB88320u : 0u);
-    }
-    return ~c;
-  };
   Random random(3);
   int refused = 0;
   for (int round = 0; round < 300; ++round) {
@@ -294,8 +287,7 @@ TEST(PartFile, HostilePayloadsNeverCrash) {
     for (int i = 0; i < 2; ++i)
       hostile[static_cast<std::size_t>(random.integer(24, end - 1))] =
           static_cast<std::byte>(random.integer(0, 255));
-    const std::uint32_t sum = crc(std::span(hostile).subspan(24));
-    std::memcpy(hostile.data() + 12, &sum, 4);
+    testing::mend_checksum(hostile);
     try {
       const CalibrationPart part = load_part(hostile);
       if (round % 8 == 0) make_range_table(part.table, 2);

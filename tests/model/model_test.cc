@@ -8,11 +8,14 @@
 
 #include "lowbit/lowbit.h"
 #include "support/counting_new.h"
+#include "support/error_of.h"
+#include "support/mend_checksum.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
 
+using testing::error_of;
 using testing::Random;
 
 /// input 3x8x8 -> conv1 -> relu -> conv2 (+ residual of conv1) -> max pool -> average -> fc -> softmax
@@ -62,18 +65,6 @@ std::vector<float> outputs(const Model& model, const Tensor& in, int threads = 1
   Tensor out(Shape{in.shape[0], 4});
   run(model, in, out, workspace);
   return out.data;
-}
-
-template <class F>
-std::string error_of(F f, ErrorCode code) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(static_cast<int>(e.code()), static_cast<int>(code)) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
 }
 
 TEST(Model, Int8IsCloseToFp32) {
@@ -301,14 +292,6 @@ TEST(Serialize, DamagedFilesAreRefused) {
 /// With the checksum mended, the reader itself must hold.
 TEST(Serialize, HostilePayloadsNeverCrash) {
   const std::vector<std::byte> bytes = save_to_bytes(quantized(Model(small_network()), {.scheme = "int8"}));
-  const auto crc = [](std::span<const std::byte> data) {
-    std::uint32_t c = ~0u;
-    for (const std::byte b : data) {
-      c ^= std::to_integer<std::uint32_t>(b);
-      for (int i = 0; i < 8; ++i) c = (c >> 1) ^ (c & 1 ? 0xEDB88320u : 0u);
-    }
-    return ~c;
-  };
   Random random(3);
   int refused = 0;
   for (int round = 0; round < 600; ++round) {
@@ -318,8 +301,7 @@ TEST(Serialize, HostilePayloadsNeverCrash) {
           static_cast<std::size_t>(random.integer(24, static_cast<std::int64_t>(bytes.size()) - 1));
       hostile[at] = static_cast<std::byte>(random.integer(0, 255));
     }
-    const std::uint32_t sum = crc(std::span(hostile).subspan(24));
-    std::memcpy(hostile.data() + 12, &sum, 4);
+    testing::mend_checksum(hostile);
     try {
       const Model model = load(hostile);  // most damage hits codes and is harmless
     } catch (const Error&) {

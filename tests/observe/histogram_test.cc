@@ -2,54 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <functional>
-
-#include "lowbit/observe/choose_qparams.h"
-#include "support/random.h"
+#include "observe/clip_checks.h"
 
 namespace lowbit {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
-
-std::vector<float> draw(std::size_t n, std::uint64_t seed, const std::function<float(testing::Random&)>& f) {
-  testing::Random random(seed);
-  std::vector<float> v(n);
-  for (auto& x : v) x = f(random);
-  return v;
-}
-
 TEST(Histogram, SpikesAreNotClipped) {
-  // ReLU6 piles values up at both ends; both are exact there.
-  const auto x = draw(5000, 5, [](auto& r) { return std::min(6.0f, std::max(0.0f, 8 * r.gaussian())); });
-  Histogram h;
-  h.observe(x);
-  EXPECT_EQ(h.range(unsigned_range(8)).min, 0);
-  EXPECT_NEAR(h.range(unsigned_range(8)).max, 6, 0.03);
+  expect_spikes_kept<Histogram>();
 }
-
 TEST(Histogram, HoldsAtTheLimits) {
-  const auto range_of = [](std::vector<float> x, IntRange codes = unsigned_range(8)) {
-    Histogram h;
-    h.observe(x);
-    return h.range(codes);
-  };
-  EXPECT_EQ(range_of({}), (Range{0, 0}));
-  EXPECT_EQ(range_of({NAN, kInf}), (Range{0, 0}));
-  EXPECT_EQ(range_of({0, 0, 0}), (Range{0, 0}));
-  EXPECT_EQ(range_of({5, 5}), (Range{0, 5}));
-  EXPECT_EQ(range_of({-5, -5}), (Range{-5, 0}));
-  const float max = std::numeric_limits<float>::max();
-  for (const auto& x :
-       std::vector<std::vector<float>>{{max, -max}, {max}, {1e-45f}, {1e-45f, -1e-45f}, {1e-38f, 3e38f}}) {
-    const Range r = range_of(x);
-    EXPECT_TRUE(std::isfinite(r.min) && std::isfinite(r.max) && r.min <= 0 && r.max >= 0);
-    EXPECT_NO_THROW(choose_qparams(r, unsigned_range(8)));
-  }
-  EXPECT_EQ(range_of({-1, 2}, signed_range(16)), (Range{-1, 2}));
+  expect_limits_held<Histogram>();
 }
 
 }  // namespace
