@@ -13,9 +13,9 @@
 
 #include "eigen_baseline.h"
 #include "fp32/fp32_kernel.h"
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/depthwise_kernel.h"
-#include "lowbit/kernels/gemm.h"
 #include "registers.h"
 #include "rounds.h"
 #include "support/random.h"

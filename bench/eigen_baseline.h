@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "fp32/fp32_kernel.h"
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/cpu.h"
-#include "lowbit/kernels/gemm.h"
 
 namespace lowbit::bench {
 

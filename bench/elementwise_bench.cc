@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "cycles.h"
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/elementwise_kernel.h"
-#include "lowbit/kernels/gemm.h"
 #include "options.h"
 #include "registers.h"
 #include "support/random.h"

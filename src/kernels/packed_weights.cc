@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <new>
 #include <string>
 #include <utility>
 
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
 
@@ -121,24 +121,6 @@ std::vector<KRun> cut_runs(const WeightSpec& spec) {
 }
 
 }  // namespace
-
-void AlignedDelete::operator()(std::byte* p) const noexcept {
-  ::operator delete[](p, std::align_val_t{kAlignment});
-}
-
-namespace {
-
-AlignedBytes unfilled_bytes(std::size_t size) {
-  return AlignedBytes(static_cast<std::byte*>(::operator new[](size, std::align_val_t{kAlignment})));
-}
-
-}  // namespace
-
-AlignedBytes aligned_bytes(std::size_t size) {
-  AlignedBytes bytes = unfilled_bytes(size);
-  std::memset(bytes.get(), 0, size);
-  return bytes;
-}
 
 PackedWeights::PackedWeights(const WeightSpec& spec, Isa isa)
     : PackedWeights(spec, select_gemm_kernel(checked(spec), isa)) {}

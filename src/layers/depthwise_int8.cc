@@ -13,8 +13,9 @@
 #include "layers/quantize_pixels.h"
 #include "layers/scratch.h"
 #include "layers/step_common.h"
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/depthwise_kernel.h"
-#include "lowbit/kernels/gemm.h"
+#include "lowbit/kernels/executor.h"
 #include "lowbit/quant/effective.h"
 
 namespace lowbit {

@@ -10,6 +10,7 @@
 #include "layers/column_terms.h"
 #include "layers/dynamic_input.h"
 #include "layers/scratch.h"
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"

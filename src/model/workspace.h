@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "lowbit/kernels/gemm.h"
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/layers/step.h"
 #include "lowbit/model/model.h"
 

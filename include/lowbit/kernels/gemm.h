@@ -5,24 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/executor.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 namespace lowbit {
-
-/// Frees memory from aligned_bytes().
-struct AlignedDelete {
-  void operator()(std::byte* p) const noexcept;
-};
-using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
-/// 64-byte aligned, zero-filled. Throws std::bad_alloc.
-AlignedBytes aligned_bytes(std::size_t size);
 
 /// What is known of several packings together.
 inline PackReport& operator+=(PackReport& sum, const PackReport& part) {
