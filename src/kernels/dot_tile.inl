@@ -25,18 +25,16 @@ struct WeightStream {
   }
 };
 
-/// With few accumulators kSplit sets take turns, since a dot product must wait for the last one on its
-/// accumulator (5 cycles, 2 a cycle: 10 chains).
+/// With few accumulators kSplit sets take turns, since a dot-product instruction must wait for the last one
+/// on its accumulator (5 cycles, 2 a cycle: 10 chains).
 template <unsigned kRows, unsigned kVecs>
 struct Tile {
   static constexpr unsigned kChains = kRows * kVecs;
-  static constexpr unsigned kSplit = kChains >= 9 || kChains * 2 > kAccumulators   ? 1
-                                     : kChains >= 5 || kChains * 4 > kAccumulators ? 2
-                                                                                   : 4;
-  static constexpr unsigned kMinUnroll = kVecs == 1 ? 4 : 2;
+  static constexpr unsigned kSplit = !kDotWaits || kChains >= 9 || kChains * 2 > kAccumulators ? 1
+                                     : kChains >= 5 || kChains * 4 > kAccumulators             ? 2
+                                                                                               : 4;
+  static constexpr unsigned kMinUnroll = kVecs == 1 || kRows == 1 ? 4 : 2;
   static constexpr unsigned kUnroll = kMinUnroll > kSplit ? kMinUnroll : kSplit;
-  // How far ahead of one row weights are asked for: they pass by once, and pages end every 4 KiB.
-  static constexpr std::size_t kAheadBytes = 2048;
   // Steps whose weights are in registers at a time.
   static constexpr unsigned kTogether = kVecs == 1 ? kUnroll : kVecs == 2 && kTileVecs > 2 ? 2 : 1;
   // Rows whose addresses are held in registers at a time.

@@ -9,6 +9,8 @@
 //
 #include "kernels/blocks_avx2.inl"
 //
+#include "kernels/fetch_ahead.inl"
+//
 #include "kernels/keep_pointer.inl"
 //
 #include "kernels/pack_blocks.inl"
@@ -18,6 +20,11 @@ namespace {
 constexpr unsigned kTileVecs = 2;
 constexpr unsigned kAccumulators = 12;  // of 16 registers
 constexpr unsigned kRegisterOffsets = 8;
+#if defined(__AVXVNNI__) || defined(__AVX512VNNI__)
+constexpr bool kDotWaits = true;
+#else
+constexpr bool kDotWaits = false;  // only the addition does
+#endif
 
 /// On plain AVX2 exact only where no pair of neighbouring products leaves an int16.
 inline VecI dot4(VecI acc, VecI u, VecI s) {
@@ -65,11 +72,6 @@ inline VecI load_u8_as_int(const void* p) {
 }
 inline VecI repeat_low_byte(VecI a) {
   return _mm256_mullo_epi32(a, _mm256_set1_epi32(0x01010101));
-}
-
-/// A hint: `p` may lie outside of any memory.
-inline void fetch_to_l2(const void* p) {
-  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

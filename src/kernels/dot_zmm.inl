@@ -8,6 +8,8 @@
 //
 #include "kernels/blocks_avx512.inl"
 //
+#include "kernels/fetch_ahead.inl"
+//
 #include "kernels/keep_pointer.inl"
 //
 #include "kernels/pack_blocks.inl"
@@ -17,6 +19,7 @@ namespace {
 constexpr unsigned kTileVecs = 4;         // widest tile, in vectors of columns
 constexpr unsigned kAccumulators = 24;    // of 32 registers
 constexpr unsigned kRegisterOffsets = 8;  // rows whose addresses fit the general registers
+constexpr bool kDotWaits = true;          // a dot product for the one before on its accumulator
 
 /// acc + the sum of four products a lane: u8 of `u` times s8 of `s`.
 inline VecI dot4(VecI acc, VecI u, VecI s) {
@@ -61,11 +64,6 @@ inline VecI load_u8_as_int(const void* p) {
 /// The low byte of each lane in all four.
 inline VecI repeat_low_byte(VecI a) {
   return _mm512_mullo_epi32(a, _mm512_set1_epi32(0x01010101));
-}
-
-/// A hint: `p` may lie outside of any memory.
-inline void fetch_to_l2(const void* p) {
-  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

@@ -1,0 +1,17 @@
+// Asking for memory before it is read. Included once, inside namespace lowbit, by x86 kernels.
+namespace {
+
+// How far ahead of one row weights are asked for: they pass by once, and pages end every 4 KiB.
+constexpr std::size_t kAheadBytes = 2048;
+
+/// Brings the line of `p` into the L2 cache; `p` may lie outside of any memory. Of a function whose body is
+/// _mm_prefetch alone GCC finds that it has no effect, and drops the calls.
+inline __attribute__((always_inline)) void fetch_to_l2(const void* p) {
+#if defined(__GNUC__)
+  asm volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(p)));
+#else
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+#endif
+}
+
+}  // namespace
