@@ -34,7 +34,10 @@ constexpr GemmKernel batch_kernel(const char* name, WeightFormat format, void (*
           .supports = Format::supports,
           .panel_bytes = dot_panel_bytes,
           .pack = batch_pack,
-          .run = run};
+          .run = run,
+          .few_rows = kFewRows,
+          .prepared_bytes = prepared_rows_bytes,
+          .prepare = prepare_rows};
 }
 
 }  // namespace
