@@ -1,5 +1,5 @@
 // The excess list of a panel: what was taken from weights so that no pair of products saturates, and its
-// product with activations, exact in int32. Included once, inside namespace lowbit, after excess_scan.inl.
+// product with many rows, exact in int32. Included once, inside namespace lowbit, after excess_scan.inl.
 //
 // The list, in 32-bit words:
 //   chunk 0 (kExcessSteps steps of K):
@@ -7,15 +7,13 @@
 //     segment: kHead | column, then the entries: pair of codes within the chunk | weights << 16, the last one
 //     with kLast
 //   chunk 1 ...
-//   8 words to read beyond the end
 //
 // The weights of an entry are two s8, one of them 0. The weights of a segment add up to no more than 128 in
 // absolute value, so that its sum fits an int16. A column may have several segments in a chunk, or none.
 namespace {
 
-constexpr unsigned kExcessColumns = 128, kExcessRows = 64;
+constexpr unsigned kExcessRows = 64;
 constexpr std::uint32_t kHead = 0x4000, kLast = 0x8000, kIndex = 0xFF;
-constexpr std::uint32_t kListPadding = 8;
 static_assert(kExcessColumns <= kIndex + 1 && 2 * kExcessSteps <= kIndex + 1);
 
 /// Writes a list.
@@ -54,11 +52,20 @@ struct ExcessSums {
   alignas(64) std::int32_t sums[kExcessColumns][kExcessRows];
 };
 
+/// Of rows [0, rows), a multiple of 8.
+inline void clear_sums(unsigned rows, ExcessSums& out) {
+  if (rows == kExcessRows) {
+    __builtin_memset(out.sums, 0, sizeof out.sums);
+    return;
+  }
+  for (auto& column : out.sums)
+    for (unsigned i = 0; i < rows; i += kLanes) store_i(column + i, broadcast_i(0));
+}
+
 /// 16 rows of a chunk, piece behind piece as in the panel.
 struct ExcessRows {
   static constexpr unsigned kCodes = 4 * kExcessSteps;
   alignas(64) std::uint8_t codes[16][kCodes];
-  std::uint8_t unused[32];  // read behind the last pair
 };
 
 /// The same by pairs of codes: [pair][16 rows of each block][2].
@@ -142,52 +149,11 @@ const std::uint32_t* add_excess(const ExcessPairs& pairs, const std::uint32_t* l
   return list;
 }
 
-/// Products of 8 words of the list with a row, each added to those before it and to all lanes of `before`;
-/// heads count as entries of weight 0.
-inline VecI running_sums(const std::uint8_t* codes, VecI words, VecI before) {
-  const VecI offsets = _mm256_slli_epi32(and_bits(words, broadcast_i(kIndex)), 1);
-  const VecI a = _mm256_i32gather_epi32(reinterpret_cast<const int*>(codes), offsets, 1);
-  VecI x = sum_words(mul_pairs(a, _mm256_srli_epi32(words, 16)), broadcast_word(1));
-  x = add_i(x, _mm256_slli_si256(x, 4));
-  x = add_i(x, _mm256_slli_si256(x, 8));
-  const VecI low_half = _mm256_permutevar8x32_epi32(x, broadcast_i(3));
-  x = add_i(x, _mm256_blend_epi32(broadcast_i(0), low_half, 0xF0));
-  return add_i(x, before);
-}
-
-/// The same for one row, `codes`, without transposing it: a running sum over all entries, of which each
-/// column gets the difference between its ends. Loops over the few entries of a column would mispredict.
-inline void add_excess_to_row(const std::uint8_t* codes, const std::uint32_t* list, unsigned row,
-                              ExcessSums& out) {
-  const std::uint32_t count = *list++;
-  const VecI lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  VecI before = broadcast_i(0);
-  std::int32_t sums[8], closed = 0;
-  std::uint32_t column = 0;
-  for (std::uint32_t t = 0; t < count; t += 8) {
-    const VecI valid = _mm256_cmpgt_epi32(broadcast_i(static_cast<std::int32_t>(count - t)), lanes);
-    const VecI words = and_bits(load_bytes(list + t), valid);
-    const VecI x = running_sums(codes, words, before);
-    before = _mm256_permutevar8x32_epi32(x, broadcast_i(7));
-    store_i(sums, x);
-    const VecI heads = _mm256_slli_epi32(words, 31 - 14);
-    auto mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(heads)));
-    for (; mask != 0; mask &= mask - 1) {
-      const auto at = static_cast<unsigned>(__builtin_ctz(mask));
-      out.sums[column][row] += sums[at] - closed;
-      closed = sums[at];
-      column = list[t + at] & kIndex;
-    }
-  }
-  out.sums[column][row] += _mm256_cvtsi256_si32(before) - closed;
-}
-
 /// The whole list times rows [first_row, first_row + rows) of the tile, at most kExcessRows.
 inline void excess_sums(const TileArgs& args, const std::uint32_t* list, unsigned first_row, unsigned rows,
                         ExcessSums& out) {
-  __builtin_memset(out.sums, 0, sizeof out.sums);
-  constexpr unsigned kFew = 3;
   const unsigned blocks = (rows + 15) / 16;
+  clear_sums(16 * blocks, out);
   ExcessRows gathered;
   ExcessPairs pairs;
   ChunkCutter cutter(args, kExcessSteps, 1);
@@ -197,12 +163,9 @@ inline void excess_sums(const TileArgs& args, const std::uint32_t* list, unsigne
       const unsigned in_block = rows - 16 * b < 16 ? rows - 16 * b : 16;
       for (unsigned i = 0; i < in_block; ++i)
         gather_row(args, chunk, first_row + 16 * b + i, gathered.codes[i]);
-      if (rows > kFew) transpose_pairs(gathered, chunk.steps, b, pairs);
+      transpose_pairs(gathered, chunk.steps, b, pairs);
     }
-    if (rows <= kFew) {
-      for (unsigned i = 0; i < rows; ++i) add_excess_to_row(gathered.codes[i], list, i, out);
-      list += 1 + *list;
-    } else if (blocks == 1) {
+    if (blocks == 1) {
       list = add_excess<1>(pairs, list, out);
     } else if (blocks == 2) {
       list = add_excess<2>(pairs, list, out);

@@ -5,6 +5,8 @@
 namespace {
 
 constexpr std::int32_t kPairLimit = 128;
+// Columns that share an excess list.
+constexpr unsigned kExcessColumns = 128;
 // Codes that an excess list treats at a time, in steps of 4.
 constexpr std::uint32_t kExcessSteps = 128;
 
@@ -31,51 +33,36 @@ inline unsigned excess_mask(const std::uint8_t* codes) {
   return static_cast<unsigned>(_mm256_movemask_epi8(over));
 }
 
-/// Calls visit(pair, w0, w1) for every such pair of row j in a piece, pairs counted from the piece's start.
-template <class V>
-void scan_piece(const WeightSpec& spec, std::uint32_t j, std::int32_t folded, const Piece& piece, V&& visit) {
-  std::uint32_t t = 0;
+/// How many such pairs a run of row j has.
+inline std::uint32_t count_run(const WeightSpec& spec, std::uint32_t j, std::int32_t folded,
+                               const KRun& run) {
+  std::uint32_t count = 0, t = 0;
   if (spec.format == WeightFormat::s8 && folded == 0) {
-    const std::uint8_t* codes = spec.codes + j * spec.row_bytes + run_start(spec, *piece.run) + piece.first;
-    for (; t + 32 <= piece.codes; t += 32)
-      for (unsigned mask = excess_mask(codes + t); mask != 0; mask &= mask - 1, mask &= mask - 1) {
-        const unsigned at = t + (static_cast<unsigned>(__builtin_ctz(mask)) & ~1u);
-        visit(at / 2, static_cast<std::int8_t>(codes[at]), static_cast<std::int8_t>(codes[at + 1]));
-      }
-  }
-  const WeightReader weight(spec, j, folded);
-  for (; t + 1 < piece.codes; t += 2) {
-    const std::int32_t w0 = weight(*piece.run, piece.first + t), w1 = weight(*piece.run, piece.first + t + 1);
-    if (excess_of(w0, w1) != 0) visit(t / 2, w0, w1);
-  }
-}
-
-/// How many such pairs there are.
-inline std::uint64_t count_piece(const WeightSpec& spec, std::uint32_t j, std::int32_t folded,
-                                 const Piece& piece) {
-  std::uint64_t count = 0;
-  std::uint32_t t = 0;
-  if (spec.format == WeightFormat::s8 && folded == 0) {
-    const std::uint8_t* codes = spec.codes + j * spec.row_bytes + run_start(spec, *piece.run) + piece.first;
-    for (; t + 32 <= piece.codes; t += 32)
+    const std::uint8_t* codes = spec.codes + j * spec.row_bytes + run_start(spec, run);
+    for (; t + 32 <= run.codes; t += 32)
       count += static_cast<unsigned>(__builtin_popcount(excess_mask(codes + t))) / 2;
   }
   const WeightReader weight(spec, j, folded);
-  for (; t + 1 < piece.codes; t += 2)
-    count += excess_of(weight(*piece.run, piece.first + t), weight(*piece.run, piece.first + t + 1)) != 0;
+  for (; t + 1 < run.codes; t += 2) count += excess_of(weight(run, t), weight(run, t + 1)) != 0;
   return count;
 }
 
-/// The same for a chunk; pairs are counted from its start, every piece opening a step.
+/// Takes the excess out of `steps` steps of a packed panel of `width` columns: visit(column, code, excess)
+/// for every such pair, codes counted from the panel's start, those of a column in order.
 template <class V>
-void scan_chunk(const WeightSpec& spec, std::uint32_t j, std::int32_t folded, const Chunk& chunk, V&& visit) {
-  std::uint32_t first = 0;
-  for (unsigned p = 0; p < chunk.count; ++p) {
-    const Piece& piece = chunk.pieces[p];
-    scan_piece(spec, j, folded, piece,
-               [&](std::uint32_t pair, std::int32_t w0, std::int32_t w1) { visit(first + pair, w0, w1); });
-    first += (piece.codes + 3) / 4 * 2;
-  }
+void clamp_panel(std::byte* codes, std::uint32_t width, std::size_t steps, V&& visit) {
+  auto* at = reinterpret_cast<std::uint8_t*>(codes);
+  for (std::size_t step = 0; step < steps; ++step)
+    for (std::uint32_t column = 0; column < width; column += kLanes, at += kVectorBytes)
+      for (unsigned mask = excess_mask(at); mask != 0; mask &= mask - 1, mask &= mask - 1) {
+        const unsigned first = static_cast<unsigned>(__builtin_ctz(mask)) & ~1u;
+        const std::int32_t w0 = static_cast<std::int8_t>(at[first]),
+                           w1 = static_cast<std::int8_t>(at[first + 1]);
+        const unsigned larger = first + (absolute(w1) > absolute(w0));
+        const std::int32_t excess = excess_of(w0, w1);
+        at[larger] = static_cast<std::uint8_t>(at[larger] - excess);
+        visit(column + larger / 4, static_cast<std::uint32_t>(4 * step + larger % 4), excess);
+      }
 }
 
 /// Cuts the runs of a packer as an excess list is cut.

@@ -33,6 +33,9 @@ constinit const GemmKernel kGemmS8Avx2 = {.name = "s8/avx2",
                                           .supports = Format::supports,
                                           .panel_bytes = pairs_panel_bytes,
                                           .pack = pairs_pack,
-                                          .run = run_pairs_panel};
+                                          .run = run_pairs_panel,
+                                          .few_rows = kFewExcessRows,
+                                          .prepared_bytes = prepared_codes_bytes,
+                                          .prepare = prepare_codes};
 
 }  // namespace lowbit

@@ -5,6 +5,8 @@
 //
 #include "kernels/excess_list.inl"
 //
+#include "kernels/excess_rows.inl"
+//
 #include "kernels/pairs_panel.inl"
 
 namespace {
@@ -75,6 +77,16 @@ inline void run_part(const TileArgs& args, bool wide, unsigned first_row, unsign
   run_clamped<1>(args, first_row, rows, column, columns, excess);
 }
 
+/// The excess of rows that were prepared, at most kFewExcessRows, from their codes.
+inline void few_excess_sums(const TileArgs& args, const PairsHeader& h, ExcessSums& out) {
+  const std::size_t row_bytes = codes_row_bytes(args.runs, args.run_count);
+  const ExcessColumns list(args.panel + h.columns);
+  clear_sums(8, out);
+  for (std::uint32_t i = 0; i < args.m; ++i)
+    excess_of_row(args.prepared + i * row_bytes, list, i == 0 ? args.panel + h.part[0] : nullptr,
+                  out.sums[0] + i, kExcessRows);
+}
+
 void run_pairs_panel(const TileArgs& args) {
   const auto& h = *reinterpret_cast<const PairsHeader*>(args.panel);
   TileArgs part = args;
@@ -82,8 +94,11 @@ void run_pairs_panel(const TileArgs& args) {
   for (unsigned i = 0; i < args.m; i += kStripRows) {
     const unsigned rows = args.m - i < kStripRows ? args.m - i : kStripRows;
     part.panel = args.panel + h.part[0];
-    if (h.list != 0)
+    if (h.list != 0 && args.prepared != nullptr) {
+      few_excess_sums(args, h, excess);
+    } else if (h.list != 0) {
       excess_sums(part, reinterpret_cast<const std::uint32_t*>(args.panel + h.list), i, rows, excess);
+    }
     for (unsigned p = 0; p < h.parts; ++p) {
       part.panel = args.panel + h.part[p];
       run_part(part, h.wide[p] != 0, i, rows, p * kColumns, part_columns(args.n, p),
