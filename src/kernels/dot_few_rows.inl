@@ -39,10 +39,8 @@ struct FewTile {
   /// One step with the vectors of codes at b.
   inline __attribute__((always_inline)) void step(const F& format, const FewCursor& at, const std::byte* b) {
     VecI q[kVecs][F::kVectors];
-    if constexpr (kRows == 1) {
 #pragma GCC unroll 64
-      for (unsigned v = 0; v < kVecs * kVectorBytes; v += 64) fetch_to_l2(b + kAheadBytes + v);
-    }
+    for (unsigned v = 0; v < kVecs * kVectorBytes; v += 64) fetch_to_l2(b + kAheadBytes + v);
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) format.decode(load_bytes(b + v * kVectorBytes), q[v]);
 #pragma GCC unroll 64
