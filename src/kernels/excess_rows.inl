@@ -65,7 +65,10 @@ inline void excess_of_row(const std::byte* row, const ExcessColumns& list, const
   for (unsigned c = 0; c < kExcessColumns; ++c, sums += stride) {
     VecI sum = broadcast_i(0);
     for (const std::uint32_t end = list.ends[c]; at < end; ++at) {
-      if (ahead != nullptr) fetch_to_l2(ahead + 64 * at);
+      if (ahead != nullptr) {
+        fetch_to_l2(ahead + 128 * at);
+        fetch_to_l2(ahead + 128 * at + 64);
+      }
       const VecI entries = load_bytes(list.entries + 8 * at);
       const VecI codes =
           _mm256_i32gather_epi32(reinterpret_cast<const int*>(row), and_bits(entries, code_mask), 1);
