@@ -33,7 +33,11 @@ inline VecI dot4(VecI acc, VecI u, VecI s) {
 #elif defined(__AVX512VNNI__)
   return _mm256_dpbusd_epi32(acc, u, s);
 #else
-  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
+  VecI sum = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
+#if defined(__GNUC__)
+  asm("" : "+x"(sum));  // else a chain of additions becomes a tree, whose leaves spill the accumulators
+#endif
+  return sum;
 #endif
 }
 inline VecI broadcast_4_codes(const std::uint8_t* p) {
