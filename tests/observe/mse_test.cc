@@ -12,12 +12,11 @@
 #include "observe/clip_checks.h"
 #include "observe/distributions.h"
 #include "support/effort.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // Mean squared error of the values themselves, in doubles.
 double squared_error(const std::vector<float>& x, Range r, IntRange codes) {

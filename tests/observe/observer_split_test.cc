@@ -14,11 +14,10 @@
 #include "lowbit/observe/observer.h"
 #include "lowbit/observe/percentile.h"
 #include "observe/distributions.h"
+#include "support/infinity.h"
 
 namespace lowbit {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 struct Batch {
   std::uint64_t number;
@@ -177,13 +176,13 @@ TEST_P(EveryObserver, RangesAreFiniteWhateverComes) {
     }
 }
 
-std::string test_name(const ::testing::TestParamInfo<std::string>& name) {
+std::string observer_name(const ::testing::TestParamInfo<std::string>& name) {
   std::string s = name.param;
   for (char& c : s) c = c == '-' || c == '.' ? '_' : c;
   return s;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EveryObserver, ::testing::ValuesIn(known_observers()), test_name);
+INSTANTIATE_TEST_SUITE_P(All, EveryObserver, ::testing::ValuesIn(known_observers()), observer_name);
 
 }  // namespace
 }  // namespace lowbit
