@@ -65,8 +65,10 @@ TEST(Mse, RangeIsAsGoodAsBruteForceOnTheValues) {
       {"outliers", [](auto& r) { return r.integer(0, 2000) == 0 ? 40 * r.uniform() : r.gaussian(); }},
       {"tiny", [](auto& r) { return 1e-30f * r.gaussian(); }},
   };
+  std::uint64_t index = 0;
   for (const auto& [name, f] : distributions)
     for (const int bits : {2, 3, 4, 6, 8}) {
+      if (!testing::affords(index++)) continue;
       const auto x = draw(8000, 3, f);
       Mse h;
       h.observe(x);
