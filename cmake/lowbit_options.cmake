@@ -15,10 +15,15 @@ endif()
 add_library(lowbit_outer_flags INTERFACE)
 target_link_libraries(lowbit_outer_flags INTERFACE lowbit_build_flags)
 if(LOWBIT_SANITIZE)
-  target_compile_options(lowbit_outer_flags INTERFACE -O0)
+  # Checks of each member access in code that neither casts pointers nor computes with them take half of that time.
+  target_compile_options(lowbit_outer_flags INTERFACE -O0 -fno-sanitize=alignment,pointer-overflow,vptr)
 endif()
 
 if(LOWBIT_SANITIZE)
   add_compile_options(-fsanitize=${LOWBIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${LOWBIT_SANITIZE})
+  if(LOWBIT_SANITIZE MATCHES "address")
+    # The address sanitizer stops at what these two would find, and they are checked most often.
+    add_compile_options(-fno-sanitize=null,object-size)
+  endif()
 endif()

@@ -13,7 +13,7 @@
 namespace lowbit::cli {
 namespace {
 
-constexpr std::int64_t kBatch = 32;
+constexpr std::int64_t kCalibrationBatch = 32;
 constexpr std::int32_t kMostShards = 1000000;
 
 bool parse_number(std::string_view text, std::int32_t& number) {
@@ -63,8 +63,8 @@ CalibrationPart calibrate_images(const Model& fp32, const DataOptions& data,
   const std::int64_t total = (images.count() - shard.index + shard.count - 1) / shard.count;
   std::vector<float> inputs;
   Progress progress("calibrating", total);
-  for (std::int64_t first = 0; first < total; first += kBatch) {
-    const std::int64_t count = std::min(kBatch, total - first);
+  for (std::int64_t first = 0; first < total; first += kCalibrationBatch) {
+    const std::int64_t count = std::min(kCalibrationBatch, total - first);
     inputs.resize(static_cast<std::size_t>(count) * size);
     for (std::int64_t i = 0; i < count; ++i)
       images.read(shard.index + (first + i) * shard.count,

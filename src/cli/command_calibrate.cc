@@ -17,7 +17,7 @@
 namespace lowbit::cli {
 namespace {
 
-struct Options {
+struct CalibrateArguments {
   std::string model, shard, output;
   std::vector<std::string> parts;
   int bits = 8;
@@ -37,14 +37,14 @@ void finish(OutputFile& output, const CalibrationTable& table, int bits) {
              output.path(), ranges.rows.size(), ranges.samples, ranges.data, ranges.observer);
 }
 
-void run_merge(const Options& options) {
+void run_merge(const CalibrateArguments& options) {
   OutputFile output(options.output);
   std::vector<CalibrationPart> parts;
   for (const std::string& path : options.parts) parts.push_back(load_part(path));
   finish(output, merge(std::move(parts)), options.bits);
 }
 
-void run_calibration(const Options& options) {
+void run_calibration(const CalibrateArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
   if (options.model.empty()) refuse("MODEL is required, or --merge with the parts of a calibration");
   if (options.data.data.empty()) refuse("--data is required: calibration needs images");
@@ -71,7 +71,7 @@ void run_calibration(const Options& options) {
 void add_calibrate_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "calibrate", "choose ranges of activations on images: a table to read, edit and quantize with");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CalibrateArguments>();
   command->add_option("MODEL", options->model, "an .onnx file");
   add_data_options(*command, options->data);
   add_observer_option(*command, options->quantization);

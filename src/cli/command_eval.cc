@@ -19,7 +19,7 @@
 namespace lowbit::cli {
 namespace {
 
-struct Options : EvalOptions {
+struct EvalArguments : EvalOptions {
   std::vector<std::string> models;
   std::string schemes, json;
 };
@@ -28,12 +28,12 @@ std::string file_name(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
-bool says_how_to_quantize(const Options& options) {
+bool says_how_to_quantize(const EvalArguments& options) {
   return !options.schemes.empty() || !options.quantization.overrides.empty() ||
          !options.quantization.table.empty();
 }
 
-EvalReport evaluate_one(const Options& options, const std::vector<std::string>& schemes) {
+EvalReport evaluate_one(const EvalArguments& options, const std::vector<std::string>& schemes) {
   const std::string& path = options.models[0];
   const Model model = load_model(path);
   require_one_input(model, path);
@@ -46,7 +46,7 @@ EvalReport evaluate_one(const Options& options, const std::vector<std::string>& 
   return evaluate_models({{"", model}}, false, options);
 }
 
-EvalReport evaluate_two(const Options& options) {
+EvalReport evaluate_two(const EvalArguments& options) {
   if (says_how_to_quantize(options))
     throw Error(ErrorCode::invalid_argument,
                 "--scheme, --override and --table go with one model; two are compared as they are");
@@ -59,7 +59,7 @@ EvalReport evaluate_two(const Options& options) {
 }
 
 /// The JSON goes where --json says, the text to standard output unless that is the same place.
-void put_out(std::optional<OutputFile>& json, const Options& options, const std::string& json_text,
+void put_out(std::optional<OutputFile>& json, const EvalArguments& options, const std::string& json_text,
              const std::string& text) {
   if (json) {
     json->write(json_text);
@@ -68,7 +68,7 @@ void put_out(std::optional<OutputFile>& json, const Options& options, const std:
   fmt::print("{}", options.json == "-" ? json_text : text);
 }
 
-void run_observers(const Options& options, const std::vector<std::string>& observers,
+void run_observers(const EvalArguments& options, const std::vector<std::string>& observers,
                    const std::vector<std::string>& schemes, std::optional<OutputFile>& json) {
   if (options.models.size() != 1)
     throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
@@ -83,7 +83,7 @@ void run_observers(const Options& options, const std::vector<std::string>& obser
   put_out(json, options, to_json(comparison).dump(2) + "\n", format_comparison(comparison, use_colour()));
 }
 
-void run_eval(const Options& options) {
+void run_eval(const EvalArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
   const auto schemes = parse_scheme_list(options.schemes.empty() ? "fp32,int8" : options.schemes);
   parse_data_spec(options.data.data, options.data.labels);
@@ -109,7 +109,7 @@ void run_eval(const Options& options) {
 void add_eval_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("eval", "accuracy, error, size and speed of a model in several schemes");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalArguments>();
   command->add_option("MODEL", options->models, "an .onnx or .lowbit file; two are compared output by output")
       ->required()
       ->expected(1, 2);

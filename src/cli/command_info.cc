@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 constexpr WeightFormat kFormats[] = {WeightFormat::s8, WeightFormat::u4, WeightFormat::s2, WeightFormat::lut4,
                                      WeightFormat::b1};
 
-struct Options {
+struct InfoArguments {
   std::string file;
   bool json = false;
 };
@@ -59,7 +59,7 @@ std::string machine_text(unsigned threads, bool colour) {
   return text + "\n" + table.to_string(colour);
 }
 
-void run_info(const Options& options) {
+void run_info(const InfoArguments& options) {
   if (options.file.empty()) {
     const unsigned threads = std::thread::hardware_concurrency();
     fmt::print("{}",
@@ -75,7 +75,7 @@ void run_info(const Options& options) {
 void add_info_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("info", "layers, formats and sizes of a model; without FILE, the machine");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InfoArguments>();
   command->add_option("FILE", options->file, "an .onnx or .lowbit file");
   command->add_flag("--json", options->json, "JSON instead of a table");
   command->callback([options] { run_info(*options); });

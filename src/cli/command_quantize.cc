@@ -15,13 +15,13 @@
 namespace lowbit::cli {
 namespace {
 
-struct Options {
+struct QuantizeArguments {
   std::string model, scheme = "int8", output;
   DataOptions data;
   QuantizationOptions quantization;
 };
 
-void run_quantize(const Options& options) {
+void run_quantize(const QuantizeArguments& options) {
   const std::string scheme = parse_scheme_option(options.scheme);
   if (!options.data.data.empty()) parse_data_spec(options.data.data, options.data.labels);
   OutputFile output(options.output);
@@ -41,7 +41,7 @@ void run_quantize(const Options& options) {
 
 void add_quantize_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("quantize", "quantize an ONNX model and save it as .lowbit");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<QuantizeArguments>();
   command->add_option("MODEL", options->model, "an .onnx file")->required();
   add_data_options(*command, options->data);
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();

@@ -18,9 +18,9 @@ namespace lowbit::cli {
 namespace {
 
 // Large enough for the kernels to be at their best, small enough for the caches.
-constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kRunBatch = 64;
 
-struct Options {
+struct RunArguments {
   std::string model;
   std::vector<std::string> inputs, outputs;
   int threads = 1;
@@ -45,7 +45,7 @@ Input open_input(const std::string& path, const Shape& sample) {
                           shape.to_string(), sample.to_string()));
 }
 
-std::vector<Input> open_inputs(const Options& options, const Model& model) {
+std::vector<Input> open_inputs(const RunArguments& options, const Model& model) {
   std::vector<Input> inputs;
   for (std::size_t i = 0; i < options.inputs.size(); ++i)
     inputs.push_back(open_input(options.inputs[i], model.input_shape(i)));
@@ -62,7 +62,7 @@ std::vector<Input> open_inputs(const Options& options, const Model& model) {
 
 void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<OutputFile>& files,
              int threads) {
-  const std::int64_t total = inputs[0].count, largest = std::min(kBatch, total);
+  const std::int64_t total = inputs[0].count, largest = std::min(kRunBatch, total);
   Workspace workspace(model, {.batch = largest, .threads = threads, .executor = nullptr});
   std::vector<std::vector<float>> in(inputs.size()), out(files.size());
   for (std::size_t i = 0; i < files.size(); ++i)
@@ -86,7 +86,7 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
   }
 }
 
-void run_model(const Options& options) {
+void run_model(const RunArguments& options) {
   const Model model = load_model(options.model);
   if (options.inputs.size() != model.input_count() || options.outputs.size() != model.output_count())
     throw Error(ErrorCode::invalid_argument,
@@ -108,7 +108,7 @@ void run_model(const Options& options) {
 void add_run_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("run", "run a model on a .npy file and write its output as .npy");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunArguments>();
   command->add_option("MODEL", options->model, "an .onnx or .lowbit file")->required();
   command
       ->add_option("--input", options->inputs,

@@ -24,9 +24,9 @@
 namespace lowbit::cli {
 namespace {
 
-constexpr std::int64_t kBatch = 16;
+constexpr std::int64_t kSensitivityBatch = 16;
 
-struct Options {
+struct SensitivityArguments {
   std::string model, bits = "8,4,3,2", tokens = "wo", json, html;
   DataOptions data;
   QuantizationOptions quantization;
@@ -57,7 +57,7 @@ struct Plan {
   std::string base;
   std::vector<std::string> lifts;  ///< the wider ones, and fp32
 
-  explicit Plan(const Options& options) {
+  explicit Plan(const SensitivityArguments& options) {
     const std::vector<int> widths = parse_widths(options.bits);
     const bool has_four = std::find(widths.begin(), widths.end(), 4) != widths.end();
     const int wanted = options.base ? options.base : has_four ? 4 : widths.back();
@@ -85,17 +85,17 @@ void refuse_unusable(const Model& model, const std::string& path) {
     throw Error(ErrorCode::invalid_argument, fmt::format("{} has no layer with weights to quantize", path));
 }
 
-Images open_images(const Options& options, const Model& model, Split split, std::int64_t count) {
+Images open_images(const SensitivityArguments& options, const Model& model, Split split, std::int64_t count) {
   return Images(parse_data_spec(options.data.data, options.data.labels), split, options.data.preprocess,
                 model.input_shape(), count, options.data.seed);
 }
 
-Sensitivity measure(const Options& options, const Plan& plan, const Model& fp32, const Images& images,
-                    const CalibrationTable* table) {
+Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const Model& fp32,
+                    const Images& images, const CalibrationTable* table) {
   std::vector<Tensor> batches;
   std::vector<std::int64_t> labels;
-  for (std::int64_t first = 0; first < images.count(); first += kBatch) {
-    batches.emplace_back(images.batch_shape(std::min(kBatch, images.count() - first)));
+  for (std::int64_t first = 0; first < images.count(); first += kSensitivityBatch) {
+    batches.emplace_back(images.batch_shape(std::min(kSensitivityBatch, images.count() - first)));
     images.read(first, batches.back().data);
   }
   if (images.has_labels())
@@ -114,23 +114,24 @@ Sensitivity measure(const Options& options, const Plan& plan, const Model& fp32,
 }
 
 /// The models with and without overrides, on the images that no choice was made on.
-void check(const Options& options, const Model& fp32, const CalibrationTable* table, const Images& images,
-           SensitivityReport& report) {
+void check(const SensitivityArguments& options, const Model& fp32, const CalibrationTable* table,
+           const Images& images, SensitivityReport& report) {
   const auto quantized = [&](std::vector<std::pair<std::string, std::string>> overrides) {
     const QuantizeOptions quantize_options{.scheme = report.base, .overrides = std::move(overrides)};
     return table ? quantize(fp32, *table, quantize_options) : quantize(fp32, quantize_options);
   };
   const std::vector<Model> models{fp32, quantized({}), quantized(report.choice.overrides)};
   const std::string names[] = {"fp32", report.base, report.base + " with overrides"};
-  const auto results = evaluate(
-      models, images, {.batch = kBatch, .threads = options.quantization.threads, .has_reference = true});
+  const auto results =
+      evaluate(models, images,
+               {.batch = kSensitivityBatch, .threads = options.quantization.threads, .has_reference = true});
   report.check_images = images.count();
   for (std::size_t i = 0; i < models.size(); ++i)
     report.checks.push_back({names[i], models[i].stored_bytes(), results[i].outputs[0].error.sqnr_db,
                              results[i].correct, results[i].agree});
 }
 
-std::string eval_command(const Options& options, const SensitivityReport& report) {
+std::string eval_command(const SensitivityArguments& options, const SensitivityReport& report) {
   std::string text =
       fmt::format("lowbit eval {} --data {}", shell_word(options.model), shell_word(report.data));
   if (!options.data.labels.empty()) text += " --labels " + shell_word(options.data.labels);
@@ -141,7 +142,7 @@ std::string eval_command(const Options& options, const SensitivityReport& report
   return fmt::format("{} --scheme {} {}", text, report.base, override_flags(report.choice));
 }
 
-SensitivityReport make_report(const Options& options, const Plan& plan, const Model& fp32) {
+SensitivityReport make_report(const SensitivityArguments& options, const Plan& plan, const Model& fp32) {
   // Opened first: data that is missing is found before anything long starts.
   const Images images = open_images(options, fp32, Split::calibration, options.images);
   const Images unseen = open_images(options, fp32, Split::evaluation, options.check_images);
@@ -172,7 +173,7 @@ void write(std::optional<OutputFile>& file, const std::string& text) {
   file->commit();
 }
 
-void run_sensitivity(const Options& options) {
+void run_sensitivity(const SensitivityArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
   const Plan plan(options);
   parse_data_spec(options.data.data, options.data.labels);
@@ -194,7 +195,7 @@ void run_sensitivity(const Options& options) {
 void add_sensitivity_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "sensitivity", "what each layer costs at several widths, and which to give more bits");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SensitivityArguments>();
   command->add_option("MODEL", options->model, "an fp32 .onnx or .lowbit file")->required();
   add_data_options(*command, options->data);
   command->get_option("--data")->required();

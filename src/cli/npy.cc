@@ -16,7 +16,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
 struct TypeEntry {
   std::string_view code;
@@ -55,7 +55,7 @@ NpyType parse_type(const std::string& text, const std::string& name) {
 std::pair<std::size_t, std::size_t> locate_dictionary(std::span<const std::byte> start,
                                                       const std::string& name) {
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(start[i]); };
-  if (start.size() < 10 || std::memcmp(start.data(), kMagic.data(), kMagic.size()) != 0)
+  if (start.size() < 10 || std::memcmp(start.data(), kNpyMagic.data(), kMagic.size()) != 0)
     throw Error(ErrorCode::corrupt_file, fmt::format("{} is not a .npy file", name));
   const std::size_t version = byte(6);
   if (version < 1 || version > 3)
@@ -197,7 +197,7 @@ std::string npy_float_header(const Shape& shape) {
   std::string text = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims);
   while ((10 + text.size() + 1) % 64 != 0) text += ' ';
   text += '\n';
-  std::string header(kMagic);
+  std::string header(kNpyMagic);
   header += {'\1', '\0', static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
   return header + text;
 }

@@ -12,37 +12,37 @@
 namespace lowbit {
 namespace {
 
-constexpr std::int64_t kChunk = 16;
+constexpr std::int64_t kComparedAtOnce = 16;
 
 Shape batched(const Shape& sample) {
-  std::vector<std::int64_t> dims{kChunk};
+  std::vector<std::int64_t> dims{kComparedAtOnce};
   dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
   return Shape(dims);
 }
 
-/// One of the two models with its workspace and room for its outputs.
-struct Side {
-  explicit Side(const Model& m) : model(m), workspace(m, {.batch = kChunk}) {
-    for (std::size_t i = 0; i < m.output_count(); ++i) outputs.emplace_back(batched(m.output_shape(i)));
-  }
-  void run_chunk(const TensorView& in, std::int64_t count) {
-    views.clear();
-    for (Tensor& t : outputs) {
-      std::vector<std::int64_t> dims(t.shape.dims().begin(), t.shape.dims().end());
-      dims[0] = count;
-      views.emplace_back(t.data.data(), Shape(dims));
-    }
-    run(model, std::span(&in, 1), views, workspace);
-  }
-  Model model;
-  Workspace workspace;
-  std::vector<Tensor> outputs;
-  std::vector<MutableTensorView> views;
-};
-
 }  // namespace
 
 struct Comparer::State {
+  /// One of the two models with its workspace and room for its outputs.
+  struct Side {
+    explicit Side(const Model& m) : model(m), workspace(m, {.batch = kComparedAtOnce}) {
+      for (std::size_t i = 0; i < m.output_count(); ++i) outputs.emplace_back(batched(m.output_shape(i)));
+    }
+    void run_chunk(const TensorView& in, std::int64_t count) {
+      views.clear();
+      for (Tensor& t : outputs) {
+        std::vector<std::int64_t> dims(t.shape.dims().begin(), t.shape.dims().end());
+        dims[0] = count;
+        views.emplace_back(t.data.data(), Shape(dims));
+      }
+      run(model, std::span(&in, 1), views, workspace);
+    }
+    Model model;
+    Workspace workspace;
+    std::vector<Tensor> outputs;
+    std::vector<MutableTensorView> views;
+  };
+
   State(const Model& a, const Model& b) : reference(a), other(b), errors(a.output_count()) {}
   Side reference, other;
   std::vector<ErrorAccumulator> errors;
@@ -76,8 +76,8 @@ Comparer::~Comparer() = default;
 void Comparer::add(const TensorView& batch) {
   State& s = *state_;
   const std::int64_t count = check_batch(batch.shape, s.reference.model.input_shape(), "input");
-  for (std::int64_t first = 0; first < count; first += kChunk) {
-    const std::int64_t n = std::min(kChunk, count - first);
+  for (std::int64_t first = 0; first < count; first += kComparedAtOnce) {
+    const std::int64_t n = std::min(kComparedAtOnce, count - first);
     std::vector<std::int64_t> dims(batch.shape.dims().begin(), batch.shape.dims().end());
     dims[0] = n;
     const TensorView chunk(batch.data + first * batch.strides[0], Shape(dims), batch.strides);

@@ -27,7 +27,7 @@ bool commutes_with_clamp(const ops::Op& op) {
          std::holds_alternative<ops::Reshape>(op) || std::holds_alternative<ops::Slice>(op);
 }
 
-bool fuse_one(Graph& graph, int clamp) {
+bool fuse_one_clamp(Graph& graph, int clamp) {
   const Node& node = graph.nodes[static_cast<std::size_t>(clamp)];
   const int source = graph.producer(node.inputs[0]);
   int reader = clamp, target = source;
@@ -54,7 +54,8 @@ bool fuse_one(Graph& graph, int clamp) {
 bool fuse_clamp(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::Clamp>(graph.nodes[static_cast<std::size_t>(i)].op) && fuse_one(graph, i))
+    if (std::holds_alternative<ops::Clamp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+        fuse_one_clamp(graph, i))
       changed = true;
     else
       ++i;

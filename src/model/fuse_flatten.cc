@@ -21,7 +21,7 @@ Tensor to_memory_order(const Tensor& weight, std::size_t channels, std::size_t p
   return permuted;
 }
 
-bool fuse_one(Graph& graph, int flatten) {
+bool fuse_one_flatten(Graph& graph, int flatten) {
   const Node node = graph.nodes[static_cast<std::size_t>(flatten)];
   const Shape& shape = graph.values[static_cast<std::size_t>(node.inputs[0])].shape;
   if (shape.rank() != 3 || graph.is_output(node.output)) return false;
@@ -53,7 +53,7 @@ bool fuse_flatten(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
     if (std::holds_alternative<ops::Flatten>(graph.nodes[static_cast<std::size_t>(i)].op) &&
-        fuse_one(graph, i))
+        fuse_one_flatten(graph, i))
       changed = true;
     else
       ++i;

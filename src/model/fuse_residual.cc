@@ -15,7 +15,7 @@ int convolution_for(const Graph& graph, ValueId operand, int add) {
   return conv && conv->activation.is_identity() && node.inputs.size() == 1 ? p : -1;
 }
 
-bool fuse_one(Graph& graph, int add) {
+bool fuse_one_residual(Graph& graph, int add) {
   const Node node = graph.nodes[static_cast<std::size_t>(add)];
   const ValueId a = node.inputs[0], b = node.inputs[1];
   if (graph.values[static_cast<std::size_t>(a)].shape != graph.values[static_cast<std::size_t>(b)].shape)
@@ -42,7 +42,8 @@ bool fuse_one(Graph& graph, int add) {
 bool fuse_residual(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::Add>(graph.nodes[static_cast<std::size_t>(i)].op) && fuse_one(graph, i))
+    if (std::holds_alternative<ops::Add>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+        fuse_one_residual(graph, i))
       changed = true;
     else
       ++i;

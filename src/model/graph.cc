@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
+#include "model/refuse.h"
 
 namespace lowbit {
 
@@ -23,10 +24,6 @@ Shape inferred(const std::string& node_name, const ops::Op& op, const std::vecto
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("node '{}' ({}): {}", node_name, ops::op_name(op), e.what()));
   }
-}
-
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw Error(ErrorCode::invalid_argument, sentence);
 }
 
 void require_id(const Graph& graph, ValueId id, const std::string& where) {

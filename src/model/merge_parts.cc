@@ -10,13 +10,10 @@
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
+#include "model/refuse.h"
 
 namespace lowbit {
 namespace {
-
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw Error(ErrorCode::invalid_argument, sentence);
-}
 
 std::string name_of(const CalibrationPart& part) {
   const std::string shard = fmt::format("shard {} of {}", part.shard.index + 1, part.shard.count);

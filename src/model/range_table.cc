@@ -9,15 +9,12 @@
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/observe/expected_error.h"
 #include "model/calibration_checks.h"
+#include "model/refuse.h"
 
 namespace lowbit {
 namespace {
 
 constexpr double kPercents[] = {0.01, 0.1, 1, 50, 99, 99.9, 99.99};
-
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw Error(ErrorCode::invalid_argument, sentence);
-}
 
 void check_bits(int bits) {
   if (bits < 2 || bits > 16) refuse(fmt::format("a range table is for 2 to 16 bits, not {}", bits));

@@ -16,7 +16,7 @@
 namespace lowbit {
 namespace {
 
-constexpr std::int64_t kChunk = 16;
+constexpr std::int64_t kSamplesAtOnce = 16;
 
 Shape with_count(const Shape& shape, std::int64_t count) {
   std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
@@ -56,9 +56,9 @@ class Samples {
  private:
   void cut(const TensorView& batch, const Shape& sample) {
     const std::int64_t count = check_batch(batch.shape, sample, "a batch");
-    for (std::int64_t first = 0; first < count; first += kChunk)
+    for (std::int64_t first = 0; first < count; first += kSamplesAtOnce)
       chunks_.emplace_back(batch.data + first * batch.strides[0],
-                           with_count(batch.shape, std::min(kChunk, count - first)), batch.strides);
+                           with_count(batch.shape, std::min(kSamplesAtOnce, count - first)), batch.strides);
     count_ += count;
   }
 
@@ -74,11 +74,11 @@ class Samples {
   }
 
   std::vector<float> first_outputs(const Model& model) const {
-    Workspace workspace(model, {.batch = kChunk});
+    Workspace workspace(model, {.batch = kSamplesAtOnce});
     std::vector<float> first(static_cast<std::size_t>(count_ * classes_));
     std::vector<std::vector<float>> others;
     for (std::size_t o = 1; o < model.output_count(); ++o)
-      others.emplace_back(static_cast<std::size_t>(kChunk * model.output_shape(o).elements()));
+      others.emplace_back(static_cast<std::size_t>(kSamplesAtOnce * model.output_shape(o).elements()));
     float* to = first.data();
     for (const TensorView& chunk : chunks_) {
       const std::int64_t n = chunk.shape[0];

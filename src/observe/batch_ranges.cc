@@ -15,10 +15,10 @@ namespace lowbit {
 namespace {
 
 constexpr std::uint64_t kNumbers = std::uint64_t{1} << 63;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr Range kNoValues{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
 
 bool is_range(Range r) {
-  if (r == Range{kInfinity, -kInfinity}) return true;
+  if (r == kNoValues) return true;
   const bool minus_zero = (r.min == 0 && std::signbit(r.min)) || (r.max == 0 && std::signbit(r.max));
   return r.min <= r.max && std::isfinite(r.min) && std::isfinite(r.max) && !minus_zero;
 }
@@ -38,7 +38,7 @@ void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
   MinMax piece;
   piece.observe(x);
   non_finite_ += piece.non_finite();
-  extend(batch, piece.empty() ? Range{kInfinity, -kInfinity} : piece.range({}));
+  extend(batch, piece.empty() ? kNoValues : piece.range({}));
 }
 
 void BatchRanges::extend(std::uint64_t batch, Range r) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/float_histogram.h"
@@ -19,8 +20,10 @@ inline std::int64_t code_count(IntRange codes) {
 inline bool worth_clipping(Range full, IntRange codes) {
   return code_count(codes) >= 2 && code_count(codes) <= 4096 && full.min < full.max;
 }
-inline float largest_magnitude(Range r) {
-  return std::max(-r.min, r.max);
+/// The finite float next to x.
+inline float within_floats(double x) {
+  constexpr double kLargest = double(std::numeric_limits<float>::max());
+  return static_cast<float>(std::clamp(x, -kLargest, kLargest));
 }
 /// [-threshold, threshold]; the side that holds no magnitude as large as the other's ends where its values
 /// do.

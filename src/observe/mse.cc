@@ -1,13 +1,13 @@
 #include "lowbit/observe/mse.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "lowbit/core/error.h"
 #include "observe/binned_error.h"
 #include "observe/binned_ranges.h"
 #include "observe/clip_search.h"
 #include "quant/affine_qparams.h"
+#include "quant/magnitude.h"
 
 namespace lowbit {
 namespace {
@@ -42,10 +42,6 @@ class CodeCost final : public detail::ClipCost {
   Sides sides_;
 };
 
-float within_floats(double x) {
-  return static_cast<float>(std::min(x, double(std::numeric_limits<float>::max())));
-}
-
 }  // namespace
 
 void Mse::merge(const Mse& other) {
@@ -62,14 +58,15 @@ Range Mse::range(IntRange codes) const {
   const double fewer = std::max(steps - 1, 1.0);
   if (sides_ == Sides::one) {
     const float largest = detail::largest_magnitude(full);
-    const Range limit{0, within_floats(double(largest) * steps / fewer)};
+    const Range limit{0, detail::within_floats(double(largest) * steps / fewer)};
     return detail::range_of_threshold(detail::search_clip_range(cost, {0, largest}, limit, true).max, full);
   }
   const double step =
       full.min < 0 && full.max > 0 && steps > 1 ? (double(full.max) - double(full.min)) / fewer : 0;
-  return detail::search_clip_range(
-      cost, full, {-within_floats(double(step) - double(full.min)), within_floats(double(full.max) + step)},
-      true);
+  return detail::search_clip_range(cost, full,
+                                   {-detail::within_floats(double(step) - double(full.min)),
+                                    detail::within_floats(double(full.max) + step)},
+                                   true);
 }
 
 }  // namespace lowbit

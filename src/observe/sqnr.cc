@@ -29,11 +29,6 @@ std::vector<double> zero_points(Range full, double steps) {
   return result;
 }
 
-float within_floats(double x) {
-  constexpr double kLargest = double(std::numeric_limits<float>::max());
-  return static_cast<float>(std::clamp(x, -kLargest, kLargest));
-}
-
 }  // namespace
 
 Sqnr::Sqnr(double gamma) : gamma_(gamma) {
@@ -69,7 +64,8 @@ Range Sqnr::range(IntRange codes) const {
       if (noise < least) least = noise, best_scale = scale, best_zero = zero;
     }
   }
-  return {within_floats(0.0 - best_zero * best_scale), within_floats((steps - best_zero) * best_scale)};
+  return {detail::within_floats(0.0 - best_zero * best_scale),
+          detail::within_floats((steps - best_zero) * best_scale)};
 }
 
 }  // namespace lowbit

@@ -83,9 +83,9 @@ std::int32_t zero_point(const BlockedQParams& q, std::size_t slot) {
 }
 
 /// x in units of its scale. Refuses impossible scales before anything is written.
-class Scales {
+class BlockScales {
  public:
-  Scales(const BlockedQParams& q, Scaling scaling) : divides_(scaling == Scaling::division) {
+  BlockScales(const BlockedQParams& q, Scaling scaling) : divides_(scaling == Scaling::division) {
     factors_.reserve(q.scales.size());
     for (const float scale : q.scales) {
       if (!std::isnormal(scale) || scale < 0)
@@ -120,7 +120,7 @@ template <class T>
 void quantize_tensor(const TensorView& x, const BlockedQParams& q, IntRange codes, std::span<T> out,
                      Scaling scaling) {
   const Walk walk(x.shape, x.strides, q, out.size());
-  const Scales scaled(q, scaling);
+  const BlockScales scaled(q, scaling);
   const auto maps = code_maps<T>(q, codes);
   walk.each([&](std::size_t element, std::ptrdiff_t offset, std::size_t slot) {
     out[element] = static_cast<T>(maps[slot].code(scaled(x.data[offset], slot)));
@@ -170,7 +170,7 @@ void dequantize(std::span<const std::uint8_t> codes, const BlockedQParams& q, co
 void quantize(const TensorView& x, const BlockedQParams& q, MiniFloat format, std::span<std::uint8_t> out,
               Overflow overflow, Scaling scaling) {
   const Walk walk(x.shape, x.strides, q, out.size());
-  const Scales scaled(q, scaling);
+  const BlockScales scaled(q, scaling);
   refuse_zero_points(q);
   walk.each([&](std::size_t element, std::ptrdiff_t offset, std::size_t slot) {
     out[element] = encode(format, scaled(x.data[offset], slot) + 0.0f, overflow);

@@ -7,16 +7,13 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "quant/group_values.h"
 #include "quant/kmeans_1d.h"
 
 namespace lowbit::detail {
 namespace {
 
 constexpr std::size_t kRadixFrom = 256;  // keys; counting is faster than comparing from there
-
-bool finite(float x) {
-  return x - x == 0.0f;
-}
 
 bool counts(float importance) {
   return importance > 0.0f && finite(importance);

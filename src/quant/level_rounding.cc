@@ -2,16 +2,12 @@
 
 #include <cmath>
 
+#include "quant/magnitude.h"
+
 namespace lowbit::detail {
 namespace {
 
 constexpr int kLargest = 127, kSmallest = 64;
-
-float largest_magnitude(std::span<const float> levels) {
-  float largest = 0.0f;
-  for (const float l : levels) largest = std::fabs(l) > largest ? std::fabs(l) : largest;
-  return largest;
-}
 
 // Sum of squared errors in units of the largest level, with that level at `top`.
 double error_at(std::span<const float> levels, double largest, int top) {

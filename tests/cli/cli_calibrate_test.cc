@@ -9,6 +9,7 @@
 
 #include "cli/command_runner.h"
 #include "cli/npy.h"
+#include "cli/npy_file.h"
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/quantize.h"
 
@@ -20,11 +21,6 @@ using lowbit::testing::run_command;
 using lowbit::testing::TemporaryFolder;
 using lowbit::testing::write_small_model;
 using Json = nlohmann::json;
-
-std::string npy_file(const Shape& shape, const std::vector<float>& values) {
-  return npy_float_header(shape) +
-         std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
-}
 
 class Calibrate : public ::testing::Test {
  protected:

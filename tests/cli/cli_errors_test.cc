@@ -12,7 +12,7 @@ namespace {
 using lowbit::testing::run_command;
 using lowbit::testing::TemporaryFolder;
 
-std::string npy_file(const Shape& shape) {
+std::string npy_zeros(const Shape& shape) {
   return npy_float_header(shape) + std::string(static_cast<std::size_t>(shape.elements()) * 4, '\0');
 }
 
@@ -24,7 +24,7 @@ class BadInput : public ::testing::Test {
 
   TemporaryFolder folder_;
   const std::string model_ = lowbit::testing::write_small_model(folder_);
-  const std::string data_ = "--data npy:" + folder_.write("x.npy", npy_file({4, 12}));
+  const std::string data_ = "--data npy:" + folder_.write("x.npy", npy_zeros({4, 12}));
 };
 
 TEST_F(BadInput, Usage) {
@@ -71,7 +71,7 @@ TEST_F(BadInput, Data) {
   EXPECT_TRUE(bad(eval + "--data cifar10:" + folder_.path(), "test_batch.bin"));
   EXPECT_TRUE(bad(eval + "--data npy:" + folder_ / "missing.npy", "missing.npy"));
   EXPECT_TRUE(bad(eval + "--data npy:" + model_, "not a .npy file"));
-  EXPECT_TRUE(bad(eval + "--data npy:" + folder_.write("y.npy", npy_file({4, 13})), "4x13"));
+  EXPECT_TRUE(bad(eval + "--data npy:" + folder_.write("y.npy", npy_zeros({4, 13})), "4x13"));
   EXPECT_TRUE(bad(eval + "--data glyphs", "1x28x28"));
   EXPECT_TRUE(bad(eval + data_ + " --labels " + folder_ / "x.npy", "labels"));
   EXPECT_TRUE(bad(eval + data_ + " --preprocess gain=2", "gain=2"));
@@ -97,7 +97,7 @@ TEST_F(BadInput, Outputs) {
   const std::string run = "run " + model_ + " --input " + folder_ / "x.npy --output ";
   EXPECT_TRUE(bad(run + folder_ / "no/y.npy", "y.npy"));
   EXPECT_TRUE(bad(run + folder_ / "a.npy --output " + folder_ / "b.npy", "outputs"));
-  const std::string odd = folder_.write("odd.npy", npy_file({3, 5}));
+  const std::string odd = folder_.write("odd.npy", npy_zeros({3, 5}));
   EXPECT_TRUE(bad("run " + model_ + " --input " + odd + " --output " + folder_ / "y.npy", "3x5"));
 }
 

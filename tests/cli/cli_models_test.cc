@@ -6,6 +6,7 @@
 
 #include "cli/command_runner.h"
 #include "cli/npy.h"
+#include "cli/npy_file.h"
 #include "lowbit/model/quantize.h"
 #include "support/shared_data.h"
 
@@ -24,11 +25,6 @@ std::vector<float> random_values(std::size_t n) {
   std::vector<float> values(n);
   for (float& v : values) v = random.uniform();
   return values;
-}
-
-std::string npy_file(const Shape& shape, const std::vector<float>& values) {
-  return npy_float_header(shape) +
-         std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
 }
 
 class Command : public ::testing::Test {

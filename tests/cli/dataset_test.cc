@@ -8,6 +8,7 @@
 #include "cli/dataset_files.h"
 #include "cli/images.h"
 #include "cli/npy.h"
+#include "cli/npy_file.h"
 #include "lowbit/core/error.h"
 #include "support/shared_data.h"
 #include "support/temporary_folder.h"
@@ -36,11 +37,6 @@ std::string sequence(std::size_t n) {
   std::string bytes(n, '\0');
   for (std::size_t i = 0; i < n; ++i) bytes[i] = static_cast<char>(i);
   return bytes;
-}
-
-std::string npy_file(const Shape& shape, const std::vector<float>& values) {
-  return npy_float_header(shape) +
-         std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
 }
 
 template <class F>

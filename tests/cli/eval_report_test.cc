@@ -25,7 +25,7 @@ EvalRow make_row(const std::string& scheme, double bits, std::uint64_t bytes) {
   return row;
 }
 
-EvalReport example() {
+EvalReport example_report() {
   EvalReport report;
   report.model = "net.onnx";
   report.data = "glyphs";
@@ -58,7 +58,7 @@ std::vector<std::string> keys(const nlohmann::ordered_json& object) {
 }
 
 TEST(EvalReport, JsonHasTheSchema) {
-  const auto json = to_json(example());
+  const auto json = to_json(example_report());
   EXPECT_EQ(keys(json), (std::vector<std::string>{"schema", "model", "data", "images", "calib_images",
                                                   "observer", "machine", "rows"}));
   EXPECT_EQ(json["schema"], "lowbit-eval-1");
@@ -76,7 +76,7 @@ TEST(EvalReport, JsonHasTheSchema) {
 }
 
 TEST(EvalReport, UnknownValuesAreNullAndDashes) {
-  EvalReport report = example();
+  EvalReport report = example_report();
   report.rows = {make_row("int8", 8.0, 10)};
   report.observer.reset();
   const auto json = to_json(report);
@@ -89,7 +89,7 @@ TEST(EvalReport, UnknownValuesAreNullAndDashes) {
 }
 
 TEST(EvalReport, TableIsAlignedAndAccountsForLayers) {
-  EXPECT_EQ(format_report(example(), false),
+  EXPECT_EQ(format_report(example_report(), false),
             "scheme  bits/weight  model bytes    top-1     agree  SQNR dB  median ms  p90 ms  speed-up\n"
             "------  -----------  -----------  -------  --------  -------  ---------  ------  --------\n"
             "fp32          32.00    1,234,567  99.00 %  100.00 %      inf     1.0000  0.0000     1.00x\n"
@@ -98,7 +98,7 @@ TEST(EvalReport, TableIsAlignedAndAccountsForLayers) {
 }
 
 TEST(EvalReport, FallbacksAreNeverSilent) {
-  EvalReport report = example();
+  EvalReport report = example_report();
   report.rows[1].fallbacks = 1;
   report.rows[1].coverage = "8 of 9 layers int8; softmax stayed fp32: no integer form";
   EXPECT_NE(
@@ -108,10 +108,10 @@ TEST(EvalReport, FallbacksAreNeverSilent) {
 }
 
 TEST(EvalReport, ComparisonsHaveOutputs) {
-  const auto json = to_json(example(), true);
+  const auto json = to_json(example_report(), true);
   EXPECT_EQ(keys(json["rows"][1]["outputs"][0]),
             (std::vector<std::string>{"name", "sqnr_db", "cosine", "max_error"}));
-  EXPECT_NE(format_outputs(example(), false).find("logits"), std::string::npos);
+  EXPECT_NE(format_outputs(example_report(), false).find("logits"), std::string::npos);
 }
 
 TEST(Quantile, NearestRank) {

@@ -1,4 +1,5 @@
 // `lowbit sensitivity` and `lowbit eval --observer` with several names, run as a user would.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/observe/observer.h"
+#include "support/effort.h"
 
 namespace lowbit::cli {
 namespace {
@@ -159,17 +161,20 @@ TEST(ObserverList, NamesThatMakeObservers) {
 TEST_F(SensitivityCommand, GlyphsHaveLabels) {
   const auto bytes = demo_model();
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const auto result = run_command("sensitivity " + folder_.write("glyphs.onnx", text) +
-                                  " --data glyphs --bits 4,3 --base 3 --images 60 --check 200 --json -");
+  const int images = lowbit::testing::kSlowdown == 1 ? 60 : 20,
+            check = lowbit::testing::kSlowdown == 1 ? 200 : 40;
+  const auto result = run_command(
+      fmt::format("sensitivity {} --data glyphs --bits 4,3 --base 3 --images {} --check {} --json -",
+                  folder_.write("glyphs.onnx", text), images, check));
   ASSERT_EQ(result.status, 0) << result.err;
   const Json json = Json::parse(result.out);
-  EXPECT_EQ(json["images"], 60);
+  EXPECT_EQ(json["images"], images);
   EXPECT_GT(json["fp32"]["top1"], 0.9);
   for (const Json& row : json["rows"]) {
     EXPECT_TRUE(row["only"]["top1"].is_number()) << row;
     EXPECT_GT(row["only"]["sqnr_db"], 0) << row;
   }
-  EXPECT_EQ(json["overrides"]["check_images"], 200);
+  EXPECT_EQ(json["overrides"]["check_images"], check);
   ASSERT_EQ(json["overrides"]["checks"].size(), 3u);
   EXPECT_GT(json["overrides"]["checks"][2]["sqnr_db"], json["overrides"]["checks"][1]["sqnr_db"]);
 }

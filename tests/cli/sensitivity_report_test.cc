@@ -23,7 +23,7 @@ LayerSensitivity row(const std::string& layer, double only, double all_but) {
   return r;
 }
 
-SensitivityReport example() {
+SensitivityReport example_sensitivities() {
   SensitivityReport report;
   report.model = "net <1>.onnx";
   report.data = "glyphs";
@@ -42,7 +42,7 @@ SensitivityReport example() {
 }
 
 SensitivityReport without_labels() {
-  SensitivityReport report = example();
+  SensitivityReport report = example_sensitivities();
   report.sensitivity.fp32.score.correct.reset();
   report.sensitivity.schemes[0].score.correct.reset();
   for (LayerSensitivity& r : report.sensitivity.rows) r.only.correct.reset(), r.all_but.correct.reset();
@@ -51,7 +51,7 @@ SensitivityReport without_labels() {
 }
 
 TEST(SensitivityReport, TableHasChangesAndEndsWithTheCommand) {
-  const std::string text = format_sensitivity(example(), false);
+  const std::string text = format_sensitivity(example_sensitivities(), false);
   EXPECT_NE(text.find("int4-wo: all layers: 1,000 bytes, SQNR 9.5 dB, top-1 50.00 %, agree 65.00 %"),
             std::string::npos)
       << text;
@@ -75,7 +75,7 @@ TEST(SensitivityReport, UnknownTop1IsADash) {
 }
 
 TEST(SensitivityReport, NothingToLiftIsSaid) {
-  SensitivityReport report = example();
+  SensitivityReport report = example_sensitivities();
   report.choice.overrides.clear();
   EXPECT_NE(format_sensitivity(report, false).find("no layer gains by more bits within 10 % more bytes"),
             std::string::npos);
@@ -83,7 +83,7 @@ TEST(SensitivityReport, NothingToLiftIsSaid) {
 }
 
 TEST(SensitivityReport, JsonHasTheSchema) {
-  const auto json = to_json(example());
+  const auto json = to_json(example_sensitivities());
   EXPECT_EQ(json["schema"], "lowbit-sensitivity-1");
   EXPECT_EQ(json["fp32"]["top1"], 0.85);
   EXPECT_TRUE(json["fp32"]["sqnr_db"].is_null()) << "JSON has no infinity";
@@ -99,7 +99,7 @@ TEST(SensitivityReport, JsonHasTheSchema) {
 }
 
 TEST(SensitivityReport, PageStandsAloneAndEscapesNames) {
-  const std::string page = to_html(example());
+  const std::string page = to_html(example_sensitivities());
   for (const char* outside : {"http", "src=", "href=", "url(", "@import", "<script"})
     EXPECT_EQ(page.find(outside), std::string::npos) << outside;
   EXPECT_EQ(page.find("a<b>"), std::string::npos);
@@ -113,7 +113,7 @@ TEST(SensitivityReport, PageStandsAloneAndEscapesNames) {
 }
 
 TEST(SensitivityReport, LongNamesAreCutInTheChart) {
-  SensitivityReport report = example();
+  SensitivityReport report = example_sensitivities();
   report.sensitivity.rows[0].layer = "/model/" + std::string(60, 'x') + "/\xC3\xA4/conv";
   const std::string page = to_html(report);
   EXPECT_NE(page.find(">..." + std::string(26, 'x') + "/\xC3\xA4/conv<title>/model/"), std::string::npos)

@@ -8,7 +8,7 @@
 namespace lowbit::cli {
 namespace {
 
-Table example() {
+Table example_table() {
   Table table({{"name", Table::Align::left}, {"n"}});
   table.add_row({"a", "1"});
   table.add_row({"longer", "1000"});
@@ -16,7 +16,7 @@ Table example() {
 }
 
 TEST(Table, AlignsColumns) {
-  EXPECT_EQ(example().to_string(),
+  EXPECT_EQ(example_table().to_string(),
             "name       n\n"
             "------  ----\n"
             "a          1\n"

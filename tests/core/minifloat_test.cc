@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -18,7 +19,6 @@ namespace {
 
 using enum MiniFloat;
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // The formats once more, as the specifications describe them.

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "lowbit/core/minifloat.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -23,7 +23,6 @@ class EveryElementwiseKernel : public ::testing::TestWithParam<const Elementwise
 };
 
 std::vector<float> values(std::size_t n, std::uint64_t seed) {
-  constexpr float kInf = std::numeric_limits<float>::infinity();
   testing::Random random(seed);
   std::vector<float> x(n);
   for (std::size_t i = 0; i < n; ++i) {

@@ -6,7 +6,7 @@
 namespace lowbit::testing {
 namespace {
 
-struct Case {
+struct ConvCase {
   const char* name;
   std::int64_t channels, height, width, out, groups;
   ops::Window window;
@@ -15,7 +15,7 @@ struct Case {
   std::int64_t batch = 1;
 };
 
-void PrintTo(const Case& c, std::ostream* os) {
+void PrintTo(const ConvCase& c, std::ostream* os) {
   *os << c.name;
 }
 
@@ -37,7 +37,7 @@ double brute_force(const ops::Conv2d& op, const Values& in, std::int64_t b, std:
   return sum;
 }
 
-ops::Conv2d make_conv(const Case& t) {
+ops::Conv2d make_conv(const ConvCase& t) {
   ops::Conv2d op;
   op.window = t.window;
   op.groups = t.groups;
@@ -50,10 +50,10 @@ ops::Conv2d make_conv(const Case& t) {
   return op;
 }
 
-class Conv2dF32 : public ::testing::TestWithParam<Case> {};
+class Conv2dF32 : public ::testing::TestWithParam<ConvCase> {};
 
 TEST_P(Conv2dF32, EqualsPlainLoops) {
-  const Case& t = GetParam();
+  const ConvCase& t = GetParam();
   const ops::Conv2d op = make_conv(t);
   std::vector<Values> inputs{random_values(f32_type({t.channels, t.height, t.width}), t.batch, 1)};
   const ValueType output = f32_type(shape_of(op, inputs));
@@ -80,33 +80,35 @@ constexpr ops::Activation kRelu{0.0f, std::numeric_limits<float>::infinity()}, k
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Conv2dF32,
     ::testing::Values(
-        Case{"stem", 3, 11, 9, 16, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
-        Case{"square", 16, 12, 12, 16, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kRelu, 3},
-        Case{"large_enough_for_threads",
-             16,
-             24,
-             24,
-             48,
-             1,
-             {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
-             true,
-             true,
-             kClip,
-             2},
-        Case{"pointwise", 40, 9, 7, 70, 1, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, false, true, kClip},
-        Case{"strided_pointwise", 8, 9, 8, 5, 1, {{1, 1}, {2, 3}, {1, 1}, {0, 0, 0, 0}}},
-        Case{"odd_everything", 5, 10, 13, 7, 1, {{2, 3}, {2, 1}, {1, 2}, {0, 1, 2, 3}}, true, true, kRelu, 2},
-        Case{"dilated", 6, 14, 15, 33, 1, {{3, 3}, {1, 2}, {3, 2}, {2, 4, 1, 0}}},
-        Case{"padding_wider_than_image", 4, 2, 3, 4, 1, {{3, 3}, {1, 1}, {1, 1}, {4, 5, 4, 5}}},
-        Case{"deep", 60, 5, 6, 19, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kClip},
-        Case{"deep_and_wide", 200, 3, 3, 130, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
-        Case{"rectangular_kernel", 3, 8, 20, 10, 1, {{1, 7}, {1, 2}, {1, 1}, {0, 3, 0, 3}}},
-        Case{"groups", 12, 9, 9, 20, 4, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kRelu, 2},
-        Case{"grouped_pointwise", 10, 4, 5, 6, 2, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}},
-        Case{"depthwise", 37, 10, 9, 37, 37, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kClip, 2},
-        Case{"wide_depthwise", 96, 13, 13, 96, 96, {{3, 3}, {2, 2}, {1, 1}, {0, 1, 1, 0}}, false},
-        Case{"dilated_depthwise", 20, 12, 12, 20, 20, {{5, 3}, {1, 1}, {2, 3}, {4, 3, 4, 3}}},
-        Case{"depthwise_multiplier", 9, 7, 7, 18, 9, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true}),
+        ConvCase{"stem", 3, 11, 9, 16, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+        ConvCase{"square", 16, 12, 12, 16, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kRelu, 3},
+        ConvCase{"large_enough_for_threads",
+                 16,
+                 24,
+                 24,
+                 48,
+                 1,
+                 {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+                 true,
+                 true,
+                 kClip,
+                 2},
+        ConvCase{"pointwise", 40, 9, 7, 70, 1, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, false, true, kClip},
+        ConvCase{"strided_pointwise", 8, 9, 8, 5, 1, {{1, 1}, {2, 3}, {1, 1}, {0, 0, 0, 0}}},
+        ConvCase{
+            "odd_everything", 5, 10, 13, 7, 1, {{2, 3}, {2, 1}, {1, 2}, {0, 1, 2, 3}}, true, true, kRelu, 2},
+        ConvCase{"dilated", 6, 14, 15, 33, 1, {{3, 3}, {1, 2}, {3, 2}, {2, 4, 1, 0}}},
+        ConvCase{"padding_wider_than_image", 4, 2, 3, 4, 1, {{3, 3}, {1, 1}, {1, 1}, {4, 5, 4, 5}}},
+        ConvCase{"deep", 60, 5, 6, 19, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kClip},
+        ConvCase{"deep_and_wide", 200, 3, 3, 130, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+        ConvCase{"rectangular_kernel", 3, 8, 20, 10, 1, {{1, 7}, {1, 2}, {1, 1}, {0, 3, 0, 3}}},
+        ConvCase{"groups", 12, 9, 9, 20, 4, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kRelu, 2},
+        ConvCase{"grouped_pointwise", 10, 4, 5, 6, 2, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}},
+        ConvCase{
+            "depthwise", 37, 10, 9, 37, 37, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kClip, 2},
+        ConvCase{"wide_depthwise", 96, 13, 13, 96, 96, {{3, 3}, {2, 2}, {1, 1}, {0, 1, 1, 0}}, false},
+        ConvCase{"dilated_depthwise", 20, 12, 12, 20, 20, {{5, 3}, {1, 1}, {2, 3}, {4, 3, 4, 3}}},
+        ConvCase{"depthwise_multiplier", 9, 7, 7, 18, 9, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true}),
     [](const auto& c) { return c.param.name; });
 
 TEST(Conv2dF32NaN, PassesThroughActivations) {

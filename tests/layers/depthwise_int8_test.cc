@@ -13,7 +13,7 @@
 namespace lowbit::testing {
 namespace {
 
-struct Case {
+struct DepthwiseCase {
   const char* name;
   std::int64_t channels, size, multiplier;
   ops::Window window;
@@ -21,7 +21,7 @@ struct Case {
   std::int64_t batch = 1;
 };
 
-void PrintTo(const Case& c, std::ostream* os) {
+void PrintTo(const DepthwiseCase& c, std::ostream* os) {
   *os << c.name;
 }
 
@@ -43,7 +43,7 @@ struct Layer {
   }
 };
 
-Layer make_layer(const Case& t) {
+Layer make_layer(const DepthwiseCase& t) {
   Layer layer;
   ops::Conv2d& op = layer.op;
   Random random(17);
@@ -68,10 +68,10 @@ Layer make_layer(const Case& t) {
   return layer;
 }
 
-class DepthwiseInt8 : public ::testing::TestWithParam<Case> {};
+class DepthwiseInt8 : public ::testing::TestWithParam<DepthwiseCase> {};
 
 TEST_P(DepthwiseInt8, EveryKernelAndNumberOfThreadsGivesTheSameBits) {
-  const Case& t = GetParam();
+  const DepthwiseCase& t = GetParam();
   const Layer layer = make_layer(t);
   const Values expected = run_step(*layer.step(t.dynamic, Isa::scalar), layer.inputs, layer.output);
   for (const Isa isa : {active_isa(), active_isa() & (Isa::avx2 | Isa::neon)})
@@ -86,7 +86,7 @@ TEST_P(DepthwiseInt8, EveryKernelAndNumberOfThreadsGivesTheSameBits) {
 class DepthwiseInt8Static : public DepthwiseInt8 {};
 
 TEST_P(DepthwiseInt8Static, EqualsIntegerLoops) {
-  const Case& t = GetParam();
+  const DepthwiseCase& t = GetParam();
   const Layer layer = make_layer(t);
   const Values got = run_step(*layer.step(false, active_isa()), layer.inputs, layer.output);
   const Shape& out = layer.output.shape;
@@ -118,7 +118,7 @@ TEST_P(DepthwiseInt8Static, EqualsIntegerLoops) {
 constexpr ops::Window k3x3{{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
     kStrided{{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}};
 
-constexpr Case kStatic[] = {
+constexpr DepthwiseCase kStatic[] = {
     {"usual", 144, 28, 1, k3x3},
     {"strided", 96, 29, 1, kStrided, false, true, true, false, 2},
     {"asymmetric_weights", 40, 13, 1, k3x3, true},
@@ -131,11 +131,11 @@ constexpr Case kStatic[] = {
     {"multiplier_8", 5, 12, 8, k3x3},
     {"multiplier_20", 17, 9, 20, k3x3},
     {"f32", 50, 11, 1, k3x3, false, false, true}};
-constexpr Case kDynamic[] = {{"dynamic", 48, 19, 1, k3x3, false, false, false, true, 3},
-                             {"dynamic_residual", 30, 40, 1, kStrided, true, false, true, true, 2},
-                             {"dynamic_multiplier", 18, 15, 4, k3x3, false, false, true, true, 2}};
+constexpr DepthwiseCase kDynamic[] = {{"dynamic", 48, 19, 1, k3x3, false, false, false, true, 3},
+                                      {"dynamic_residual", 30, 40, 1, kStrided, true, false, true, true, 2},
+                                      {"dynamic_multiplier", 18, 15, 4, k3x3, false, false, true, true, 2}};
 
-std::string case_name(const ::testing::TestParamInfo<Case>& info) {
+std::string case_name(const ::testing::TestParamInfo<DepthwiseCase>& info) {
   return info.param.name;
 }
 

@@ -14,17 +14,10 @@
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/dynamic.h"
 #include "lowbit/quant/effective.h"
-#include "support/random.h"
+#include "support/gaussian_matrix.h"
 
 namespace lowbit {
 namespace {
-
-Eigen::MatrixXf gaussian(Eigen::Index rows, Eigen::Index cols, std::uint64_t seed) {
-  testing::Random random(seed);
-  Eigen::MatrixXf m(rows, cols);
-  for (Eigen::Index i = 0; i < m.size(); ++i) m.data()[i] = random.gaussian();
-  return m;
-}
 
 /// What a layer with 8-bit activations makes of its input.
 Eigen::MatrixXd quantized_input(const Eigen::MatrixXf& x, const QParams* fixed) {
@@ -54,8 +47,9 @@ void expect_product(const Linear& fc, const QuantizedMatrix& q, const Eigen::Mat
 void expect_product_of_what_was_packed(const std::string& scheme) {
   const bool floats = parse_scheme(scheme).activation_bits == 0;
   for (const Eigen::Index in : {5, 64, 203}) {
-    const Eigen::MatrixXf weights = gaussian(37, in, 1), x = gaussian(in, 9, 2);
-    const Eigen::VectorXf b = gaussian(37, 1, 3);
+    const Eigen::MatrixXf weights = testing::gaussian_matrix(37, in, 1),
+                          x = testing::gaussian_matrix(in, 9, 2);
+    const Eigen::VectorXf b = testing::gaussian_matrix(37, 1, 3);
     const QuantizedMatrix q = quantize(weights, make_quantizer(scheme));
     if (floats) {
       const Linear fc(q, {.bias = b, .activations = weight_only()});
@@ -81,7 +75,7 @@ TEST(LinearOfEveryScheme, EqualsTheProductOfWhatWasPacked) {
 }
 
 TEST(LinearWeightOnly, TakesStridedSamplesWithTheSameBits) {
-  const Eigen::MatrixXf w = gaussian(20, 50, 4), x = gaussian(50, 6, 5);
+  const Eigen::MatrixXf w = testing::gaussian_matrix(20, 50, 4), x = testing::gaussian_matrix(50, 6, 5);
   const Linear fc(quantize(w, make_quantizer("nf4-g32-wo")), {.activations = weight_only()});
   const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = x;
   const Eigen::MatrixXf a = fc(x), b = fc(rows);
@@ -89,7 +83,7 @@ TEST(LinearWeightOnly, TakesStridedSamplesWithTheSameBits) {
 }
 
 TEST(LinearWeightOnly, NamesWhatNoKernelTakes) {
-  const Eigen::MatrixXf w = gaussian(8, 64, 6);
+  const Eigen::MatrixXf w = testing::gaussian_matrix(8, 64, 6);
   const auto error_of = [&](const AnyQuantizer& quantizer, const ActivationQuantization& activations) {
     try {
       Linear(quantize(w, quantizer), {.activations = activations});

@@ -6,7 +6,7 @@
 namespace lowbit::testing {
 namespace {
 
-struct Case {
+struct LinearCase {
   const char* name;
   Shape in;
   std::int64_t out, batch;
@@ -14,14 +14,14 @@ struct Case {
   ops::Activation activation{};
 };
 
-void PrintTo(const Case& c, std::ostream* os) {
+void PrintTo(const LinearCase& c, std::ostream* os) {
   *os << c.name;
 }
 
-class LinearF32 : public ::testing::TestWithParam<Case> {};
+class LinearF32 : public ::testing::TestWithParam<LinearCase> {};
 
 TEST_P(LinearF32, EqualsPlainLoops) {
-  const Case& t = GetParam();
+  const LinearCase& t = GetParam();
   const std::int64_t features = t.flattens ? t.in.elements() : t.in[t.in.rank() - 1];
   ops::Linear op;
   op.flattens_input = t.flattens;
@@ -57,11 +57,13 @@ TEST_P(LinearF32, EqualsPlainLoops) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, LinearF32,
-                         ::testing::Values(Case{"one_row", {37}, 11, 1}, Case{"large_row", {600}, 1000, 1},
-                                           Case{"batch", {53}, 29, 7, false, true, {0.0f, 1.0f}},
-                                           Case{"large_batch", {300}, 90, 40, false, false},
-                                           Case{"sequence", {9, 21}, 14, 3}, Case{"one_step", {1, 21}, 14, 2},
-                                           Case{"flattened", {5, 4, 3}, 8, 3, true}),
+                         ::testing::Values(LinearCase{"one_row", {37}, 11, 1},
+                                           LinearCase{"large_row", {600}, 1000, 1},
+                                           LinearCase{"batch", {53}, 29, 7, false, true, {0.0f, 1.0f}},
+                                           LinearCase{"large_batch", {300}, 90, 40, false, false},
+                                           LinearCase{"sequence", {9, 21}, 14, 3},
+                                           LinearCase{"one_step", {1, 21}, 14, 2},
+                                           LinearCase{"flattened", {5, 4, 3}, 8, 3, true}),
                          [](const auto& c) { return c.param.name; });
 
 TEST(LinearShape, RefusesWhatDoesNotFit) {

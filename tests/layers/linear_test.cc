@@ -15,19 +15,12 @@
 #include "lowbit/layers/eigen.h"
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/dynamic.h"
-#include "support/random.h"
+#include "support/gaussian_matrix.h"
 
 namespace lowbit {
 namespace {
 
 using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-Eigen::MatrixXf gaussian(Eigen::Index rows, Eigen::Index cols, std::uint64_t seed) {
-  testing::Random random(seed);
-  Eigen::MatrixXf m(rows, cols);
-  for (Eigen::Index i = 0; i < m.size(); ++i) m.data()[i] = random.gaussian();
-  return m;
-}
 
 /// What the layer makes of one sample: its codes' values.
 Eigen::VectorXd quantized_sample(const Eigen::VectorXf& x, const QParams& q) {
@@ -58,8 +51,8 @@ void expect_the_product(const Linear& fc, const QuantizedMatrix& q, const Eigen:
 TEST(Linear, EqualsTheProductOfWhatWasPacked) {
   for (const Eigen::Index in : {1, 3, 31, 64, 129})
     for (const Eigen::Index out : {1, 10, 65}) {
-      const Eigen::MatrixXf w = gaussian(out, in, 1), x = gaussian(in, 5, 2);
-      const Eigen::VectorXf b = gaussian(out, 1, 3);
+      const Eigen::MatrixXf w = testing::gaussian_matrix(out, in, 1), x = testing::gaussian_matrix(in, 5, 2);
+      const Eigen::VectorXf b = testing::gaussian_matrix(out, 1, 3);
       const auto check = [&](const AnyQuantizer& quantizer) {
         const QuantizedMatrix q = quantize(w, quantizer);
         expect_the_product(Linear(q, {.bias = b}), q, x, b);
@@ -77,7 +70,7 @@ TEST(Linear, EqualsTheProductOfWhatWasPacked) {
 }
 
 TEST(Linear, TakesEveryLayoutWithTheSameBits) {
-  const Eigen::MatrixXf w = gaussian(7, 20, 1), x = gaussian(20, 6, 2);
+  const Eigen::MatrixXf w = testing::gaussian_matrix(7, 20, 1), x = testing::gaussian_matrix(20, 6, 2);
   const Linear fc(quantize(w, Affine<8>{}));
   const Eigen::MatrixXf y = fc(x);
   EXPECT_EQ(fc(RowMajor(x)), y);
@@ -99,7 +92,7 @@ TEST(Linear, TakesEveryLayoutWithTheSameBits) {
 }
 
 TEST(Linear, ManySamplesAndThreadsGiveTheBitsOfOne) {
-  const Eigen::MatrixXf w = gaussian(33, 100, 1), x = gaussian(100, 700, 2);
+  const Eigen::MatrixXf w = testing::gaussian_matrix(33, 100, 1), x = testing::gaussian_matrix(100, 700, 2);
   const QuantizedMatrix q = quantize(w, Affine<8>{.mapping = Mapping::asymmetric});
   const Linear fc(q), threaded(q, {.executor = make_thread_pool(3)});
   const Eigen::MatrixXf y = fc(x);
@@ -108,7 +101,7 @@ TEST(Linear, ManySamplesAndThreadsGiveTheBitsOfOne) {
 }
 
 TEST(Linear, IgnoresTheCallersRoundingMode) {
-  const Eigen::MatrixXf w = gaussian(33, 70, 8), x = gaussian(70, 4, 9);
+  const Eigen::MatrixXf w = testing::gaussian_matrix(33, 70, 8), x = testing::gaussian_matrix(70, 4, 9);
   const Linear fc(quantize(w, Affine<8>{}), {.activations = dynamic(8)});
   const Eigen::MatrixXf expected = fc(x);
   const int before = std::fegetround();
@@ -120,7 +113,7 @@ TEST(Linear, IgnoresTheCallersRoundingMode) {
 }
 
 TEST(Linear, RefusesWhatDoesNotFit) {
-  const QuantizedMatrix q = quantize(gaussian(4, 6, 1), Affine<8>{});
+  const QuantizedMatrix q = quantize(testing::gaussian_matrix(4, 6, 1), Affine<8>{});
   EXPECT_THROW(Linear(q, {.bias = Eigen::VectorXf(3)}), Error);
   EXPECT_THROW(Linear(q, {.activations = dynamic(4)}), Error);
   EXPECT_THROW(Linear(q, {.activations = static_range({1.0f, 256})}), Error);
@@ -140,7 +133,7 @@ TEST(Views, AreWritableOnlyWhereTheResultIsKept) {
   static_assert(!std::is_convertible_v<Eigen::MatrixXf, MutableMatrixView>);
   static_assert(!std::is_convertible_v<const Eigen::MatrixXf&, MutableMatrixView>);
   static_assert(!std::is_convertible_v<Eigen::Map<const Eigen::MatrixXf>&, MutableTensorView>);
-  const Eigen::MatrixXf m = gaussian(3, 4, 9);
+  const Eigen::MatrixXf m = testing::gaussian_matrix(3, 4, 9);
   const MatrixView a(m), b = m.transpose();
   EXPECT_EQ(a(2, 1), m(2, 1));
   EXPECT_EQ(b(1, 2), m(2, 1));

@@ -6,10 +6,10 @@
 namespace lowbit::testing {
 namespace {
 
-constexpr ops::Activation kClip{-0.25f, 0.5f};
+constexpr ops::Activation kQuarterToHalf{-0.25f, 0.5f};
 
 float clip(float x) {
-  return std::min(kClip.hi, std::max(kClip.lo, x));
+  return std::min(kQuarterToHalf.hi, std::max(kQuarterToHalf.lo, x));
 }
 float clip_code(float x, float lo, float hi, float zero) {
   return std::min(hi, std::max(lo, std::nearbyint(x) + zero));
@@ -19,7 +19,7 @@ TEST(Add, F32) {
   const std::vector<Values> in{random_values(f32_type({5, 30, 31}), 3, 1),
                                random_values(f32_type({5, 30, 31}), 3, 2)};
   for (const int threads : {1, 2}) {
-    const Values y = run_op(ops::Add{kClip}, in, in[0].type, threads);
+    const Values y = run_op(ops::Add{kQuarterToHalf}, in, in[0].type, threads);
     for (std::size_t i = 0; i < y.data.size(); ++i) ASSERT_EQ(y.data[i], clip(in[0].data[i] + in[1].data[i]));
   }
 }
@@ -95,7 +95,7 @@ TEST(Concat, RefusesOtherShapes) {
 TEST(Clamp, F32PassesNaN) {
   std::vector<Values> in{random_values(f32_type({70}), 2, 1)};
   in[0].data[5] = std::numeric_limits<float>::quiet_NaN();
-  const Values y = run_op(ops::Clamp{kClip}, in, in[0].type);
+  const Values y = run_op(ops::Clamp{kQuarterToHalf}, in, in[0].type);
   for (std::size_t i = 0; i < y.data.size(); ++i)
     if (i == 5)
       ASSERT_TRUE(std::isnan(y.data[i]));
@@ -105,16 +105,16 @@ TEST(Clamp, F32PassesNaN) {
 
 TEST(Clamp, U8) {
   const std::vector<Values> in{random_values(u8_type({7, 40, 40}, 0.005f, 128), 2, 1)};
-  const Values y = run_op(ops::Clamp{kClip}, in, in[0].type, 2);
+  const Values y = run_op(ops::Clamp{kQuarterToHalf}, in, in[0].type, 2);
   for (std::size_t i = 0; i < y.data.size(); ++i)
     ASSERT_EQ(y.data[i], std::min(228.0f, std::max(78.0f, in[0].data[i])));
   expect_error(ErrorCode::invalid_argument, [&] {
-    run_op(ops::Clamp{kClip}, in, u8_type({7, 40, 40}, 0.005f, 127));
+    run_op(ops::Clamp{kQuarterToHalf}, in, u8_type({7, 40, 40}, 0.005f, 127));
   });
 }
 
 TEST(ScaleShift, F32AndU8) {
-  const ops::ScaleShift op{{0.5f, -1.25f, 3.0f}, {0.125f, 0.0f, -0.75f}, kClip};
+  const ops::ScaleShift op{{0.5f, -1.25f, 3.0f}, {0.125f, 0.0f, -0.75f}, kQuarterToHalf};
   const Shape shape{3, 5, 7};
   const std::vector<Values> f32{random_values(f32_type(shape), 2, 1)},
       u8{random_values(u8_type(shape, 0.004f, 99), 2, 2)};

@@ -6,7 +6,7 @@
 namespace lowbit::testing {
 namespace {
 
-struct Case {
+struct PoolCase {
   const char* name;
   Shape in;
   ops::Window window;
@@ -14,7 +14,7 @@ struct Case {
   Shape out;  ///< by hand, from the ONNX specification
 };
 
-void PrintTo(const Case& c, std::ostream* os) {
+void PrintTo(const PoolCase& c, std::ostream* os) {
   *os << c.name;
 }
 
@@ -23,7 +23,7 @@ struct Window {
   std::int64_t inside = 0, padded = 0;
 };
 
-Window brute_force(const Case& t, const Values& in, std::int64_t b, std::int64_t c, std::int64_t y,
+Window brute_force(const PoolCase& t, const Values& in, std::int64_t b, std::int64_t c, std::int64_t y,
                    std::int64_t x) {
   Window r;
   const ops::Window& w = t.window;
@@ -40,7 +40,7 @@ Window brute_force(const Case& t, const Values& in, std::int64_t b, std::int64_t
   return r;
 }
 
-class Pool : public ::testing::TestWithParam<Case> {
+class Pool : public ::testing::TestWithParam<PoolCase> {
  protected:
   template <class Check>
   void for_outputs(const Values& in, const Values& out, Check check) {
@@ -54,7 +54,7 @@ class Pool : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(Pool, MaxPool) {
-  const Case& t = GetParam();
+  const PoolCase& t = GetParam();
   const ops::MaxPool op{t.window, t.ceil_mode};
   for (const ValueType& type : {f32_type(t.in), u8_type(t.in, 0.5f, 77)}) {
     const std::vector<Values> in{random_values(type, 2, 11)};
@@ -68,7 +68,7 @@ TEST_P(Pool, MaxPool) {
 }
 
 TEST_P(Pool, AveragePoolF32) {
-  const Case& t = GetParam();
+  const PoolCase& t = GetParam();
   for (const bool count_include_pad : {false, true}) {
     const ops::AveragePool op{t.window, t.ceil_mode, count_include_pad};
     const std::vector<Values> in{random_values(f32_type(t.in), 2, 12)};
@@ -79,7 +79,7 @@ TEST_P(Pool, AveragePoolF32) {
 }
 
 TEST_P(Pool, AveragePoolU8) {
-  const Case& t = GetParam();
+  const PoolCase& t = GetParam();
   for (const bool count_include_pad : {false, true}) {
     const ops::AveragePool op{t.window, t.ceil_mode, count_include_pad};
     const std::vector<Values> in{random_values(u8_type(t.in, 0.25f, 100), 2, 13)};
@@ -96,18 +96,18 @@ TEST_P(Pool, AveragePoolU8) {
 INSTANTIATE_TEST_SUITE_P(
     Windows, Pool,
     ::testing::Values(
-        Case{"plain", {5, 8, 6}, {{2, 2}, {2, 2}}, false, {5, 4, 3}},
-        Case{"resnet_stem", {70, 15, 15}, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, false, {70, 8, 8}},
-        Case{"ceil", {3, 8, 7}, {{3, 2}, {2, 2}}, true, {3, 4, 4}},
-        Case{"ceil_drops_window_in_padding",
-             {2, 5, 5},
-             {{2, 2}, {3, 3}, {1, 1}, {1, 1, 1, 1}},
-             true,
-             {2, 2, 2}},
-        Case{"ceil_beyond_padding", {4, 6, 6}, {{3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}}, true, {4, 3, 3}},
-        Case{"ceil_and_padding", {4, 7, 6}, {{4, 3}, {3, 2}, {1, 1}, {1, 0, 1, 0}}, true, {4, 3, 3}},
-        Case{"dilated", {130, 9, 10}, {{2, 3}, {1, 2}, {3, 2}, {1, 2, 2, 1}}, false, {130, 9, 5}},
-        Case{"one_pixel", {6, 1, 1}, {{1, 1}, {1, 1}}, false, {6, 1, 1}}),
+        PoolCase{"plain", {5, 8, 6}, {{2, 2}, {2, 2}}, false, {5, 4, 3}},
+        PoolCase{"resnet_stem", {70, 15, 15}, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, false, {70, 8, 8}},
+        PoolCase{"ceil", {3, 8, 7}, {{3, 2}, {2, 2}}, true, {3, 4, 4}},
+        PoolCase{"ceil_drops_window_in_padding",
+                 {2, 5, 5},
+                 {{2, 2}, {3, 3}, {1, 1}, {1, 1, 1, 1}},
+                 true,
+                 {2, 2, 2}},
+        PoolCase{"ceil_beyond_padding", {4, 6, 6}, {{3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}}, true, {4, 3, 3}},
+        PoolCase{"ceil_and_padding", {4, 7, 6}, {{4, 3}, {3, 2}, {1, 1}, {1, 0, 1, 0}}, true, {4, 3, 3}},
+        PoolCase{"dilated", {130, 9, 10}, {{2, 3}, {1, 2}, {3, 2}, {1, 2, 2, 1}}, false, {130, 9, 5}},
+        PoolCase{"one_pixel", {6, 1, 1}, {{1, 1}, {1, 1}}, false, {6, 1, 1}}),
     [](const auto& c) { return c.param.name; });
 
 TEST(GlobalAveragePool, F32) {

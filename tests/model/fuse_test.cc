@@ -5,6 +5,7 @@
 
 #include "lowbit/model/graph.h"
 #include "support/graph_interpreter.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -12,8 +13,6 @@ namespace {
 
 using testing::Random;
 using testing::Sample;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 std::vector<float> random_vector(Random& r, std::int64_t n) {
   std::vector<float> v;

@@ -6,12 +6,11 @@
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 TEST(ChooseQparams, AsymmetricCoversTheRangeAndZero) {
   testing::Random random(1);

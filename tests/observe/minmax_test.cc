@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <vector>
 
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 TEST(MinMax, FindsTheFiniteExtremesOfEveryLength) {
   testing::Random random(1);

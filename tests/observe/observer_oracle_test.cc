@@ -155,13 +155,13 @@ TEST_P(ObserverTwin, IsAsOnTheValuesButForABin) {
     }
 }
 
-std::string test_name(const ::testing::TestParamInfo<Twin>& twin) {
+std::string twin_name(const ::testing::TestParamInfo<Twin>& twin) {
   std::string name = twin.param.name;
   for (char& c : name) c = c == '-' || c == '.' ? '_' : c;
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ObserverTwin, ::testing::ValuesIn(twins()), test_name);
+INSTANTIATE_TEST_SUITE_P(All, ObserverTwin, ::testing::ValuesIn(twins()), twin_name);
 
 }  // namespace
 }  // namespace lowbit

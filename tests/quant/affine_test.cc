@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr Mapping kMappings[] = {Mapping::symmetric, Mapping::asymmetric, Mapping::asymmetric_real};
 constexpr Clip kClips[] = {Clip::minmax, Clip::mse, Clip::aciq, Clip::percentile};
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "support/infinity.h"
 #include "support/values.h"
 
 namespace lowbit {
@@ -17,9 +18,6 @@ namespace {
 
 using testing::gaussian_values;
 using testing::random_importance;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kSmallest = std::numeric_limits<float>::min();
 
 double sign_of(int combination, int plane) {
   return combination >> plane & 1 ? -1.0 : 1.0;
@@ -215,7 +213,7 @@ TEST(Binary, ScalesArePositiveNormalAndInDescendingOrder) {
 TEST(Binary, ZerosStayAsGoodAsZero) {
   for (int planes = 1; planes <= 4; ++planes) {
     const BinaryGroup g = Binary{.planes = planes}.fit(std::vector<float>(7, 0.0f));
-    for (int p = 0; p < planes; ++p) EXPECT_EQ(g.scales[std::size_t(p)], kSmallest);
+    for (int p = 0; p < planes; ++p) EXPECT_EQ(g.scales[std::size_t(p)], std::numeric_limits<float>::min());
   }
 }
 

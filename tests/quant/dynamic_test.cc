@@ -10,6 +10,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/quant/quantize.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -38,7 +39,6 @@ TEST(AdaptiveRange, IsTheMovingAverageOfTheBatches) {
 }
 
 TEST(AdaptiveRange, KeepsOutWhatIsNotFinite) {
-  constexpr float kInf = std::numeric_limits<float>::infinity();
   AdaptiveRange adaptive(0.5f);
   adaptive.update(std::vector<float>{NAN, kInf});
   EXPECT_EQ(adaptive.range(), (Range{0, 0}));

@@ -13,6 +13,7 @@
 #include "lowbit/quant/error.h"
 #include "lowbit/quant/fake_quantize.h"
 #include "lowbit/quant/quantized_matrix.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -74,7 +75,7 @@ void expect_same_for_every_layout(const AnyQuantizer& quantizer) {
 }
 
 void expect_finite_weights_of_odd_inputs(const AnyQuantizer& quantizer) {
-  constexpr float kInf = std::numeric_limits<float>::infinity(), kTiny = 1e-42f;
+  constexpr float kTiny = 1e-42f;
   const std::vector<std::vector<float>> inputs = {
       std::vector<float>(64, 0.0f),
       std::vector<float>(64, 1.5f),

@@ -10,14 +10,13 @@
 
 #include "lowbit/core/error.h"
 #include "support/effort.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit::detail {
 namespace {
 
 using testing::Random;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 double open_unit(Random& random) {
   return (double(random.next() >> 12) + 0.5) * 0x1p-52;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit::detail {
@@ -51,7 +52,6 @@ TEST(LevelSearch, TiesGoToAnEvenNumberOfStepsFromZero) {
 }
 
 TEST(LevelSearch, NonFiniteValuesAndEqualLevels) {
-  constexpr float kInf = std::numeric_limits<float>::infinity();
   const std::vector<float> levels = {5, -3, 0, 5, 5};
   const std::vector<float> x = {kInf, -kInf, std::nanf(""), 100.0f};
   std::vector<std::uint8_t> codes(x.size());

@@ -3,18 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/quant/dynamic.h"
+#include "support/infinity.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 TEST(Quantize, MatchesTheFormulaInDoubles) {
   testing::Random random(7);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "support/infinity.h"
 #include "support/values.h"
 
 namespace lowbit {
@@ -17,9 +18,6 @@ namespace {
 using testing::gaussian_values;
 using testing::million_gaussian_values;
 using testing::random_importance;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kSmallest = std::numeric_limits<float>::min();
 
 // Weighted, of finite values.
 double squared_error(std::span<const float> x, const TernaryGroup& g,
@@ -82,7 +80,7 @@ double best_of_all_thresholds(std::span<const float> x, std::span<const float> i
   for (const float threshold : candidates) {
     if (std::none_of(x.begin(), x.end(), [&](float v) { return std::fabs(v) > threshold; })) continue;
     const double scale = mean_magnitude(x, double(threshold), importance);
-    best = std::min(best, squared_error(x, {static_cast<float>(scale), threshold}, importance));
+    best = std::min(best, squared_error(x, TernaryGroup{static_cast<float>(scale), threshold}, importance));
   }
   return best;
 }
@@ -227,7 +225,8 @@ TEST(Ternary, DegenerateGroups) {
       EXPECT_LE(squared_error(x, g), energy);  // not worse than zeros
     }
     const LutGroup g = Ttq{}.fit(x);
-    EXPECT_TRUE(g.levels[0] <= -kSmallest && g.levels[1] == 0 && g.levels[2] >= kSmallest);
+    EXPECT_TRUE(g.levels[0] <= -std::numeric_limits<float>::min() && g.levels[1] == 0 &&
+                g.levels[2] >= std::numeric_limits<float>::min());
     EXPECT_TRUE(std::isfinite(g.levels[0]) && std::isfinite(g.levels[2]));
   }
   for (const TernaryGroup& g : fits({5})) EXPECT_EQ(g.scale, 5);
