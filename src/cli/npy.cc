@@ -55,7 +55,7 @@ NpyType parse_type(const std::string& text, const std::string& name) {
 std::pair<std::size_t, std::size_t> locate_dictionary(std::span<const std::byte> start,
                                                       const std::string& name) {
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(start[i]); };
-  if (start.size() < 10 || std::memcmp(start.data(), kNpyMagic.data(), kMagic.size()) != 0)
+  if (start.size() < 10 || std::memcmp(start.data(), kNpyMagic.data(), kNpyMagic.size()) != 0)
     throw Error(ErrorCode::corrupt_file, fmt::format("{} is not a .npy file", name));
   const std::size_t version = byte(6);
   if (version < 1 || version > 3)
