@@ -29,7 +29,7 @@ class Comparison {
       return;
     }
     measured_at_ = state.max_iterations;
-    seconds_ = alternate(tasks_, {options().budget, caches_, clock_});
+    seconds_ = alternate(tasks_, {options().budget, caches_, clock_, options().unshared});
   }
   /// The iterations that Google Benchmark times.
   void iterate(benchmark::State& state) const {

@@ -10,10 +10,11 @@ namespace lowbit::bench {
 namespace {
 
 constexpr const char* kHelp =
-    "lowbit_bench [--short] [--table] [--reference] [--budget=<seconds>]\n"
+    "lowbit_bench [--short] [--table] [--reference] [--unshared] [--budget=<seconds>]\n"
     "          --short      fewer shapes, under three minutes; prints tables at the end\n"
     "          --table      prints tables of whatever ran\n"
     "          --reference  includes the scalar reference kernels\n"
+    "          --unshared   leaves out rounds while another program runs on the second thread of the core\n"
     "          --budget     time of the alternating rounds behind each ratio (0.1)\n";
 
 Options& stored() {
@@ -29,6 +30,8 @@ bool take(std::string_view flag, Options& options) {
     options.table = true;
   } else if (flag == "--reference") {
     options.reference = true;
+  } else if (flag == "--unshared") {
+    options.unshared = true;
   } else if (flag.substr(0, kBudget.size()) == kBudget) {
     options.budget = std::stod(std::string(flag.substr(kBudget.size())));
   } else {

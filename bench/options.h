@@ -7,6 +7,7 @@ struct Options {
   bool short_set = false;  ///< fewer shapes, and the table at the end
   bool table = false;      ///< print x_eigen of all that ran as tables
   bool reference = false;  ///< the scalar reference kernels as well
+  bool unshared = false;   ///< leave out rounds while another program slows the core down
   double budget = 0.1;     ///< seconds of alternating rounds for one benchmark
 };
 

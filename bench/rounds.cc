@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
+
+#include "cycles.h"
 
 #ifdef __unix__
 #include <time.h>
@@ -33,6 +36,15 @@ void take_turn(const Task& task, const RoundOptions& options, std::vector<double
   } while (used < kTurn && options.caches == Caches::warm);
 }
 
+/// Whether the core issues clearly fewer instructions than it was once seen to.
+bool is_core_shared() {
+  constexpr double kClearly = 0.94;
+  static double most = 0;
+  const double now = issue_per_cycle();
+  most = std::max(most, now);
+  return now < kClearly * most;
+}
+
 double median(std::vector<double>& values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -53,11 +65,31 @@ double seconds_now(Clock clock) {
 }
 
 std::vector<double> alternate(const std::vector<Task>& tasks, const RoundOptions& options) {
+  constexpr double kPatience = 20;
   for (const Task& task : tasks) task();
-  std::vector<std::vector<double>> times(tasks.size());
-  const double start = seconds_now();
-  for (std::size_t round = 0; round < kMinRounds || seconds_now() - start < options.budget; ++round)
-    for (std::size_t i = 0; i < tasks.size(); ++i) take_turn(tasks[i], options, times[i]);
+  using Times = std::vector<std::vector<double>>;
+  Times times(tasks.size()), left_out(tasks.size());
+  std::size_t rounds = 0;
+  double used = 0;
+  const double start = seconds_now(), patience = options.unshared ? kPatience * options.budget : 0;
+  while (rounds < kMinRounds || used < options.budget) {
+    const bool patient = seconds_now() - start < patience;
+    if (!patient && rounds < kMinRounds && !left_out[0].empty()) {
+      for (std::size_t i = 0; i < tasks.size(); ++i)
+        std::move(left_out[i].begin(), left_out[i].end(), std::back_inserter(times[i]));
+      break;
+    }
+    const double began = seconds_now();
+    Times round(tasks.size());
+    const bool before = patient && is_core_shared();
+    for (std::size_t i = 0; i < tasks.size(); ++i) take_turn(tasks[i], options, round[i]);
+    const bool shared = patient && (is_core_shared() || before);
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      std::move(round[i].begin(), round[i].end(), std::back_inserter(shared ? left_out[i] : times[i]));
+    if (shared) continue;
+    ++rounds;
+    used += seconds_now() - began;
+  }
   std::vector<double> medians;
   for (auto& t : times) medians.push_back(median(t));
   return medians;

@@ -24,6 +24,9 @@ struct RoundOptions {
   double budget = 0.1;  ///< seconds for all rounds together
   Caches caches = Caches::warm;
   Clock clock = Clock::thread;
+  /// Leave out rounds at whose begin or end the core issued fewer instructions a cycle than it can: another
+  /// program was on its second hardware thread. After 20 budgets they count, if there are too few others.
+  bool unshared = false;
 };
 
 /// The median time of a call of each task, in seconds. A turn lasts 2.5 milliseconds, or one call where
