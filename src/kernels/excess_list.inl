@@ -153,7 +153,7 @@ const std::uint32_t* add_excess(const ExcessPairs& pairs, const std::uint32_t* l
 inline void excess_sums(const TileArgs& args, const std::uint32_t* list, unsigned first_row, unsigned rows,
                         ExcessSums& out) {
   const unsigned blocks = (rows + 15) / 16;
-  clear_sums(16 * blocks, out);
+  clear_sums(blocks <= 2 ? 16 * blocks : kExcessRows, out);
   ExcessRows gathered;
   ExcessPairs pairs;
   ChunkCutter cutter(args, kExcessSteps, 1);
