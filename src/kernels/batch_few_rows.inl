@@ -107,12 +107,7 @@ __attribute__((noinline)) void few_tile(const TileArgs& args, const PreparedRows
   const W weights(h);
   const std::byte* packed = args.panel + h.codes;
   const std::int32_t* row_zero = args.epilogue.row_a ? args.epilogue.row_a + i0 : nullptr;
-  FewCursor at = {rows.codes + i0 * rows.row_bytes,
-                  rows.codes + args.m * rows.row_bytes,
-                  rows.sums + i0 * rows.groups,
-                  rows.sums + args.m * rows.groups,
-                  rows.row_bytes,
-                  rows.groups};
+  FewCursor at(rows, args.m, i0);
   FewTile<W, kRows, kVecs, kOnes> tile;
 #pragma GCC unroll 64
   for (unsigned i = 0; i < kRows; ++i)

@@ -92,12 +92,7 @@ __attribute__((noinline)) void few_tile(const TileArgs& args, const PreparedRows
   const F format(h.levels);
   const std::size_t b_step = 4 * std::size_t{h.width};
   const std::byte* b = args.panel + h.codes + v0 * kVectorBytes;
-  FewCursor at = {rows.codes + i0 * rows.row_bytes,
-                  rows.codes + args.m * rows.row_bytes,
-                  rows.sums + i0 * rows.groups,
-                  rows.sums + args.m * rows.groups,
-                  rows.row_bytes,
-                  rows.groups};
+  FewCursor at(rows, args.m, i0);
   const std::int32_t* row_zero = args.epilogue.row_a ? args.epilogue.row_a + i0 : nullptr;
   FewTile<F, kRows, kVecs, kOnes> tile;
 #pragma GCC unroll 64

@@ -35,6 +35,13 @@ inline std::uint32_t round_to(std::uint32_t v, std::uint32_t step) {
   return (v + step - 1) / step * step;
 }
 
+/// Steps of a panel: every run is filled up to whole ones.
+inline std::size_t step_count(const KRun* runs, std::uint32_t run_count) {
+  std::size_t steps = 0;
+  for (std::uint32_t r = 0; r < run_count; ++r) steps += (runs[r].codes + kStepCodes - 1) / kStepCodes;
+  return steps;
+}
+
 /// The unsigned code of weight 0 in group g of row j.
 inline std::uint8_t zero_code(const WeightSpec& spec, std::uint32_t j, std::uint32_t g) {
   if (Format::kPlain || !is_affine(spec)) return Format::kMiddle;
@@ -59,9 +66,7 @@ PanelHeader plan_panel(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
 std::size_t dot_panel_bytes(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
                             std::uint32_t run_count) {
   const PanelHeader h = plan_panel(spec, n0, n);
-  std::size_t steps = 0;
-  for (std::uint32_t r = 0; r < run_count; ++r) steps += (runs[r].codes + kStepCodes - 1) / kStepCodes;
-  return h.codes + steps * 4 * h.width;
+  return h.codes + step_count(runs, run_count) * 4 * h.width;
 }
 
 /// Writes one run of row j as dwords `stride` bytes apart, code by code: any format, start and length.

@@ -26,6 +26,13 @@ constexpr bool kDotWaits = true;
 constexpr bool kDotWaits = false;  // only the addition does
 #endif
 
+/// Hides from the compiler where `v` comes from. It would load a vector again for every use, and the loads
+/// would outnumber the dot products; and it would make a tree of a chain of additions, whose leaves spill.
+inline void keep_in_register([[maybe_unused]] VecI& v) {
+#if defined(__GNUC__)
+  asm("" : "+x"(v));
+#endif
+}
 /// On plain AVX2 exact only where no pair of neighbouring products leaves an int16.
 inline VecI dot4(VecI acc, VecI u, VecI s) {
 #if defined(__AVXVNNI__)
@@ -34,9 +41,7 @@ inline VecI dot4(VecI acc, VecI u, VecI s) {
   return _mm256_dpbusd_epi32(acc, u, s);
 #else
   VecI sum = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
-#if defined(__GNUC__)
-  asm("" : "+x"(sum));  // else a chain of additions becomes a tree, whose leaves spill the accumulators
-#endif
+  keep_in_register(sum);
   return sum;
 #endif
 }
@@ -44,13 +49,6 @@ inline VecI broadcast_4_codes(const std::uint8_t* p) {
   std::int32_t four;
   __builtin_memcpy(&four, p, 4);
   return _mm256_set1_epi32(four);
-}
-/// Hides from the compiler that `v` was just loaded: it would load it again for every use, and the loads
-/// would outnumber the dot products.
-inline void keep_in_register([[maybe_unused]] VecI& v) {
-#if defined(__GNUC__)
-  asm("" : "+x"(v));
-#endif
 }
 inline VecI broadcast_byte(std::uint8_t b) {
   return _mm256_set1_epi8(static_cast<char>(b));

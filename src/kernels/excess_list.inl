@@ -82,7 +82,7 @@ inline void copy_codes(const std::uint8_t* in, std::uint32_t bytes, std::uint8_t
 inline void gather_row(const TileArgs& args, const Chunk& chunk, unsigned row, std::uint8_t* out) {
   for (unsigned p = 0; p < chunk.count; ++p) {
     const Piece& piece = chunk.pieces[p];
-    const std::uint32_t bytes = (piece.codes + 3) / 4 * 4;
+    const std::uint32_t bytes = round_to(piece.codes, kStepCodes);
     copy_codes(
         args.a + args.a_offset[piece.run->tap * args.a_offset_stride + row] + piece.run->offset + piece.first,
         bytes, out);

@@ -22,20 +22,16 @@ inline std::int32_t excess_in(std::uint32_t entry) {
 
 /// Where the columns of a list are.
 struct ExcessColumns {
-  std::uint32_t* ends;
-  std::uint32_t* entries;
+  const std::uint32_t *ends, *entries;
 
-  explicit ExcessColumns(std::byte* list)
-      : ends(reinterpret_cast<std::uint32_t*>(list)), entries(ends + kExcessColumns) {}
-  explicit ExcessColumns(const std::byte* list) : ExcessColumns(const_cast<std::byte*>(list)) {}
+  explicit ExcessColumns(const std::byte* list)
+      : ends(reinterpret_cast<const std::uint32_t*>(list)), entries(ends + kExcessColumns) {}
   std::uint32_t begin(unsigned column) const { return column == 0 ? 0 : ends[column - 1]; }
 };
 
 /// Bytes of a row as `prepare_codes` lays it out, with what a gather of its last code reads.
 inline std::size_t codes_row_bytes(const KRun* runs, std::uint32_t run_count) {
-  std::size_t codes = 0;
-  for (std::uint32_t r = 0; r < run_count; ++r) codes += (runs[r].codes + 3) / 4 * 4;
-  return (codes + 3 + 63) / 64 * 64;
+  return (step_count(runs, run_count) * kStepCodes + 3 + 63) / 64 * 64;
 }
 
 std::size_t prepared_codes_bytes(std::uint32_t rows, const KRun* runs, std::uint32_t run_count) {
@@ -49,7 +45,7 @@ void prepare_codes(const TileArgs& args, std::byte* memory) {
     std::byte* to = memory + i * row_bytes;
     for (std::uint32_t r = 0; r < args.run_count; ++r) {
       const KRun& run = args.runs[r];
-      const std::uint32_t bytes = (run.codes + 3) / 4 * 4;
+      const std::uint32_t bytes = round_to(run.codes, kStepCodes);
       __builtin_memcpy(to, args.a + args.a_offset[run.tap * args.a_offset_stride + i] + run.offset, bytes);
       to += bytes;
     }

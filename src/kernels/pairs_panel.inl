@@ -91,18 +91,18 @@ std::size_t pairs_panel_bytes(const WeightSpec& spec, std::uint32_t n0, std::uin
 
 /// Takes the excess out of the packed parts and lists it by columns.
 void list_columns(const PanelPlan& plan, std::size_t steps, std::byte* panel) {
-  const ExcessColumns list(panel + plan.header.columns);
-  std::uint32_t next[kExcessColumns], vectors = 0;
+  auto* ends = reinterpret_cast<std::uint32_t*>(panel + plan.header.columns);
+  std::uint32_t *entries = ends + kExcessColumns, next[kExcessColumns], vectors = 0;
   for (unsigned c = 0; c < kExcessColumns; ++c) {
     next[c] = 8 * vectors;
-    list.ends[c] = vectors += (plan.entries[c] + 7) / 8;
+    ends[c] = vectors += (plan.entries[c] + 7) / 8;
   }
   for (unsigned p = 0; p < plan.header.parts; ++p) {
     if (plan.header.wide[p] || plan.excess[p] == 0) continue;
     std::byte* part = panel + plan.header.part[p];
     const PanelHeader& h = header_of(part);
     clamp_panel(part + h.codes, h.width, steps, [&](unsigned c, std::uint32_t code, std::int32_t excess) {
-      list.entries[next[p * kColumns + c]++] = excess_entry(code, excess);
+      entries[next[p * kColumns + c]++] = excess_entry(code, excess);
     });
   }
 }
@@ -150,9 +150,7 @@ void pairs_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
     if (plan.excess[p] == 0) ++report.proven_panels;
   }
   if (plan.header.list == 0) return;
-  std::size_t steps = 0;
-  for (std::uint32_t r = 0; r < run_count; ++r) steps += (runs[r].codes + kStepCodes - 1) / kStepCodes;
-  list_columns(plan, steps, panel);
+  list_columns(plan, step_count(runs, run_count), panel);
   list_chunks(plan, runs, run_count, panel);
 }
 

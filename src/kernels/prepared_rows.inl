@@ -15,8 +15,7 @@ struct alignas(64) PreparedHeader {
   std::uint32_t groups;
 
   PreparedHeader(std::uint32_t rows, const KRun* runs, std::uint32_t run_count)
-      : row_bytes(0), groups(runs[run_count - 1].group + 1) {
-    for (std::uint32_t r = 0; r < run_count; ++r) row_bytes += round_to(runs[r].codes, kStepCodes);
+      : row_bytes(step_count(runs, run_count) * kStepCodes), groups(runs[run_count - 1].group + 1) {
     // Rows a power of two apart would fall into the same set of the L1 cache.
     row_bytes = (row_bytes + 63) / 64 * 64 + 64;
     sums = sizeof *this + (rows + (groups > 1)) * row_bytes;
@@ -83,6 +82,15 @@ struct FewCursor {
   const std::int32_t *sums, *ones_sums;
   std::size_t row_bytes;
   std::uint32_t groups;
+
+  /// Row i0 of a tile of `m`, and the next ones.
+  FewCursor(const PreparedRows& rows, std::uint32_t m, std::uint32_t i0)
+      : a(rows.codes + i0 * rows.row_bytes),
+        ones(rows.codes + m * rows.row_bytes),
+        sums(rows.sums + i0 * rows.groups),
+        ones_sums(rows.sums + m * rows.groups),
+        row_bytes(rows.row_bytes),
+        groups(rows.groups) {}
 };
 
 /// The row of ones is needed where the row zeros of a grouped product are not 128.

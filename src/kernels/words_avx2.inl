@@ -8,12 +8,9 @@ namespace {
 inline VecI mul_pairs(VecI u, VecI s) {
   return _mm256_maddubs_epi16(u, s);
 }
-/// The compiler must not gather a chain of such additions into a tree, whose leaves it would have to spill.
 inline VecI add_words(VecI a, VecI b) {
   VecI sum = _mm256_add_epi16(a, b);
-#if defined(__GNUC__)
-  asm("" : "+x"(sum));
-#endif
+  keep_in_register(sum);
   return sum;
 }
 /// factor * (sum of the two words of a lane), as int32.
