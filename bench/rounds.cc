@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <iterator>
 
 #include "cycles.h"
 
@@ -34,6 +33,13 @@ void take_turn(const Task& task, const RoundOptions& options, std::vector<double
     if (settled) times.push_back(seconds);
     used += seconds;
   } while (used < kTurn && options.caches == Caches::warm);
+}
+
+using Times = std::vector<std::vector<double>>;  // of each task
+
+void append(const Times& more, Times& times) {
+  for (std::size_t i = 0; i < times.size(); ++i)
+    times[i].insert(times[i].end(), more[i].begin(), more[i].end());
 }
 
 /// Whether the core issues clearly fewer instructions than it was once seen to.
@@ -67,29 +73,24 @@ double seconds_now(Clock clock) {
 std::vector<double> alternate(const std::vector<Task>& tasks, const RoundOptions& options) {
   constexpr double kPatience = 20;
   for (const Task& task : tasks) task();
-  using Times = std::vector<std::vector<double>>;
   Times times(tasks.size()), left_out(tasks.size());
-  std::size_t rounds = 0;
+  std::size_t rounds = 0, counted = 0;
   double used = 0;
-  const double start = seconds_now(), patience = options.unshared ? kPatience * options.budget : 0;
-  while (rounds < kMinRounds || used < options.budget) {
-    const bool patient = seconds_now() - start < patience;
-    if (!patient && rounds < kMinRounds && !left_out[0].empty()) {
-      for (std::size_t i = 0; i < tasks.size(); ++i)
-        std::move(left_out[i].begin(), left_out[i].end(), std::back_inserter(times[i]));
-      break;
-    }
+  const double start = seconds_now();
+  while (counted < kMinRounds || used < options.budget) {
     const double began = seconds_now();
+    if (options.unshared && rounds >= kMinRounds && began - start > kPatience * options.budget) break;
+    const bool before = options.unshared && is_core_shared();
     Times round(tasks.size());
-    const bool before = patient && is_core_shared();
     for (std::size_t i = 0; i < tasks.size(); ++i) take_turn(tasks[i], options, round[i]);
-    const bool shared = patient && (is_core_shared() || before);
-    for (std::size_t i = 0; i < tasks.size(); ++i)
-      std::move(round[i].begin(), round[i].end(), std::back_inserter(shared ? left_out[i] : times[i]));
-    if (shared) continue;
+    const bool shared = options.unshared && (is_core_shared() || before);
+    append(round, shared ? left_out : times);
     ++rounds;
+    if (shared) continue;
+    ++counted;
     used += seconds_now() - began;
   }
+  if (counted < kMinRounds) append(left_out, times);
   std::vector<double> medians;
   for (auto& t : times) medians.push_back(median(t));
   return medians;
