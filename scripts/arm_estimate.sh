@@ -26,7 +26,7 @@ disassemble() { # format isa
     neoni8mm) march=(-march=armv8.2-a+dotprod+i8mm) ;;
   esac
   aarch64-linux-gnu-g++ -std=c++20 -O3 -DNDEBUG -ffp-contract=off "${march[@]}" -Iinclude -Isrc \
-    -c "src/kernels/gemm_$1_$2.cc" -o "$work/kernel.o"
+    -c "src/kernels/gemm/neon/gemm_$1_$2.cc" -o "$work/kernel.o"
   aarch64-linux-gnu-objdump -d -C --no-show-raw-insn "$work/kernel.o" > "$work/kernel.s"
 }
 

@@ -11,7 +11,6 @@
 #include "lowbit/core/view.h"
 #include "lowbit/json/range_table.h"
 #include "lowbit/kernels/cpu.h"
-#include "lowbit/kernels/executor.h"
 #include "lowbit/layers/eigen.h"
 #include "lowbit/layers/linear.h"
 #include "lowbit/model/calibrate.h"
@@ -56,3 +55,4 @@
 #include "lowbit/quant/quantizer.h"
 #include "lowbit/quant/requantize.h"
 #include "lowbit/quant/ternary.h"
+#include "lowbit/runtime/executor.h"

@@ -8,7 +8,7 @@
 #include "cli/progress.h"
 #include "cli/statistics.h"
 #include "lowbit/core/error.h"
-#include "lowbit/kernels/executor.h"
+#include "lowbit/runtime/executor.h"
 
 namespace lowbit::cli {
 namespace {

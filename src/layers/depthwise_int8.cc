@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/float_env.h"
 #include "layers/column_terms.h"
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
@@ -15,8 +14,9 @@
 #include "layers/step_common.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/depthwise_kernel.h"
-#include "lowbit/kernels/executor.h"
 #include "lowbit/quant/effective.h"
+#include "lowbit/runtime/executor.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

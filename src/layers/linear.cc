@@ -6,7 +6,6 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/float_env.h"
 #include "layers/column_terms.h"
 #include "layers/dynamic_input.h"
 #include "layers/scratch.h"
@@ -14,6 +13,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

@@ -7,12 +7,12 @@
 #include <span>
 #include <utility>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
 #include "model/copy_samples.h"
 #include "model/workspace.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

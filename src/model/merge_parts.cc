@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
 #include "model/refuse.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

@@ -4,12 +4,12 @@
 
 #include <unordered_map>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/observe/expected_error.h"
 #include "model/calibration_checks.h"
 #include "model/refuse.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

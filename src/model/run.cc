@@ -2,11 +2,11 @@
 
 #include <cstring>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "model/compiled_model.h"
 #include "model/copy_samples.h"
 #include "model/workspace.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

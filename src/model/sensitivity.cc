@@ -7,8 +7,8 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
-#include "lowbit/kernels/executor.h"
 #include "lowbit/quant/error.h"
+#include "lowbit/runtime/executor.h"
 #include "model/argmax.h"
 #include "model/copy_samples.h"
 #include "model/quantize_nodes.h"

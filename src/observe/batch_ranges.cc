@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/minmax.h"
 #include "observe/state_bytes.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

@@ -7,10 +7,10 @@
 #include <bit>
 #include <cmath>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "observe/state_bytes.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

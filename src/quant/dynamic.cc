@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "quant/affine_qparams.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 

@@ -5,7 +5,6 @@
 #include <limits>
 #include <optional>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
 #include "lowbit/quant/block_float.h"
 #include "lowbit/quant/quantized_matrix.h"
@@ -13,6 +12,7 @@
 #include "quant/group_ranges.h"
 #include "quant/matrix_rows.h"
 #include "quant/quantize_matrix.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

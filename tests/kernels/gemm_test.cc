@@ -6,8 +6,8 @@
 #include <atomic>
 #include <vector>
 
-#include "kernels/float_env.h"
 #include "lowbit/core/error.h"
+#include "runtime/float_env.h"
 #include "support/counting_new.h"
 #include "support/random.h"
 

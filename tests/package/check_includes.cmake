@@ -1,13 +1,14 @@
 # cmake -DSOURCE_DIR=<project> -P check_includes.cmake: fails with a list of the include directives of include/ and
 # src/ that go against the layering.
 #
-#   core <- kernels <- fp32 <- quant <- observe <- layers <- model <- onnx <- json <- cli   (arrows: may be included by)
+#   core <- runtime <- kernels <- fp32 <- quant <- observe <- layers <- model <- onnx <- json <- cli
 #
-# Besides: core, kernels, quant and observe know no Eigen, apart from the one file that adapts its thread pool; the only
-# public header that includes it is layers/eigen.h; lowbit.h is for users and never included inside.
+# (arrows: may be included by). Besides: core, runtime, kernels, quant and observe know no Eigen, apart from the one file
+# that adapts its thread pool; the only public header that includes it is layers/eigen.h; lowbit.h is for users and never
+# included inside.
 
-set(layers core kernels fp32 quant observe layers model onnx json cli)
-set(thread_pool_adapter "^src/kernels/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
+set(layers core runtime kernels fp32 quant observe layers model onnx json cli)
+set(thread_pool_adapter "^src/runtime/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
 set(violations "")
 
 file(GLOB_RECURSE files RELATIVE ${SOURCE_DIR}
@@ -28,7 +29,7 @@ foreach(file IN LISTS files)
     elseif(included MATCHES "^(unsupported/)?Eigen/")
       if(file MATCHES "^include/" AND NOT file STREQUAL "include/lowbit/layers/eigen.h")
         list(APPEND violations "${file} is a public header other than layers/eigen.h and includes ${included}")
-      elseif(layer MATCHES "^(core|kernels|quant|observe)$" AND NOT file MATCHES "${thread_pool_adapter}")
+      elseif(layer MATCHES "^(core|runtime|kernels|quant|observe)$" AND NOT file MATCHES "${thread_pool_adapter}")
         list(APPEND violations "${file} is below the Eigen line and includes ${included}")
       endif()
     elseif(included MATCHES "^(lowbit/)?([a-z0-9]+)/" AND NOT file STREQUAL "include/lowbit/lowbit.h")

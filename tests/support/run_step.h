@@ -12,8 +12,8 @@
 #include <new>
 #include <vector>
 
-#include "lowbit/kernels/executor.h"
 #include "lowbit/layers/step.h"
+#include "lowbit/runtime/executor.h"
 
 namespace lowbit::testing {
 

@@ -11,8 +11,8 @@
 
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/cpu.h"
-#include "lowbit/kernels/executor.h"
 #include "lowbit/kernels/gemm_kernel.h"
+#include "lowbit/runtime/executor.h"
 
 namespace lowbit {
 

@@ -6,8 +6,8 @@
 
 #include "lowbit/core/qparams.h"
 #include "lowbit/core/view.h"
-#include "lowbit/kernels/executor.h"
 #include "lowbit/quant/quantized_matrix.h"
+#include "lowbit/runtime/executor.h"
 
 namespace lowbit {
 

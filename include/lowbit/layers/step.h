@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "lowbit/kernels/cpu.h"
-#include "lowbit/kernels/executor.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/layers/layout.h"
+#include "lowbit/runtime/executor.h"
 
 namespace lowbit {
 

@@ -1,0 +1,15 @@
+// s8 weights for the x86 engines: four codes of a column lie in a 32-bit lane, as they are multiplied.
+// Takes any matrix whose weights fit an int8: the other formats are widened when packed. Included once,
+// inside namespace lowbit, after a x86_vocabulary_<width>.inl.
+namespace {
+
+struct Format {
+  static constexpr bool kPlain = true;          // panels hold s8 weights, ready for dot4
+  static constexpr unsigned kVectors = 1;       // of four codes, that a vector of the panel becomes
+  static constexpr std::uint8_t kMiddle = 128;  // the unsigned code of weight 0
+
+  static bool supports(const WeightSpec& spec) { return group_count(spec) == 1 || weights_fit_s8(spec); }
+  static VecI reorder(VecI x) { return x; }
+};
+
+}  // namespace

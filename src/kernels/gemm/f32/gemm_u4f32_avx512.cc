@@ -1,0 +1,23 @@
+// u4 weights with f32 activations on AVX-512.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/dispatch/kernel_table.h"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
+
+namespace {
+constexpr std::uint32_t kCodeBits = 4;
+constexpr WeightFormat kFormat = WeightFormat::u4;
+}  // namespace
+
+#include "kernels/gemm/f32/f32_decode_avx512.inl"
+//
+#include "kernels/gemm/f32/f32_tile.inl"
+
+constinit const GemmKernel kGemmU4F32Avx512 = f32_kernel("u4f32/avx512", Isa::avx2 | Isa::avx512);
+
+}  // namespace lowbit

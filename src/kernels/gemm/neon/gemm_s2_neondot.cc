@@ -1,0 +1,26 @@
+// s2 weights on SDOT.
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/dispatch/kernel_table.h"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
+
+#include "kernels/gemm/neon/neon_engine_dot.inl"
+//
+#include "kernels/gemm/neon/neon_decode.inl"
+
+namespace {
+using Centered = S2Signed;
+using Affine = S2Affine;
+}  // namespace
+
+#include "kernels/gemm/neon/neon_loops.inl"
+
+constinit const GemmKernel kGemmS2NeonDot =
+    neon_kernel("s2/neondot", WeightFormat::s2, Isa::neon | Isa::neondot);
+
+}  // namespace lowbit
