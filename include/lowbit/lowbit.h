@@ -56,3 +56,4 @@
 #include "lowbit/quant/requantize.h"
 #include "lowbit/quant/ternary.h"
 #include "lowbit/runtime/executor.h"
+#include "lowbit/version.h"

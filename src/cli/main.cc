@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "lowbit/core/error.h"
+#include "lowbit/version.h"
 
 namespace {
 
@@ -49,7 +50,7 @@ int report(int status, const std::string& text) {
 
 int run(int argc, char** argv) {
   CLI::App program("lowbit: neural-network quantization and fast low-bit inference", "lowbit");
-  program.set_version_flag("--version", "lowbit " LOWBIT_VERSION);
+  program.set_version_flag("--version", "lowbit " LOWBIT_VERSION_STRING);
   program.require_subcommand(1);
   program.footer(kFooter);
   lowbit::cli::add_demo_command(program);
