@@ -136,7 +136,7 @@ struct PackReport {
 
 /// A table entry. All function pointers are set but where stated.
 struct GemmKernel {
-  const char* name;  ///< <format>/<isa>, e.g. "s8/avx512vnni"; with other activations "b1b1/..", "u4f32/.."
+  const char* name;     ///< `format/isa`, as in "s8/avx512vnni"; with other activations "b1b1/..", "u4f32/.."
   WeightFormat format;  ///< the canonical format that it is meant for
   ActType act;
   Isa required;
