@@ -50,11 +50,15 @@ function(lowbit_add_kernel file isa)
   endif()
   get_filename_component(object ${file} NAME)
   target_sources(lowbit PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
-  if(LOWBIT_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  if(LOWBIT_SANITIZE MATCHES "address" AND NOT MSVC)
     # Every access of an unrolled tile checked in place takes minutes to compile: a call checks it instead, and
     # only for what it accesses.
-    list(APPEND flags -fno-sanitize=alignment,pointer-overflow
-                      --param=asan-instrumentation-with-call-threshold=0)
+    list(APPEND flags -fno-sanitize=alignment,pointer-overflow)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      list(APPEND flags --param=asan-instrumentation-with-call-threshold=0)
+    else()
+      list(APPEND flags "SHELL:-mllvm -asan-instrumentation-with-call-threshold=0")
+    endif()
   endif()
   if(LOWBIT_SANITIZE AND object MATCHES "^gemm_" AND NOT isa STREQUAL "scalar" AND NOT MSVC)
     # A tile full of checks takes longer to optimize than the shapes of the tests take without.

@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
-# Installs what building lowbit needs and this machine lacks, through the package manager of Debian or Ubuntu.
+# Installs what building lowbit needs and this machine lacks, through the package manager of Debian or Ubuntu; packages
+# that are named besides, too. --arch NAME lets it install packages for another processor (PACKAGE:NAME).
 # Elsewhere it prints what to install and exits with 2.
+#
+#   scripts/setup.sh [--arch NAME] [PACKAGE...]
 set -euo pipefail
 
+architecture=
+if [ "${1-}" = --arch ]; then
+  architecture=$2
+  shift 2
+fi
 packages=(cmake ninja-build g++ libeigen3-dev libgtest-dev libbenchmark-dev libfmt-dev libprotobuf-dev protobuf-compiler
           libonnx-dev libcli11-dev nlohmann-json3-dev zlib1g-dev "$@")
 
@@ -15,6 +23,13 @@ TEXT
   exit 2
 fi
 
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+if [ -n "$architecture" ] && ! dpkg --print-foreign-architectures | grep -qx "$architecture"; then
+  "${as_root[@]}" dpkg --add-architecture "$architecture"
+  "${as_root[@]}" apt-get update
+fi
+
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null || true)
@@ -22,8 +37,6 @@ for package in "${packages[@]}"; do
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
 echo "installing: ${missing[*]}"
 install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
 # The package lists are refreshed only where they do not know a package or name a version that is gone.

@@ -1,11 +1,11 @@
-// Encoding one float as a small float, for core/minifloat.cc and for the elementwise kernels, which compile it for
-// their instruction sets. Without branches, so that loops of it become vector code on every processor. Included
-// inside namespace lowbit.
+// Encoding one float as a small float, for core/minifloat.cc and for the elementwise kernels, which compile
+// it for their instruction sets. Without branches, so that loops of it become vector code on every processor.
+// Included inside namespace lowbit.
 namespace {
 
-/// The code is the low byte of the result; what is above is arbitrary. `limit`: the largest finite value, which
-/// larger ones become, or the one behind it, which encodes as infinity or NaN. kNan: whether the format has one; else
-/// NaN becomes +0.
+/// The code is the low byte of the result; what is above is arbitrary. `limit`: the largest finite value,
+/// which larger ones become, or the one behind it, which encodes as infinity or NaN. kNan: whether the format
+/// has one; else NaN becomes +0.
 template <int kBits, int kMantissa, int kBias, bool kNan>
 inline std::uint32_t encode_element(float x, float limit) {
   constexpr int kFloatMantissa = 23, kFloatBias = 127;

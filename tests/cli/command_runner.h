@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "support/temporary_folder.h"
 #include "lowbit/model/model.h"
 #include "lowbit/model/serialize.h"
 #include "support/random.h"
+#include "support/temporary_folder.h"
 #ifndef _WIN32
 #include <sys/wait.h>
 #endif
@@ -49,7 +49,8 @@ inline ::testing::AssertionResult refused(const CommandResult& result, const std
 
 /// The same, and no file appears in or vanishes from `folder`.
 inline ::testing::AssertionResult refused_without_a_file(const TemporaryFolder& folder,
-                                                         const std::string& arguments, const std::string& part) {
+                                                         const std::string& arguments,
+                                                         const std::string& part) {
   const std::size_t before = folder.file_count();
   const auto result = refused(run_command(arguments), part);
   if (!result) return result;

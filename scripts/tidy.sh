@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs clang-tidy over the .cc files of src, with the checks that .clang-tidy lists.
+#
+#   scripts/tidy.sh                 all of them (half an hour on two cores)
+#   scripts/tidy.sh FILE...         these
+#   scripts/tidy.sh --since COMMIT  those that differ from COMMIT
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ "${1-}" = --since ]; then
+  mapfile -t files < <(git diff --name-only --diff-filter=d "$2" -- 'src/*.cc')
+elif [ $# -gt 0 ]; then
+  files=("$@")
+else
+  mapfile -t files < <(git ls-files 'src/*.cc')
+fi
+if [ ${#files[@]} -eq 0 ]; then
+  echo "no file to look at"
+  exit 0
+fi
+
+scripts/setup.sh clang-14 clang-tidy-14
+cmake --preset clang -G Ninja -DLOWBIT_TESTS=OFF -DLOWBIT_BENCH=OFF -DLOWBIT_EXAMPLES=OFF -B build/tidy >/dev/null
+# Files for other processors are not in this build.
+known=()
+for file in "${files[@]}"; do
+  if grep -qF "\"file\": \"$PWD/$file\"" build/tidy/compile_commands.json; then known+=("$file"); fi
+done
+echo "clang-tidy: ${#known[@]} files; $((${#files[@]} - ${#known[@]})) are not in this build"
+[ ${#known[@]} -eq 0 ] || printf '%s\0' "${known[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 -p build/tidy --quiet
