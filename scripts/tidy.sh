@@ -20,7 +20,8 @@ if [ ${#files[@]} -eq 0 ]; then
 fi
 
 scripts/setup.sh clang-14 clang-tidy-14
-cmake --preset clang -G Ninja -DLOWBIT_TESTS=OFF -DLOWBIT_BENCH=OFF -DLOWBIT_EXAMPLES=OFF -B build/tidy >/dev/null
+cmake --preset clang -G Ninja -DLOWBIT_TESTS=OFF -DLOWBIT_BENCH=OFF -DLOWBIT_EXAMPLES=OFF \
+      -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -B build/tidy >/dev/null
 # Files for other processors are not in this build.
 known=()
 for file in "${files[@]}"; do
