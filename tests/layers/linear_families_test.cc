@@ -14,6 +14,7 @@
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/dynamic.h"
 #include "lowbit/quant/effective.h"
+#include "lowbit/quant/given_codes.h"
 #include "support/gaussian_matrix.h"
 
 namespace lowbit {
@@ -71,6 +72,41 @@ TEST(LinearOfEveryScheme, EqualsTheProductOfWhatWasPacked) {
     if (s.is_fp32() || !why_not_built(s).empty()) continue;
     SCOPED_TRACE(format_scheme(s));
     expect_product_of_what_was_packed(format_scheme(s));
+  }
+}
+
+// Codes that somebody else chose run like those of quantize(): scales of groups that are no fp16 numbers,
+// negative ones and zeros among them, zero points, a table of each row.
+TEST(LinearOfGivenCodes, EqualsTheProductOfWhatWasGiven) {
+  const Eigen::Index rows = 37, cols = 96;
+  std::vector<std::uint8_t> codes(static_cast<std::size_t>(rows * cols));
+  std::vector<float> scales(static_cast<std::size_t>(rows * cols / 32)),
+      levels(static_cast<std::size_t>(rows) * 16);
+  std::vector<std::int32_t> zeros(scales.size());
+  unsigned state = 1;
+  const auto next = [&] { return (state = state * 1664525u + 1013904223u) >> 16; };
+  for (auto& c : codes) c = static_cast<std::uint8_t>(next() % 16);
+  for (auto& s : scales) s = (static_cast<float>(next() % 2001) - 1000.0f) * 0x1.3p-13f;
+  for (auto& z : zeros) z = static_cast<std::int32_t>(next() % 16);
+  for (auto& l : levels) l = (static_cast<float>(next() % 2001) - 1000.0f) * 0x1.7p-11f;
+  scales[5] = 0.0f;
+  const CodesView view(codes.data(), rows, cols);
+  std::vector<QuantizedMatrix> matrices{
+      matrix_from_codes(AffineCodes{
+          .codes = view, .bits = 4, .granularity = per_group(32), .scales = scales, .zero_points = zeros}),
+      matrix_from_codes(AffineCodes{.codes = view,
+                                    .bits = 4,
+                                    .scales = std::span(scales).last(37),
+                                    .zero_points = std::span(zeros).last(37)}),
+      matrix_from_codes(TableCodes{.codes = view, .levels = levels, .levels_per_row = true}),
+      matrix_from_codes(TableCodes{.codes = view, .levels = std::span(levels).first(16)})};
+  const Eigen::MatrixXf x = testing::gaussian_matrix(cols, 9, 2);
+  const Eigen::VectorXf b = testing::gaussian_matrix(rows, 1, 3);
+  for (const QuantizedMatrix& q : matrices) {
+    SCOPED_TRACE(&q - matrices.data());
+    expect_product(Linear(q, {.bias = b, .activations = weight_only()}), q, x, x.cast<double>(), b, 1e-5);
+    expect_product(Linear(q, {.bias = b}), effective_weights(q, ActType::u8), x, quantized_input(x, nullptr),
+                   b, 2e-6);
   }
 }
 
