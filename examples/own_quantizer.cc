@@ -1,5 +1,6 @@
 // A user's own quantizer: 15 levels that are the squares of -7 to 7 with their signs, dense around zero. It
-// needs no place in lowbit: the matrix runs as a layer, with activations in 8 bits or as floats.
+// needs no place in lowbit: a matrix runs as a layer, with activations in 8 bits or as floats, and in a model
+// the layers that a policy picks.
 #include <fmt/format.h>
 #include <lowbit/lowbit.h>
 
@@ -35,5 +36,25 @@ int main() {
                q.bits_per_weight(), activations.bits == 0 ? 32 : activations.bits, e.sqnr_db, fc.kernel());
     good = good && e.sqnr_db > 15;
   }
-  return good ? 0 : 1;
+
+  lowbit::ops::Linear hidden, head;
+  hidden.weight = lowbit::Tensor(lowbit::Shape{256, 512});
+  head.weight = lowbit::Tensor(lowbit::Shape{10, 256});
+  lowbit::Tensor sample(lowbit::Shape{1, 512});
+  for (auto* t : {&hidden.weight, &head.weight, &sample})
+    Eigen::Map<Eigen::VectorXf>(t->data.data(), t->shape.elements()).setRandom();
+  lowbit::Graph graph;
+  graph.inputs = {graph.add_value("x", {512})};
+  graph.outputs = {graph.add_node("head", head, {graph.add_node("hidden", hidden, graph.inputs)})};
+  const lowbit::Model fp32(graph);
+  const auto model = lowbit::quantize(
+      fp32,
+      {.scheme = "int8-dynamic", .weights = [](const lowbit::LayerContext& layer) -> lowbit::LayerWeights {
+         if (layer.name == "head") return {};  // int8, as the scheme says
+         return {.quantizer = SignedSquares{}, .label = "signed squares"};
+       }});
+  const auto r = lowbit::compare(fp32, model, std::vector{sample});
+  fmt::print("{}: {:.2f} bits per weight, SQNR {:.1f} dB\n", lowbit::describe_coverage(model),
+             model.bits_per_weight(), r.outputs[0].error.sqnr_db);
+  return good && r.outputs[0].error.sqnr_db > 15 ? 0 : 1;
 }

@@ -39,7 +39,7 @@ NodeInfo describe_node(const Model& model, int i) {
   info.name = node.name;
   info.op = ops::op_name(node.op);
   info.shape = type.shape.to_string();
-  info.scheme = format_scheme(quantization.scheme);
+  info.scheme = quantization.name();
   if (quantization.weights) {
     info.weights = format_name(quantization.weights->format);
   } else if (ops::has_weights(node.op)) {

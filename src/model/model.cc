@@ -49,6 +49,11 @@ CompiledModel::CompiledModel(ModelData model)
 
 }  // namespace detail
 
+std::string NodeQuantization::name() const {
+  const std::string of_scheme = format_scheme(scheme);
+  return weights_label.empty() ? of_scheme : fmt::format("{} (weights: {})", of_scheme, weights_label);
+}
+
 namespace {
 
 detail::ModelData fp32_data(Graph graph) {

@@ -101,17 +101,4 @@ std::vector<NodePlan> plan_nodes(const Graph& graph, std::span<const Scheme> sch
   return plans;
 }
 
-Tensor weight_matrix(const ops::Op& op) {
-  if (const auto* linear = std::get_if<ops::Linear>(&op)) return linear->weight;
-  const Tensor& w = std::get<ops::Conv2d>(op).weight;
-  const std::int64_t out = w.shape[0], channels = w.shape[1], taps = w.shape[2] * w.shape[3];
-  Tensor matrix(Shape{out, taps * channels});
-  for (std::int64_t o = 0; o < out; ++o)
-    for (std::int64_t c = 0; c < channels; ++c)
-      for (std::int64_t t = 0; t < taps; ++t)
-        matrix.data[static_cast<std::size_t>((o * taps + t) * channels + c)] =
-            w.data[static_cast<std::size_t>((o * channels + c) * taps + t)];
-  return matrix;
-}
-
 }  // namespace lowbit

@@ -27,8 +27,4 @@ std::vector<Scheme> node_schemes(const Graph& graph, const QuantizeOptions& opti
 /// For one scheme a node, built.
 std::vector<NodePlan> plan_nodes(const Graph& graph, std::span<const Scheme> schemes);
 
-/// The weights of a Conv2d or Linear as a matrix, rows output channels, columns in the order in which kernels
-/// read them: (kernel row, kernel column, channel).
-Tensor weight_matrix(const ops::Op& op);
-
 }  // namespace lowbit

@@ -22,10 +22,10 @@ using Mode = NodePlan::Mode;
 class Rewriter {
  public:
   Rewriter(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
-           const std::string& name, const QuantizedWeights* known)
+           const std::string& name, const WeightsPolicy& weights)
       : old_(fp32.data()),
         table_(table),
-        known_(known),
+        weights_(weights),
         plans_(plan_nodes(old_.graph, schemes)),
         f32_(old_.graph.values.size(), -1),
         u8_(old_.graph.values.size(), -1) {
@@ -119,12 +119,11 @@ class Rewriter {
     return u8_[index(id)];
   }
 
-  NodeQuantization quantize_weights(ops::Op& op, std::size_t i) const {
+  NodeQuantization quantize_node(ops::Op& op, std::size_t i) const {
     const NodePlan& plan = plans_[i];
-    NodeQuantization q{plan.scheme, std::nullopt, plan.fallback};
+    NodeQuantization q{.scheme = plan.scheme, .fallback = plan.fallback};
     if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
-    const QuantizedMatrix* known = known_ ? known_->find(static_cast<int>(i), plan.scheme) : nullptr;
-    q.weights = known ? *known : quantize_weight_matrix(op, plan.scheme);
+    quantize_weights(old_.graph.nodes[i], static_cast<int>(i), weights_, q);
     // The codes replace the floats; the shape stays, it is the layer's geometry.
     std::visit(
         [](auto& layer) {
@@ -147,7 +146,7 @@ class Rewriter {
     const Node& node = old_.graph.nodes[i];
     const NodePlan& plan = plans_[i];
     ops::Op op = node.op;
-    NodeQuantization quantization = quantize_weights(op, i);
+    NodeQuantization quantization = quantize_node(op, i);
     const bool codes_in = plan.mode == Mode::static_u8 && !moves_before_quantization(node, plan);
     std::vector<ValueId> inputs;
     for (const ValueId id : node.inputs) inputs.push_back(codes_in ? as_u8(id) : as_f32(id));
@@ -164,7 +163,7 @@ class Rewriter {
 
   const detail::ModelData& old_;
   const CalibrationTable* table_;
-  const QuantizedWeights* known_;
+  const WeightsPolicy& weights_;
   std::vector<NodePlan> plans_;
   std::vector<ValueId> f32_, u8_;  ///< new ids of each old value, -1: not made
   detail::ModelData data_;
@@ -180,7 +179,7 @@ Model quantize_model(const Model& fp32, const CalibrationTable* table, const Qua
   require_fp32(fp32);
   std::string name = format_scheme(parse_scheme(options.scheme));
   if (!options.overrides.empty() && name == "fp32") name = "mixed";
-  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name);
+  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name, options.weights);
 }
 
 bool is_conversion(const ops::Op& op) {
@@ -189,15 +188,10 @@ bool is_conversion(const ops::Op& op) {
 
 }  // namespace
 
-QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme) {
-  const Tensor matrix = weight_matrix(op);
-  return quantize(MatrixView(matrix.data.data(), matrix.shape[0], matrix.shape[1]), make_quantizer(scheme));
-}
-
 Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
-                     const std::string& name, const QuantizedWeights* known) {
+                     const std::string& name, const WeightsPolicy& weights) {
   require_fp32(fp32);
-  return Model(Rewriter(fp32, table, schemes, name, known).rewrite());
+  return Model(Rewriter(fp32, table, schemes, name, weights).rewrite());
 }
 
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options) {
@@ -222,7 +216,7 @@ std::string describe_coverage(const Model& model) {
     if (q.scheme.is_fp32()) {
       floats[q.fallback].push_back(graph.nodes[i].name);
     } else {
-      ++counts[format_scheme(q.scheme)];
+      ++counts[q.name()];
     }
   }
   if (counts.empty()) return fmt::format("{} of {} layers fp32", total, total);

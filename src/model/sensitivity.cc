@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
+#include <map>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
@@ -12,6 +12,7 @@
 #include "model/argmax.h"
 #include "model/copy_samples.h"
 #include "model/quantize_nodes.h"
+#include "model/tasks.h"
 
 namespace lowbit {
 namespace {
@@ -111,7 +112,8 @@ class Study {
       if (std::find(schemes_.begin(), schemes_.end(), scheme) != schemes_.end()) continue;
       schemes_.push_back(scheme);
       for (const int layer : layers_)
-        weights_.add(layer, scheme, quantize_weight_matrix(fp32.graph().nodes[index(layer)].op, scheme));
+        codes_.insert_or_assign(std::pair(layer, format_scheme(scheme)),
+                                quantize_weight_matrix(fp32.graph().nodes[index(layer)].op, scheme));
     }
     executor_ = make_thread_pool(options.threads);
   }
@@ -121,7 +123,7 @@ class Study {
     result.samples = samples_.count();
     result.fp32 = {"fp32", fp32_.stored_bytes(), samples_.score(fp32_)};
     result.schemes.resize(schemes_.size());
-    in_parallel(schemes_.size(), [&](std::size_t s) {
+    run_tasks(*executor_, schemes_.size(), [&](std::size_t s) {
       const Model model = quantized(std::vector(fp32_.graph().nodes.size(), schemes_[s]));
       result.schemes[s] = {format_scheme(schemes_[s]), model.stored_bytes(), samples_.score(model)};
     });
@@ -130,7 +132,7 @@ class Study {
     report(++done, total);
     result.rows.resize(schemes_.size() * layers_.size());
     for (std::size_t l = 0; l < layers_.size(); ++l) {
-      in_parallel(2 * schemes_.size(), [&](std::size_t task) {
+      run_tasks(*executor_, 2 * schemes_.size(), [&](std::size_t task) {
         LayerSensitivity& row = result.rows[task / 2 * layers_.size() + l];
         measure(layers_[l], schemes_[task / 2], task % 2 == 0, row);
       });
@@ -163,8 +165,14 @@ class Study {
     return layers;
   }
 
+  const QuantizedMatrix& codes_of(int layer, const Scheme& scheme) const {
+    return codes_.at({layer, format_scheme(scheme)});
+  }
+
   Model quantized(const std::vector<Scheme>& schemes) const {
-    return quantize_nodes(fp32_, options_.table, schemes, "mixed", &weights_);
+    return quantize_nodes(fp32_, options_.table, schemes, "mixed", [this](const LayerContext& layer) {
+      return LayerWeights{.codes = codes_of(layer.node, layer.scheme)};
+    });
   }
 
   /// Two tasks fill a row: `only` fills in the names and bytes as well.
@@ -176,29 +184,13 @@ class Study {
       row.all_but = samples_.score(model);
       return;
     }
-    const QuantizedMatrix& weights = *weights_.find(layer, scheme);
+    const QuantizedMatrix& weights = codes_of(layer, scheme);
     row.node = layer;
     row.layer = fp32_.graph().nodes[index(layer)].name;
     row.scheme = format_scheme(scheme);
     row.weights = weights.rows * weights.cols;
     row.bytes = weights.stored_bytes();
     row.only = samples_.score(model);
-  }
-
-  /// Tasks of an executor must not throw: the first failure is thrown here.
-  template <class Body>
-  void in_parallel(std::size_t count, Body&& body) {
-    std::vector<std::exception_ptr> failures(count);
-    auto task = [&](int i) {
-      try {
-        body(index(i));
-      } catch (...) {
-        failures[index(i)] = std::current_exception();
-      }
-    };
-    executor_->parallel_for(static_cast<int>(count), task);
-    for (const std::exception_ptr& failure : failures)
-      if (failure) std::rethrow_exception(failure);
   }
 
   void report(int done, int total) const {
@@ -218,7 +210,7 @@ class Study {
   std::vector<int> layers_;
   Samples samples_;
   std::vector<Scheme> schemes_;
-  QuantizedWeights weights_;
+  std::map<std::pair<int, std::string>, QuantizedMatrix> codes_;  ///< filled first, then shared
   std::shared_ptr<Executor> executor_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/file_io.h"
@@ -12,7 +13,9 @@
 namespace lowbit {
 namespace {
 
-constexpr std::uint32_t kVersion = 3, kFirstVersion = 1;
+constexpr std::uint32_t kVersion = 4, kFirstVersion = 1;
+/// What is written where no weights have a label, so that an older lowbit reads the file.
+constexpr std::uint32_t kVersionWithoutLabels = 3;
 /// Calibration tables outlive versions: what a model is known by must not change with them. All that later
 /// versions added is of quantized models, which are not calibrated.
 constexpr std::uint32_t kFingerprintVersion = 1;
@@ -20,9 +23,10 @@ constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
 /// One description of the format for both directions: V is Writer or Reader. Version 1 has no offsets and
-/// levels, version 2 no bits of values.
+/// levels, version 2 no bits of values, version 3 no labels of
+/// weights.
 template <class V>
-void visit(V& v, QuantizedMatrix& q, std::uint32_t version = kVersion) {
+void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
   v("granularity", q.granularity.kind), v("group_size", q.granularity.group_size);
   v("codes", q.codes), v("scales", q.scales), v("zero_points", q.zero_points);
@@ -31,13 +35,13 @@ void visit(V& v, QuantizedMatrix& q, std::uint32_t version = kVersion) {
 }
 
 template <class V>
-void visit(V& v, ValueType& type, std::uint32_t version = kVersion) {
+void visit(V& v, ValueType& type, std::uint32_t version) {
   v("shape", type.shape), v("dtype", type.dtype), v("scale", type.qparams.scale),
       v("zero_point", type.qparams.zero_point);
   if (version > 2) v("bits", type.bits);
 }
 
-void write(Writer& v, const detail::ModelData& source, std::uint32_t version = kVersion) {
+void write(Writer& v, const detail::ModelData& source, std::uint32_t version) {
   detail::ModelData data = source;  // visiting takes mutable references
   v("scheme", data.scheme), v("source", data.source);
   v("values", static_cast<std::uint64_t>(data.graph.values.size()));
@@ -53,8 +57,9 @@ void write(Writer& v, const detail::ModelData& source, std::uint32_t version = k
     v("node name", node.name), v("operator", std::string(ops::op_name(node.op)));
     std::visit([&](auto& op) { op.visit_fields(v); }, node.op);
     v("node inputs", node.inputs), v("node output", node.output);
-    v("node scheme", format_scheme(q.scheme)), v("fallback", q.fallback),
-        v("quantized", q.weights.has_value());
+    v("node scheme", format_scheme(q.scheme)), v("fallback", q.fallback);
+    if (version > 3) v("weights label", q.weights_label);
+    v("quantized", q.weights.has_value());
     if (q.weights) visit(v, *q.weights, version);
   }
 }
@@ -82,7 +87,9 @@ Node read_node(Reader& v, NodeQuantization& q, std::uint32_t version) {
   std::visit([&](auto& op) { op.visit_fields(v); }, node.op);
   bool quantized = false;
   v("node inputs", node.inputs), v("node output", node.output);
-  v("node scheme", scheme), v("fallback", q.fallback), v("quantized", quantized);
+  v("node scheme", scheme), v("fallback", q.fallback);
+  if (version > 3) v("weights label", q.weights_label);
+  v("quantized", quantized);
   q.scheme = parse_scheme(scheme);
   if (quantized) {
     visit(v, q.weights.emplace(), version);
@@ -144,9 +151,14 @@ void check_shapes(const detail::ModelData& data) {
 }  // namespace
 
 std::vector<std::byte> save_to_bytes(const Model& model) {
+  const auto& nodes = model.data().nodes;
+  const bool labels = std::any_of(nodes.begin(), nodes.end(),
+                                  [](const NodeQuantization& q) { return !q.weights_label.empty(); });
+  detail::FileKind kind = kModelFile;
+  kind.version = labels ? kVersion : kVersionWithoutLabels;
   Writer payload;
-  write(payload, model.data());
-  return detail::seal(kModelFile, payload.take());
+  write(payload, model.data(), kind.version);
+  return detail::seal(kind, payload.take());
 }
 
 void save(const Model& model, const std::string& path) {

@@ -1,13 +1,13 @@
 # cmake -DSOURCE_DIR=<project> -P check_includes.cmake: fails with a list of the include directives of include/ and
 # src/ that go against the layering.
 #
-#   core <- runtime <- kernels <- fp32 <- quant <- observe <- layers <- model <- onnx <- json <- cli
+#   core <- runtime <- kernels <- fp32 <- quant <- observe <- layers <- model <- recover <- onnx <- json <- cli
 #
 # (arrows: may be included by). Besides: core, runtime, kernels, quant and observe know no Eigen, apart from the one file
 # that adapts its thread pool; the only public header that includes it is layers/eigen.h; lowbit.h is for users and never
 # included inside.
 
-set(layers core runtime kernels fp32 quant observe layers model onnx json cli)
+set(layers core runtime kernels fp32 quant observe layers model recover onnx json cli)
 set(thread_pool_adapter "^src/runtime/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
 set(violations "")
 

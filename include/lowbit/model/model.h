@@ -17,10 +17,16 @@ namespace lowbit {
 
 /// How one node of a model is quantized.
 struct NodeQuantization {
-  Scheme scheme;  ///< of its arithmetic; fp32 where it runs in floats
+  Scheme scheme{};  ///< of its arithmetic; fp32 where it runs in floats
   std::optional<QuantizedMatrix>
-      weights;           ///< Conv2d, Linear: rows are output channels, columns (tap, channel)
-  std::string fallback;  ///< why the node stayed fp32 although the scheme asked for less; else empty
+      weights{};           ///< Conv2d, Linear: rows are output channels, columns (tap, channel)
+  std::string fallback{};  ///< why the node stayed fp32 although the scheme asked for less; else empty
+  /// Whose codes the weights are where they are not the scheme's: LayerWeights::label; else empty. The scheme
+  /// says how activations run all the same.
+  std::string weights_label{};
+
+  /// For reports: "int8"; "int8 (weights: own quantizer)".
+  std::string name() const;
 };
 
 namespace detail {

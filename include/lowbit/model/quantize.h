@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lowbit/model/calibrate.h"
+#include "lowbit/model/layer_weights.h"
 #include "lowbit/model/model.h"
 
 namespace lowbit {
@@ -16,10 +17,13 @@ struct QuantizeOptions {
   /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match
   /// wins.
   std::vector<std::pair<std::string, std::string>> overrides{};
+  /// What the weights of each layer become; empty: what its scheme says. Biases stay as they are.
+  WeightsPolicy weights{};
 };
 
 /// Throws Error(invalid_argument) for an unknown scheme, an override that matches no node, a table of another
-/// model or an empty one where static ranges are needed; Error(not_built) for a scheme that this build lacks.
+/// model or an empty one where static ranges are needed, weights that do not fit a layer, which is named;
+/// Error(not_built) for a scheme that this build lacks, or weights that no kernel takes with its activations.
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options = {});
 /// For schemes that need no calibration (dynamic, fp32).
 Model quantize(const Model& fp32, const QuantizeOptions& options);
