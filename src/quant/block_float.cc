@@ -9,9 +9,9 @@
 
 namespace lowbit {
 
-#include "core/minifloat_encode.inl"
-
 namespace {
+
+#include "lowbit/core/minifloat_encode.inl"
 
 // Of a positive normal number; of others below that of any. std::ilogb is a call.
 int exponent_of(float x) {

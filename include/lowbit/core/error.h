@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// What kind of thing went wrong; the sentence in `what()` says which thing, its shape and what was expected.
@@ -41,4 +43,8 @@ namespace detail {
 #else
 #define LOWBIT_ASSERT(condition) \
   ((condition) ? static_cast<void>(0) : ::lowbit::detail::assertion_failed(#condition, __FILE__, __LINE__))
+#endif
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/error-inl.h"
 #endif

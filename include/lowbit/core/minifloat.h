@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// The name gives the widths: e4m3 has four exponent and three mantissa bits, beside the sign.
@@ -70,3 +72,7 @@ void encode(MiniFloat format, std::span<const float> x, float inverse_scale, std
 void decode(MiniFloat format, std::span<const std::uint8_t> codes, float scale, std::span<float> out);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/minifloat-inl.h"
+#endif

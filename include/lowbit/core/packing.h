@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// Bytes that `count` codes of `bits` bits take; bits is 1, 2, 4 or 8.
@@ -29,3 +31,7 @@ void pack_u1(std::span<const std::uint8_t> codes, std::span<std::uint8_t> out);
 void unpack_u1(std::span<const std::uint8_t> bytes, std::span<std::uint8_t> codes);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/packing-inl.h"
+#endif

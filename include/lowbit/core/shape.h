@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// Up to six dimensions, outermost first. Rank 0 is a scalar with one element.
@@ -36,3 +38,7 @@ class Shape {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/shape-inl.h"
+#endif

@@ -28,3 +28,7 @@ struct Tensor {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/tensor-inl.h"
+#endif

@@ -1,9 +1,9 @@
 // Codes of values that are no uniform grid: ranks among thresholds, and small floats. Plain loops, which the
 // compiler turns into vector code for the file's instruction set; integers and comparisons give the same bits
 // on each. Included once, inside namespace lowbit.
-#include "core/minifloat_encode.inl"
-
 namespace {
+
+#include "lowbit/core/minifloat_encode.inl"
 
 constexpr std::size_t kRankBlock = 32;  // stay in registers while the thresholds pass
 

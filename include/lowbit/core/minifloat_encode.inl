@@ -1,7 +1,7 @@
-// Encoding one float as a small float, for core/minifloat.cc and for the elementwise kernels, which compile
-// it for their instruction sets. Without branches, so that loops of it become vector code on every processor.
-// Included inside namespace lowbit.
-namespace {
+// Encoding one float as a small float, for minifloat-inl.h and for the elementwise kernels, which compile it
+// for their instruction sets. Without branches, so that loops of it become vector code on every processor.
+// Included inside a namespace: in a kernel an anonymous one, so that no linker keeps its copy for the whole
+// program.
 
 /// The code is the low byte of the result; what is above is arbitrary. `limit`: the largest finite value,
 /// which larger ones become, or the one behind it, which encodes as infinity or NaN. kNan: whether the format
@@ -50,5 +50,3 @@ inline void encode_elements(const float* x, std::size_t n, float inverse_scale, 
     for (std::size_t i = 0; i < count; ++i) to[i] = bytes[4 * i];
   }
 }
-
-}  // namespace

@@ -1,0 +1,30 @@
+// How lowbit is compiled. By default the library has what its headers declare. A program that defines
+// LOWBIT_HEADER_ONLY includes the implementation instead (the `*-inl.h` files beside the headers) and links
+// nothing; the bits are the same, with any optimization and for any processor, as long as floats are floats.
+#pragma once
+
+#ifdef LOWBIT_HEADER_ONLY
+#define LOWBIT_INLINE inline
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(_M_FP_FAST)
+#error "LOWBIT_HEADER_ONLY needs exact floats: compile this file without -ffast-math, or link the library"
+#endif
+#else
+#define LOWBIT_INLINE
+#endif
+
+// Around an implementation: multiply and add stay two roundings, whatever the file is compiled with.
+// Compilers fuse them by default where the processor has an instruction for it (-march=native).
+#if !defined(LOWBIT_HEADER_ONLY)
+#define LOWBIT_BEGIN_EXACT
+#define LOWBIT_END_EXACT
+#elif defined(__clang__)
+#define LOWBIT_BEGIN_EXACT _Pragma("float_control(push)") _Pragma("clang fp contract(off)")
+#define LOWBIT_END_EXACT _Pragma("float_control(pop)")
+#elif defined(__GNUC__)
+#define LOWBIT_BEGIN_EXACT _Pragma("GCC push_options") _Pragma("GCC optimize(\"fp-contract=off\")")
+#define LOWBIT_END_EXACT _Pragma("GCC pop_options")
+#else
+#define LOWBIT_BEGIN_EXACT
+#define LOWBIT_END_EXACT
+#endif

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::detail {
+
+LOWBIT_INLINE void assertion_failed(const char* condition, const char* file, int line) noexcept {
+  std::fprintf(stderr, "%s:%d: internal invariant broken: %s\n", file, line, condition);
+  std::abort();
+}
+
+}  // namespace lowbit::detail

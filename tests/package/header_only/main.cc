@@ -1,0 +1,110 @@
+// Writes the bits of what a header-only program can compute to standard output: compiled several ways, it
+// must write the same. Inputs come from integers, and sweep what rounding, overflow and NaN make of them.
+#include <bit>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "lowbit/core/error.h"
+#include "lowbit/core/granularity.h"
+#include "lowbit/core/minifloat.h"
+#include "lowbit/core/packing.h"
+#include "lowbit/core/qparams.h"
+#include "lowbit/core/shape.h"
+#include "lowbit/core/tensor.h"
+#include "lowbit/core/view.h"
+
+namespace {
+
+template <class T>
+void write(const std::vector<T>& values) {
+  std::fwrite(values.data(), sizeof(T), values.size(), stdout);
+}
+
+// Floats of every exponent, both signs, ties among them; then the special ones.
+std::vector<float> inputs() {
+  std::vector<float> x;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 20000; ++i) {
+    state = state * 1664525u + 1013904223u;
+    x.push_back(std::bit_cast<float>(state & ((i & 1) != 0 ? 0xFFFFFFFFu : 0xFFF80000u)));
+    x.push_back(static_cast<float>(static_cast<std::int32_t>(state) >> 16) * 0.0078125f);
+  }
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float v : {0.0f, -0.0f, kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()})
+    x.push_back(v);
+  return x;
+}
+
+void write_minifloats(const std::vector<float>& x) {
+  using enum lowbit::MiniFloat;
+  std::vector<std::uint8_t> codes(x.size());
+  std::vector<float> back(x.size());
+  for (const lowbit::MiniFloat format : {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0}) {
+    for (const lowbit::Overflow overflow : {lowbit::Overflow::saturate, lowbit::Overflow::spec}) {
+      lowbit::encode(format, x, 0.7f, codes, overflow);
+      write(codes);
+      lowbit::decode(format, codes, 1.1f, back);
+      write(back);
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::encode(format, x[i]);
+    write(codes);
+    write(lowbit::table(format));
+    std::printf("%s %d %d %a\n", std::string(lowbit::name(format)).c_str(), lowbit::bits(format),
+                lowbit::mantissa_bits(format), double(lowbit::largest(format)));
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::e8m0_floor(x[i]);
+  write(codes);
+}
+
+void write_packed() {
+  std::vector<std::uint8_t> codes(1003);
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i * i);
+  const auto both = [&](auto pack, auto unpack, int bits) {
+    std::vector<std::uint8_t> packed(lowbit::packed_bytes(codes.size(), bits)), back(codes.size());
+    pack(codes, packed);
+    write(packed);
+    unpack(packed, back);
+    write(back);
+  };
+  both(lowbit::pack_u4, lowbit::unpack_u4, 4);
+  both(lowbit::pack_u2, lowbit::unpack_u2, 2);
+  both(lowbit::pack_u1, lowbit::unpack_u1, 1);
+}
+
+template <class Function>
+void write_refusal(Function function) {
+  try {
+    function();
+    std::puts("accepted");
+  } catch (const lowbit::Error& e) {
+    std::printf("%d: %s\n", static_cast<int>(e.code()), e.what());
+  }
+}
+
+void write_shapes() {
+  const lowbit::Shape shape{3, 32, 17};
+  const lowbit::Tensor tensor(shape);
+  std::printf("%s %lld %lld\n", shape.to_string().c_str(), static_cast<long long>(shape.elements()),
+              static_cast<long long>(tensor.view().strides[0]));
+  write_refusal([] { lowbit::Shape{1, -2}; });
+  write_refusal([] { lowbit::Shape({1, 2, 3, 4, 5, 6, 7}); });
+  write_refusal([] { lowbit::Shape{1LL << 40, 1LL << 40}; });
+  write_refusal([] { lowbit::Tensor({2, 3}, std::vector<float>(5)); });
+  write_refusal([] {
+    std::vector<std::uint8_t> codes(3), bytes(1);
+    lowbit::pack_u4(codes, bytes);
+  });
+}
+
+}  // namespace
+
+int main() {
+  const std::vector<float> x = inputs();
+  write_minifloats(x);
+  write_packed();
+  write_shapes();
+  return 0;
+}
