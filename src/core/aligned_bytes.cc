@@ -1,16 +1,25 @@
 #include "lowbit/core/aligned_bytes.h"
 
+#include <cstdint>
 #include <cstring>
+
+#include "core/large_floats.h"
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
 namespace lowbit {
+namespace {
+
+#if defined(__linux__)
+constexpr std::size_t kPage = std::size_t{2} << 20;
+#endif
+
+}  // namespace
 
 AlignedBytes unfilled_bytes(std::size_t size) {
   AlignedDelete deleter;
 #if defined(__linux__)
-  constexpr std::size_t kPage = std::size_t{2} << 20;
   // A last page that is less than half used is left to small pages.
   const std::size_t on_pages = (size + kPage / 2) / kPage * kPage;
   if (on_pages != 0) {
@@ -30,6 +39,19 @@ AlignedBytes aligned_bytes(std::size_t size) {
   AlignedBytes bytes = unfilled_bytes(size);
   std::memset(bytes.get(), 0, size);
   return bytes;
+}
+
+std::vector<float> large_floats(std::size_t count) {
+  std::vector<float> floats;
+  floats.reserve(count);
+#if defined(__linux__)
+  // Whole large pages inside of the vector's memory: no more memory is taken than without.
+  const auto begin = reinterpret_cast<std::uintptr_t>(floats.data()), end = begin + count * sizeof(float);
+  const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage, last = end / kPage * kPage;
+  if (first < last) static_cast<void>(madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE));
+#endif
+  floats.resize(count);
+  return floats;
 }
 
 }  // namespace lowbit

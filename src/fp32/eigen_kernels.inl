@@ -24,5 +24,7 @@
 
 #include "fp32/eigen_depthwise.inl"
 
+#include "fp32/eigen_linear.inl"
+
 constexpr Fp32Kernel kKernel{kName,      kRequired,     &gemm, &gemm_scratch, &conv_packed_size,
-                             &conv_pack, &conv_scratch, &conv, &depthwise};
+                             &conv_pack, &conv_scratch, &conv, &depthwise,    &linear};

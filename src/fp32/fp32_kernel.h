@@ -65,6 +65,9 @@ struct Fp32Kernel {
   /// One channel per group: `channels` == `n`, weights [kernel row][kernel column][channel]; needs no
   /// scratch.
   void (*depthwise)(const ConvArgs&);
+  /// The product of `gemm`, for few rows: bias is not null, no scratch is used. A part of the rows of W, of
+  /// C's columns with them, is a product of its own with the same result.
+  void (*linear)(const GemmArgs&);
 };
 
 /// The best entry that `isa` allows.

@@ -1,5 +1,8 @@
-// Linear in FP32: a convolution whose pixels are the rows of the batch, and whose window is one pixel.
-// Threads share the rows where there are many, else the output features.
+// Linear in FP32. With one row a sample, the head of a classifier, the kernel reads the weights where the
+// model holds them: they are read once a run, and are most of many a network. With several rows it is a
+// convolution whose pixels are the rows, and whose window is one pixel. Threads share the rows where there
+// are many, else the output features.
+#include <utility>
 #include <vector>
 
 #include "fp32/fp32_kernel.h"
@@ -22,8 +25,19 @@ class LinearF32 final : public Step {
     shape_.in_stride = rows_ == 1 ? in.sample_stride : shape_.channels;
     shape_.out_stride = rows_ == 1 ? out.sample_stride : shape_.n;
     bias_.resize(static_cast<std::size_t>(shape_.n), 0.0f);
+    if (rows_ == 1) {
+      weights_ = op.weight.data.data();
+      return;
+    }
     packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
     kernel_.conv_pack(shape_, op.weight.data.data(), packed_.data());
+    weights_ = packed_.data();
+  }
+  /// Keeps the weights of an operator that nobody else does.
+  LinearF32(Linear&& op, const StepSpec& spec) : LinearF32(std::as_const(op), spec) {
+    if (rows_ != 1) return;
+    packed_ = std::move(op.weight.data);
+    weights_ = packed_.data();
   }
 
   std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
@@ -41,7 +55,7 @@ class LinearF32 final : public Step {
   static constexpr std::int64_t kParallelWork = 500000;  // multiplications that are worth a second thread
   static constexpr std::int64_t kManyRows = 48;          // a thread
 
-  std::int64_t scratch_floats() const { return round_up(kernel_.conv_scratch(shape_), 16); }
+  std::int64_t scratch_floats() const { return rows_ == 1 ? 0 : round_up(kernel_.conv_scratch(shape_), 16); }
 
   void multiply(const StepArgs& args, std::int64_t m, const float* x, float* y) const {
     const std::int64_t tasks =
@@ -53,21 +67,13 @@ class LinearF32 final : public Step {
     auto task = [&](int i) {
       const std::int64_t row = by_rows ? i * row_step : 0, feature = by_rows ? 0 : i * feature_step;
       if (row >= m || feature >= shape_.n) return;
-      fp32::ConvShape shape = shape_;
-      shape.in_width = shape.out_width = m;
-      shape.n = shape_.n - feature < feature_step ? shape_.n - feature : feature_step;
-      fp32::ConvArgs c;
-      c.shape = &shape;
-      c.first = row;
-      c.last = m - row < row_step ? m : row + row_step;
-      c.in = x;
-      c.weights = packed_.data() + feature * shape_.channels;
-      c.bias = bias_.data() + feature;
-      c.out = y + feature;
-      c.lo = activation_.lo;
-      c.hi = activation_.hi;
-      c.scratch = reinterpret_cast<float*>(args.scratch) + i * scratch_floats();
-      kernel_.conv(c);
+      const std::int64_t last_row = m - row < row_step ? m : row + row_step;
+      const std::int64_t features = shape_.n - feature < feature_step ? shape_.n - feature : feature_step;
+      if (rows_ == 1)
+        multiply_rows(x, y, row, last_row, feature, features);
+      else
+        convolve_rows(x, y, m, row, last_row, feature, features,
+                      reinterpret_cast<float*>(args.scratch) + i * scratch_floats());
     };
     if (tasks <= 1)
       task(0);
@@ -75,19 +81,58 @@ class LinearF32 final : public Step {
       args.executor->parallel_for(static_cast<int>(tasks), task);
   }
 
+  void multiply_rows(const float* x, float* y, std::int64_t row, std::int64_t last_row, std::int64_t feature,
+                     std::int64_t features) const {
+    fp32::GemmArgs g;
+    g.m = last_row - row, g.n = features, g.k = shape_.channels;
+    g.a = x + row * shape_.in_stride, g.a_stride = shape_.in_stride;
+    g.w = weights_ + feature * shape_.channels, g.w_stride = shape_.channels;
+    g.c = y + row * shape_.out_stride + feature, g.c_stride = shape_.out_stride;
+    g.bias = bias_.data() + feature;
+    g.lo = activation_.lo, g.hi = activation_.hi;
+    kernel_.linear(g);
+  }
+
+  void convolve_rows(const float* x, float* y, std::int64_t m, std::int64_t row, std::int64_t last_row,
+                     std::int64_t feature, std::int64_t features, float* scratch) const {
+    fp32::ConvShape shape = shape_;
+    shape.in_width = shape.out_width = m;
+    shape.n = features;
+    fp32::ConvArgs c;
+    c.shape = &shape;
+    c.first = row, c.last = last_row;
+    c.in = x;
+    c.weights = weights_ + feature * shape_.channels;
+    c.bias = bias_.data() + feature;
+    c.out = y + feature;
+    c.lo = activation_.lo, c.hi = activation_.hi;
+    c.scratch = scratch;
+    kernel_.conv(c);
+  }
+
   const fp32::Fp32Kernel& kernel_;
   fp32::ConvShape shape_;
   std::vector<float> bias_, packed_;
+  const float* weights_ = nullptr;  ///< of the operator, or packed_
   Activation activation_;
   std::int64_t rows_ = 1;
 };
 
+void require_f32(const StepSpec& spec) {
+  if (require_same_dtype(spec, Linear::kName) != DType::f32)
+    throw Error(ErrorCode::unsupported, "Linear without quantized weights computes on f32 values only");
+}
+
 }  // namespace
 
 std::unique_ptr<Step> make_linear_f32(const Linear& op, const StepSpec& spec) {
-  if (require_same_dtype(spec, Linear::kName) != DType::f32)
-    throw Error(ErrorCode::unsupported, "Linear without quantized weights computes on f32 values only");
+  require_f32(spec);
   return std::make_unique<LinearF32>(op, spec);
+}
+
+std::unique_ptr<Step> make_linear_f32(Linear&& op, const StepSpec& spec) {
+  require_f32(spec);
+  return std::make_unique<LinearF32>(std::move(op), spec);
 }
 
 }  // namespace lowbit::ops

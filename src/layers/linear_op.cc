@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "layers/linear_steps.h"
 #include "layers/step_common.h"
 #include "layers/weight_only.h"
@@ -33,7 +35,7 @@ std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec) {
   if (is_weight_only(spec)) {
     Linear decoded = op;
     decoded.weight = decoded_weight(op.weight.shape, spec);
-    return make_linear_f32(decoded, spec);
+    return make_linear_f32(std::move(decoded), spec);
   }
   if (spec.weights) return make_linear_int8(op, spec);
   require_f32_weights(op.weight, Linear::kName);

@@ -6,12 +6,14 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "core/byte_source.h"
+#include "core/large_floats.h"
 #include "lowbit/core/error.h"
 #include "lowbit/layers/op_common.h"
 
@@ -57,26 +59,28 @@ class Writer {
 
 class Reader {
  public:
-  Reader(std::span<const std::byte> bytes, std::string file) : bytes_(bytes), file_(std::move(file)) {}
+  Reader(SourceCursor bytes, std::string file) : bytes_(std::move(bytes)), file_(std::move(file)) {}
 
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void operator()(const char* name, T& value) {
     require(sizeof(T), name);
     if constexpr (std::is_same_v<T, bool>) {
-      const auto b = std::to_integer<unsigned>(bytes_[at_]);
+      std::uint8_t b = 0;
+      bytes_.read(std::as_writable_bytes(std::span(&b, 1)));
       if (b > 1) fail(name);
       value = b != 0;
     } else {
-      std::memcpy(&value, bytes_.data() + at_, sizeof(T));
+      bytes_.read(std::as_writable_bytes(std::span(&value, 1)));
     }
-    at_ += sizeof(T);
   }
   template <class T>
   void operator()(const char* name, std::vector<T>& values) {
     const std::uint64_t count = length(name, sizeof(T));
-    values.resize(count);
-    if (count) std::memcpy(values.data(), bytes_.data() + at_, count * sizeof(T));
-    at_ += count * sizeof(T);
+    if constexpr (std::is_same_v<T, float>)
+      values = large_floats(count);
+    else
+      values.resize(count);
+    bytes_.read(std::as_writable_bytes(std::span(values)));
   }
   void operator()(const char* name, std::string& text) {
     std::vector<char> chars;
@@ -111,24 +115,23 @@ class Reader {
   std::uint64_t length(const char* name, std::size_t size) {
     std::uint64_t count = 0;
     (*this)(name, count);
-    if (count > (bytes_.size() - at_) / size) fail(name);
+    if (count > bytes_.left() / size) fail(name);
     return count;
   }
-  bool at_end() const { return at_ == bytes_.size(); }
+  bool at_end() const { return bytes_.left() == 0; }
   [[noreturn]] void fail(const char* what) const {
     throw Error(ErrorCode::corrupt_file, "'" + file_ + "' is damaged: its '" + what + "' cannot be");
   }
 
  private:
   void require(std::size_t size, const char* name) const {
-    if (bytes_.size() - at_ < size) fail(name);
+    if (bytes_.left() < size) fail(name);
   }
   void bound(const char* name, std::int64_t value, std::int64_t least) const {
     if (value < least || value > (1 << 20)) fail(name);
   }
 
-  std::span<const std::byte> bytes_;
-  std::size_t at_ = 0;
+  SourceCursor bytes_;
   std::string file_;
 };
 

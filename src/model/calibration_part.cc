@@ -93,9 +93,10 @@ AnyObserver observer_of(const CalibrationPart& part) {
 CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* observer,
                          const std::string& name) {
   const std::string shown = name.empty() ? "part" : name;
-  const detail::Opened file = detail::open_sealed(kPartFile, bytes, shown);
+  const ByteSource source(bytes);
+  detail::Opened file = detail::open_sealed(kPartFile, source, shown);
   try {
-    Reader reader(file.payload, shown);
+    Reader reader(std::move(file.payload), shown);
     CalibrationPart part = read_start(reader);
     part.name = name;
     read_entries(reader, observer ? *observer : observer_of(part), observer != nullptr, part.table);

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace lowbit::detail {
 namespace {
@@ -18,20 +20,58 @@ struct Header {
 };
 static_assert(sizeof(Header) == 24);
 
-/// CRC-32 (ISO-HDLC, reflected 0x04C11DB7), as in zlib and PNG.
-std::uint32_t crc32(std::span<const std::byte> bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> t{};
+/// CRC-32 (ISO-HDLC, reflected 0x04C11DB7), as in zlib and PNG: eight bytes at a time by eight tables, of
+/// which table i says what a byte becomes with i zeros behind it.
+class Crc32 {
+ public:
+  void add(std::span<const std::byte> bytes) {
+    static const auto t = make_tables();
+    const auto* p = reinterpret_cast<const unsigned char*>(bytes.data());
+    std::size_t left = bytes.size();
+    for (; left >= 8; left -= 8, p += 8) {
+      std::uint32_t low = 0, high = 0;
+      std::memcpy(&low, p, 4), std::memcpy(&high, p + 4, 4);
+      low ^= crc_;
+      crc_ = t[7][low & 255] ^ t[6][low >> 8 & 255] ^ t[5][low >> 16 & 255] ^ t[4][low >> 24] ^
+             t[3][high & 255] ^ t[2][high >> 8 & 255] ^ t[1][high >> 16 & 255] ^ t[0][high >> 24];
+    }
+    for (; left > 0; --left, ++p) crc_ = (crc_ >> 8) ^ t[0][(crc_ ^ *p) & 255];
+  }
+  std::uint32_t value() const { return ~crc_; }
+
+ private:
+  using Tables = std::array<std::array<std::uint32_t, 256>, 8>;
+  static Tables make_tables() {
+    Tables t{};
     for (std::uint32_t i = 0; i < 256; ++i) {
       std::uint32_t c = i;
       for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ (c & 1 ? 0xEDB88320u : 0u);
-      t[i] = c;
+      t[0][i] = c;
     }
+    for (std::size_t k = 1; k < 8; ++k)
+      for (std::size_t i = 0; i < 256; ++i) t[k][i] = (t[k - 1][i] >> 8) ^ t[0][t[k - 1][i] & 255];
     return t;
-  }();
-  std::uint32_t crc = ~0u;
-  for (const std::byte b : bytes) crc = (crc >> 8) ^ table[(crc ^ std::to_integer<std::uint32_t>(b)) & 255];
-  return ~crc;
+  }
+  std::uint32_t crc_ = ~0u;
+};
+
+std::uint32_t crc32(std::span<const std::byte> bytes) {
+  Crc32 crc;
+  crc.add(bytes);
+  return crc.value();
+}
+
+/// Of the rest of a file, which is not kept in memory.
+std::uint32_t crc32(SourceCursor rest) {
+  Crc32 crc;
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(rest.left(), 256 * 1024)));
+  while (rest.left() > 0) {
+    const std::span<std::byte> now(
+        piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(rest.left(), piece.size())));
+    rest.read(now);
+    crc.add(now);
+  }
+  return crc.value();
 }
 
 }  // namespace
@@ -44,16 +84,16 @@ std::vector<std::byte> seal(const FileKind& kind, std::span<const std::byte> pay
   return file;
 }
 
-Opened open_sealed(const FileKind& kind, std::span<const std::byte> bytes, const std::string& name) {
+Opened open_sealed(const FileKind& kind, const ByteSource& source, const std::string& name) {
   const auto refuse = [&](const std::string& why) {
     return Error(ErrorCode::corrupt_file, fmt::format("'{}' {}", name, why));
   };
-  if (bytes.size() < kind.magic.size() ||
-      std::memcmp(bytes.data(), kind.magic.data(), kind.magic.size()) != 0)
-    throw refuse(fmt::format("is not {}", kind.description));
-  if (bytes.size() < sizeof(Header)) throw refuse("is truncated");
-  Header header;
-  std::memcpy(&header, bytes.data(), sizeof(Header));
+  SourceCursor payload(source, 0, source.size());
+  Header header{};
+  payload.read(std::as_writable_bytes(std::span(&header, 1))
+                   .first(static_cast<std::size_t>(std::min<std::uint64_t>(sizeof(Header), source.size()))));
+  if (header.magic != kind.magic) throw refuse(fmt::format("is not {}", kind.description));
+  if (source.size() < sizeof(Header)) throw refuse("is truncated");
   if (header.version < kind.first_version || header.version > kind.version) {
     const std::string known = kind.first_version == kind.version
                                   ? fmt::format("version {}", kind.version)
@@ -61,11 +101,10 @@ Opened open_sealed(const FileKind& kind, std::span<const std::byte> bytes, const
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' has format version {}, this lowbit reads {}", name, header.version, known));
   }
-  const std::span<const std::byte> payload = bytes.subspan(sizeof(Header));
-  if (payload.size() < header.payload) throw refuse("is truncated");
-  if (payload.size() > header.payload) throw refuse("has bytes behind its end");
+  if (payload.left() < header.payload) throw refuse("is truncated");
+  if (payload.left() > header.payload) throw refuse("has bytes behind its end");
   if (crc32(payload) != header.checksum) throw refuse("is damaged: its checksum does not match");
-  return {payload, header.version};
+  return {std::move(payload), header.version};
 }
 
 void blame_file(const Error& refused, const std::string& name) {

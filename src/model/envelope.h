@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/byte_source.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::detail {
@@ -21,12 +22,12 @@ struct FileKind {
 std::vector<std::byte> seal(const FileKind& kind, std::span<const std::byte> payload);
 
 struct Opened {
-  std::span<const std::byte> payload;
+  SourceCursor payload;
   std::uint32_t version = 0;
 };
 /// Treats the bytes as hostile. Throws Error(corrupt_file), or Error(unsupported) for another version; `name`
 /// stands in the sentence.
-Opened open_sealed(const FileKind& kind, std::span<const std::byte> bytes, const std::string& name);
+Opened open_sealed(const FileKind& kind, const ByteSource& source, const std::string& name);
 
 /// Throws what was refused while reading a payload: the file is at fault, and its name goes in front.
 [[noreturn]] void blame_file(const Error& refused, const std::string& name);

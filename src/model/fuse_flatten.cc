@@ -11,14 +11,16 @@ namespace lowbit::detail {
 
 namespace {
 
-Tensor to_memory_order(const Tensor& weight, std::size_t channels, std::size_t pixels) {
-  Tensor permuted(weight.shape);
-  const auto rows = static_cast<std::size_t>(weight.shape[0]);
-  for (std::size_t r = 0; r < rows; ++r)
+/// Row by row where they lie: the weight behind a Flatten is often the largest of a network.
+void to_memory_order(Tensor& weight, std::size_t channels, std::size_t pixels) {
+  const std::size_t cols = channels * pixels;
+  std::vector<float> row(cols);
+  for (auto at = weight.data.begin(); at != weight.data.end(); at += static_cast<std::ptrdiff_t>(cols)) {
     for (std::size_t c = 0; c < channels; ++c)
       for (std::size_t p = 0; p < pixels; ++p)
-        permuted.data[(r * pixels + p) * channels + c] = weight.data[(r * channels + c) * pixels + p];
-  return permuted;
+        row[p * channels + c] = at[static_cast<std::ptrdiff_t>(c * pixels + p)];
+    std::copy(row.begin(), row.end(), at);
+  }
 }
 
 bool fuse_one_flatten(Graph& graph, int flatten) {
@@ -38,8 +40,7 @@ bool fuse_one_flatten(Graph& graph, int flatten) {
   for (const int r : readers) {
     Node& reader = graph.nodes[static_cast<std::size_t>(r)];
     auto& linear = std::get<ops::Linear>(reader.op);
-    linear.weight =
-        to_memory_order(linear.weight, static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(pixels));
+    to_memory_order(linear.weight, static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(pixels));
     linear.flattens_input = true;
     reader.inputs[0] = node.inputs[0];
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
@@ -137,8 +138,8 @@ detail::ModelData read(Reader& v, std::uint32_t version) {
 }
 
 /// What the file says of shapes must be what the operators make of the inputs.
-void check_shapes(const detail::ModelData& data) {
-  Graph graph = data.graph;
+void check_shapes(detail::ModelData& data) {
+  Graph& graph = data.graph;
   validate(graph);
   infer_shapes(graph);
   for (std::size_t i = 0; i < graph.values.size(); ++i)
@@ -165,10 +166,12 @@ void save(const Model& model, const std::string& path) {
   write_file(path, save_to_bytes(model));
 }
 
-Model load(std::span<const std::byte> bytes, const std::string& name) {
-  const detail::Opened file = detail::open_sealed(kModelFile, bytes, name);
+namespace {
+
+Model load_source(const ByteSource& source, const std::string& name) {
+  detail::Opened file = detail::open_sealed(kModelFile, source, name);
   try {
-    Reader reader(file.payload, name);
+    Reader reader(std::move(file.payload), name);
     detail::ModelData data = read(reader, file.version);
     check_shapes(data);
     return Model(std::move(data));
@@ -177,8 +180,14 @@ Model load(std::span<const std::byte> bytes, const std::string& name) {
   }
 }
 
+}  // namespace
+
+Model load(std::span<const std::byte> bytes, const std::string& name) {
+  return load_source(ByteSource(bytes), name);
+}
+
 Model load(const std::string& path) {
-  return load(read_file(path), path);
+  return load_source(ByteSource(path), path);
 }
 
 std::uint64_t fingerprint(const Model& model) {

@@ -37,7 +37,7 @@ std::vector<double> per_channel(const NodeContext& node, int i, const Shape& sam
         fmt::format("combines a sample of shape {} with the constant '{}', which is neither a scalar nor one "
                     "number per channel",
                     sample.to_string(), node.proto().input(i)));
-  return c.floats;
+  return c.doubles();
 }
 
 void fold_integers(NodeContext& node, std::int64_t (*compute)(std::int64_t, std::int64_t)) {

@@ -1,6 +1,8 @@
 // Gemm and MatMul with a constant right side: both are Linear over the last dimension.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "onnx/registry.h"
@@ -18,12 +20,23 @@ Tensor linear_weight(const NodeContext& node, bool is_transposed, double alpha) 
     node.refuse(fmt::format("needs a matrix of floats as its constant '{}', which has {} dimensions",
                             node.proto().input(1), c.dims.size()));
   const auto rows = static_cast<std::size_t>(c.dims[0]), cols = static_cast<std::size_t>(c.dims[1]);
-  Tensor weight(is_transposed ? Shape{c.dims[0], c.dims[1]} : Shape{c.dims[1], c.dims[0]});
-  for (std::size_t r = 0; r < rows; ++r)
+  const Shape shape = is_transposed ? Shape{c.dims[0], c.dims[1]} : Shape{c.dims[1], c.dims[0]};
+  std::vector<float> weight = large_floats(c.size());
+  if (is_transposed && alpha == 1.0) {
+    c.read(0, std::span(weight));
+    return Tensor(shape, std::move(weight));
+  }
+  // A block of rows at a time, so that a transposition writes whole cache lines.
+  std::vector<double> block(16 * cols);
+  for (std::size_t r0 = 0; r0 < rows; r0 += 16) {
+    const std::size_t count = std::min<std::size_t>(16, rows - r0);
+    c.read(r0 * cols, std::span(block).first(count * cols));
     for (std::size_t k = 0; k < cols; ++k)
-      weight.data[is_transposed ? r * cols + k : k * rows + r] =
-          static_cast<float>(c.floats[r * cols + k] * alpha);
-  return weight;
+      for (std::size_t r = 0; r < count; ++r)
+        weight[is_transposed ? (r0 + r) * cols + k : k * rows + r0 + r] =
+            static_cast<float>(block[r * cols + k] * alpha);
+  }
+  return Tensor(shape, std::move(weight));
 }
 
 std::vector<float> gemm_bias(const NodeContext& node, std::size_t out, double beta) {
@@ -32,9 +45,9 @@ std::vector<float> gemm_bias(const NodeContext& node, std::size_t out, double be
   const bool is_row = c->dims.empty() || c->dims.size() == 1 || (c->dims.size() == 2 && c->dims[0] == 1);
   if (!is_row || c->is_integer || (c->size() != 1 && c->size() != out))
     node.refuse(fmt::format("adds a constant C that is not one row of {} elements", out));
+  const std::vector<double> values = c->doubles();
   std::vector<float> bias(out);
-  for (std::size_t i = 0; i < out; ++i)
-    bias[i] = static_cast<float>(c->floats[c->size() == 1 ? 0 : i] * beta);
+  for (std::size_t i = 0; i < out; ++i) bias[i] = static_cast<float>(values[c->size() == 1 ? 0 : i] * beta);
   return bias;
 }
 

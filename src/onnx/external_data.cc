@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 
 #include "lowbit/core/error.h"
 #include "onnx/initializers.h"
@@ -70,8 +69,8 @@ fs::path resolve(const std::string& path, const std::string& folder, const std::
 
 }  // namespace
 
-std::string read_external_data(const onnx::TensorProto& tensor, std::uint64_t bytes, const std::string& file,
-                               const std::string& folder) {
+ExternalData find_external_data(const onnx::TensorProto& tensor, std::uint64_t bytes, const std::string& file,
+                                const std::string& folder) {
   const std::string where = fmt::format("{}: tensor '{}'", file, tensor.name());
   const Location location = parse_location(tensor, where);
   const fs::path target = resolve(location.path, folder, where);
@@ -86,12 +85,7 @@ std::string read_external_data(const onnx::TensorProto& tensor, std::uint64_t by
   if (location.offset > size || bytes > size - location.offset)
     throw Error(ErrorCode::corrupt_file, fmt::format("{} needs {} bytes from offset {} of '{}', which has {}",
                                                      where, bytes, location.offset, location.path, size));
-  std::string data(static_cast<std::size_t>(bytes), '\0');
-  std::ifstream stream(target, std::ios::binary);
-  stream.seekg(static_cast<std::streamoff>(location.offset));
-  if (!stream.read(data.data(), static_cast<std::streamsize>(bytes)))
-    throw Error(ErrorCode::io, fmt::format("{}: '{}' cannot be read", where, location.path));
-  return data;
+  return {target.string(), location.offset};
 }
 
 }  // namespace lowbit::onnx_import

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
-#include "onnx/initializers.h"
 #include "onnx/node_context.h"
 #include "onnx/registry.h"
 
@@ -20,8 +19,7 @@ bool is_onnx_domain(const std::string& domain) {
 
 }  // namespace
 
-Importer::Importer(const onnx::ModelProto& model, std::string file, std::string folder)
-    : model_(model), file_(std::move(file)), folder_(std::move(folder)) {
+Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files) : model_(model), files_(files) {
   for (const auto& opset : model.opset_import())
     if (is_onnx_domain(opset.domain())) opset_ = opset.version();
 }
@@ -44,7 +42,7 @@ Graph Importer::run() {
 void Importer::require_supported() const {
   if (model_.graph().sparse_initializer_size() > 0)
     throw Error(ErrorCode::unsupported,
-                fmt::format("{} has sparse initializers, which lowbit does not read", file_));
+                fmt::format("{} has sparse initializers, which lowbit does not read", file()));
   std::map<std::string, int> missing;
   for (const auto& node : model_.graph().node()) {
     if (!is_onnx_domain(node.domain()))
@@ -57,7 +55,7 @@ void Importer::require_supported() const {
   for (const auto& [op, count] : missing)
     list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", op, count);
   throw Error(ErrorCode::unsupported,
-              fmt::format("{} uses operators that lowbit does not have: {}", file_, list));
+              fmt::format("{} uses operators that lowbit does not have: {}", file(), list));
 }
 
 void Importer::collect_initializers() {
@@ -67,13 +65,13 @@ void Importer::collect_initializers() {
 void Importer::add_inputs() {
   for (const auto& input : model_.graph().input())
     if (!initializers_.contains(input.name())) add_input(input);
-  if (graph_.inputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no inputs", file_));
+  if (graph_.inputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no inputs", file()));
 }
 
 void Importer::add_input(const onnx::ValueInfoProto& input) {
   constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
   const auto refuse = [&](const std::string& what) {
-    throw Error(ErrorCode::unsupported, fmt::format("{}: input '{}' {}", file_, input.name(), what));
+    throw Error(ErrorCode::unsupported, fmt::format("{}: input '{}' {}", file(), input.name(), what));
   };
   if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
     refuse("has no tensor shape");
@@ -104,23 +102,23 @@ void Importer::add_outputs() {
     const Entry* entry = find(output.name());
     if (!entry && is_side_output(output.name()))
       throw Error(ErrorCode::unsupported,
-                  fmt::format("{}: the output '{}' is a further output of its node", file_, output.name()));
+                  fmt::format("{}: the output '{}' is a further output of its node", file(), output.name()));
     if (!entry)
       throw Error(ErrorCode::corrupt_file,
-                  fmt::format("{}: nothing computes the output '{}'", file_, output.name()));
+                  fmt::format("{}: nothing computes the output '{}'", file(), output.name()));
     const ValueId* id = std::get_if<ValueId>(entry);
     if (!id)
       throw Error(ErrorCode::unsupported,
-                  fmt::format("{}: the output '{}' is a constant", file_, output.name()));
+                  fmt::format("{}: the output '{}' is a constant", file(), output.name()));
     if (graph_.producer(*id) < 0)
       throw Error(
           ErrorCode::unsupported,
-          fmt::format("{}: the output '{}' is an input of the model, unchanged", file_, output.name()));
+          fmt::format("{}: the output '{}' is an input of the model, unchanged", file(), output.name()));
     // An Identity or Dropout at the end is no node, but its name is the one that users know.
     if (!graph_.is_output(*id)) graph_.values[static_cast<std::size_t>(*id)].name = output.name();
     graph_.outputs.push_back(*id);
   }
-  if (graph_.outputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no outputs", file_));
+  if (graph_.outputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no outputs", file()));
 }
 
 const Importer::Entry* Importer::find(const std::string& name) {
@@ -133,17 +131,13 @@ const Importer::Entry* Importer::find(const std::string& name) {
 
 void Importer::define(const std::string& name, Entry entry) {
   if (initializers_.contains(name) || !entries_.emplace(name, std::move(entry)).second)
-    throw Error(ErrorCode::corrupt_file, fmt::format("{}: '{}' is computed twice", file_, name));
+    throw Error(ErrorCode::corrupt_file, fmt::format("{}: '{}' is computed twice", file(), name));
 }
 
 std::string Importer::unique_node_name(const std::string& wanted) {
   std::string name = wanted;
   for (int i = 2; !node_names_.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
   return name;
-}
-
-Constant Importer::read(const onnx::TensorProto& tensor) const {
-  return read_tensor(tensor, file_, folder_);
 }
 
 }  // namespace lowbit::onnx_import

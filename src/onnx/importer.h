@@ -13,18 +13,20 @@
 
 #include "lowbit/model/graph.h"
 #include "onnx/constant.h"
+#include "onnx/initializers.h"
 
 namespace lowbit::onnx_import {
 
-/// Throws as load_onnx does. `folder` as in read_tensor.
-Graph import_model(std::span<const std::byte> bytes, const std::string& file, const std::string& folder);
+/// Throws as load_onnx does. `file` is its name for messages, `folder` where external data may lie.
+Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder);
 
 class Importer {
  public:
-  Importer(const onnx::ModelProto& model, std::string file, std::string folder);
+  /// `model` is the outline of the file that `files` knows. Both must outlive it.
+  Importer(const onnx::ModelProto& model, const TensorFiles& files);
   Graph run();
 
-  const std::string& file() const { return file_; }
+  const std::string& file() const { return files_.name; }
   std::int64_t opset() const { return opset_; }
   Graph& graph() { return graph_; }
   /// The batch size that the file fixes, or -1.
@@ -37,7 +39,7 @@ class Importer {
   void define(const std::string& name, Entry entry);
   /// `wanted`, with a number behind it when a node of that name exists.
   std::string unique_node_name(const std::string& wanted);
-  Constant read(const onnx::TensorProto& tensor) const;
+  Constant read(const onnx::TensorProto& tensor) const { return read_tensor(tensor, files_); }
   /// True for a further output of a node (a Dropout's mask), which is not computed.
   bool is_side_output(const std::string& name) const { return side_outputs_.contains(name); }
 
@@ -49,7 +51,7 @@ class Importer {
   void add_outputs();
 
   const onnx::ModelProto& model_;
-  std::string file_, folder_;
+  const TensorFiles& files_;
   std::int64_t opset_ = 1, fixed_batch_ = -1;
   Graph graph_;
   std::unordered_map<std::string, const onnx::TensorProto*> initializers_;

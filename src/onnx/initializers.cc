@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <bit>
-#include <cmath>
-#include <cstring>
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "lowbit/core/error.h"
@@ -60,46 +59,63 @@ std::size_t element_size(const onnx::TensorProto& t, const std::string& file) {
           file, t.name(), type));
 }
 
-double from_half(std::uint16_t h) {
-  const int exponent = h >> 10 & 31;
-  const double mantissa = h & 1023, sign = h & 0x8000 ? -1.0 : 1.0;
-  if (exponent == 31) return mantissa != 0 ? std::nan("") : sign * HUGE_VAL;
-  return exponent == 0 ? sign * std::ldexp(mantissa, -24) : sign * std::ldexp(1024 + mantissa, exponent - 25);
+bool is_float(const onnx::TensorProto& t) {
+  return t.data_type() != onnx::TensorProto::INT32 && t.data_type() != onnx::TensorProto::INT64 &&
+         t.data_type() != onnx::TensorProto::BOOL;
 }
 
-double from_bfloat(std::uint16_t b) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16);
-}
-
-/// ONNX files are little-endian, and so are the machines that lowbit supports.
-template <class T, class Out, class Convert>
-void decode_raw(const std::string& raw, std::vector<Out>& out, Convert convert) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    T value;
-    std::memcpy(&value, raw.data() + i * sizeof(T), sizeof(T));
-    out[i] = convert(value);
-  }
-}
-
-void decode_bytes(const onnx::TensorProto& t, const std::string& raw, std::size_t count, Constant& c) {
-  const auto same = [](auto v) { return v; };
-  c.is_integer ? c.integers.resize(count) : c.floats.resize(count);
+FloatType float_type(const onnx::TensorProto& t) {
   switch (t.data_type()) {
-    case onnx::TensorProto::FLOAT:
-      return decode_raw<float>(raw, c.floats, same);
     case onnx::TensorProto::DOUBLE:
-      return decode_raw<double>(raw, c.floats, same);
+      return FloatType::f64;
     case onnx::TensorProto::FLOAT16:
-      return decode_raw<std::uint16_t>(raw, c.floats, from_half);
+      return FloatType::f16;
     case onnx::TensorProto::BFLOAT16:
-      return decode_raw<std::uint16_t>(raw, c.floats, from_bfloat);
-    case onnx::TensorProto::INT32:
-      return decode_raw<std::int32_t>(raw, c.integers, same);
-    case onnx::TensorProto::INT64:
-      return decode_raw<std::int64_t>(raw, c.integers, same);
+      return FloatType::bf16;
     default:
-      return decode_raw<std::uint8_t>(raw, c.integers, same);
+      return FloatType::f32;
   }
+}
+
+template <class T>
+void decode_integers(const ByteSource& source, std::uint64_t offset, std::vector<std::int64_t>& out) {
+  std::vector<T> raw(out.size());
+  source.read(offset, std::as_writable_bytes(std::span(raw)));
+  std::copy(raw.begin(), raw.end(), out.begin());
+}
+
+/// Integers are shapes and the like, and are read now.
+void read_integers(const onnx::TensorProto& t, const ByteSource& source, std::uint64_t offset,
+                   std::size_t count, Constant& c) {
+  c.integers.resize(count);
+  if (t.data_type() == onnx::TensorProto::INT32)
+    return decode_integers<std::int32_t>(source, offset, c.integers);
+  if (t.data_type() == onnx::TensorProto::INT64)
+    return decode_integers<std::int64_t>(source, offset, c.integers);
+  decode_integers<std::uint8_t>(source, offset, c.integers);
+}
+
+/// Of what lies in one piece: floats stay there.
+void read_piece(const onnx::TensorProto& t, const TensorFiles& files, std::uint64_t count,
+                std::uint64_t bytes, Constant& c) {
+  const auto size = static_cast<std::size_t>(count);
+  c.stored_size = size;
+  if (t.data_location() == onnx::TensorProto::EXTERNAL) {
+    const ExternalData data = find_external_data(t, bytes, files.name, files.folder);
+    if (is_float(t))
+      c.stored.emplace(data.path, data.offset, float_type(t));
+    else
+      read_integers(t, ByteSource(data.path), data.offset, size, c);
+    return;
+  }
+  const Payload* payload = find_payload(files.payloads, t.raw_data());
+  if (!payload || payload->bytes != bytes)
+    corrupt(t, files.name,
+            fmt::format("has {} bytes where its shape needs {}", payload ? payload->bytes : 0, bytes));
+  if (is_float(t))
+    c.stored.emplace(files.source, payload->offset, float_type(t));
+  else
+    read_integers(t, files.source, payload->offset, size, c);
 }
 
 void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::string& file, Constant& c) {
@@ -129,27 +145,19 @@ void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::s
 
 }  // namespace
 
-Constant read_tensor(const onnx::TensorProto& tensor, const std::string& file, const std::string& folder) {
-  const std::uint64_t count = element_count(tensor, file);
-  const std::uint64_t bytes = count * element_size(tensor, file);
+Constant read_tensor(const onnx::TensorProto& tensor, const TensorFiles& files) {
+  const std::uint64_t count = element_count(tensor, files.name);
+  const std::uint64_t bytes = count * element_size(tensor, files.name);
   if (tensor.has_segment())
     throw Error(ErrorCode::unsupported,
-                fmt::format("{}: tensor '{}' is stored in segments", file, tensor.name()));
+                fmt::format("{}: tensor '{}' is stored in segments", files.name, tensor.name()));
   Constant c;
   c.dims.assign(tensor.dims().begin(), tensor.dims().end());
-  c.is_integer = tensor.data_type() == onnx::TensorProto::INT32 ||
-                 tensor.data_type() == onnx::TensorProto::INT64 ||
-                 tensor.data_type() == onnx::TensorProto::BOOL;
-  if (tensor.data_location() == onnx::TensorProto::EXTERNAL) {
-    decode_bytes(tensor, read_external_data(tensor, bytes, file, folder), static_cast<std::size_t>(count), c);
-  } else if (tensor.has_raw_data()) {
-    if (tensor.raw_data().size() != bytes)
-      corrupt(tensor, file,
-              fmt::format("has {} bytes where its shape needs {}", tensor.raw_data().size(), bytes));
-    decode_bytes(tensor, tensor.raw_data(), static_cast<std::size_t>(count), c);
-  } else {
-    decode_fields(tensor, count, file, c);
-  }
+  c.is_integer = !is_float(tensor);
+  if (tensor.data_location() == onnx::TensorProto::EXTERNAL || tensor.has_raw_data())
+    read_piece(tensor, files, count, bytes, c);
+  else
+    decode_fields(tensor, count, files.name, c);
   return c;
 }
 

@@ -25,7 +25,7 @@ Model load_onnx(const std::string& path) {
 }
 
 Model load_onnx(std::span<const std::byte> bytes, const std::string& name, const std::string& folder) {
-  return make_model(onnx_import::import_model(bytes, name, folder), name);
+  return make_model(onnx_import::import_model(ByteSource(bytes), name, folder), name);
 }
 
 }  // namespace lowbit

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/large_floats.h"
 #include "lowbit/core/tensor.h"
 #include "onnx/node_context.h"
 
@@ -12,7 +13,9 @@ namespace lowbit::onnx_import {
 inline std::vector<float> float_vector(const NodeContext& node, int i) {
   const Constant& c = node.constant(i);
   if (c.is_integer) node.reject("has integers where floats belong: input '" + node.proto().input(i) + "'");
-  return {c.floats.begin(), c.floats.end()};
+  std::vector<float> values = large_floats(c.size());
+  c.read(0, std::span(values));
+  return values;
 }
 
 /// Constant input i with `rank` dimensions, none of them 0.
@@ -28,7 +31,7 @@ inline Tensor float_tensor(const NodeContext& node, int i, std::size_t rank) {
 inline double scalar(const NodeContext& node, int i) {
   const Constant& c = node.constant(i);
   if (c.size() != 1) node.reject("needs a single number as its input '" + node.proto().input(i) + "'");
-  return c.is_integer ? static_cast<double>(c.integers[0]) : c.floats[0];
+  return c.is_integer ? static_cast<double>(c.integers[0]) : c.doubles()[0];
 }
 
 }  // namespace lowbit::onnx_import

@@ -1,12 +1,26 @@
 #include "support/counting_new.h"
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
-std::atomic<std::size_t> g_allocations{0};
+std::atomic<std::size_t> g_allocations{0}, g_live{0}, g_peak{0};
 
+void* taken(void* p) {
+  const std::size_t live = g_live += malloc_usable_size(p);
+  std::size_t peak = g_peak;
+  while (live > peak && !g_peak.compare_exchange_weak(peak, live)) {
+  }
+  return p;
+}
+
+void give_back(void* p) noexcept {
+  g_live -= malloc_usable_size(p);
+  std::free(p);
+}
 }  // namespace
 
 extern "C" void* __real_malloc(std::size_t);
@@ -18,7 +32,7 @@ void* allocate(std::size_t size, std::size_t alignment) {
                 ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
                 : __real_malloc(size ? size : 1);
   if (!p) throw std::bad_alloc();
-  return p;
+  return taken(p);
 }
 }  // namespace
 
@@ -39,6 +53,15 @@ namespace lowbit::testing {
 std::size_t allocations() {
   return g_allocations;
 }
+std::size_t live_bytes() {
+  return g_live;
+}
+std::size_t peak_bytes() {
+  return g_peak;
+}
+void restart_peak() {
+  g_peak = g_live.load();
+}
 }  // namespace lowbit::testing
 
 void* operator new(std::size_t size) {
@@ -55,33 +78,35 @@ void* operator new[](std::size_t size, std::align_val_t a) {
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++g_allocations;
-  return __real_malloc(size ? size : 1);
+  void* p = __real_malloc(size ? size : 1);
+  return p ? taken(p) : p;
 }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
   ++g_allocations;
-  return __real_malloc(size ? size : 1);
+  void* p = __real_malloc(size ? size : 1);
+  return p ? taken(p) : p;
 }
 void operator delete(void* p) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete[](void* p) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete[](void* p, std::size_t) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete(void* p, std::align_val_t) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete[](void* p, std::align_val_t) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-  std::free(p);
+  give_back(p);
 }
 void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
-  std::free(p);
+  give_back(p);
 }

@@ -6,4 +6,9 @@
 
 namespace lowbit::testing {
 std::size_t allocations();
-}
+/// Bytes that operator new has given and operator delete has not taken back; not those of malloc.
+std::size_t live_bytes();
+/// The most that live_bytes() was since restart_peak().
+std::size_t peak_bytes();
+void restart_peak();
+}  // namespace lowbit::testing

@@ -3,7 +3,8 @@
 //
 // clang-format off
 //   Shape infer_shape(const Op&, std::span<const Shape> inputs)   sample shapes; throws Error
-//   std::unique_ptr<Step> make_step(const Op&, const StepSpec&)   throws Error(unsupported) if types do not fit
+//   std::unique_ptr<Step> make_step(const Op&, const StepSpec&)   throws Error(unsupported) if types do not fit;
+//                                                                 the operator must outlive the step
 //   static constexpr std::string_view kName                       name in files: "Conv2d"
 //   static constexpr Arithmetic kArithmetic                       what it does with u8 values
 //   template <class V> void visit_fields(V&&)                     serialization: names and members, in order
