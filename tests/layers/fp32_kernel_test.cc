@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -35,16 +36,17 @@ std::vector<const Fp32Kernel*> all_kernels() {
   return {kernels, kernels + count};
 }
 
-void check_gemm(const Fp32Kernel& kernel, std::int64_t m, std::int64_t n, std::int64_t k) {
+void check_product(const Fp32Kernel& kernel, bool linear, std::int64_t m, std::int64_t n, std::int64_t k) {
   const std::int64_t a_stride = k + 3, w_stride = k + 1, c_stride = n + 2;
   const std::vector<float> a = random_floats(m * a_stride, 1), w = random_floats(n * w_stride, 2);
   const std::vector<float> bias = random_floats(n, 3);
   std::vector<float> c(static_cast<std::size_t>(m * c_stride), 9.0f);
-  const std::int64_t scratch_size = kernel.gemm_scratch(m, n, k);
+  const std::int64_t scratch_size = linear ? 0 : kernel.gemm_scratch(m, n, k);
   std::vector<float> scratch(static_cast<std::size_t>(scratch_size) + 32, 7.0f);
   float* aligned = scratch.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64) / 4 % 16;
-  kernel.gemm({m, n, k, a.data(), a_stride, w.data(), w_stride, c.data(), c_stride, bias.data(), -1.0f, 2.0f,
-               aligned});
+  const fp32::GemmArgs args{m,        n,        k,           a.data(), a_stride, w.data(), w_stride,
+                            c.data(), c_stride, bias.data(), -1.0f,    2.0f,     aligned};
+  linear ? kernel.linear(args) : kernel.gemm(args);
   EXPECT_EQ(aligned[scratch_size], 7.0f) << "wrote behind its scratch";
   for (std::int64_t r = 0; r < m; ++r)
     for (std::int64_t j = 0; j < c_stride; ++j) {
@@ -65,8 +67,23 @@ void check_gemm(const Fp32Kernel& kernel, std::int64_t m, std::int64_t n, std::i
 TEST_P(Fp32Kernels, GemmEqualsPlainLoops) {
   for (const std::int64_t m : {1, 2, 7, 50})
     for (const std::int64_t n : {1, 16, 67})
-      for (const std::int64_t k : {1, 9, 130}) check_gemm(*GetParam(), m, n, k);
-  check_gemm(*GetParam(), 40, 130, 1200);
+      for (const std::int64_t k : {1, 9, 130}) check_product(*GetParam(), false, m, n, k);
+  check_product(*GetParam(), false, 40, 130, 1200);
+}
+
+TEST_P(Fp32Kernels, LinearEqualsPlainLoops) {
+  for (const std::int64_t m : {1, 2, 7, 13})
+    for (const std::int64_t n : {1, 4, 67})
+      for (const std::int64_t k : {1, 9, 130, 1100}) check_product(*GetParam(), true, m, n, k);
+}
+
+TEST_P(Fp32Kernels, LinearGivesANaNThatItReads) {
+  const std::vector<float> a(40, 1.0f), bias(5, 0.0f);
+  std::vector<float> w(200, 0.5f), c(5);
+  w[2 * 40 + 33] = std::nanf("");
+  GetParam()->linear({1, 5, 40, a.data(), 40, w.data(), 40, c.data(), 5, bias.data(), 0.0f, 6.0f, nullptr});
+  EXPECT_TRUE(std::isnan(c[2]));
+  EXPECT_EQ(c[1], 6.0f);
 }
 
 TEST_P(Fp32Kernels, PartsOfTheOutputChannelsStandAlone) {
