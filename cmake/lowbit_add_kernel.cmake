@@ -1,4 +1,5 @@
-# lowbit_add_kernel(FILE ISA): adds one kernel source to the library, compiled for one instruction set.
+# lowbit_add_kernel(FILE ISA [TABLE]): adds one kernel source to the library, compiled for one instruction set. TABLE is the
+# source that lists it, which alone is then told that there is such a kernel (else the whole library).
 # The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avxvnni, avx512, avx512vnni, avx512popcnt,
 # neon, neondot, neoni8mm.
 # A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
@@ -69,6 +70,11 @@ function(lowbit_add_kernel file isa)
   # Tells kernel_table.cc which kernels this build has, as in LOWBIT_HAVE_GEMM_S8_AVX2.
   get_filename_component(name ${file} NAME_WE)
   string(TOUPPER ${name} name)
-  target_compile_definitions(lowbit PRIVATE LOWBIT_HAVE_${name})
+  if(ARGC GREATER 2)
+    set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${ARGV2} TARGET_DIRECTORY lowbit
+                 APPEND PROPERTY COMPILE_DEFINITIONS LOWBIT_HAVE_${name})
+  else()
+    target_compile_definitions(lowbit PRIVATE LOWBIT_HAVE_${name})
+  endif()
   set_property(GLOBAL APPEND PROPERTY LOWBIT_KERNEL_FILES ${object})
 endfunction()

@@ -57,5 +57,7 @@
 #include "lowbit/quant/quantizer.h"
 #include "lowbit/quant/requantize.h"
 #include "lowbit/quant/ternary.h"
+#include "lowbit/recover/capture.h"
+#include "lowbit/recover/layer_stats.h"
 #include "lowbit/runtime/executor.h"
 #include "lowbit/version.h"

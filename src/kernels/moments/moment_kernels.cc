@@ -1,0 +1,35 @@
+// The moment kernels of this build.
+#include <iterator>
+
+#include "kernels/moments/moment_kernel.h"
+
+namespace lowbit::kernels {
+namespace {
+
+constexpr const MomentKernel* kKernels[] = {
+#ifdef LOWBIT_HAVE_MOMENTS_AVX512
+    &kMomentsAvx512,
+#endif
+#ifdef LOWBIT_HAVE_MOMENTS_AVX2
+    &kMomentsAvx2,
+#endif
+#ifdef LOWBIT_HAVE_MOMENTS_NEON
+    &kMomentsNeon,
+#endif
+    &kMomentsScalar,
+};
+
+}  // namespace
+
+const MomentKernel* const* moment_kernels(std::size_t* count) {
+  *count = std::size(kKernels);
+  return kKernels;
+}
+
+const MomentKernel& select_moment_kernel(Isa isa) {
+  for (const MomentKernel* kernel : kKernels)
+    if (has_isa(isa, kernel->required)) return *kernel;
+  return kMomentsScalar;
+}
+
+}  // namespace lowbit::kernels
