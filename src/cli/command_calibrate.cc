@@ -10,6 +10,7 @@
 #include "cli/model_file.h"
 #include "cli/terminal.h"
 #include "core/file_io.h"
+#include "core/refuse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/json/range_table.h"
 #include "lowbit/model/calibration_part.h"
@@ -24,10 +25,6 @@ struct CalibrateArguments {
   DataOptions data;
   QuantizationOptions quantization;
 };
-
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw Error(ErrorCode::invalid_argument, sentence);
-}
 
 void finish(OutputFile& output, const CalibrationTable& table, int bits) {
   const RangeTable ranges = make_range_table(table, bits);

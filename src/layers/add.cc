@@ -37,7 +37,7 @@ class AddU8 final : public Step {
  public:
   AddU8(const Activation& activation, const StepSpec& spec) : layout_(spec.output->layout()) {
     const QParams a = spec.inputs[0]->qparams, b = spec.inputs[1]->qparams, out = spec.output->qparams;
-    const CodeRange range(*spec.output, activation);
+    const CodeRange range = code_range(*spec.output, activation);
     params_.a_zero = static_cast<float>(a.zero_point);
     params_.b_zero = static_cast<float>(b.zero_point);
     params_.a_multiplier = multiplier(a.scale, out.scale);

@@ -20,10 +20,10 @@ struct Part {
 
 std::array<std::uint8_t, 256> requantize_table(const QParams& in, const ValueType& out) {
   std::array<std::uint8_t, 256> table{};
-  const CodeRange range(out, {});
+  const CodeRange range = code_range(out, {});
   const float m = multiplier(in.scale, out.qparams.scale);
   for (std::int32_t code = 0; code < 256; ++code)
-    table[static_cast<std::size_t>(code)] = range.code(static_cast<float>(code - in.zero_point) * m);
+    table[static_cast<std::size_t>(code)] = u8_code(range, static_cast<float>(code - in.zero_point) * m);
   return table;
 }
 

@@ -39,8 +39,8 @@ void require_inputs(std::span<const Shape> inputs, std::size_t count, std::strin
                                                        count == 1 ? "" : "s", inputs.size()));
 }
 
-CodeRange::CodeRange(const ValueType& output, const Activation& activation)
-    : zero_point(output.qparams.zero_point) {
+CodeRange code_range(const ValueType& output, const Activation& activation) {
+  const std::int32_t zero_point = output.qparams.zero_point;
   const float qmin = static_cast<float>(-zero_point);
   const float qmax = static_cast<float>(output.codes().qmax - zero_point);
   const float inverse_scale = 1.0f / output.qparams.scale;
@@ -50,8 +50,7 @@ CodeRange::CodeRange(const ValueType& output, const Activation& activation)
     x = x > qmax ? qmax : x;
     return round_to_even(x);
   };
-  lo = bound(activation.lo);
-  hi = bound(activation.hi);
+  return {bound(activation.lo), bound(activation.hi), zero_point};
 }
 
 float multiplier(double numerator, double denominator) {

@@ -49,7 +49,7 @@ class PadStep final : public Step {
     if (copy_.size[0] == 0 || copy_.size[1] == 0 || copy_.size[2] == 0) copy_.size = {0, 0, 0};
     if (dtype_ == DType::u8) {
       const QParams& q = spec.output->qparams;
-      code_ = CodeRange(*spec.output, {}).code(op.value * (1.0f / q.scale));
+      code_ = u8_code(code_range(*spec.output, {}), op.value * (1.0f / q.scale));
     }
   }
 

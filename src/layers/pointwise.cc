@@ -34,7 +34,7 @@ class ClampF32 final : public Step {
 class ClampU8 final : public Step {
  public:
   ClampU8(const Activation& activation, const ValueType& type) : layout_(type.layout()) {
-    const CodeRange range(type, activation);
+    const CodeRange range = code_range(type, activation);
     lo_ = static_cast<std::uint8_t>(static_cast<std::int32_t>(range.lo) + range.zero_point);
     hi_ = static_cast<std::uint8_t>(static_cast<std::int32_t>(range.hi) + range.zero_point);
   }
@@ -95,7 +95,7 @@ class ScaleShiftF32 final : public Step {
 class ScaleShiftU8 final : public Step {
  public:
   ScaleShiftU8(const ScaleShift& op, const StepSpec& spec)
-      : range_(*spec.output, op.activation),
+      : range_(code_range(*spec.output, op.activation)),
         in_zero_(spec.inputs[0]->qparams.zero_point),
         layout_(spec.output->layout()) {
     const double in_scale = spec.inputs[0]->qparams.scale, out_scale = spec.output->qparams.scale;
@@ -116,7 +116,7 @@ class ScaleShiftU8 final : public Step {
                          const std::uint8_t* x = in + p * layout_.pixel_stride;
                          std::uint8_t* y = out + p * layout_.pixel_stride;
                          for (std::int64_t c = 0; c < layout_.channels; ++c)
-                           y[c] = range.code(static_cast<float>(x[c] - in_zero_) * m[c] + offset[c]);
+                           y[c] = u8_code(range, static_cast<float>(x[c] - in_zero_) * m[c] + offset[c]);
                        }
                      });
   }

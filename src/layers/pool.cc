@@ -102,7 +102,7 @@ class AveragePoolStep final : public Step {
       : g_(w, spec), count_include_pad_(count_include_pad) {
     if constexpr (!kIsFloat) {
       in_zero_ = spec.inputs[0]->qparams.zero_point;
-      range_ = CodeRange(*spec.output, {});
+      range_ = code_range(*spec.output, {});
       multiplier_.push_back(0.0f);
       const double in = spec.inputs[0]->qparams.scale, out = spec.output->qparams.scale;
       for (std::int64_t count = 1; count <= w.kernel[0] * w.kernel[1]; ++count)
@@ -145,7 +145,7 @@ class AveragePoolStep final : public Step {
       const auto zeros = static_cast<std::int32_t>(inside) * in_zero_;
       const float m = multiplier_[static_cast<std::size_t>(count)];
       const CodeRange range = range_;
-      for (std::int64_t c = 0; c < n; ++c) out[c] = range.code(static_cast<float>(sum[c] - zeros) * m);
+      for (std::int64_t c = 0; c < n; ++c) out[c] = u8_code(range, static_cast<float>(sum[c] - zeros) * m);
     }
   }
 

@@ -1,6 +1,5 @@
-// What the steps of this folder share: checks of a StepSpec, the fixed float sequence that turns a real into
-// a code, splitting a batch into blocks of pixels, and the coordinates (height, width, channel) in which
-// memory is walked.
+// What the steps of this folder share: checks of a StepSpec, the range of codes, splitting a batch into
+// blocks of pixels, and the coordinates (height, width, channel) in which memory is walked.
 #pragma once
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/rounding.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/layers/op_common.h"
 #include "lowbit/layers/step.h"
@@ -23,27 +23,12 @@ constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
   return ceil_div(a, b) * b;
 }
 
-/// Nearest integer, ties to even, for |x| <= 2^22: adding 1.5 * 2^23 leaves no room for a fraction.
-inline float round_to_even(float x) {
-  constexpr float kMagic = 12582912.0f;
-  return (x + kMagic) - kMagic;
+/// The codes that an integer operator may produce, narrowed by an activation.
+CodeRange code_range(const ValueType& output, const Activation& activation);
+/// The code of a real in steps of the output scale.
+inline std::uint8_t u8_code(const CodeRange& range, float steps) {
+  return static_cast<std::uint8_t>(range.code(steps));
 }
-
-/// The codes that an integer operator may produce: [lo, hi] counted from the zero point, narrowed by an
-/// activation.
-struct CodeRange {
-  float lo = 0.0f, hi = 255.0f;
-  std::int32_t zero_point = 0;
-
-  CodeRange() = default;
-  CodeRange(const ValueType& output, const Activation& activation);
-  /// clamp, then round: the bounds are integers, so this equals rounding first, and the sum cannot overflow.
-  std::uint8_t code(float x) const {
-    x = x > lo ? x : lo;  // NaN, which only absurd scales can give, becomes lo
-    x = x < hi ? x : hi;
-    return static_cast<std::uint8_t>(static_cast<std::int32_t>(round_to_even(x)) + zero_point);
-  }
-};
 
 /// x limited to the activation's range; NaN passes through.
 inline float apply(const Activation& a, float x) {

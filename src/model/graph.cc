@@ -4,8 +4,8 @@
 
 #include <utility>
 
+#include "core/refuse.h"
 #include "lowbit/core/error.h"
-#include "model/refuse.h"
 
 namespace lowbit {
 

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/refuse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
-#include "model/refuse.h"
 #include "model/shard_checks.h"
 #include "runtime/float_env.h"
 

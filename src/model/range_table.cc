@@ -4,11 +4,11 @@
 
 #include <unordered_map>
 
+#include "core/refuse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/observe/expected_error.h"
 #include "model/calibration_checks.h"
-#include "model/refuse.h"
 #include "runtime/float_env.h"
 
 namespace lowbit {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/refuse.h"
 #include "model/calibration_checks.h"
 #include "model/copy_samples.h"
-#include "model/refuse.h"
 #include "model/tasks.h"
 
 namespace lowbit {

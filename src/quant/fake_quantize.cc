@@ -26,9 +26,9 @@ void fake_quantize(std::span<const float> x, QParams q, IntRange codes, std::spa
   // even one of two steps.
   const auto passes = [&](float v) {
     const float steps = v * map.inverse_scale;
-    if (!(steps > map.lo - 1 && steps < map.hi + 1)) return false;
-    const float rounded = detail::round_to_even(steps);
-    return rounded >= map.lo && rounded <= map.hi;
+    if (!(steps > map.range.lo - 1 && steps < map.range.hi + 1)) return false;
+    const float rounded = round_to_even(steps);
+    return rounded >= map.range.lo && rounded <= map.range.hi;
   };
   for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = passes(x[i]) ? 1 : 0;
   for (std::size_t i = 0; i < x.size(); ++i) out[i] = map.steps(x[i]) * q.scale;

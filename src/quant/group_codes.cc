@@ -215,8 +215,8 @@ void GroupWriter::put(const AffineGroup& g, std::span<const float> values, std::
     assign_affine_with_offset(values.data(), values.size(), map, codes.offset, codes.zero, out);
   } else {
     const QuantizeParams params{.inverse_scale = map.inverse_scale,
-                                .lo = map.lo,
-                                .hi = map.hi,
+                                .lo = map.range.lo,
+                                .hi = map.range.hi,
                                 .zero_point = codes.zero,
                                 .type = code_type()};
     elementwise().quantize(values.data(), values.size(), params, out, nullptr);

@@ -109,8 +109,8 @@ void GroupWriter::put_row(std::span<const AffineGroup> fits, std::span<const flo
     ++entry_;
   }
   const QuantizeParams params{.inverse_scale = 1.0f,
-                              .lo = first.map.lo,
-                              .hi = first.map.hi,
+                              .lo = first.map.range.lo,
+                              .hi = first.map.range.hi,
                               .zero_point = first.zero,
                               .type = code_type(),
                               .zero_points = one_zero ? nullptr : zero_points_.data()};

@@ -32,7 +32,7 @@ std::int32_t requantize(std::int32_t accumulator, const Requantization& r) noexc
   f = f + r.addend;
   f = f < r.lo ? r.lo : f;
   f = f > r.hi ? r.hi : f;
-  return static_cast<std::int32_t>(detail::round_to_even(f)) + r.zero_point;
+  return static_cast<std::int32_t>(round_to_even(f)) + r.zero_point;
 }
 
 void requantize(std::span<const std::int32_t> accumulators, const Requantization& r,

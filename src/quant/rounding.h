@@ -1,18 +1,13 @@
-// The float steps that determine codes, in one place.
+// The float steps that determine codes of weights and of spans.
 #pragma once
 
 #include <cstdint>
 
+#include "core/rounding.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit::detail {
-
-/// Nearest integer, ties to even, for |x| <= 2^22. Adding 1.5 * 2^23 leaves no bits below one, so that the
-/// hardware's own rounding does the work: unlike std::rint this is two vector additions on every CPU.
-inline float round_to_even(float x) {
-  return (x + 12582912.0f) - 12582912.0f;
-}
 
 /// Halves away from zero, for |x| < 2^22.
 inline float round_half_away(float x) {
@@ -51,25 +46,19 @@ inline float round_as(Rounding rounding, float x, std::uint64_t seed, std::uint6
 
 /// What quantization by `q` into `codes` multiplies with and clamps to.
 struct CodeMap {
-  float inverse_scale, lo, hi;
-  std::int32_t zero_point;
+  float inverse_scale;
+  CodeRange range;
 
   CodeMap(QParams q, IntRange codes)
       : inverse_scale(1.0f / q.scale),
-        lo(static_cast<float>(codes.qmin - q.zero_point)),
-        hi(static_cast<float>(codes.qmax - q.zero_point)),
-        zero_point(q.zero_point) {}
+        range{static_cast<float>(codes.qmin - q.zero_point), static_cast<float>(codes.qmax - q.zero_point),
+              q.zero_point} {}
 
-  /// clamp(x / scale); 0 for NaN. Clamping before rounding gives the same code, since the ends are integers.
-  float clamped(float x) const {
-    float v = x * inverse_scale;
-    v = v == v ? v : 0.0f;
-    v = v < lo ? lo : v;
-    return v > hi ? hi : v;
-  }
+  /// clamp(x / scale); 0 for NaN.
+  float clamped(float x) const { return range.clamped(x * inverse_scale); }
   /// Rounded to even, as a float.
   float steps(float x) const { return round_to_even(clamped(x)); }
-  std::int32_t code(float x) const { return static_cast<std::int32_t>(steps(x)) + zero_point; }
+  std::int32_t code(float x) const { return range.code(x * inverse_scale); }
 };
 
 }  // namespace lowbit::detail

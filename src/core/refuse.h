@@ -1,4 +1,4 @@
-// How the files of this folder refuse an argument.
+// How an argument is refused.
 #pragma once
 
 #include <string>
