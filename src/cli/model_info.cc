@@ -46,7 +46,7 @@ NodeInfo describe_node(const Model& model, int i) {
     info.weights = "f32";
   }
   info.kernel = model.kernel(i);
-  info.bytes = constant_bytes(node.op) + (quantization.weights ? quantization.weights->stored_bytes() : 0);
+  info.bytes = constant_bytes(node.op) + model.weight_bytes(i);
   info.type = type.dtype == DType::u8 ? fmt::format("u{}", type.bits) : "f32";
   if (type.dtype == DType::u8) info.qparams = type.qparams;
   info.fallback = quantization.fallback;

@@ -14,15 +14,18 @@ void require_finite(std::span<const float> values, const char* what) {
 
 ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> scales,
                          std::span<const float> units, std::span<const float> bias,
-                         const LayerQuantization& q) {
-  const std::size_t n = weights.n();
-  const bool grouped = weights.groups() > 1;
+                         const LayerQuantization& q)
+    : ColumnTerms(weights.n(), weights.groups() > 1, weights.column_sums(), scales, units, bias, q) {}
+
+ColumnTerms::ColumnTerms(std::size_t n, bool grouped, std::span<const std::int32_t> sums,
+                         std::span<const float> scales, std::span<const float> units,
+                         std::span<const float> bias, const LayerQuantization& q) {
   const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
   const float s_in = q.input ? q.input->scale : 1.0f;
   multiplier.resize(n);
   for (std::size_t j = 0; j < n; ++j) {
     // Separate roundings, in this order, on every CPU.
-    float s = grouped ? s_in : s_in * scales[j];
+    float s = grouped || scales.empty() ? s_in : s_in * scales[j];
     if (!units.empty()) s *= units[units.size() > 1 ? j : 0];
     multiplier[j] = s * inverse_out;
   }
@@ -40,7 +43,7 @@ ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> sc
     constant.resize(n);
     const auto zero = static_cast<std::uint32_t>(q.input->zero_point);
     for (std::size_t j = 0; j < n; ++j) {
-      const auto sum = static_cast<std::uint32_t>(weights.column_sums()[j]);
+      const auto sum = static_cast<std::uint32_t>(sums[j]);
       constant[j] = static_cast<std::int32_t>(0u - zero * sum);
     }
   }
@@ -70,11 +73,15 @@ Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantizatio
   return e;
 }
 
-void set_columns(Epilogue& epilogue, const ColumnTerms& terms, const PackedWeights& weights,
-                 bool dynamic_input) {
+void set_columns(Epilogue& epilogue, const ColumnTerms& terms) {
   epilogue.column_constant = terms.constant.empty() ? nullptr : terms.constant.data();
   epilogue.multiplier = terms.multiplier.data();
   epilogue.addend = terms.addend.empty() ? nullptr : terms.addend.data();
+}
+
+void set_columns(Epilogue& epilogue, const ColumnTerms& terms, const PackedWeights& weights,
+                 bool dynamic_input) {
+  set_columns(epilogue, terms);
   if (dynamic_input && weights.groups() == 1) epilogue.col_a = weights.column_sums().data();
   if (!weights.weight_zero_points().empty()) epilogue.col_b = weights.weight_zero_points().data();
 }

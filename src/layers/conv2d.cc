@@ -4,7 +4,6 @@
 
 #include "layers/conv2d_steps.h"
 #include "layers/step_common.h"
-#include "layers/weight_only.h"
 
 namespace lowbit::ops {
 namespace {
@@ -45,12 +44,7 @@ Shape infer_shape(const Conv2d& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Conv2d& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (is_weight_only(spec)) {
-    Conv2d decoded = op;
-    decoded.weight = decoded_weight(op.weight.shape, spec);
-    return make_conv2d_f32(decoded, spec);
-  }
-  if (spec.weights) return make_conv2d_int8(op, spec);
+  if (spec.weights) return make_conv2d_quantized(op, spec);
   require_f32_weights(op.weight, Conv2d::kName);
   return make_conv2d_f32(op, spec);
 }

@@ -1,4 +1,4 @@
-// The two ways to run Conv2d: in FP32 and on codes.
+// The two ways to run Conv2d: with FP32 weights and with quantized ones.
 #pragma once
 
 #include <memory>
@@ -8,10 +8,11 @@
 namespace lowbit::ops {
 
 std::unique_ptr<Step> make_conv2d_f32(const Conv2d& op, const StepSpec& spec);
-/// Static (u8 input) or dynamic (f32 input, spec.dynamic).
-std::unique_ptr<Step> make_conv2d_int8(const Conv2d& op, const StepSpec& spec);
+/// Static (u8 input), dynamic (f32 input, spec.dynamic) or weight-only (f32 input).
+std::unique_ptr<Step> make_conv2d_quantized(const Conv2d& op, const StepSpec& spec);
 
-/// The same for one input channel per output channel and one scale group.
+/// The same for one input channel per output channel and one scale group, on codes and on floats.
 std::unique_ptr<Step> make_depthwise_int8(const Conv2d& op, const StepSpec& spec);
+std::unique_ptr<Step> make_depthwise_weight_only(const Conv2d& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <optional>
 
 #include "layers/column_terms.h"
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
 #include "layers/quantize_pixels.h"
+#include "layers/row_input.h"
 #include "layers/scratch.h"
 #include "layers/step_common.h"
 #include "lowbit/core/aligned_bytes.h"
@@ -75,11 +78,8 @@ class DepthwiseInt8 final : public Step {
     const Shape& in = spec.inputs[0]->shape;
     wide_ = multiplier_ == 1 ? in_ : sample_layout({in[0] * multiplier_, in[1], in[2]}, DType::u8);
     shape_ = depthwise_shape(wide_, out_, op.window);
-    if (!dynamic_) q_.input = spec.inputs[0]->qparams;
-    if (spec.output->dtype == DType::u8) q_.output = spec.output->qparams;
-    q_.output_qmax = spec.output->codes().qmax;
-    residual_f32_ = spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32;
-    if (spec.inputs.size() > 1 && !residual_f32_) q_.residual = spec.inputs[1]->qparams;
+    q_ = quantization_of(spec);
+    residual_f32_ = has_f32_residual(spec);
     const EffectiveWeights effective(*spec.weights, ActType::u8);
     const std::vector<std::int16_t> weights = centred_weights(effective);
     set_terms(op, effective, weights);
@@ -118,35 +118,14 @@ class DepthwiseInt8 final : public Step {
  private:
   void set_terms(const ops::Conv2d& op, const EffectiveWeights& effective,
                  const std::vector<std::int16_t>& weights) {
-    const QuantizedMatrix& w = effective.matrix();
-    const std::vector<float>& units = effective.units();
-    const float inverse_out = q_.output ? 1.0f / q_.output->scale : 1.0f;
-    const float s_in = q_.input ? q_.input->scale : 1.0f;
-    const auto taps = static_cast<std::size_t>(w.cols);
-    for (std::size_t o = 0; o < static_cast<std::size_t>(w.rows); ++o) {
-      std::int32_t sum = 0;
-      for (std::size_t t = 0; t < taps; ++t) sum += weights[o * taps + t];
-      sums_.push_back(sum);
-      if (q_.input)
-        constants_.push_back(static_cast<std::int32_t>(0u - static_cast<std::uint32_t>(q_.input->zero_point) *
-                                                                static_cast<std::uint32_t>(sum)));
-      // Separate roundings, in this order, on every CPU.
-      float s = s_in * w.scales[o];
-      if (!units.empty()) s *= units[units.size() > 1 ? o : 0];
-      scales_.push_back(s * inverse_out);
-      if (!op.bias.empty()) addends_.push_back(op.bias[o] * inverse_out);
-    }
-    require_finite(scales_, "a combined scale");
-    require_finite(addends_, "a bias in units of the output");
-    if (q_.residual) {
-      const float residual[] = {q_.residual->scale * inverse_out};
-      require_finite(residual, "a residual scale");
-    }
+    const auto rows = static_cast<std::size_t>(effective.matrix().rows), taps = weights.size() / rows;
+    for (std::size_t o = 0; o < rows; ++o)
+      sums_.push_back(std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(o * taps),
+                                      weights.begin() + static_cast<std::ptrdiff_t>((o + 1) * taps), 0));
+    terms_.emplace(rows, false, sums_, effective.column_scales(), effective.units(), op.bias, q_);
     // An f32 residual is added afterwards, and limited then.
     epilogue_ = base_epilogue(residual_f32_ ? ops::Activation{} : op.activation, q_);
-    epilogue_.column_constant = constants_.empty() ? nullptr : constants_.data();
-    epilogue_.multiplier = scales_.data();
-    epilogue_.addend = addends_.empty() ? nullptr : addends_.data();
+    set_columns(epilogue_, *terms_);
     if (dynamic_) epilogue_.col_a = sums_.data();
   }
 
@@ -249,8 +228,8 @@ class DepthwiseInt8 final : public Step {
   DepthwiseShape shape_;
   LayerQuantization q_;
   AlignedBytes panel_;
-  std::vector<std::int32_t> sums_, constants_;
-  std::vector<float> scales_, addends_;
+  std::vector<std::int32_t> sums_;
+  std::optional<ColumnTerms> terms_;
   Epilogue epilogue_;
 };
 

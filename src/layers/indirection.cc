@@ -2,7 +2,8 @@
 
 namespace lowbit {
 
-RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, const ops::Window& window) {
+RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, const ops::Window& window,
+                            std::int64_t element) {
   const auto [kernel_h, kernel_w] = window.kernel;
   RowOffsets offsets(static_cast<std::size_t>(kernel_h * kernel_w * out.pixels()));
   auto* next = offsets.data();
@@ -13,20 +14,21 @@ RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, con
           const std::int64_t y = oy * window.stride[0] - window.pad[0] + ky * window.dilation[0];
           const std::int64_t x = ox * window.stride[1] - window.pad[1] + kx * window.dilation[1];
           const bool inside = y >= 0 && y < in.height && x >= 0 && x < in.width;
-          *next++ = inside ? (y * in.width + x) * in.pixel_stride : in.zero_pixel();
+          *next++ = element * (inside ? (y * in.width + x) * in.pixel_stride : in.zero_pixel());
         }
   return offsets;
 }
 
 std::shared_ptr<const RowOffsets> IndirectionCache::get(const SampleLayout& in, const SampleLayout& out,
-                                                        const ops::Window& window) {
-  std::vector<std::int64_t> key{in.height, in.width, in.pixel_stride, in.tail, out.height, out.width};
+                                                        const ops::Window& window, std::int64_t element) {
+  std::vector<std::int64_t> key{in.height, in.width,   in.pixel_stride, in.tail,
+                                element,   out.height, out.width};
   key.insert(key.end(), window.kernel.begin(), window.kernel.end());
   key.insert(key.end(), window.stride.begin(), window.stride.end());
   key.insert(key.end(), window.dilation.begin(), window.dilation.end());
   key.insert(key.end(), window.pad.begin(), window.pad.end());
   auto& table = tables_[key];
-  if (!table) table = std::make_shared<const RowOffsets>(make_row_offsets(in, out, window));
+  if (!table) table = std::make_shared<const RowOffsets>(make_row_offsets(in, out, window, element));
   return table;
 }
 

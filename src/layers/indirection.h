@@ -15,16 +15,18 @@
 
 namespace lowbit {
 
-/// [kernel height * kernel width][output pixels], in bytes of u8 codes.
+/// [kernel height * kernel width][output pixels], in bytes.
 using RowOffsets = std::vector<std::ptrdiff_t>;
 
-RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, const ops::Window& window);
+/// `element`: bytes of an element of the input.
+RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, const ops::Window& window,
+                            std::int64_t element);
 
 /// Owned by whoever compiles a model, for the time of compiling.
 class IndirectionCache {
  public:
   std::shared_ptr<const RowOffsets> get(const SampleLayout& in, const SampleLayout& out,
-                                        const ops::Window& window);
+                                        const ops::Window& window, std::int64_t element);
 
  private:
   std::map<std::vector<std::int64_t>, std::shared_ptr<const RowOffsets>> tables_;

@@ -35,7 +35,9 @@ SampleLayout sample_layout(const Shape& shape, DType dtype) {
     l.sample_stride = ops::round_up(l.zero_pixel() + l.tail, kLineBytes);
   } else {
     l.pixel_stride = l.channels;
-    l.sample_stride = ops::round_up(l.zero_pixel(), kLineBytes / static_cast<std::int64_t>(sizeof(float)));
+    l.tail = shape.rank() == 3 ? l.channels : 0;
+    l.sample_stride =
+        ops::round_up(l.zero_pixel() + l.tail, kLineBytes / static_cast<std::int64_t>(sizeof(float)));
   }
   return l;
 }

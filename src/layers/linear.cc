@@ -6,13 +6,10 @@
 #include <limits>
 #include <vector>
 
-#include "layers/column_terms.h"
-#include "layers/dynamic_input.h"
+#include "layers/linear_core.h"
 #include "layers/scratch.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
-#include "lowbit/kernels/gemm.h"
-#include "lowbit/quant/effective.h"
 #include "runtime/float_env.h"
 
 namespace lowbit {
@@ -20,6 +17,10 @@ namespace {
 
 // Rows are quantized and multiplied in blocks, so that the working memory does not grow with the batch.
 constexpr std::int64_t kRowBlock = 256;
+
+RowInput row_input(const LinearOptions& options) {
+  return options.activations.bits == 0 ? RowInput::floats : RowInput::quantize;
+}
 
 LayerQuantization input_quantization(const LinearOptions& options) {
   LayerQuantization q;
@@ -51,96 +52,56 @@ void check(const QuantizedMatrix& weights, const LinearOptions& options) {
                     q.scale, q.zero_point));
 }
 
-/// Whether a product can write its rows there.
-bool is_direct(const MutableMatrixView& y) {
-  return y.col_stride == 1 && y.row_stride >= 0;
+/// Whether a product can read or write rows there.
+template <class View>
+bool is_direct(const View& m) {
+  return m.col_stride == 1 && m.row_stride >= 0;
 }
 
 }  // namespace
 
 struct Linear::State {
-  State(const EffectiveWeights& w, const LinearOptions& options)
-      : floats(options.activations.bits == 0),
-        quantization(input_quantization(options)),
-        weights(w.spec()),
-        terms(weights, w.matrix().scales, w.units(), copy(options.bias), quantization),
+  State(const QuantizedMatrix& weights, const LinearOptions& options)
+      : core(weights, row_input(options), copy(options.bias), input_quantization(options), {}, active_isa()),
         executor(options.executor) {}
 
   void run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first, std::int64_t count,
                  std::byte* block) const;
-  void quantize_rows(const MatrixView& x, const GemmLhs& lhs, std::uint8_t* codes, Epilogue& e,
-                     Scratch& scratch) const;
-  std::size_t row_bytes(const MatrixView& x) const {
-    return align64(static_cast<std::size_t>(x.cols) * (floats ? sizeof(float) : 1));
-  }
   /// Scratch memory of `rows` rows. `x` and `y`: whether samples are gathered, and results scattered.
   std::size_t block_bytes(std::int64_t rows, const MatrixView& x, const MutableMatrixView& y) const {
     const auto count = static_cast<std::size_t>(rows);
-    return count * row_bytes(x) + 3 * align64(count * sizeof(float)) +
-           (is_direct(y) ? 0 : align64(count * static_cast<std::size_t>(y.cols) * sizeof(float))) +
-           (x.col_stride == 1 ? 0 : align64(static_cast<std::size_t>(x.cols) * sizeof(float)));
+    return core.scratch_bytes(count) +
+           (is_direct(x) ? 0 : align64(count * static_cast<std::size_t>(x.cols) * sizeof(float))) +
+           (is_direct(y) ? 0 : align64(count * static_cast<std::size_t>(y.cols) * sizeof(float)));
   }
 
-  bool floats;
-  LayerQuantization quantization;
-  PackedWeights weights;
-  ColumnTerms terms;
+  LinearCore core;
   std::shared_ptr<Executor> executor;
 };
-
-/// Quantizes the rows of `x` into `codes`, and points the epilogue to their scales and zero points.
-void Linear::State::quantize_rows(const MatrixView& x, const GemmLhs& lhs, std::uint8_t* codes, Epilogue& e,
-                                  Scratch& scratch) const {
-  auto* row_scale = scratch.take<float>(lhs.rows);
-  auto* row_a = scratch.take<std::int32_t>(lhs.rows);
-  auto* row_b = scratch.take<std::int32_t>(lhs.rows);
-  auto* gathered = x.col_stride == 1 ? nullptr : scratch.take<float>(static_cast<std::size_t>(x.cols));
-  const bool with_sums = !weights.weight_zero_points().empty();
-  for (std::int64_t i = 0; i < x.rows; ++i) {
-    const float* row = x.data + i * x.row_stride;
-    if (x.col_stride != 1) {
-      for (std::int64_t c = 0; c < x.cols; ++c) gathered[c] = row[c * x.col_stride];
-      row = gathered;
-    }
-    const QParams p =
-        quantization.input ? *quantization.input : choose_dynamic(row, static_cast<std::size_t>(x.cols));
-    elementwise().quantize(row, static_cast<std::size_t>(x.cols), u8_quantize_params(p),
-                           codes + i * lhs.row_stride, with_sums ? row_b + i : nullptr);
-    row_scale[i] = p.scale;
-    row_a[i] = p.zero_point;
-  }
-  if (!quantization.input) e.row_scale = row_scale;
-  if (!quantization.input || weights.groups() > 1) e.row_a = row_a;
-  if (with_sums) e.row_b = row_b;
-}
 
 void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first,
                               std::int64_t count, std::byte* block) const {
   Scratch scratch(block);
   const auto rows = static_cast<std::size_t>(count);
-  const MatrixView part(x.data + first * x.row_stride, count, x.cols, x.row_stride, x.col_stride);
-  GemmLhs lhs{.rows = rows, .row_stride = static_cast<std::ptrdiff_t>(row_bytes(x))};
-  auto* a = scratch.take<std::uint8_t>(rows * row_bytes(x));
-  lhs.a = a;
-  const bool direct = is_direct(y);
-  auto* result = direct ? nullptr : scratch.take<float>(rows * static_cast<std::size_t>(y.cols));
-  GemmOut out;
-  out.c = direct ? y.data + first * y.row_stride : result;
-  out.c_row_bytes = static_cast<std::size_t>(direct ? y.row_stride : y.cols) * sizeof(float);
-  out.epilogue = base_epilogue({}, quantization);
-  set_columns(out.epilogue, terms, weights, !quantization.input && !floats);
-  if (!floats) {
-    quantize_rows(part, lhs, a, out.epilogue, scratch);
-  } else if (x.col_stride == 1) {
-    lhs.a = reinterpret_cast<const std::uint8_t*>(part.data);
-    lhs.row_stride = x.row_stride * static_cast<std::ptrdiff_t>(sizeof(float));
-  } else {
+  auto* memory = scratch.take<std::byte>(core.scratch_bytes(rows));
+  constexpr auto kBytes = static_cast<std::ptrdiff_t>(sizeof(float));
+  // Only read through.
+  RowBlock in{const_cast<float*>(x.data + first * x.row_stride), 1, rows, 0, x.row_stride * kBytes};
+  RowBlock out{y.data + first * y.row_stride, 1, rows, 0, y.row_stride * kBytes};
+  if (!is_direct(x)) {
+    auto* gathered = scratch.take<float>(rows * static_cast<std::size_t>(x.cols));
     for (std::int64_t i = 0; i < count; ++i)
-      for (std::int64_t c = 0; c < x.cols; ++c)
-        reinterpret_cast<float*>(a + i * lhs.row_stride)[c] = part(i, c);
+      for (std::int64_t c = 0; c < x.cols; ++c) gathered[i * x.cols + c] = x(first + i, c);
+    in.data = gathered;
+    in.row_stride = x.cols * kBytes;
   }
-  gemm(lhs, weights, out, executor ? *executor : serial_executor());
-  if (direct) return;
+  float* result = nullptr;
+  if (!is_direct(y)) {
+    out.data = result = scratch.take<float>(rows * static_cast<std::size_t>(y.cols));
+    out.row_stride = y.cols * kBytes;
+  }
+  core.run(in, out, memory, executor ? *executor : serial_executor());
+  if (result == nullptr) return;
   for (std::int64_t i = 0; i < count; ++i)
     for (std::int64_t c = 0; c < y.cols; ++c) y(first + i, c) = result[i * y.cols + c];
 }
@@ -149,12 +110,11 @@ Linear::Linear(const QuantizedMatrix& weights, const LinearOptions& options)
     : in_(weights.cols), out_(weights.rows) {
   weights.validate();
   check(weights, options);
-  const ActType act = options.activations.bits == 0 ? ActType::f32 : ActType::u8;
-  state_ = std::make_shared<const State>(EffectiveWeights(weights, act), options);
+  state_ = std::make_shared<const State>(weights, options);
 }
 
 const char* Linear::kernel() const {
-  return state_->weights.kernel().name;
+  return state_->core.weights().kernel().name;
 }
 
 void Linear::forward(const TensorView& x, const MutableTensorView& y) const {

@@ -2,7 +2,6 @@
 // model holds them: they are read once a run, and are most of many a network. With several rows it is a
 // convolution whose pixels are the rows, and whose window is one pixel. Threads share the rows where there
 // are many, else the output features.
-#include <utility>
 #include <vector>
 
 #include "fp32/fp32_kernel.h"
@@ -31,12 +30,6 @@ class LinearF32 final : public Step {
     }
     packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
     kernel_.conv_pack(shape_, op.weight.data.data(), packed_.data());
-    weights_ = packed_.data();
-  }
-  /// Keeps the weights of an operator that nobody else does.
-  LinearF32(Linear&& op, const StepSpec& spec) : LinearF32(std::as_const(op), spec) {
-    if (rows_ != 1) return;
-    packed_ = std::move(op.weight.data);
     weights_ = packed_.data();
   }
 
@@ -118,21 +111,12 @@ class LinearF32 final : public Step {
   std::int64_t rows_ = 1;
 };
 
-void require_f32(const StepSpec& spec) {
-  if (require_same_dtype(spec, Linear::kName) != DType::f32)
-    throw Error(ErrorCode::unsupported, "Linear without quantized weights computes on f32 values only");
-}
-
 }  // namespace
 
 std::unique_ptr<Step> make_linear_f32(const Linear& op, const StepSpec& spec) {
-  require_f32(spec);
+  if (require_same_dtype(spec, Linear::kName) != DType::f32)
+    throw Error(ErrorCode::unsupported, "Linear without quantized weights computes on f32 values only");
   return std::make_unique<LinearF32>(op, spec);
-}
-
-std::unique_ptr<Step> make_linear_f32(Linear&& op, const StepSpec& spec) {
-  require_f32(spec);
-  return std::make_unique<LinearF32>(std::move(op), spec);
 }
 
 }  // namespace lowbit::ops

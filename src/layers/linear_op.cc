@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "layers/linear_steps.h"
 #include "layers/step_common.h"
-#include "layers/weight_only.h"
 
 namespace lowbit::ops {
 
@@ -32,12 +29,7 @@ Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (is_weight_only(spec)) {
-    Linear decoded = op;
-    decoded.weight = decoded_weight(op.weight.shape, spec);
-    return make_linear_f32(std::move(decoded), spec);
-  }
-  if (spec.weights) return make_linear_int8(op, spec);
+  if (spec.weights) return make_linear_quantized(op, spec);
   require_f32_weights(op.weight, Linear::kName);
   return make_linear_f32(op, spec);
 }

@@ -1,4 +1,4 @@
-// The two ways to run Linear: in FP32 and on codes.
+// The two ways to run Linear: with FP32 weights and with quantized ones.
 #pragma once
 
 #include <memory>
@@ -7,10 +7,9 @@
 
 namespace lowbit::ops {
 
-/// `op` must outlive the step, which may read its weights where they are, or be given up to it.
+/// `op` must outlive the step, which may read its weights where they are.
 std::unique_ptr<Step> make_linear_f32(const Linear& op, const StepSpec& spec);
-std::unique_ptr<Step> make_linear_f32(Linear&& op, const StepSpec& spec);
-/// Static (u8 input) or dynamic (f32 input, spec.dynamic).
-std::unique_ptr<Step> make_linear_int8(const Linear& op, const StepSpec& spec);
+/// Static (u8 input), dynamic (f32 input, spec.dynamic) or weight-only (f32 input).
+std::unique_ptr<Step> make_linear_quantized(const Linear& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

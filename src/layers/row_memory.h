@@ -11,7 +11,7 @@ namespace lowbit {
 
 /// Absent parts are null.
 struct RowMemory {
-  std::uint8_t* codes = nullptr;  ///< dynamic input
+  std::uint8_t* codes = nullptr;  ///< input that is quantized at run time
   float* row_scale = nullptr;     ///< [rows], dynamic input
   std::int32_t* row_a = nullptr;  ///< [rows], zero points: dynamic input or several scale groups
   std::int32_t* row_b = nullptr;  ///< [rows], row sums: weights that keep zero points
@@ -19,20 +19,18 @@ struct RowMemory {
 
   /// Which parts a layer needs.
   struct Needs {
-    bool dynamic = false;        ///< quantizes its input at run time
+    bool dynamic = false;        ///< finds the range of its input at run time
     bool scale_groups = false;   ///< several scales in a row of weights
     bool weight_zeros = false;   ///< some weights keep zero points of their own
-    std::size_t code_bytes = 0;  ///< for `dynamic`
+    std::size_t code_bytes = 0;  ///< of the codes that its input becomes
   };
 
   /// With a null block it only counts `bytes`.
   static RowMemory carve(std::byte* block, std::size_t rows, const Needs& needs) {
     Scratch scratch(block);
     RowMemory m;
-    if (needs.dynamic) {
-      m.codes = scratch.take<std::uint8_t>(needs.code_bytes);
-      m.row_scale = scratch.take<float>(rows);
-    }
+    if (needs.code_bytes != 0) m.codes = scratch.take<std::uint8_t>(needs.code_bytes);
+    if (needs.dynamic) m.row_scale = scratch.take<float>(rows);
     if (needs.dynamic || needs.scale_groups) m.row_a = scratch.take<std::int32_t>(rows);
     if (needs.weight_zeros) m.row_b = scratch.take<std::int32_t>(rows);
     m.bytes = scratch.used();

@@ -13,6 +13,12 @@ struct CompiledModel {
   ModelData data;
   std::vector<std::unique_ptr<Step>> steps;  ///< one per node
   std::vector<bool> zero_pixel;              ///< per value: some step reads the pixel behind each sample
+  /// What the quantized weights of a node take in a file; zeros where there are none.
+  struct WeightSize {
+    std::size_t bytes = 0;
+    double bits_per_weight = 0;
+  };
+  std::vector<WeightSize> weight_sizes;  ///< one per node
 
   /// Compiles; `data` stays where it is afterwards, steps point into it.
   explicit CompiledModel(ModelData model);

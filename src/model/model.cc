@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "layers/indirection.h"
+#include "layers/kept_weights.h"
 #include "lowbit/core/error.h"
 #include "model/compiled_model.h"
 
@@ -29,7 +30,7 @@ CompiledModel::CompiledModel(ModelData model)
   IndirectionCache indirection;
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
     const Node& node = data.graph.nodes[i];
-    const NodeQuantization& quantization = data.nodes[i];
+    NodeQuantization& quantization = data.nodes[i];
     StepSpec spec;
     for (const ValueId id : node.inputs) spec.inputs.push_back(&data.types[static_cast<std::size_t>(id)]);
     spec.output = &data.types[static_cast<std::size_t>(node.output)];
@@ -42,6 +43,9 @@ CompiledModel::CompiledModel(ModelData model)
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("layer '{}': {}", node.name, e.what()));
     }
+    WeightSize& size = weight_sizes.emplace_back();
+    if (spec.weights) size = {spec.weights->stored_bytes(), spec.weights->bits_per_weight()};
+    if (steps.back()->keeps_weights()) KeptWeights::release(*quantization.weights);
     if (steps.back()->reads_zero_pixel() && !node.inputs.empty())
       zero_pixel[static_cast<std::size_t>(node.inputs[0])] = true;
   }
@@ -104,7 +108,7 @@ std::size_t Model::stored_bytes() const {
     const WeightCount c = count(graph().nodes[i].op);
     const auto& weights = data().nodes[i].weights;
     bytes += static_cast<std::size_t>(c.biases) * sizeof(float);
-    bytes += weights ? weights->stored_bytes() : static_cast<std::size_t>(c.weights) * sizeof(float);
+    bytes += weights ? compiled_->weight_sizes[i].bytes : static_cast<std::size_t>(c.weights) * sizeof(float);
   }
   return bytes;
 }
@@ -115,10 +119,28 @@ double Model::bits_per_weight() const {
   for (std::size_t i = 0; i < graph().nodes.size(); ++i) {
     const std::int64_t n = count(graph().nodes[i].op).weights;
     const auto& quantized = data().nodes[i].weights;
-    bits += static_cast<double>(n) * (quantized ? quantized->bits_per_weight() : 32.0);
+    bits += static_cast<double>(n) * (quantized ? compiled_->weight_sizes[i].bits_per_weight : 32.0);
     weights += n;
   }
   return weights ? bits / static_cast<double>(weights) : 32.0;
+}
+
+std::optional<QuantizedMatrix> Model::weights(int node) const {
+  const auto i = static_cast<std::size_t>(node);
+  std::optional<QuantizedMatrix> weights = data().nodes.at(i).weights;
+  if (weights && compiled_->steps[i]->keeps_weights()) compiled_->steps[i]->restore_weights(*weights);
+  return weights;
+}
+
+std::size_t Model::weight_bytes(int node) const {
+  return compiled_->weight_sizes.at(static_cast<std::size_t>(node)).bytes;
+}
+
+detail::ModelData Model::complete_data() const {
+  detail::ModelData complete = data();
+  for (std::size_t i = 0; i < complete.nodes.size(); ++i)
+    complete.nodes[i].weights = weights(static_cast<int>(i));
+  return complete;
 }
 
 std::string Model::kernel(int node) const {

@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 
 #include "lowbit/core/error.h"
+#include "lowbit/kernels/gemm.h"
 
 namespace lowbit {
 namespace {
-
-// With u8 codes up to 255 and s8 codes down to -128 a sum of this many products stays inside int32; with
-// 8-bit zero points on both sides, half as many (PackedWeights refuses more).
-constexpr std::int64_t kMaxK = 65536, kMaxKAsymmetric = 33025;
 
 std::int64_t depth(const ops::Op& op) {
   if (const auto* conv = std::get_if<ops::Conv2d>(&op))
@@ -39,7 +36,8 @@ NodePlan plan_node(const Node& node, const Scheme& scheme) {
   } else {
     plan.mode = NodePlan::Mode::static_u8;
   }
-  if (depth(node.op) > (scheme.mapping == Mapping::symmetric ? kMaxK : kMaxKAsymmetric)) {
+  if (depth(node.op) >
+      (scheme.mapping == Mapping::symmetric ? PackedWeights::kMaxK : PackedWeights::kMaxKAsymmetric)) {
     plan.mode = NodePlan::Mode::f32;
     plan.fallback = fmt::format("sums of {} products could overflow 32 bits", depth(node.op));
     return plan;

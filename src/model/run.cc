@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "lowbit/core/error.h"
@@ -14,9 +15,13 @@ namespace {
 /// Padding taps of a convolution read the pixel behind each sample.
 void fill_zero_pixels(const TensorArg& value, std::int64_t count) noexcept {
   const SampleLayout layout = value.type->layout();
-  for (std::int64_t b = 0; b < count; ++b)
-    std::memset(value.sample<std::uint8_t>(b) + layout.zero_pixel(), value.type->qparams.zero_point,
-                static_cast<std::size_t>(layout.pixel_stride));
+  for (std::int64_t b = 0; b < count; ++b) {
+    if (value.type->dtype == DType::f32)
+      std::fill_n(value.sample<float>(b) + layout.zero_pixel(), layout.pixel_stride, 0.0f);
+    else
+      std::memset(value.sample<std::uint8_t>(b) + layout.zero_pixel(), value.type->qparams.zero_point,
+                  static_cast<std::size_t>(layout.pixel_stride));
+  }
 }
 
 std::int64_t check(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,

@@ -42,8 +42,8 @@ void visit(V& v, ValueType& type, std::uint32_t version) {
   if (version > 2) v("bits", type.bits);
 }
 
-void write(Writer& v, const detail::ModelData& source, std::uint32_t version) {
-  detail::ModelData data = source;  // visiting takes mutable references
+/// Visiting takes mutable references.
+void write(Writer& v, detail::ModelData data, std::uint32_t version) {
   v("scheme", data.scheme), v("source", data.source);
   v("values", static_cast<std::uint64_t>(data.graph.values.size()));
   for (std::size_t i = 0; i < data.graph.values.size(); ++i) {
@@ -158,7 +158,7 @@ std::vector<std::byte> save_to_bytes(const Model& model) {
   detail::FileKind kind = kModelFile;
   kind.version = labels ? kVersion : kVersionWithoutLabels;
   Writer payload;
-  write(payload, model.data(), kind.version);
+  write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());
 }
 
@@ -191,10 +191,10 @@ Model load(const std::string& path) {
 }
 
 std::uint64_t fingerprint(const Model& model) {
-  detail::ModelData data = model.data();
+  detail::ModelData data = model.complete_data();
   data.source.clear();
   Writer payload;
-  write(payload, data, kFingerprintVersion);
+  write(payload, std::move(data), kFingerprintVersion);
   std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
   for (const std::byte b : payload.take()) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001B3u;
   return hash;

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/refuse.h"
 #include "model/calibration_checks.h"
-#include "model/refuse.h"
 
 namespace lowbit {
 namespace {

@@ -54,20 +54,12 @@ EffectiveWeights::EffectiveWeights(const QuantizedMatrix& q, ActType act) : sour
       if (integer) levels_to_s8();
       return;
     case WeightFormat::b1:
-      if (!integer)
-        signs_to_levels();
-      else if (q.bits == 1)
-        signs_to_s2();
+      if (integer && q.bits == 1) signs_to_s2();
       return;
     case WeightFormat::s8:
-      if (!integer) codes_to_levels();
-      return;
     case WeightFormat::u4:
     case WeightFormat::s2:
-      if (!q.offsets.empty())
-        codes_to_levels();
-      else if (!integer && q.format == WeightFormat::s2)
-        widen_to_u4();
+      if (!q.offsets.empty()) codes_to_levels();
   }
 }
 
@@ -100,56 +92,30 @@ void EffectiveWeights::signs_to_s2() {
   converted_ = std::move(out);
 }
 
-void EffectiveWeights::signs_to_levels() {
-  const QuantizedMatrix& q = *source_;
-  QuantizedMatrix out = like(q, WeightFormat::lut4, 4);
-  out.granularity = per_channel();
-  const auto planes = static_cast<std::size_t>(q.bits);
-  for (std::size_t r = 0; r < static_cast<std::size_t>(q.rows); ++r)
-    for (std::uint32_t code = 0; code < 16; ++code)
-      out.levels.push_back(detail::signed_sum(code, std::span(q.scales).subspan(r * planes, planes)));
-  out.scales.assign(static_cast<std::size_t>(q.rows), 1.0f);
-  rewrite(q, out, [](std::int32_t code) { return code; });
-  converted_ = std::move(out);
-}
-
-// Tables of what each code stands for: one of integers for all rows, if nothing but the scale differs.
+// A table a row of what each code stands for.
 void EffectiveWeights::codes_to_levels() {
   const QuantizedMatrix& q = *source_;
   const bool wide = q.format == WeightFormat::s8;
-  const bool per_row = !q.zero_points.empty() || !q.offsets.empty();
-  if (per_row && q.groups() > 1)
-    not_built(
-        fmt::format("{}-bit weights with zero points or offsets for groups of {} do not run with float "
-                    "activations",
-                    q.bits, q.granularity.group_size));
+  if (q.groups() > 1)
+    not_built(fmt::format("{}-bit weights with offsets for groups of {} do not run with float activations",
+                          q.bits, q.granularity.group_size));
   QuantizedMatrix out = like(q, wide ? WeightFormat::lut8 : WeightFormat::lut4, wide ? 8 : 4);
-  const auto tables = per_row ? static_cast<std::size_t>(q.rows) : 1;
   const std::int32_t first = detail::storage_of(q.format).min;
-  for (std::size_t t = 0; t < tables; ++t)
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(out.table_size()); ++i) {
-      const float steps = static_cast<float>(i + first - zero_of(q, t));
-      out.levels.push_back(q.offsets.empty() ? steps : steps * q.scales[t] + q.offsets[t]);
-    }
-  out.scales = q.scales;
-  out.scale_bits = q.scale_bits;
-  if (!q.offsets.empty()) out.scales.assign(out.scales.size(), 1.0f);
+  for (std::size_t r = 0; r < static_cast<std::size_t>(q.rows); ++r)
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(out.table_size()); ++i)
+      out.levels.push_back(static_cast<float>(i + first - zero_of(q, r)) * q.scales[r] + q.offsets[r]);
+  out.scales.assign(q.scales.size(), 1.0f);
   rewrite(q, out, [&](std::int32_t code) { return code - first; });
   converted_ = std::move(out);
 }
 
-void EffectiveWeights::widen_to_u4() {
-  const QuantizedMatrix& q = *source_;
-  QuantizedMatrix out = like(q, WeightFormat::u4, 4);
-  out.scales = q.scales;
-  out.scale_bits = q.scale_bits;
-  if (!q.zero_points.empty()) out.zero_points = q.zero_points;
-  // Around the middle of u4, so that no zero points need to be stored.
-  const std::int32_t shift = q.zero_points.empty() ? detail::storage_of(WeightFormat::u4).middle -
-                                                         detail::storage_of(WeightFormat::s2).middle
-                                                   : 0;
-  rewrite(q, out, [&](std::int32_t code) { return code + shift; });
-  converted_ = std::move(out);
+std::span<const float> EffectiveWeights::column_scales(std::int64_t first, std::int64_t count) const {
+  const QuantizedMatrix& q = matrix();
+  // Those of planes are in the weights that floats are multiplied by.
+  if (act_ == ActType::f32 && q.format == WeightFormat::b1) return {};
+  const auto entries = static_cast<std::size_t>(q.groups()) * static_cast<std::size_t>(q.planes());
+  return std::span(q.scales).subspan(static_cast<std::size_t>(first) * entries,
+                                     static_cast<std::size_t>(count) * entries);
 }
 
 WeightSpec EffectiveWeights::spec(std::uint32_t taps, std::int64_t first, std::int64_t count) const {

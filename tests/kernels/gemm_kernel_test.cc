@@ -78,6 +78,41 @@ class EveryGemmKernel : public ::testing::TestWithParam<const GemmKernel*> {
   std::uint64_t compared_ = 0;
 };
 
+TEST_P(EveryGemmKernel, UnpackingGivesBackWhatWasPacked) {
+  if (GetParam()->unpack == nullptr) GTEST_SKIP() << "does not keep its weights";
+  Random random(33);
+  for (std::uint64_t seed = 0; seed < testing::affordable(600); ++seed) {
+    const GemmShape shape = random_shape(random);
+    GemmCase c(seed, shape, random_options(random, GetParam()->format, GetParam()->act, shape));
+    const WeightSpec& spec = c.spec();
+    if (!GetParam()->supports(spec) || spec.format != GetParam()->format) continue;
+    SCOPED_TRACE(describe(c, seed));
+    ++compared_;
+    const PackedWeights packed(spec, *GetParam());
+    const std::size_t bytes = spec.row_bytes * spec.n * spec.planes;
+    std::vector<std::uint8_t> codes(bytes, 0), expected(spec.codes, spec.codes + bytes);
+    std::vector<float> scales(std::size_t{spec.n} * packed.groups());
+    std::vector<std::int32_t> zeros(scales.size());
+    WeightSpec shape_only = spec;
+    shape_only.codes = nullptr;
+    shape_only.scales = nullptr;
+    packed.unpack(shape_only, {codes.data(), scales.data(), spec.zero_points ? zeros.data() : nullptr});
+    // The bits behind the last code of a row are not kept.
+    const std::uint32_t tail = spec.k % testing::codes_per_byte(spec.format);
+    if (tail != 0)
+      for (std::size_t row = 1; row <= spec.n * std::size_t{spec.planes}; ++row)
+        for (auto* bits : {&codes, &expected})
+          (*bits)[row * spec.row_bytes - 1] &=
+              static_cast<std::uint8_t>((1u << tail * 8 / testing::codes_per_byte(spec.format)) - 1);
+    ASSERT_EQ(codes, expected);
+    if (packed.groups() == 1) continue;
+    ASSERT_EQ(scales, std::vector<float>(spec.scales, spec.scales + scales.size()));
+    if (!spec.zero_points) continue;
+    ASSERT_EQ(zeros, std::vector<std::int32_t>(spec.zero_points, spec.zero_points + zeros.size()));
+  }
+  EXPECT_GT(compared_, 0u);
+}
+
 TEST_P(EveryGemmKernel, RandomShapesGiveTheBitsOfTheReference) {
   if (GetParam()->reference) GTEST_SKIP() << "is the reference";
   Random random(22);

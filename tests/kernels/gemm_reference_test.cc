@@ -48,6 +48,13 @@ float weight(const WeightSpec& w, std::uint32_t j, std::uint32_t p, std::uint32_
   return w.act == ActType::f32 ? w.real_levels[index] : static_cast<float>(w.levels[index]);
 }
 
+/// What planes stand for with f32 activations.
+float signed_scales(const WeightSpec& w, std::uint32_t j, std::uint32_t k) {
+  float sum = 0;
+  for (std::uint32_t p = 0; p < w.planes; ++p) sum += w.scales[j * w.planes + p] * weight(w, j, p, k, 0);
+  return sum;
+}
+
 float activation(const WeightSpec& w, const std::uint8_t* row, std::uint32_t k) {
   if (w.act == ActType::b1) return row[k / 8] >> k % 8 & 1 ? -1.0f : 1.0f;
   if (w.act == ActType::u8) return row[k];
@@ -74,16 +81,17 @@ Element dot(const GemmCase& c, const PackedWeights& packed, std::size_t b, std::
   Element e;
   std::int64_t sum = 0;
   float real_sum = 0;
-  for (std::uint32_t p = 0; p < w.planes; ++p)
+  const bool planes_added = w.format == WeightFormat::b1 && w.act == ActType::f32;
+  for (std::uint32_t p = 0; p < (planes_added ? 1 : w.planes); ++p)
     for (std::uint32_t k = 0; k < w.k; ++k) {
-      const std::uint32_t tap = k / per_tap, g = w.planes > 1 ? p : k / group;
+      const std::uint32_t tap = k / per_tap, g = all > 1 && w.planes > 1 ? p : k / group;
       const std::ptrdiff_t offset =
           lhs.offsets ? lhs.offsets[tap * lhs.rows + i] : static_cast<std::ptrdiff_t>(i) * lhs.row_stride;
       const float a =
           activation(w, lhs.a + static_cast<std::ptrdiff_t>(b) * lhs.image_stride + offset, k % per_tap);
       std::int64_t zero = w.zero_points ? w.zero_points[j * groups + k / group] : middle;
       if (all == 1 && !packed.weight_zero_points().empty()) zero -= packed.weight_zero_points()[j];
-      const float value = weight(w, j, p, k, zero);
+      const float value = planes_added ? signed_scales(w, j, k) : weight(w, j, p, k, zero);
       if (w.act == ActType::f32) {
         real_sum = std::fma(a, value, real_sum);
       } else {

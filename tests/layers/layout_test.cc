@@ -12,9 +12,10 @@ TEST(SampleLayout, F32) {
   EXPECT_EQ(l.width, 4);
   EXPECT_EQ(l.channels, 5);
   EXPECT_EQ(l.pixel_stride, 5);
-  EXPECT_EQ(l.tail, 0);
-  EXPECT_EQ(l.sample_stride, 64);  // 60 floats
-  EXPECT_EQ(f32_type({5, 3, 4}).sample_bytes(), 256u);
+  EXPECT_EQ(l.zero_pixel(), 60);
+  EXPECT_EQ(l.tail, 5);
+  EXPECT_EQ(l.sample_stride, 80);  // 65 floats
+  EXPECT_EQ(f32_type({5, 3, 4}).sample_bytes(), 320u);
 }
 
 TEST(SampleLayout, U8HasRoomForAPixelOfZeroPoints) {

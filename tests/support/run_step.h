@@ -92,6 +92,8 @@ inline GuardedBuffer pack(const Values& values) {
     }
     if (values.type.dtype == DType::u8)
       std::memset(sample + l.zero_pixel(), values.type.qparams.zero_point, static_cast<std::size_t>(l.tail));
+    else
+      std::fill_n(reinterpret_cast<float*>(sample) + l.zero_pixel(), l.tail, 0.0f);
   }
   return buffer;
 }

@@ -30,11 +30,16 @@ inline PackReport& operator+=(PackReport& sum, const PackReport& part) {
 /// to files.
 class PackedWeights {
  public:
+  /// 65,536 products of a u8 and an s8 stay below 2^31; the padding of runs adds zeros only.
+  static constexpr std::uint32_t kMaxK = 65536;
+  /// Zero points on both sides: |a - z_a| and |w - z_w| reach 255, and 33,025 such products stay below 2^31.
+  static constexpr std::uint32_t kMaxKAsymmetric = 33025;
+
   PackedWeights() = default;
   /// Packs for the best kernel that `isa` allows. Throws Error(invalid_argument) when a dimension is zero, k
   /// is not a multiple of taps, the format does not go with the activations, a table or scales are missing,
-  /// or K is so large that an int32 accumulator could overflow (k > 65,536, or k > 33,025 with 8-bit codes
-  /// and zero points of their own).
+  /// or K is so large that an int32 accumulator could overflow (k > kMaxK, or k > kMaxKAsymmetric with
+  /// 8-bit codes and zero points of their own).
   explicit PackedWeights(const WeightSpec& spec, Isa isa = active_isa());
   /// Packs for a given kernel, as tests and benchmarks do; it must support the matrix and this machine the
   /// kernel.
@@ -57,6 +62,11 @@ class PackedWeights {
   const PackReport& report() const { return report_; }
   /// Panel of columns [nr * i, ...).
   const std::byte* panel(std::uint32_t i) const { return data_.get() + panel_offsets_[i]; }
+  /// Whether unpack() can be called: f32 activations.
+  bool can_unpack() const { return kernel_ != nullptr && kernel_->unpack != nullptr; }
+  /// Gives back what was packed: codes, and scales and zero points where there are several groups. `spec` as
+  /// it was then; its pointers are not followed.
+  void unpack(const WeightSpec& spec, const UnpackedWeights& to) const;
   std::uint32_t panels() const { return static_cast<std::uint32_t>(panel_offsets_.size()); }
 
  private:

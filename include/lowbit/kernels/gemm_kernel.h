@@ -32,7 +32,7 @@ enum class WeightFormat : std::uint8_t { s8 = 0, u4 = 1, s2 = 2, lut4 = 3, b1 = 
 
 /// What the rows of A hold.
 ///   u8:  codes, one a byte; any weight format but lut8.
-///   f32: floats, for weight-only quantization; u4, lut4 and lut8 weights.
+///   f32: floats, for weight-only quantization; any weight format.
 ///   b1:  sign bits, eight a byte, lowest first, 1 is negative; each tap of a row starts at a byte. b1
 ///        weights.
 enum class ActType : std::uint8_t { u8, f32, b1 };
@@ -45,7 +45,8 @@ struct WeightSpec {
   std::uint32_t taps = 1;    ///< K is `taps` pieces of k / taps codes; 1 for a matrix product
   std::uint32_t k = 0;       ///< codes in a row; a multiple of taps
   std::uint32_t group = 0;   ///< codes that share a scale; 0: the whole row. b1: must be 0
-  std::uint32_t planes = 1;  ///< b1: weight matrices whose scaled sum this is. Each counts as a scale group
+  std::uint32_t planes = 1;  ///< b1: weight matrices whose scaled sum this is. Each counts as a scale group;
+                             ///< with f32 activations a weight is the sum over planes of + or - their scales
   const std::uint8_t* codes = nullptr;
   std::size_t row_bytes = 0;                  ///< distance between rows; row j of plane p is j * planes + p
   const float* scales = nullptr;              ///< [n][groups]
@@ -86,13 +87,13 @@ enum class OutType : std::uint8_t { s32, f32, u8 };
 ///   i_g = sum (a - row_a[i]) * weight                               (row_a null: 0; column terms unused)
 /// becomes f = fma(float(i_g), group_scale[j][g], f), groups in order of K, f starting at 0; then
 /// f = f * multiplier[j].
-/// With f32 activations a group's sum is f_g = fma(a, weight, f_g), codes in order of K, f_g starting at 0;
-/// then f = fma(f_g, group_scale[j][g], f), or f = f_g where there is one group. No integer terms, no s32
-/// output. Everything is indexed from the tile's first row and column.
-/// Units. f32 output: multiplier = input scale * weight scale, addend = bias, residual_scale the residual's,
-/// lo and hi the activation's limits. u8 output counts steps of the output scale, zero point not yet added:
-/// multiplier = input scale * weight scale / output scale, addend = bias / output scale, and so on. lo and hi
-/// must be set: as they stand, every output is 0.
+/// With f32 activations a weight is a float of its own (b1: its scales are in it), and a group's sum is f_g =
+/// fma(a, weight, f_g), codes in order of K, f_g starting at 0; then f = fma(f_g, group_scale[j][g], f), or f
+/// = f_g where there is one group. No integer terms, no s32 output. Everything is indexed from the tile's
+/// first row and column. Units. f32 output: multiplier = input scale * weight scale, addend = bias,
+/// residual_scale the residual's, lo and hi the activation's limits. u8 output counts steps of the output
+/// scale, zero point not yet added: multiplier = input scale * weight scale / output scale, addend = bias /
+/// output scale, and so on. lo and hi must be set: as they stand, every output is 0.
 struct Epilogue {
   OutType out = OutType::s32;
   const std::int32_t* column_constant = nullptr;  ///< [n]
@@ -134,6 +135,13 @@ struct PackReport {
   std::uint32_t wide_panels = 0;    ///< panels of the same kernel that run on 16-bit products instead
 };
 
+/// Where canonical weights are written, as WeightSpec has them.
+struct UnpackedWeights {
+  std::uint8_t* codes = nullptr;        ///< zeros before
+  float* scales = nullptr;              ///< written where there are several groups
+  std::int32_t* zero_points = nullptr;  ///< likewise, if not null
+};
+
 /// A table entry. All function pointers are set but where stated.
 struct GemmKernel {
   const char* name;     ///< `format/isa`, as in "s8/avx512vnni"; with other activations "b1b1/..", "u4f32/.."
@@ -162,6 +170,10 @@ struct GemmKernel {
   std::size_t (*prepared_bytes)(std::uint32_t m, const KRun* runs, std::uint32_t run_count) = nullptr;
   /// Writes prepared_bytes, 64-byte aligned, from `a` to `run_count` and `m` of `args`.
   void (*prepare)(const TileArgs& args, std::byte* prepared) = nullptr;
+  /// The inverse of `pack`: `spec` as it was then, but for the pointers, which are not followed. Null where a
+  /// panel does not hold all that it was packed from.
+  void (*unpack)(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+                 std::uint32_t run_count, const std::byte* panel, const UnpackedWeights& to) = nullptr;
 };
 
 /// Every kernel of this build, best first within a format, each format's scalar reference last. `*count`

@@ -17,8 +17,9 @@ struct SampleLayout {
   std::int64_t height = 1, width = 1, channels = 1;
   std::int64_t pixel_stride =
       1;                  ///< channels; for u8 rounded up to a multiple of 4 (the extra codes mean nothing)
-  std::int64_t tail = 0;  ///< u8 only: room behind the last pixel for one pixel of zero points, which is what
-                          ///< padding taps of a convolution read; at least 64 bytes
+  std::int64_t tail = 0;  ///< room behind the last pixel for one pixel of zero points (u8) or zeros (f32
+                          ///< samples of C x H x W), which is what padding taps of a convolution read; u8: at
+                          ///< least 64 bytes
   std::int64_t sample_stride = 1;  ///< pixels and tail, rounded up to 64 bytes
 
   std::int64_t pixels() const { return height * width; }

@@ -21,8 +21,8 @@ struct ActivationQuantization {
 constexpr ActivationQuantization dynamic(int bits) {
   return {bits, true, {}};
 }
-/// Floats: weight-only quantization. Products are exact to the rounding of a fused multiply-add; meant for a
-/// few samples at a time, where the bytes of the weights decide.
+/// Floats: weight-only quantization. Products are exact to the rounding of a fused multiply-add; it pays
+/// for a few samples at a time, where the bytes of the weights decide.
 constexpr ActivationQuantization weight_only() {
   return {0, false, {}};
 }

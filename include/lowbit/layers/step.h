@@ -54,7 +54,12 @@ class Step {
   virtual std::string kernel() const { return {}; }
   /// What packing the weights found out; all zero where the kernel has nothing to report.
   virtual PackReport pack_report() const { return {}; }
-  /// A convolution with padding reads the pixel behind each input sample and expects zero points there.
+  /// Whether restore_weights() can be called: then nobody else needs to keep the codes of StepSpec::weights.
+  virtual bool keeps_weights() const { return false; }
+  /// Writes them into a matrix that lacks codes, and scales and zero points where it has groups.
+  virtual void restore_weights(QuantizedMatrix& weights) const { (void)weights; }
+  /// A convolution with padding reads the pixel behind each input sample and expects zero points (f32: zeros)
+  /// there.
   virtual bool reads_zero_pixel() const { return false; }
 };
 

@@ -19,7 +19,8 @@ namespace lowbit {
 struct NodeQuantization {
   Scheme scheme{};  ///< of its arithmetic; fp32 where it runs in floats
   std::optional<QuantizedMatrix>
-      weights{};           ///< Conv2d, Linear: rows are output channels, columns (tap, channel)
+      weights{};           ///< Conv2d, Linear: rows are output channels, columns (tap, channel). In a Model
+                           ///< some lack their codes, which are packed for a kernel: see Model::weights
   std::string fallback{};  ///< why the node stayed fp32 although the scheme asked for less; else empty
   /// Whose codes the weights are where they are not the scheme's: LayerWeights::label; else empty. The scheme
   /// says how activations run all the same.
@@ -57,6 +58,11 @@ class Model {
   const NodeQuantization& quantization(int node) const {
     return data().nodes[static_cast<std::size_t>(node)];
   }
+  /// The weights of node `i` with their codes: where these lie only in the form that a kernel wants
+  /// (weight-only layers), they are brought back from it. Empty where there are none.
+  std::optional<QuantizedMatrix> weights(int node) const;
+  /// QuantizedMatrix::stored_bytes of them; 0 where there are none.
+  std::size_t weight_bytes(int node) const;
   const std::string& scheme() const { return data().scheme; }
   bool is_quantized() const { return data().scheme != "fp32"; }
 
@@ -77,6 +83,8 @@ class Model {
   PackReport pack_report(int node) const;
 
   const detail::ModelData& data() const;
+  /// A copy that lacks no codes, as files have them.
+  detail::ModelData complete_data() const;
   const detail::CompiledModel& compiled() const { return *compiled_; }
 
  private:

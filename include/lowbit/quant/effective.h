@@ -4,13 +4,11 @@
 //   u8 activations     lut4: levels rounded to int8
 //                      lut8: s8, if there is one table and its levels are int8 but for a factor
 //                      b1 of one plane: s2
-//   f32 activations    s8: lut8, a table for each row if there are zero points or offsets
-//                      s2: u4
-//                      u4 and s2 with offsets: lut4, a table for each row
-//                      b1: lut4, a table for each row
+//   f32 activations    offsets: lut8 (s8) or lut4 (u4, s2), a table for each row
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lowbit/kernels/gemm_kernel.h"
@@ -23,7 +21,7 @@ class EffectiveWeights {
  public:
   /// Copies `q` only where it must be rewritten; else it must outlive this object. `act` is u8 or f32. Throws
   /// Error(not_built) naming what no kernel takes: lut8 levels that are not integers or real offsets with u8
-  /// activations; offsets of scale groups, and their zero points beyond 4 bits, with f32 ones.
+  /// activations; offsets of scale groups with f32 ones.
   EffectiveWeights(const QuantizedMatrix& q, ActType act);
   EffectiveWeights(const QuantizedMatrix&& q, ActType act) = delete;  // would dangle
   EffectiveWeights(EffectiveWeights&&) = default;
@@ -33,6 +31,11 @@ class EffectiveWeights {
   /// Rows [first, first + count), for packing; points into this object or the source.
   WeightSpec spec(std::uint32_t taps, std::int64_t first, std::int64_t count) const;
   WeightSpec spec(std::uint32_t taps = 1) const { return spec(taps, 0, matrix().rows); }
+  /// Scales of rows [first, first + count) that the columns of a product are multiplied by; empty: 1.
+  std::span<const float> column_scales(std::int64_t first, std::int64_t count) const;
+  std::span<const float> column_scales() const { return column_scales(0, matrix().rows); }
+  /// Whether matrix() is the matrix that was given, as it was.
+  bool is_source() const { return converted_.rows == 0; }
   /// What an integer product is multiplied by beside the scale: [1] or [rows]; empty: 1.
   const std::vector<float>& units() const { return units_; }
   /// Levels as int8, tables as in matrix(); empty but for lut4 with u8 activations.
@@ -44,9 +47,7 @@ class EffectiveWeights {
   void round_levels();
   void signs_to_s2();
   void levels_to_s8();
-  void signs_to_levels();
   void codes_to_levels();
-  void widen_to_u4();
 
   const QuantizedMatrix* source_;
   ActType act_;

@@ -62,8 +62,14 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_B1B1_AVX2
     &kGemmB1B1Avx2,
 #endif
+#ifdef LOWBIT_HAVE_GEMM_S8F32_AVX512
+    &kGemmS8F32Avx512,
+#endif
 #ifdef LOWBIT_HAVE_GEMM_U4F32_AVX512
     &kGemmU4F32Avx512,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2F32_AVX512
+    &kGemmS2F32Avx512,
 #endif
 #ifdef LOWBIT_HAVE_GEMM_LUT4F32_AVX512
     &kGemmLut4F32Avx512,
@@ -71,14 +77,26 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_LUT8F32_AVX512
     &kGemmLut8F32Avx512,
 #endif
+#ifdef LOWBIT_HAVE_GEMM_B1F32_AVX512
+    &kGemmB1F32Avx512,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S8F32_AVX2
+    &kGemmS8F32Avx2,
+#endif
 #ifdef LOWBIT_HAVE_GEMM_U4F32_AVX2
     &kGemmU4F32Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2F32_AVX2
+    &kGemmS2F32Avx2,
 #endif
 #ifdef LOWBIT_HAVE_GEMM_LUT4F32_AVX2
     &kGemmLut4F32Avx2,
 #endif
 #ifdef LOWBIT_HAVE_GEMM_LUT8F32_AVX2
     &kGemmLut8F32Avx2,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_B1F32_AVX2
+    &kGemmB1F32Avx2,
 #endif
 #ifdef LOWBIT_HAVE_GEMM_S8_NEONI8MM
     &kGemmS8NeonI8mm,
@@ -116,8 +134,27 @@ const GemmKernel* const kGemmKernels[] = {
 #ifdef LOWBIT_HAVE_GEMM_B1B1_NEON
     &kGemmB1B1Neon,
 #endif
-    &kGemmS8Scalar,         &kGemmU4Scalar,    &kGemmLut4Scalar,    &kGemmS2Scalar,      &kGemmB1Scalar,
-    &kGemmB1B1Scalar,       &kGemmU4F32Scalar, &kGemmLut4F32Scalar, &kGemmLut8F32Scalar,
+#ifdef LOWBIT_HAVE_GEMM_S8F32_NEON
+    &kGemmS8F32Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_U4F32_NEON
+    &kGemmU4F32Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_S2F32_NEON
+    &kGemmS2F32Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT4F32_NEON
+    &kGemmLut4F32Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_LUT8F32_NEON
+    &kGemmLut8F32Neon,
+#endif
+#ifdef LOWBIT_HAVE_GEMM_B1F32_NEON
+    &kGemmB1F32Neon,
+#endif
+    &kGemmS8Scalar,         &kGemmU4Scalar,    &kGemmLut4Scalar,  &kGemmS2Scalar,
+    &kGemmB1Scalar,         &kGemmB1B1Scalar,  &kGemmU4F32Scalar, &kGemmLut4F32Scalar,
+    &kGemmLut8F32Scalar,    &kGemmS8F32Scalar, &kGemmS2F32Scalar, &kGemmB1F32Scalar,
 };
 
 const ElementwiseKernel* const kElementwiseKernels[] = {

@@ -18,8 +18,13 @@ extern const GemmKernel kGemmS8Neon, kGemmU4Neon, kGemmLut4Neon, kGemmS2Neon;
 extern const GemmKernel kGemmS8Scalar;
 extern const GemmKernel kGemmU4Scalar, kGemmLut4Scalar, kGemmS2Scalar, kGemmB1Scalar, kGemmB1B1Scalar;
 extern const GemmKernel kGemmU4F32Scalar, kGemmLut4F32Scalar, kGemmLut8F32Scalar;
-extern const GemmKernel kGemmU4F32Avx512, kGemmLut4F32Avx512, kGemmLut8F32Avx512;
-extern const GemmKernel kGemmU4F32Avx2, kGemmLut4F32Avx2, kGemmLut8F32Avx2;
+extern const GemmKernel kGemmS8F32Scalar, kGemmS2F32Scalar, kGemmB1F32Scalar;
+extern const GemmKernel kGemmS8F32Avx512, kGemmU4F32Avx512, kGemmS2F32Avx512, kGemmLut4F32Avx512,
+    kGemmLut8F32Avx512, kGemmB1F32Avx512;
+extern const GemmKernel kGemmS8F32Avx2, kGemmU4F32Avx2, kGemmS2F32Avx2, kGemmLut4F32Avx2, kGemmLut8F32Avx2,
+    kGemmB1F32Avx2;
+extern const GemmKernel kGemmS8F32Neon, kGemmU4F32Neon, kGemmS2F32Neon, kGemmLut4F32Neon, kGemmLut8F32Neon,
+    kGemmB1F32Neon;
 extern const ElementwiseKernel kElementwiseAvx512, kElementwiseAvx2, kElementwiseNeon, kElementwiseScalar;
 extern const DepthwiseKernel kDepthwiseAvx512Vnni, kDepthwiseAvx2, kDepthwiseNeonDot, kDepthwiseNeon,
     kDepthwiseScalar;

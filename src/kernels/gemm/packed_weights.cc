@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <string>
 #include <utility>
 
+#include "core/refuse.h"
 #include "lowbit/core/aligned_bytes.h"
-#include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
 
 namespace lowbit {
@@ -17,19 +16,11 @@ namespace lowbit {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-// 65,536 products of a u8 and an s8 stay below 2^31; the padding of runs adds zeros only.
-constexpr std::uint32_t kMaxK = 65536;
-// Zero points on both sides: |a - z_a| and |w - z_w| reach 255, and 33,025 such products stay below 2^31.
-constexpr std::uint32_t kMaxKAsymmetric = 33025;
 // A reference kernel holds code - zero_point in an int16.
 constexpr std::int32_t kMaxZeroPoint = 32000;
 
 std::size_t round_up(std::size_t v, std::size_t step) {
   return (v + step - 1) / step * step;
-}
-
-[[noreturn]] void refuse(std::string sentence) {
-  throw Error(ErrorCode::invalid_argument, std::move(sentence));
 }
 
 constexpr const char* kFormatNames[] = {"s8", "u4", "s2", "lut4", "b1", "lut8"};
@@ -40,7 +31,7 @@ bool goes_together(WeightFormat format, ActType act) {
     case ActType::u8:
       return format != WeightFormat::lut8;
     case ActType::f32:
-      return format == WeightFormat::u4 || format == WeightFormat::lut4 || format == WeightFormat::lut8;
+      return true;
     case ActType::b1:
       return format == WeightFormat::b1;
   }
@@ -53,8 +44,9 @@ void check_shape(const WeightSpec& spec) {
                        spec.taps));
   if (spec.k % spec.taps != 0)
     refuse(fmt::format("the {} codes of a row of weights do not divide into {} taps", spec.k, spec.taps));
-  if (spec.k > kMaxK && spec.act == ActType::u8)
-    refuse(fmt::format("a row of {} weights is longer than the {} that 32-bit sums allow", spec.k, kMaxK));
+  if (spec.k > PackedWeights::kMaxK && spec.act == ActType::u8)
+    refuse(fmt::format("a row of {} weights is longer than the {} that 32-bit sums allow", spec.k,
+                       PackedWeights::kMaxK));
   if (spec.codes == nullptr) refuse("the weights to pack have no codes");
 }
 
@@ -62,6 +54,8 @@ void check_format(const WeightSpec& spec) {
   const auto format = static_cast<std::size_t>(spec.format), act = static_cast<std::size_t>(spec.act);
   if (!goes_together(spec.format, spec.act))
     refuse(fmt::format("{} weights do not go with {} activations", kFormatNames[format], kActNames[act]));
+  if (spec.format == WeightFormat::b1 && spec.act == ActType::f32 && spec.scales == nullptr)
+    refuse("b1 weights for f32 activations have no scales");
   if (spec.format == WeightFormat::b1 && (spec.planes == 0 || spec.group != 0))
     refuse(fmt::format("b1 weights have {} planes and groups of {}; they need a plane and no groups",
                        spec.planes, spec.group));
@@ -110,7 +104,7 @@ std::vector<KRun> cut_runs(const WeightSpec& spec) {
                     .flush = end == group_end || end == row_end});
     k = static_cast<std::uint32_t>(end);
   }
-  if (spec.format == WeightFormat::b1) {
+  if (spec.format == WeightFormat::b1 && spec.act != ActType::f32) {
     const std::size_t one_plane = runs.size();
     for (std::size_t i = one_plane; i < one_plane * spec.planes; ++i) {
       runs.push_back(runs[i - one_plane]);
@@ -147,6 +141,13 @@ PackedWeights::PackedWeights(const WeightSpec& spec, const GemmKernel& kernel)
     kernel.pack(spec, n0, std::min(nr, n_ - n0), runs_.data(), run_count, panel, report_);
   }
   if (groups_ == 1 && spec.act == ActType::u8) sum_columns(spec);
+}
+
+void PackedWeights::unpack(const WeightSpec& spec, const UnpackedWeights& to) const {
+  const auto run_count = static_cast<std::uint32_t>(runs_.size());
+  const std::uint32_t nr = kernel_->nr;
+  for (std::uint32_t p = 0; p < panels(); ++p)
+    kernel_->unpack(spec, p * nr, std::min(nr, n_ - p * nr), runs_.data(), run_count, panel(p), to);
 }
 
 void PackedWeights::sum_columns(const WeightSpec& spec) {

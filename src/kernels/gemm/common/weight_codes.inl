@@ -21,9 +21,9 @@ inline std::int32_t code_at(const WeightSpec& spec, std::size_t row, std::uint32
   return 0;
 }
 
-/// Scale groups of a row; the planes of a b1 matrix are its groups.
+/// Scale groups of a row; the planes of a b1 matrix are its groups, unless they are added up before.
 inline std::uint32_t group_count(const WeightSpec& spec) {
-  if (spec.format == WeightFormat::b1) return spec.planes;
+  if (spec.format == WeightFormat::b1) return spec.act == ActType::f32 ? 1 : spec.planes;
   return spec.group == 0 || spec.group >= spec.k ? 1 : (spec.k + spec.group - 1) / spec.group;
 }
 

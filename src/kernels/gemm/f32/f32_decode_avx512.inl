@@ -1,4 +1,4 @@
-// Decoding weights to floats with AVX-512, for f32_tile.inl. Included once, inside namespace lowbit, after
+// Decoding weights to floats with AVX-512, for f32_run.inl. Included once, inside namespace lowbit, after
 // the file has set what f32_panel.inl wants.
 #include "kernels/simd/vec_avx512.inl"
 //
@@ -10,16 +10,29 @@
 //
 #include "kernels/gemm/common/x86_pack_blocks.inl"
 //
+namespace {
+
+inline std::uint16_t half_bits(float f) {
+  return static_cast<std::uint16_t>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(f), 0)));
+}
+inline float half_value(std::uint16_t half) {
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+}
+
+}  // namespace
+
+#define LOWBIT_F32_PACK_X86
 #include "kernels/gemm/f32/f32_panel.inl"
+//
+#include "kernels/gemm/f32/f32_decode.inl"
 
 namespace {
 
-/// Where a weight comes from: code - 8, code - a zero point, a table, one of which the second half is the
-/// first negated, a table for each column.
-enum class Kind { middle, zeros, table, mirrored, row_table };
+/// Rows and column vectors of a tile of decoded weights.
+constexpr unsigned kTileRows = 6, kTileVecs = 4;
 
-constexpr unsigned tile_vecs(unsigned rows) {
-  return rows <= 4 ? 4 : 2;
+constexpr unsigned tile_vecs(unsigned) {
+  return 4;
 }
 
 inline VecI load_codes(const std::byte* p) {
@@ -34,71 +47,47 @@ inline VecF load_halves(const std::byte* p) {
 inline VecF load_bytes_f(const std::byte* p) {
   return to_float(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
+/// f ^ (codes & 0x80000000), once the bit is there.
+inline VecF negate_where(VecF f, VecI codes, unsigned bit) {
+  const VecI sign = _mm512_sllv_epi32(codes, broadcast_i(static_cast<std::int32_t>(31 - bit)));
+  return _mm512_castsi512_ps(
+      _mm512_ternarylogic_epi32(_mm512_castps_si512(f), sign, broadcast_i(INT32_MIN), 0x78));
+}
 
-/// Sixteen levels in a register: vpermps looks at the lowest 4 bits of each lane.
-template <unsigned kBits>
-struct TableDecoder {
-  static constexpr bool kFromMemory = false;
-  static constexpr bool kInPlace = false;
-  VecF levels;
-
-  TableDecoder(const float* table, unsigned) : levels(load_f(table)) {}
-  static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF, unsigned) const {
-    return _mm512_permutexvar_ps(codes, levels);
-  }
-};
-
-/// The codes themselves.
+/// The codes themselves. Up to 4 bits: vpermps looks at the lowest 4 bits of each lane.
 template <Kind kKind>
 struct Decoder {
-  static constexpr bool kFromMemory = false;
-  static constexpr bool kInPlace = false;
+  static constexpr bool kWithoutShifts = false;
   VecF levels;
 
   Decoder(const float*, unsigned)
-      : levels(to_float(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0))) {
-    if constexpr (kKind == Kind::middle) levels = sub_f(levels, broadcast_f(8.0f));
+      : levels(to_float(and_bits(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                                 broadcast_i(kLevels - 1)))) {
+    if constexpr (kKind == Kind::middle) levels = sub_f(levels, broadcast_f(kMiddle));
   }
-  static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF zero, unsigned) const {
-    const VecF level = _mm512_permutexvar_ps(codes, levels);
-    return kKind == Kind::zeros ? sub_f(level, zero) : level;
+  static VecF zero(VecF z) { return kCodeBits == 8 ? add_f(z, broadcast_f(kMagic + kStored)) : z; }
+  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF zero) const {
+    if constexpr (kCodeBits == 8) {
+      // (codes & 255) | magic
+      const VecI magic =
+          _mm512_ternarylogic_epi32(codes, broadcast_i(255), _mm512_castps_si512(broadcast_f(kMagic)), 0xEA);
+      return sub_f(_mm512_castsi512_ps(magic), kKind == Kind::middle ? broadcast_f(kMagic + kStored) : zero);
+    } else {
+      const VecF level = _mm512_permutexvar_ps(codes, levels);
+      return kKind == Kind::zeros ? sub_f(level, zero) : level;
+    }
   }
-};
 
-/// Levels read one by one: where there are too many for registers, or a table for each column. Faster than
-/// gathers, which many processors have slowed down on purpose.
-template <bool kRowTables>
-struct MemoryDecoder {
-  static constexpr bool kFromMemory = true;
-  static constexpr bool kInPlace = false;
-  const float* table = nullptr;
-
-  MemoryDecoder(const float* levels, unsigned column) : table(levels + (kRowTables ? column * kLevels : 0)) {}
-  static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF weight_at(const std::byte* p, unsigned t, unsigned v) const {
-    const float* tables = table + (kRowTables ? v * kLanes * kLevels : 0);
-    const auto at = [&](unsigned lane) {
-      const auto byte = static_cast<unsigned>(p[4 * lane + t * kCodeBits / 8]);
-      return tables[(kRowTables ? lane * kLevels : 0) + ((byte >> (t * kCodeBits % 8)) & (kLevels - 1))];
-    };
-    return _mm512_setr_ps(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10),
-                          at(11), at(12), at(13), at(14), at(15));
-  }
-};
-
-template <>
-struct Decoder<Kind::row_table> : MemoryDecoder<true> {
-  using MemoryDecoder::MemoryDecoder;
+ private:
+  // A code in the lowest bits of the float 2^23 is added to it; all differences are exact.
+  static constexpr float kMagic = 8388608.0f;
 };
 
 /// 32 * kParts levels in pairs of registers: vpermi2ps looks at the lowest 5 bits of each lane, the others
 /// select.
 template <unsigned kParts>
 struct PartedLevels {
-  static constexpr bool kFromMemory = false;
-  static constexpr bool kInPlace = false;
+  static constexpr bool kWithoutShifts = false;
   VecF low[kParts], high[kParts];
 
   PartedLevels(const float* table, unsigned) {
@@ -127,29 +116,44 @@ struct PartedLevels {
   }
 };
 
+/// Sixteen levels in a register, or 256.
+struct Levels16 {
+  static constexpr bool kWithoutShifts = false;
+  VecF levels;
+
+  Levels16(const float* table, unsigned) : levels(load_f(table)) {}
+  static VecF zero(VecF z) { return z; }
+  inline __attribute__((always_inline)) VecF level(VecI codes) const {
+    return _mm512_permutexvar_ps(codes, levels);
+  }
+};
+template <unsigned kBits>
+struct TableLevels : Levels16 {
+  using Levels16::Levels16;
+};
 template <>
-struct TableDecoder<8> : PartedLevels<8> {
+struct TableLevels<8> : PartedLevels<8> {
   using PartedLevels::PartedLevels;
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF, unsigned) const { return level(codes); }
+};
+
+template <>
+struct Decoder<Kind::table> : TableLevels<kCodeBits> {
+  using TableLevels::TableLevels;
+  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF) const { return level(codes); }
 };
 
 /// Half of the levels; the highest bit of a code is the sign.
-struct MirroredDecoder : PartedLevels<4> {
+template <>
+struct Decoder<Kind::mirrored> : PartedLevels<4> {
   using PartedLevels::PartedLevels;
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF, unsigned) const {
-    const VecI magnitude = _mm512_castps_si512(level(codes)), sign = _mm512_slli_epi32(codes, 24);
-    // magnitude ^ (sign & 0x80000000)
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(magnitude, sign, broadcast_i(INT32_MIN), 0x78));
+  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF) const {
+    return negate_where(level(codes), codes, 7);
   }
 };
 
-template <>
-struct Decoder<Kind::table> : TableDecoder<kCodeBits> {
-  using TableDecoder::TableDecoder;
-};
-template <>
-struct Decoder<Kind::mirrored> : MirroredDecoder {
-  using MirroredDecoder::MirroredDecoder;
-};
+constexpr bool in_registers(Kind kind) {
+  return kind == Kind::middle || kind == Kind::zeros || kind == Kind::table ||
+         (kind == Kind::mirrored && kCodeBits == 8);
+}
 
 }  // namespace

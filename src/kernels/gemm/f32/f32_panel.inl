@@ -1,28 +1,39 @@
 // The panel of the kernels with f32 activations: columns lie across 32-bit lanes, and a lane holds the codes
 // of consecutive k, lowest bits first. Included once, inside namespace lowbit, after vec_<isa>.inl and
 // weight_codes.inl and after the file has set
-//   kCodeBits     4 or 8
+//   kCodeBits     1, 2, 4 or 8
 //   kFormat       the format of the weights
+// and has defined
+//   all_half(p, count), half_bits(f), half_value(bits)    fp16
+//   pack_even(...)                                        panels of regular groups in registers, or false
 //
 //   width = n rounded up to kLanes
 //   F32Header, padded to 64 bytes
-//   u4: none;  else tables: f32 [16 or 256], or [width][16 or 256] where each row has one
+//   lut4, lut8: tables, f32 [16 or 256], or [width][16 or 256] where each row has one
+//   b1: scales of the planes, f32 [planes][width]
 //   group 0:  scales       fp16 [width] where all are exact in it, else f32 [width]; only with several groups
 //             zero points  s8 [width]; only where one of the panel is not the middle code
-//             run 0:  step 0:  | column 0: dword of 8 (4) codes | column 1 | ... | column width-1 |
+//             run 0:  step 0:  | column 0: dword of codes | column 1 | ... | column width-1 |
 //                     step 1:  ...                                the last step of a run is padded with 0
 //             run 1:  ...
 //   group 1:  ...
+// A step of b1 has such a line of dwords for each plane. Codes of s8 are stored as code + 128.
 namespace {
 
 constexpr std::uint32_t kStepCodes = 32 / kCodeBits, kLevels = 1u << kCodeBits;
-constexpr bool kAffine = kFormat == WeightFormat::u4;
+constexpr bool kAffine =
+    kFormat == WeightFormat::s8 || kFormat == WeightFormat::u4 || kFormat == WeightFormat::s2;
+constexpr bool kBinary = kFormat == WeightFormat::b1;
+/// The zero point where there is none, and what is added to a code in the panel.
+constexpr std::int32_t kMiddle = kFormat == WeightFormat::u4 ? 8 : kFormat == WeightFormat::s2 ? 2 : 0;
+constexpr std::int32_t kStored = kFormat == WeightFormat::s8 ? 128 : 0;
 
 struct F32Header {
   std::uint32_t scale_bytes;  // of a column and group: 0, 2 or 4
   std::uint32_t zero_bytes;   // 0 or 1
   std::uint32_t row_tables;   // whether each column has a table
   std::uint32_t mirrored;     // whether the second half of the only table is the first negated
+  std::uint32_t planes;       // b1; else 1
 };
 constexpr std::size_t kHeaderBytes = 64;
 
@@ -41,17 +52,35 @@ inline bool is_mirrored(const float* levels) {
   return true;
 }
 
+inline bool all_zeros_are(const std::int32_t* p, std::size_t count, std::int32_t value) {
+  std::int32_t differ = 0;
+  for (std::size_t i = 0; i < count; ++i) differ |= p[i] ^ value;
+  return differ == 0;
+}
+
 inline F32Header panel_header(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n) {
   const std::size_t groups = group_count(spec), first = n0 * groups, count = n * groups;
-  F32Header h = {0, 0, spec.levels_per_row, 0};
+  F32Header h = {0, 0, spec.levels_per_row, 0, spec.planes};
   if (groups > 1) h.scale_bytes = all_half(spec.scales + first, count) ? 2 : 4;
-  if (kAffine && spec.zero_points) h.zero_bytes = !all_equal(spec.zero_points + first, count, 8);
-  if (!kAffine && !spec.levels_per_row) h.mirrored = is_mirrored(spec.real_levels);
+  if (kAffine && spec.zero_points) h.zero_bytes = !all_zeros_are(spec.zero_points + first, count, kMiddle);
+  if (!kAffine && !kBinary && !spec.levels_per_row) h.mirrored = is_mirrored(spec.real_levels);
   return h;
 }
 
 inline std::size_t table_bytes(const F32Header& h, std::uint32_t width) {
+  if (kBinary) return std::size_t{h.planes} * width * sizeof(float);
   return kAffine ? 0 : std::size_t{kLevels} * sizeof(float) * (h.row_tables ? width : 1);
+}
+
+inline std::size_t step_bytes(const F32Header& h, std::uint32_t width) {
+  return std::size_t{h.planes} * width * 4;
+}
+
+/// Steps of all runs together.
+inline std::size_t all_steps(const KRun* runs, std::uint32_t run_count) {
+  std::size_t steps = 0;
+  for (std::uint32_t r = 0; r < run_count; ++r) steps += (runs[r].codes + kStepCodes - 1) / kStepCodes;
+  return steps;
 }
 
 bool f32_supports(const WeightSpec& spec) {
@@ -65,25 +94,25 @@ bool f32_supports(const WeightSpec& spec) {
 std::size_t f32_panel_bytes(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
                             std::uint32_t run_count) {
   const F32Header h = panel_header(spec, n0, n);
-  std::size_t steps = 0;
-  for (std::uint32_t r = 0; r < run_count; ++r) steps += (runs[r].codes + kStepCodes - 1) / kStepCodes;
-  const std::size_t groups = group_count(spec), width = panel_width(n);
-  return kHeaderBytes + table_bytes(h, panel_width(n)) +
-         width * (steps * 4 + groups * (h.scale_bytes + h.zero_bytes));
+  const std::uint32_t width = panel_width(n);
+  return kHeaderBytes + table_bytes(h, width) + all_steps(runs, run_count) * step_bytes(h, width) +
+         std::size_t{group_count(spec)} * width * (h.scale_bytes + h.zero_bytes);
 }
 
-/// Codes of a run of one row into every width-th dword.
-inline void pack_run(const WeightSpec& spec, std::uint32_t j, std::uint32_t start, std::uint32_t codes,
-                     std::uint32_t width, std::byte* out) {
+/// Codes of a run of one stored row into every `stride`-th byte.
+inline void pack_run(const WeightSpec& spec, std::size_t row, std::uint32_t start, std::uint32_t codes,
+                     std::size_t stride, std::byte* out) {
   const bool whole = start * kCodeBits % 8 == 0;  // the codes start at a byte
-  const std::uint8_t* row = spec.codes + j * spec.row_bytes + std::size_t{start} * kCodeBits / 8;
-  for (std::uint32_t t = 0; t < codes; t += kStepCodes, out += std::size_t{width} * 4) {
+  const std::uint8_t* from = spec.codes + row * spec.row_bytes + std::size_t{start} * kCodeBits / 8;
+  constexpr std::uint32_t kFlip = static_cast<std::uint32_t>(kStored) * 0x01010101u;
+  for (std::uint32_t t = 0; t < codes; t += kStepCodes, out += stride) {
     std::uint32_t dword = 0;
     if (whole && t + kStepCodes <= codes) {
-      __builtin_memcpy(&dword, row + t * kCodeBits / 8, 4);
+      __builtin_memcpy(&dword, from + t * kCodeBits / 8, 4);
+      dword ^= kFlip;
     } else {
       for (std::uint32_t u = 0; u < kStepCodes && t + u < codes; ++u)
-        dword |= static_cast<std::uint32_t>(code_at(spec, j, start + t + u)) << (u * kCodeBits);
+        dword |= static_cast<std::uint32_t>(code_at(spec, row, start + t + u) + kStored) << (u * kCodeBits);
     }
     __builtin_memcpy(out, &dword, 4);
   }
@@ -107,28 +136,7 @@ struct EvenGroups {
   }
 };
 
-inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const F32Header& h,
-                      const EvenGroups& groups, std::byte* out) {
-  const std::size_t width = panel_width(n), group_bytes = width * (h.scale_bytes + h.zero_bytes);
-  const std::size_t stride = group_bytes + groups.steps * width * 4, count = group_count(spec);
-  if (h.scale_bytes) pack_scales(spec.scales + n0 * count, n, count, h.scale_bytes == 2, out, stride);
-  if (h.zero_bytes)
-    pack_zero_points(spec.zero_points + n0 * count, n, count, out + width * h.scale_bytes, stride);
-  for (std::uint32_t j = 0; j < n; j += kLanes) {
-    const auto* in = reinterpret_cast<const std::byte*>(spec.codes) + (n0 + j) * spec.row_bytes;
-    std::byte* to = out + 4 * j;
-    std::size_t left = 0;  // of the group
-    transpose_rows(in, spec.row_bytes, n - j < kLanes ? n - j : kLanes, groups.all_steps * 4,
-                   [&](std::size_t, VecI v) {
-                     if (left == 0) to += group_bytes, left = groups.steps;
-                     store_bytes(to, v);
-                     to += width * 4;
-                     --left;
-                   });
-  }
-}
-
-/// One group of runs that are not even.
+/// The scales and zero points of one group.
 inline void pack_group(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, std::uint32_t g,
                        const F32Header& h, std::byte* out) {
   const std::uint32_t groups = group_count(spec), width = panel_width(n);
@@ -136,13 +144,33 @@ inline void pack_group(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
     const std::size_t at = std::size_t{n0 + j} * groups + g;
     if (h.scale_bytes == 4) __builtin_memcpy(out + 4 * j, spec.scales + at, 4);
     if (h.scale_bytes == 2) {
-      const auto half =
-          static_cast<std::uint16_t>(_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(spec.scales[at]), 0)));
+      const std::uint16_t half = half_bits(spec.scales[at]);
       __builtin_memcpy(out + 2 * j, &half, 2);
     }
     if (h.zero_bytes) out[width * h.scale_bytes + j] = static_cast<std::byte>(spec.zero_points[at]);
   }
 }
+
+inline void pack_tables(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const F32Header& h,
+                        std::byte* out) {
+  if constexpr (kBinary) {
+    auto* scales = reinterpret_cast<float*>(out);
+    for (std::uint32_t p = 0; p < h.planes; ++p)
+      for (std::uint32_t j = 0; j < n; ++j)
+        scales[p * panel_width(n) + j] = spec.scales[std::size_t{n0 + j} * h.planes + p];
+  } else if constexpr (!kAffine) {
+    const std::size_t levels = std::size_t{kLevels} * (h.row_tables ? n : 1);
+    __builtin_memcpy(out, spec.real_levels + (h.row_tables ? std::size_t{n0} * kLevels : 0), levels * 4);
+  }
+}
+
+}  // namespace
+
+#ifdef LOWBIT_F32_PACK_X86
+#include "kernels/gemm/f32/f32_pack_x86.inl"
+#endif
+
+namespace {
 
 void f32_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
               std::uint32_t run_count, std::byte* panel, PackReport&) {
@@ -150,21 +178,64 @@ void f32_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const K
   const std::uint32_t width = panel_width(n);
   __builtin_memcpy(panel, &h, sizeof(h));
   std::byte* out = panel + kHeaderBytes;
-  if constexpr (!kAffine) {
-    const std::size_t levels = std::size_t{kLevels} * (h.row_tables ? n : 1);
-    __builtin_memcpy(out, spec.real_levels + (h.row_tables ? std::size_t{n0} * kLevels : 0), levels * 4);
-  }
+  pack_tables(spec, n0, n, h, out);
   out += table_bytes(h, width);
+#ifdef LOWBIT_F32_PACK_X86
   const EvenGroups groups(spec, runs, run_count);
-  if (groups.even) return pack_even(spec, n0, n, h, groups, out);
+  if (!kBinary && groups.even) return pack_even(spec, n0, n, h, groups, out);
+#endif
   for (std::uint32_t r = 0; r < run_count; ++r) {
     if (r == 0 || runs[r - 1].flush) {
       pack_group(spec, n0, n, runs[r].group, h, out);
       out += width * (h.scale_bytes + h.zero_bytes);
     }
-    for (std::uint32_t j = 0; j < n; ++j)
-      pack_run(spec, n0 + j, run_start(spec, runs[r]), runs[r].codes, width, out + 4 * j);
-    out += std::size_t{(runs[r].codes + kStepCodes - 1) / kStepCodes} * width * 4;
+    for (std::uint32_t j = 0; j < n * h.planes; ++j)
+      pack_run(spec, std::size_t{n0} * h.planes + j, run_start(spec, runs[r]), runs[r].codes,
+               step_bytes(h, width), out + 4 * (j % h.planes * width + j / h.planes));
+    out += (runs[r].codes + kStepCodes - 1) / kStepCodes * step_bytes(h, width);
+  }
+}
+
+/// The codes of a run of one column and plane, back to their place in a stored row.
+inline void unpack_run(const std::byte* from, std::size_t stride, std::uint32_t start, std::uint32_t codes,
+                       std::uint8_t* row) {
+  for (std::uint32_t t = 0; t < codes; t += kStepCodes, from += stride) {
+    std::uint32_t dword;
+    __builtin_memcpy(&dword, from, 4);
+    for (std::uint32_t u = 0; u < kStepCodes && t + u < codes; ++u) {
+      const std::uint32_t code = (dword >> (u * kCodeBits)) & (kLevels - 1);
+      const std::uint32_t bit = (start + t + u) * kCodeBits;
+      row[bit / 8] =
+          static_cast<std::uint8_t>(row[bit / 8] | (((code - kStored) & (kLevels - 1)) << (bit % 8)));
+    }
+  }
+}
+
+void f32_unpack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+                std::uint32_t run_count, const std::byte* panel, const UnpackedWeights& to) {
+  F32Header h;
+  __builtin_memcpy(&h, panel, sizeof(h));
+  const std::uint32_t width = panel_width(n), groups = group_count(spec);
+  const std::byte* p = panel + kHeaderBytes + table_bytes(h, width);
+  for (std::uint32_t r = 0; r < run_count; ++r) {
+    if (r == 0 || runs[r - 1].flush) {
+      for (std::uint32_t j = 0; groups > 1 && j < n; ++j) {
+        const std::size_t at = std::size_t{n0 + j} * groups + runs[r].group;
+        std::uint16_t half;
+        __builtin_memcpy(&half, p + 2 * j, 2);
+        if (h.scale_bytes == 2) to.scales[at] = half_value(half);
+        if (h.scale_bytes == 4) __builtin_memcpy(to.scales + at, p + 4 * j, 4);
+        if (to.zero_points)
+          to.zero_points[at] =
+              h.zero_bytes ? static_cast<std::int8_t>(p[width * h.scale_bytes + j]) : kMiddle;
+      }
+      p += width * (h.scale_bytes + h.zero_bytes);
+    }
+    for (std::uint32_t j = 0; j < n * h.planes; ++j)
+      unpack_run(p + 4 * (j % h.planes * width + j / h.planes), step_bytes(h, width),
+                 run_start(spec, runs[r]), runs[r].codes,
+                 to.codes + (std::size_t{n0} * h.planes + j) * spec.row_bytes);
+    p += (runs[r].codes + kStepCodes - 1) / kStepCodes * step_bytes(h, width);
   }
 }
 

@@ -1,13 +1,6 @@
-// Products with f32 activations: weights are decoded in registers, one k at a time, and multiplied with a
-// broadcast activation of each row, fma in order of K. Included once, inside namespace lowbit, after
-// epilogue.inl, f32_panel.inl and an f32_decode_<isa>.inl, which defines
-//   load_codes(p)                       a vector of dwords of codes
-//   load_halves(p), load_bytes_f(p)     fp16, s8 -> float
-//   Decoder<kind>                       (table, first column); weight(codes, zero, v): of column vector v,
-//                                       from the lowest bits of the dwords; zero(s8 zero points as floats)
-//       kInPlace, weight_in_place(codes, t)   code t of whole dwords without a shift for each
-//       kFromMemory, weight_at(p, t, v)       code t of the dwords at p
-//   tile_vecs(rows)                     column vectors of a tile of so many rows
+// Products of few rows with f32 activations: weights are decoded in registers, one k at a time, and
+// multiplied with a broadcast activation of each row, fma in order of K. Included once, inside namespace
+// lowbit, after epilogue.inl and an f32_decode_<isa>.inl.
 namespace {
 
 // Bytes of the panel that are fetched ahead for a single row, which waits for memory more than it computes.
@@ -26,6 +19,15 @@ struct F32Panel {
     grouped = h.scale_bytes != 0;
     table = reinterpret_cast<const float*>(args.panel + kHeaderBytes);
     first = args.panel + kHeaderBytes + table_bytes(h, width);
+  }
+  std::size_t group_bytes() const { return std::size_t{width} * (h.scale_bytes + h.zero_bytes); }
+  /// Of kLanes columns from column j of `group` on.
+  VecF scales_at(const std::byte* group, unsigned j) const {
+    return h.scale_bytes == 2 ? load_halves(group + j * 2)
+                              : load_f(reinterpret_cast<const float*>(group + j * 4));
+  }
+  VecF zeros_at(const std::byte* group, unsigned j) const {
+    return load_bytes_f(group + width * h.scale_bytes + j);
   }
 };
 
@@ -48,20 +50,17 @@ struct F32Tile {
 #pragma GCC unroll 8
     for (unsigned v = 0; v < kVecs; ++v) {
       codes[v] = load_codes(p + v * kLanes * 4);
-      if (kRows == 1 && v * kLanes * 4 % 64 == 0)
-        _mm_prefetch(reinterpret_cast<const char*>(p + v * kLanes * 4 + kAhead), _MM_HINT_T0);
+      if (kRows == 1 && v * kLanes * 4 % 64 == 0) __builtin_prefetch(p + v * kLanes * 4 + kAhead);
     }
 #pragma GCC unroll 8
     for (unsigned t = 0; t < (kWhole ? kStepCodes : count); ++t)
 #pragma GCC unroll 8
       for (unsigned v = 0; v < kVecs; ++v) {
         VecF w;
-        if constexpr (D::kFromMemory) {
-          w = decoder.weight_at(p + v * kLanes * 4, t, v);
-        } else if constexpr (kWhole && D::kInPlace) {
+        if constexpr (kWhole && D::kWithoutShifts) {
           w = decoder.weight_in_place(codes[v], t);
         } else {
-          w = decoder.weight(codes[v], zero[v], v);
+          w = decoder.weight(codes[v], zero[v]);
           codes[v] = next_code(codes[v]);
         }
 #pragma GCC unroll 8
@@ -72,9 +71,7 @@ struct F32Tile {
   inline __attribute__((always_inline)) void flush(const F32Panel& panel, const std::byte* scales) {
 #pragma GCC unroll 8
     for (unsigned v = 0; v < kVecs; ++v) {
-      const VecF scale = panel.h.scale_bytes == 2
-                             ? load_halves(scales + v * kLanes * 2)
-                             : load_f(reinterpret_cast<const float*>(scales + v * kLanes * 4));
+      const VecF scale = panel.scales_at(scales, v * kLanes);
 #pragma GCC unroll 8
       for (unsigned i = 0; i < kRows; ++i) total[i][v] = fma_f(sum[i][v], scale, total[i][v]);
     }
@@ -96,12 +93,11 @@ __attribute__((noinline)) void accumulate(const TileArgs& args, const F32Panel& 
     const KRun& run = args.runs[r];
     if (r == 0 || args.runs[r - 1].flush) {
       group = p;
-      p += panel.width * (panel.h.scale_bytes + panel.h.zero_bytes);
+      p += panel.group_bytes();
       if constexpr (kKind == Kind::zeros) {
 #pragma GCC unroll 8
         for (unsigned v = 0; v < kVecs; ++v)
-          tile.zero[v] =
-              Decoder<kKind>::zero(load_bytes_f(group + panel.width * panel.h.scale_bytes + j0 + v * kLanes));
+          tile.zero[v] = Decoder<kKind>::zero(panel.zeros_at(group, j0 + v * kLanes));
       }
     }
     const float* a[kRows];
@@ -149,41 +145,10 @@ unsigned rows(const TileArgs& args, const F32Panel& panel, unsigned i) {
 }
 
 template <Kind kKind>
-void all_rows(const TileArgs& args, const F32Panel& panel) {
-  unsigned i = rows<kKind, 8>(args, panel, 0);
-  i = rows<kKind, 4>(args, panel, i);
+void few_rows(const TileArgs& args, const F32Panel& panel) {
+  unsigned i = rows<kKind, 4>(args, panel, 0);
   i = rows<kKind, 2>(args, panel, i);
   rows<kKind, 1>(args, panel, i);
-}
-
-void f32_run(const TileArgs& args) {
-  const F32Panel panel(args);
-  if constexpr (kAffine) {
-    if (panel.h.zero_bytes) return all_rows<Kind::zeros>(args, panel);
-    return all_rows<Kind::middle>(args, panel);
-  } else {
-    if constexpr (kCodeBits == 8) {
-      if (panel.h.mirrored) return all_rows<Kind::mirrored>(args, panel);
-    }
-    if (panel.h.row_tables) return all_rows<Kind::row_table>(args, panel);
-    return all_rows<Kind::table>(args, panel);
-  }
-}
-
-constexpr GemmKernel f32_kernel(const char* name, Isa required) {
-  return {.name = name,
-          .format = kFormat,
-          .act = ActType::f32,
-          .required = required,
-          .reference = false,
-          .nr = 4 * kLanes,
-          .n_step = kLanes,
-          .kr = kStepCodes,
-          .m_step = 8,
-          .supports = f32_supports,
-          .panel_bytes = f32_panel_bytes,
-          .pack = f32_pack,
-          .run = f32_run};
 }
 
 }  // namespace

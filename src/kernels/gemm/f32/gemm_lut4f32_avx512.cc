@@ -16,7 +16,7 @@ constexpr WeightFormat kFormat = WeightFormat::lut4;
 
 #include "kernels/gemm/f32/f32_decode_avx512.inl"
 //
-#include "kernels/gemm/f32/f32_tile.inl"
+#include "kernels/gemm/f32/f32_run.inl"
 
 constinit const GemmKernel kGemmLut4F32Avx512 = f32_kernel("lut4f32/avx512", Isa::avx2 | Isa::avx512);
 

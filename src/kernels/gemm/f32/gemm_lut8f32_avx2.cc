@@ -16,7 +16,7 @@ constexpr WeightFormat kFormat = WeightFormat::lut8;
 
 #include "kernels/gemm/f32/f32_decode_avx2.inl"
 //
-#include "kernels/gemm/f32/f32_tile.inl"
+#include "kernels/gemm/f32/f32_run.inl"
 
 constinit const GemmKernel kGemmLut8F32Avx2 = f32_kernel("lut8f32/avx2", Isa::avx2);
 

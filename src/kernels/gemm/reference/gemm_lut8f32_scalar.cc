@@ -26,6 +26,7 @@ const GemmKernel kGemmLut8F32Scalar = {.name = "lut8f32/scalar",
                                        .supports = reference_supports,
                                        .panel_bytes = reference_panel_bytes,
                                        .pack = reference_pack,
-                                       .run = reference_run};
+                                       .run = reference_run,
+                                       .unpack = reference_unpack};
 
 }  // namespace lowbit

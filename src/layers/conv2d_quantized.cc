@@ -1,7 +1,7 @@
-// Conv2d on u8 codes through the GEMM kernels, without im2col: the kernels follow row offsets
+// Conv2d with quantized weights through the GEMM kernels, without im2col: the kernels follow row offsets
 // (indirection.h). With a static input range everything up to the output codes happens in the kernels'
 // epilogue, the residual included. With a dynamic one the f32 sample is quantized first, and the output is
-// f32.
+// f32. Weight-only, floats are multiplied as they are.
 
 #include <fmt/format.h>
 
@@ -11,8 +11,11 @@
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
 #include "layers/indirection.h"
+#include "layers/kept_weights.h"
 #include "layers/quantize_pixels.h"
+#include "layers/row_input.h"
 #include "layers/row_memory.h"
+#include "layers/step_common.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
 
@@ -24,26 +27,28 @@ struct ConvGroup {
   ColumnTerms terms;
 };
 
-class Conv2dInt8 final : public Step {
+class Conv2dQuantized final : public Step {
  public:
-  Conv2dInt8(const ops::Conv2d& op, const StepSpec& spec)
+  Conv2dQuantized(const ops::Conv2d& op, const StepSpec& spec)
       : activation_(op.activation),
-        dynamic_(spec.dynamic),
-        in_(sample_layout(spec.inputs[0]->shape, DType::u8)),
+        input_(row_input(spec)),
+        in_(sample_layout(spec.inputs[0]->shape, input_ == RowInput::floats ? DType::f32 : DType::u8)),
         out_(spec.output->layout()),
         element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
-        residual_f32_(spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32) {
+        residual_f32_(has_f32_residual(spec)),
+        quantization_(quantization_of(spec)) {
     const auto& [kernel_h, kernel_w] = op.window.kernel;
     const auto taps = static_cast<std::uint32_t>(kernel_h * kernel_w);
     pads_ = op.window.pad != std::array<std::int64_t, 4>{0, 0, 0, 0} || reaches_outside(op.window);
     pointwise_ = taps == 1 && op.window.stride == std::array<std::int64_t, 2>{1, 1} && !pads_;
     if (!pointwise_) {
-      offsets_ = spec.indirection
-                     ? spec.indirection->get(in_, out_, op.window)
-                     : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window));
+      offsets_ =
+          spec.indirection
+              ? spec.indirection->get(in_, out_, op.window, in_element())
+              : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window, in_element()));
     }
-    set_quantization(spec);
-    const EffectiveWeights w(*spec.weights, ActType::u8);
+    const EffectiveWeights w(*spec.weights, activations_of(input_));
+    kept_ = KeptWeights(w);
     const std::int64_t per_group = w.matrix().rows / op.groups;
     for (std::int64_t g = 0; g < op.groups; ++g) {
       const WeightSpec part = w.spec(taps, g * per_group, per_group);
@@ -52,7 +57,7 @@ class Conv2dInt8 final : public Step {
       const std::span<const float> bias =
           op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
       const std::span<const float> units(w.units());
-      ColumnTerms terms(packed, {part.scales, std::size_t{part.n} * packed.groups()},
+      ColumnTerms terms(packed, w.column_scales(g * per_group, per_group),
                         units.size() > 1 ? units.subspan(row, part.n) : units, bias, quantization_);
       weight_zeros_ = weight_zeros_ || !packed.weight_zero_points().empty();
       groups_.push_back({std::move(packed), std::move(terms)});
@@ -66,12 +71,21 @@ class Conv2dInt8 final : public Step {
     for (const ConvGroup& group : groups_) sum += group.weights.report();
     return sum;
   }
-  bool reads_zero_pixel() const override { return pads_ && !dynamic_; }
+  bool keeps_weights() const override { return kept_.holds(groups_[0].weights); }
+  void restore_weights(QuantizedMatrix& weights) const override {
+    kept_.prepare(weights);
+    std::int64_t row = 0;
+    for (const ConvGroup& group : groups_) {
+      KeptWeights::restore(group.weights, row, weights);
+      row += group.weights.n();
+    }
+  }
+  bool reads_zero_pixel() const override { return pads_ && input_ != RowInput::quantize; }
 
   void run(const StepArgs& args) const noexcept override {
     const RowMemory memory = carve(args.scratch, args.batch);
     const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(0);
-    if (dynamic_) {
+    if (input_ == RowInput::quantize) {
       quantize_input(args, memory);
       codes = memory.codes;
     } else if (memory.row_a) {
@@ -80,11 +94,11 @@ class Conv2dInt8 final : public Step {
     const std::int64_t in_per_group = in_.channels / static_cast<std::int64_t>(groups_.size());
     const std::int64_t out_per_group = out_.channels / static_cast<std::int64_t>(groups_.size());
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * in_per_group,
+      GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * in_per_group * in_element(),
                   .images = static_cast<std::size_t>(args.batch),
                   .rows = static_cast<std::size_t>(out_.pixels()),
-                  .image_stride = in_.sample_stride,
-                  .row_stride = in_.pixel_stride,
+                  .image_stride = in_.sample_stride * in_element(),
+                  .row_stride = in_.pixel_stride * in_element(),
                   .offsets = pointwise_ ? nullptr : offsets_->data()};
       const std::ptrdiff_t column = static_cast<std::int64_t>(g) * out_per_group;
       run_group(args, memory, groups_[g], lhs, column);
@@ -93,14 +107,20 @@ class Conv2dInt8 final : public Step {
   }
 
  private:
+  /// Bytes of an element of the input, once it is quantized.
+  std::int64_t in_element() const {
+    return input_ == RowInput::floats ? static_cast<std::int64_t>(sizeof(float)) : 1;
+  }
   std::size_t rows(std::int64_t batch) const { return static_cast<std::size_t>(batch * out_.pixels()); }
 
   RowMemory carve(std::byte* block, std::int64_t batch) const {
-    return RowMemory::carve(block, rows(batch),
-                            {.dynamic = dynamic_,
-                             .scale_groups = groups_[0].weights.groups() > 1,
-                             .weight_zeros = weight_zeros_,
-                             .code_bytes = static_cast<std::size_t>(batch * in_.sample_stride + 64)});
+    return RowMemory::carve(
+        block, rows(batch),
+        {.dynamic = input_ == RowInput::quantize,
+         .scale_groups = input_ != RowInput::floats && groups_[0].weights.groups() > 1,
+         .weight_zeros = weight_zeros_,
+         .code_bytes =
+             input_ == RowInput::quantize ? static_cast<std::size_t>(batch * in_.sample_stride + 64) : 0});
   }
 
   /// Without padding a window can still hang over the lower or right edge when the output was rounded up.
@@ -109,13 +129,6 @@ class Conv2dInt8 final : public Step {
       return (n - 1) * w.stride[i] + (w.kernel[i] - 1) * w.dilation[i];
     };
     return last(0, out_.height) >= in_.height || last(1, out_.width) >= in_.width;
-  }
-
-  void set_quantization(const StepSpec& spec) {
-    if (!dynamic_) quantization_.input = spec.inputs[0]->qparams;
-    if (spec.output->dtype == DType::u8) quantization_.output = spec.output->qparams;
-    quantization_.output_qmax = spec.output->codes().qmax;
-    if (spec.inputs.size() > 1 && !residual_f32_) quantization_.residual = spec.inputs[1]->qparams;
   }
 
   void quantize_input(const StepArgs& args, const RowMemory& memory) const noexcept {
@@ -143,7 +156,7 @@ class Conv2dInt8 final : public Step {
     ops::Activation activation = activation_;
     if (residual_f32_) activation = {};  // applied after the residual, in add_residual
     out.epilogue = base_epilogue(activation, quantization_);
-    set_columns(out.epilogue, group.terms, group.weights, dynamic_);
+    set_columns(out.epilogue, group.terms, group.weights, input_ == RowInput::quantize);
     if (quantization_.residual) {
       const SampleLayout residual = args.inputs[1].type->layout();
       out.epilogue.residual = args.inputs[1].sample<std::uint8_t>(0) + column;
@@ -159,42 +172,43 @@ class Conv2dInt8 final : public Step {
     gemm(lhs, group.weights, out, *args.executor);
   }
 
-  /// f32 residuals occur between dynamic layers only. Same order as in the epilogue: add, then limit.
+  /// Same order as in the epilogue: add, then limit.
   void add_residual(const StepArgs& args) const noexcept {
     const std::int64_t count = out_.pixels() * out_.channels;
     for (std::int64_t b = 0; b < args.batch; ++b) {
       float* y = args.output.sample<float>(b);
       const float* r = args.inputs[1].sample<float>(b);
-      for (std::int64_t i = 0; i < count; ++i) {
-        float v = y[i] + r[i];
-        v = v < activation_.lo ? activation_.lo : v;
-        y[i] = v > activation_.hi ? activation_.hi : v;
-      }
+      for (std::int64_t i = 0; i < count; ++i) y[i] = ops::apply(activation_, y[i] + r[i]);
     }
   }
 
   ops::Activation activation_;
-  bool dynamic_, pads_ = false, pointwise_ = false, weight_zeros_ = false;
+  RowInput input_;
+  bool pads_ = false, pointwise_ = false, weight_zeros_ = false;
   SampleLayout in_, out_;
   std::size_t element_;
   bool residual_f32_;
   LayerQuantization quantization_;
   std::shared_ptr<const RowOffsets> offsets_;
+  KeptWeights kept_;
   std::vector<ConvGroup> groups_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_conv2d_int8(const ops::Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_conv2d_quantized(const ops::Conv2d& op, const StepSpec& spec) {
   const std::int64_t in_per_group = op.weight.shape[1];
   if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
       spec.weights->rows != op.out_channels())
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Conv2d weights of shape {} do not fit {} x {} codes",
                             op.weight.shape.to_string(), spec.weights->rows, spec.weights->cols));
-  if (in_per_group == 1 && op.groups > 1 && spec.weights->groups() == 1 && spec.weights->planes() == 1)
-    return make_depthwise_int8(op, spec);
-  return std::make_unique<Conv2dInt8>(op, spec);
+  if (in_per_group == 1 && op.groups > 1 && spec.weights->groups() == 1) {
+    const bool floats = row_input(spec) == RowInput::floats;
+    if (floats && op.groups == op.out_channels()) return make_depthwise_weight_only(op, spec);
+    if (!floats && spec.weights->planes() == 1) return make_depthwise_int8(op, spec);
+  }
+  return std::make_unique<Conv2dQuantized>(op, spec);
 }
 
 }  // namespace lowbit

@@ -1,0 +1,78 @@
+#include "layers/linear_core.h"
+
+#include <algorithm>
+
+#include "layers/dynamic_input.h"
+#include "runtime/float_env.h"
+
+namespace lowbit {
+LinearCore::LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
+                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa)
+    : LinearCore(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation,
+                 isa) {}
+
+LinearCore::LinearCore(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
+                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa)
+    : input_(input),
+      quantization_(quantization),
+      activation_(activation),
+      kept_(weights),
+      weights_(weights.spec(), isa),
+      terms_(weights_, weights.column_scales(), weights.units(), bias, quantization_) {}
+
+RowMemory LinearCore::carve(std::byte* block, std::size_t rows) const {
+  return RowMemory::carve(block, rows,
+                          {.dynamic = dynamic(),
+                           .scale_groups = input_ != RowInput::floats && weights_.groups() > 1,
+                           .weight_zeros = !weights_.weight_zero_points().empty(),
+                           .code_bytes = input_ == RowInput::quantize ? rows * code_stride() : 0});
+}
+
+void LinearCore::quantize_rows(const RowBlock& x, const RowMemory& memory,
+                               Executor& executor) const noexcept {
+  const std::size_t count = weights_.k();
+  auto one = [&](int i) {
+    const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
+    const auto row = static_cast<std::size_t>(i), image = row / x.rows;
+    const auto* from = reinterpret_cast<const float*>(
+        static_cast<const std::byte*>(x.data) + static_cast<std::ptrdiff_t>(image) * x.image_stride +
+        static_cast<std::ptrdiff_t>(row - image * x.rows) * x.row_stride);
+    const QParams p = quantization_.input ? *quantization_.input : choose_dynamic(from, count);
+    elementwise().quantize(from, count, u8_quantize_params(p), memory.codes + row * code_stride(),
+                           memory.row_b ? memory.row_b + row : nullptr);
+    if (memory.row_scale) memory.row_scale[row] = p.scale;
+    if (memory.row_a) memory.row_a[row] = p.zero_point;
+  };
+  executor.parallel_for(static_cast<int>(x.images * x.rows), one);
+}
+
+void LinearCore::run(const RowBlock& x, const RowBlock& y, std::byte* scratch,
+                     Executor& executor) const noexcept {
+  const RowMemory memory = carve(scratch, x.images * x.rows);
+  GemmLhs lhs{.a = static_cast<const std::uint8_t*>(x.data),
+              .images = x.images,
+              .rows = x.rows,
+              .image_stride = x.image_stride,
+              .row_stride = x.row_stride};
+  if (input_ == RowInput::quantize) {
+    quantize_rows(x, memory, executor);
+    lhs.a = memory.codes;
+    lhs.row_stride = static_cast<std::ptrdiff_t>(code_stride());
+    lhs.image_stride = static_cast<std::ptrdiff_t>(x.rows) * lhs.row_stride;
+  } else if (memory.row_a) {
+    std::fill_n(memory.row_a, x.images * x.rows, quantization_.input->zero_point);
+  }
+  GemmOut out;
+  out.c = y.data;
+  out.c_image_stride = y.image_stride;
+  out.c_row_bytes = static_cast<std::size_t>(y.row_stride);
+  out.epilogue = base_epilogue(activation_, quantization_);
+  set_columns(out.epilogue, terms_, weights_, dynamic());
+  out.epilogue.row_scale = memory.row_scale;
+  out.epilogue.row_a = memory.row_a;
+  out.epilogue.row_b = memory.row_b;
+  if (memory.row_b && input_ == RowInput::codes) row_sums(lhs, weights_, memory.row_b);
+  gemm(lhs, weights_, out, executor);
+}
+
+}  // namespace lowbit

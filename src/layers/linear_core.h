@@ -1,0 +1,57 @@
+// The product y = W x + b over rows: what lowbit::Linear and the Linear step of a model share. Rows are u8
+// codes, floats that are quantized first, or floats that are multiplied as they are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "layers/column_terms.h"
+#include "layers/kept_weights.h"
+#include "layers/row_input.h"
+#include "layers/row_memory.h"
+#include "lowbit/kernels/gemm.h"
+#include "lowbit/quant/effective.h"
+#include "lowbit/runtime/executor.h"
+
+namespace lowbit {
+
+/// `rows` rows for each of `images` images; strides in bytes.
+struct RowBlock {
+  void* data = nullptr;
+  std::size_t images = 1, rows = 0;
+  std::ptrdiff_t image_stride = 0, row_stride = 0;
+};
+
+class LinearCore {
+ public:
+  /// Packs `weights`, keeping no reference to them. Throws as EffectiveWeights, PackedWeights and
+  /// ColumnTerms.
+  LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
+             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa);
+
+  const PackedWeights& weights() const { return weights_; }
+  const KeptWeights& kept() const { return kept_; }
+  /// Scratch memory for so many rows, 64-byte aligned.
+  std::size_t scratch_bytes(std::size_t rows) const { return carve(nullptr, rows).bytes; }
+  /// Rows of `y` are u8 codes where the quantization has an output, else floats.
+  void run(const RowBlock& x, const RowBlock& y, std::byte* scratch, Executor& executor) const noexcept;
+
+ private:
+  LinearCore(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
+             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa);
+
+  bool dynamic() const { return input_ == RowInput::quantize && !quantization_.input; }
+  std::size_t code_stride() const { return align64(weights_.k()); }
+  RowMemory carve(std::byte* block, std::size_t rows) const;
+  void quantize_rows(const RowBlock& x, const RowMemory& memory, Executor& executor) const noexcept;
+
+  RowInput input_;
+  LayerQuantization quantization_;
+  ops::Activation activation_;
+  KeptWeights kept_;
+  PackedWeights weights_;
+  ColumnTerms terms_;
+};
+
+}  // namespace lowbit

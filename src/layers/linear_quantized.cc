@@ -1,0 +1,78 @@
+// Linear with quantized weights: one product per call over all rows of the batch. The input is u8 codes, or
+// floats: quantized row by row (dynamic), or multiplied as they are (weight-only). Then the output is f32.
+
+#include <fmt/format.h>
+
+#include "layers/linear_core.h"
+#include "layers/linear_steps.h"
+
+namespace lowbit {
+namespace {
+
+/// How the rows of a value follow each other: one a sample, or the pixels of each.
+class RowLayout {
+ public:
+  RowLayout(const ValueType& type, std::int64_t rows_per_sample)
+      : rows_(rows_per_sample),
+        sample_bytes_(static_cast<std::ptrdiff_t>(type.sample_bytes())),
+        pixel_bytes_(type.layout().pixel_stride *
+                     static_cast<std::ptrdiff_t>(type.dtype == DType::u8 ? 1 : sizeof(float))) {}
+
+  RowBlock block(std::byte* data, std::int64_t batch) const {
+    const auto samples = static_cast<std::size_t>(batch);
+    // One row a sample: the whole batch is one matrix.
+    if (rows_ == 1) return {data, 1, samples, 0, sample_bytes_};
+    return {data, samples, static_cast<std::size_t>(rows_), sample_bytes_, pixel_bytes_};
+  }
+
+ private:
+  std::int64_t rows_;
+  std::ptrdiff_t sample_bytes_, pixel_bytes_;
+};
+
+class LinearQuantized final : public Step {
+ public:
+  LinearQuantized(const ops::Linear& op, const StepSpec& spec)
+      : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),
+        in_(*spec.inputs[0], rows_per_sample_),
+        out_(*spec.output, rows_per_sample_),
+        core_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa) {}
+
+  std::size_t scratch_bytes(std::int64_t batch, int) const override {
+    return core_.scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));
+  }
+  std::string kernel() const override { return core_.weights().kernel().name; }
+  PackReport pack_report() const override { return core_.weights().report(); }
+  bool keeps_weights() const override { return core_.kept().holds(core_.weights()); }
+  void restore_weights(QuantizedMatrix& weights) const override {
+    core_.kept().prepare(weights);
+    KeptWeights::restore(core_.weights(), 0, weights);
+  }
+
+  void run(const StepArgs& args) const noexcept override {
+    core_.run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
+              args.scratch, *args.executor);
+  }
+
+ private:
+  std::int64_t rows_per_sample_;
+  RowLayout in_, out_;
+  LinearCore core_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> ops::make_linear_quantized(const ops::Linear& op, const StepSpec& spec) {
+  const SampleLayout in = spec.inputs[0]->layout();
+  const std::int64_t features = op.flattens_input ? in.pixels() * in.channels : in.channels;
+  if (spec.weights->cols != features)
+    throw Error(ErrorCode::shape_mismatch, fmt::format("Linear has weights for {} inputs, its input has {}",
+                                                       spec.weights->cols, features));
+  if (op.flattens_input && !spec.dynamic && in.pixel_stride != in.channels)
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("Linear cannot read {} 8-bit channels without a copy: not a multiple of 4", in.channels));
+  return std::make_unique<LinearQuantized>(op, spec);
+}
+
+}  // namespace lowbit

@@ -1,0 +1,27 @@
+#include "layers/row_input.h"
+
+namespace lowbit {
+
+ActType activations_of(RowInput input) {
+  return input == RowInput::floats ? ActType::f32 : ActType::u8;
+}
+
+RowInput row_input(const StepSpec& spec) {
+  if (spec.dynamic) return RowInput::quantize;
+  return spec.inputs[0]->dtype == DType::f32 ? RowInput::floats : RowInput::codes;
+}
+
+bool has_f32_residual(const StepSpec& spec) {
+  return spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32;
+}
+
+LayerQuantization quantization_of(const StepSpec& spec) {
+  LayerQuantization q;
+  if (row_input(spec) == RowInput::codes) q.input = spec.inputs[0]->qparams;
+  if (spec.output->dtype == DType::u8) q.output = spec.output->qparams;
+  q.output_qmax = spec.output->codes().qmax;
+  if (spec.inputs.size() > 1 && !has_f32_residual(spec)) q.residual = spec.inputs[1]->qparams;
+  return q;
+}
+
+}  // namespace lowbit

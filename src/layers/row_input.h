@@ -1,0 +1,29 @@
+// What a layer with quantized weights reads, and what its arithmetic follows from: shared by Linear and the
+// convolutions.
+#pragma once
+
+#include <cstdint>
+
+#include "layers/column_terms.h"
+#include "lowbit/kernels/gemm_kernel.h"
+#include "lowbit/layers/step.h"
+
+namespace lowbit {
+
+/// What the rows of a product are when it gets them.
+enum class RowInput : std::uint8_t {
+  codes,     ///< u8, as LayerQuantization::input says
+  quantize,  ///< floats, to be quantized: by LayerQuantization::input, or by the range of the row or sample
+  floats,    ///< floats that are multiplied as they are (weight-only)
+};
+
+/// What a kernel multiplies by the weights.
+ActType activations_of(RowInput input);
+
+RowInput row_input(const StepSpec& spec);
+/// Static qparams of what flows in and out of a step, a residual included.
+LayerQuantization quantization_of(const StepSpec& spec);
+/// An f32 residual (between layers that are dynamic or weight-only) is added after the product.
+bool has_f32_residual(const StepSpec& spec);
+
+}  // namespace lowbit
