@@ -6,7 +6,7 @@
 #include <span>
 #include <tuple>
 
-#include "support/random.h"
+#include "core/random.h"
 
 namespace lowbit::bench {
 namespace {
@@ -61,7 +61,7 @@ class Gaussians {
   }
 
  private:
-  testing::Random random_{1};
+  detail::Random random_{1};
   std::vector<float> values_ = std::vector<float>(65536);
 };
 
@@ -94,7 +94,7 @@ CodedWeights::CodedWeights(const WeightCoding& coding, std::uint32_t n, std::uin
   codes_.resize(spec_.row_bytes * n);
   const std::size_t groups = coding.group == 0 ? 1 : (k + coding.group - 1) / coding.group;
   scales_.resize(groups * n);
-  testing::Random random(2);
+  detail::Random random(2);
   for (float& scale : scales_) scale = static_cast<float>(random.integer(1024, 2047)) * 0x1p-16f;
   fill();
   spec_.codes = codes_.data();

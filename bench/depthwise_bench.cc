@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/random.h"
 #include "eigen_baseline.h"
 #include "fp32/fp32_kernel.h"
 #include "lowbit/core/aligned_bytes.h"
@@ -18,7 +19,6 @@
 #include "lowbit/kernels/depthwise_kernel.h"
 #include "registers.h"
 #include "rounds.h"
-#include "support/random.h"
 
 namespace lowbit::bench {
 namespace {
@@ -53,7 +53,7 @@ class Int8Layer {
     shape_.kernel_height = shape_.kernel_width = c.kernel;
     shape_.stride_height = shape_.stride_width = c.stride;
     shape_.pad_top = shape_.pad_left = c.kernel / 2;
-    testing::Random random(1);
+    detail::Random random(1);
     const std::size_t image = std::size_t{c.size} * c.size * shape_.in_pixel_bytes;
     in_ = aligned_bytes(image + shape_.in_pixel_bytes);
     for (std::size_t i = 0; i < image; ++i) in_[i] = static_cast<std::byte>(random.next());

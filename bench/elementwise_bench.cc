@@ -13,13 +13,13 @@
 #include <limits>
 #include <vector>
 
+#include "core/random.h"
 #include "cycles.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "options.h"
 #include "registers.h"
-#include "support/random.h"
 
 namespace lowbit::bench {
 namespace {
@@ -42,7 +42,7 @@ class Array {
 struct Data {
   explicit Data(std::size_t n)
       : floats(n), scales(n), out(n), sums(n), zeros(n), codes(2 * n), packed(n), bytes(2 * n) {
-    testing::Random random(1);
+    detail::Random random(1);
     for (std::size_t i = 0; i < n; ++i) {
       floats[i] = random.gaussian() * 50;
       scales[i] = 1.0f + random.uniform() * 0.5f;

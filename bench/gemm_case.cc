@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "support/random.h"
+#include "core/random.h"
 
 namespace lowbit::bench {
 
@@ -28,7 +28,7 @@ GemmCase::GemmCase(const Variant& variant, const GemmShape& shape)
 }
 
 void GemmCase::make_lhs() {
-  testing::Random random(3);
+  detail::Random random(3);
   const ActType act = weights_->spec().act;
   const std::size_t row_bytes = act == ActType::f32  ? std::size_t{shape_.k} * sizeof(float)
                                 : act == ActType::b1 ? (shape_.k + 31) / 32 * 4

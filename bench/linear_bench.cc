@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "comparison.h"
+#include "core/random.h"
 #include "eigen_baseline.h"
 #include "gemm_case.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/layers/linear.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "registers.h"
-#include "support/random.h"
 
 namespace lowbit::bench {
 namespace {
@@ -40,7 +40,7 @@ constexpr const char* kSchemes[] = {"int8",
                                     "fp8e4m3-wo"};
 
 std::vector<float> gaussian(std::size_t size, std::uint64_t seed) {
-  testing::Random random(seed);
+  detail::Random random(seed);
   std::vector<float> values(size);
   for (float& v : values) v = random.gaussian();
   return values;

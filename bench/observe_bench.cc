@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "core/random.h"
 #include "lowbit/observe/observer.h"
 #include "options.h"
 #include "registers.h"
-#include "support/random.h"
 
 namespace lowbit::bench {
 namespace {
@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t kValues = std::size_t{1} << 24;
 const char* const kDistributions[] = {"gaussian", "relu", "uniform", "constant", "exponents", "nan"};
 
-float value_of(const std::string& distribution, testing::Random& random) {
+float value_of(const std::string& distribution, detail::Random& random) {
   if (distribution == "gaussian") return random.gaussian();
   if (distribution == "relu") return std::max(0.0f, random.gaussian());
   if (distribution == "uniform") return random.uniform();
@@ -37,7 +37,7 @@ const std::vector<float>& values(const std::string& distribution) {
   static std::map<std::string, std::vector<float>> all;
   std::vector<float>& v = all[distribution];
   if (v.empty()) {
-    testing::Random random(1);
+    detail::Random random(1);
     v.resize(kValues);
     for (float& x : v) x = value_of(distribution, random);
   }

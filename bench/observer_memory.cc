@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "core/random.h"
 #include "lowbit/observe/observer.h"
-#include "support/random.h"
 
 namespace {
 std::size_t g_bytes = 0, g_peak = 0;
@@ -60,7 +60,7 @@ class Stream {
  private:
   bool any_bits_;
   std::size_t offset_ = 0;
-  lowbit::testing::Random random_{1};
+  lowbit::detail::Random random_{1};
   std::vector<float> table_, batch_;
 };
 

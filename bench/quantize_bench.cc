@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "comparison.h"
+#include "core/random.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/quant/codebook.h"
 #include "lowbit/quant/quantized_matrix.h"
-#include "support/random.h"
 
 namespace lowbit::bench {
 namespace {
@@ -22,7 +22,7 @@ constexpr std::int64_t kSide = 4096;
 
 const std::vector<float>& weights() {
   static const std::vector<float> values = [] {
-    testing::Random random(1);
+    detail::Random random(1);
     std::vector<float> v(static_cast<std::size_t>(kSide * kSide));
     for (float& x : v) x = random.gaussian();
     return v;

@@ -14,9 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/machine.h"
-#include "cli/model_file.h"
-#include "cli/table.h"
+#include "core/random.h"
+#include "io/model_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/core/tensor.h"
@@ -28,7 +27,8 @@
 #include "lowbit/quant/quantized_matrix.h"
 #include "model/node_schemes.h"
 #include "quant/storage.h"
-#include "support/random.h"
+#include "report/machine.h"
+#include "report/table.h"
 
 namespace lowbit::bench {
 namespace {
@@ -81,25 +81,25 @@ struct Data {
 // --- data ---
 
 /// In (0, 1).
-double uniform(testing::Random& random) {
+double uniform(detail::Random& random) {
   return (static_cast<double>(random.next() >> 11) + 0.5) * 0x1p-53;
 }
 
 /// Unit variance, Box and Muller.
-double gaussian(testing::Random& random) {
+double gaussian(detail::Random& random) {
   const double radius = std::sqrt(-2 * std::log(uniform(random)));
   return radius * std::cos(2 * std::numbers::pi * uniform(random));
 }
 
 /// Unit variance.
-double laplace(testing::Random& random) {
+double laplace(detail::Random& random) {
   const double u = 2 * uniform(random) - 1;
   return std::copysign(std::log(1 - std::fabs(u)) / std::numbers::sqrt2, u);
 }
 
 template <class Draw>
 Matrix random_matrix(Draw draw, std::uint64_t seed) {
-  testing::Random random(seed);
+  detail::Random random(seed);
   Matrix m{"", Tensor({kRows, kColumns})};
   for (float& v : m.values.data) v = static_cast<float>(draw(random));
   return m;
@@ -120,7 +120,7 @@ std::vector<Matrix> layer_matrices(const Model& model, bool channel_first) {
 }
 
 Model load_floats(const std::string& path) {
-  Model model = cli::load_model(path);
+  Model model = io::load_model(path);
   if (model.is_quantized()) throw std::invalid_argument(path + " is quantized already");
   return model;
 }
@@ -256,13 +256,13 @@ std::vector<Scheme> weight_schemes() {
 /// A table for a terminal or a document.
 class Report {
  public:
-  using Align = cli::Table::Align;
-  Report(bool markdown, std::string title, std::vector<cli::Table::Column> columns)
+  using Align = report::Table::Align;
+  Report(bool markdown, std::string title, std::vector<report::Table::Column> columns)
       : markdown_(markdown), title_(std::move(title)), columns_(std::move(columns)) {}
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   void print() const {
     if (!markdown_) {
-      cli::Table table(columns_);
+      report::Table table(columns_);
       for (const auto& row : rows_) table.add_row(row);
       fmt::print("{}\n\n{}\n", title_, table.to_string());
       return;
@@ -284,7 +284,7 @@ class Report {
  private:
   bool markdown_;
   std::string title_;
-  std::vector<cli::Table::Column> columns_;
+  std::vector<report::Table::Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
 
@@ -298,17 +298,17 @@ using Results = std::vector<std::vector<Result>>;
 void print_quantizers(bool markdown, const std::vector<Scheme>& schemes, const std::vector<Data>& data,
                       const Results& results) {
   const bool model = data.size() > 2;
-  std::vector<cli::Table::Column> columns = {{"weights", Report::Align::left},
-                                             {"format", Report::Align::left},
-                                             {"activations", Report::Align::left},
-                                             {"code bits"},
-                                             {"bits, matrix"}};
+  std::vector<report::Table::Column> columns = {{"weights", Report::Align::left},
+                                                {"format", Report::Align::left},
+                                                {"activations", Report::Align::left},
+                                                {"code bits"},
+                                                {"bits, matrix"}};
   if (model) columns.push_back({"bits, " + data[2].name});
   for (const Data& d : data) columns.push_back({d.name});
   Report report(markdown, "SQNR in dB and bits per weight", columns);
   for (std::size_t i = 0; i < schemes.size(); ++i) {
     const Result& r = results[i][0];
-    std::vector<std::string> row = {weights_name(schemes[i]), cli::format_name(r.format),
+    std::vector<std::string> row = {weights_name(schemes[i]), report::format_name(r.format),
                                     r.u8 && r.f32 ? "u8, f32"
                                     : r.u8        ? "u8"
                                                   : "f32",
@@ -322,7 +322,7 @@ void print_quantizers(bool markdown, const std::vector<Scheme>& schemes, const s
 
 void print_rounding(bool markdown, const std::vector<Scheme>& schemes, const std::vector<Data>& data,
                     const Results& results) {
-  std::vector<cli::Table::Column> columns = {{"weights", Report::Align::left}};
+  std::vector<report::Table::Column> columns = {{"weights", Report::Align::left}};
   for (const Data& d : data) columns.push_back({d.name}), columns.push_back({"int8 levels"});
   Report report(markdown, "SQNR in dB of tables, and with levels rounded to int8 for u8 activations",
                 columns);
@@ -341,7 +341,7 @@ void print_rounding(bool markdown, const std::vector<Scheme>& schemes, const std
 /// Whether a codebook is above uniform quantization at equal code width.
 void print_layers(bool markdown, const Model& model) {
   const char* titles[] = {"kmeans4", "its bits", "kmeans4-tensor", "its bits"};
-  std::vector<cli::Table::Column> columns = {{"layer", Report::Align::left}, {"rows x columns"}};
+  std::vector<report::Table::Column> columns = {{"layer", Report::Align::left}, {"rows x columns"}};
   for (const char* title : titles) columns.push_back({title});
   for (const char* text : kUniform) columns.push_back({text});
   Report report(markdown, "SQNR in dB of each layer with 4-bit codes, and bits per weight of tables",

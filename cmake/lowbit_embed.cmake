@@ -1,6 +1,6 @@
 # lowbit_embed(TARGET FILE SYMBOL HEADER): a static library TARGET that holds FILE as bytes, written to a .cc at build
 # time, so that a program needs no file at run time. SYMBOL is a function `std::span<const std::byte> SYMBOL()` in
-# namespace lowbit::cli that HEADER (as it is included) declares.
+# namespace lowbit::data that HEADER (as it is included) declares.
 # Run as a script (cmake -DINPUT= -DOUTPUT= -DSYMBOL= -DHEADER= -P), this file writes the .cc itself.
 
 if(CMAKE_SCRIPT_MODE_FILE)
@@ -17,7 +17,7 @@ alignas(16) constexpr unsigned char kBytes[] = {
 ${bytes}};
 }  // namespace
 
-std::span<const std::byte> lowbit::cli::${SYMBOL}() { return std::as_bytes(std::span(kBytes)); }
+std::span<const std::byte> lowbit::data::${SYMBOL}() { return std::as_bytes(std::span(kBytes)); }
 ")
   return()
 endif()

@@ -1,4 +1,4 @@
-// Trains the network of `lowbit demo` on the glyph images (src/cli/glyphs.h) and writes it as ONNX. One
+// Trains the network of `lowbit demo` on the glyph images (src/data/glyphs.h) and writes it as ONNX. One
 // thread, fixed seeds: the same compiler, flags and processor give the same file. To reproduce
 // examples/models/glyphs-cnn.onnx:
 //
@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/glyph_strokes.h"
-#include "cli/glyphs.h"
+#include "data/glyph_strokes.h"
+#include "data/glyphs.h"
 #include "train_network.h"
 
 namespace {
@@ -33,11 +33,11 @@ constexpr int kTestImages = 20000;
 constexpr float kPeakRate = 4e-3f, kDecay = 2e-3f, kSmoothing = 0.05f;
 
 Activation batch_of(const std::vector<float>& pixels, const std::vector<int>& order, int first, int count) {
-  Activation x{Matrix(1, static_cast<Eigen::Index>(count) * cli::kGlyphPixels), count, cli::kGlyphSide};
+  Activation x{Matrix(1, static_cast<Eigen::Index>(count) * data::kGlyphPixels), count, data::kGlyphSide};
   for (int i = 0; i < count; ++i) {
     const auto from =
-        static_cast<std::size_t>(order[static_cast<std::size_t>(first + i)]) * cli::kGlyphPixels;
-    std::copy_n(pixels.data() + from, cli::kGlyphPixels, x.values.data() + i * cli::kGlyphPixels);
+        static_cast<std::size_t>(order[static_cast<std::size_t>(first + i)]) * data::kGlyphPixels;
+    std::copy_n(pixels.data() + from, data::kGlyphPixels, x.values.data() + i * data::kGlyphPixels);
   }
   return x;
 }
@@ -48,11 +48,11 @@ double cross_entropy(Activation& logits, const std::vector<int>& order, int firs
   for (int i = 0; i < logits.images; ++i) {
     auto column = logits.values.col(i);
     const int label =
-        cli::glyph_label(static_cast<std::uint64_t>(order[static_cast<std::size_t>(first + i)]));
+        data::glyph_label(static_cast<std::uint64_t>(order[static_cast<std::size_t>(first + i)]));
     column.array() = (column.array() - column.maxCoeff()).exp();
     column /= column.sum();
     loss -= std::log(static_cast<double>(column(label)) + 1e-30);
-    column.array() -= kSmoothing / cli::kGlyphClasses;
+    column.array() -= kSmoothing / data::kGlyphClasses;
     column(label) -= 1 - kSmoothing;
   }
   logits.values /= static_cast<float>(logits.images);
@@ -60,8 +60,8 @@ double cross_entropy(Activation& logits, const std::vector<int>& order, int firs
 }
 
 int count_correct(train::Network& net, std::uint64_t seed, int images) {
-  std::vector<float> pixels(static_cast<std::size_t>(images) * cli::kGlyphPixels);
-  cli::draw_glyphs(seed, 0, pixels);
+  std::vector<float> pixels(static_cast<std::size_t>(images) * data::kGlyphPixels);
+  data::draw_glyphs(seed, 0, pixels);
   std::vector<int> order(static_cast<std::size_t>(images));
   std::iota(order.begin(), order.end(), 0);
   int correct = 0;
@@ -71,14 +71,14 @@ int count_correct(train::Network& net, std::uint64_t seed, int images) {
     for (int i = 0; i < count; ++i) {
       Eigen::Index best = 0;
       logits.values.col(i).maxCoeff(&best);
-      correct += best == cli::glyph_label(static_cast<std::uint64_t>(first + i));
+      correct += best == data::glyph_label(static_cast<std::uint64_t>(first + i));
     }
   }
   return correct;
 }
 
 double train_epoch(train::Network& net, const std::vector<float>& pixels, std::vector<int>& order,
-                   cli::GlyphRandom& random, int& step, int total_steps) {
+                   data::GlyphRandom& random, int& step, int total_steps) {
   for (std::size_t i = order.size(); i > 1; --i)
     std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(static_cast<int>(i)))]);
   double loss = 0;
@@ -90,7 +90,7 @@ double train_epoch(train::Network& net, const std::vector<float>& pixels, std::v
     // A short warm-up, then a cosine down to zero.
     const double progress = static_cast<double>(step) / total_steps;
     const double rate =
-        progress < 0.1 ? progress / 0.1 : 0.5 + 0.5 * cli::cos_turns(0.5 * (progress - 0.1) / 0.9);
+        progress < 0.1 ? progress / 0.1 : 0.5 + 0.5 * data::cos_turns(0.5 * (progress - 0.1) / 0.9);
     ++step;
     for (train::Parameter* p : net.parameters())
       p->update(kPeakRate * static_cast<float>(rate), kDecay, step);
@@ -116,21 +116,21 @@ int main(int argc, char** argv) {
   const auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  std::vector<float> pixels(static_cast<std::size_t>(images) * cli::kGlyphPixels);
-  cli::draw_glyphs(cli::kGlyphTrainSeed, 0, pixels);
+  std::vector<float> pixels(static_cast<std::size_t>(images) * data::kGlyphPixels);
+  data::draw_glyphs(data::kGlyphTrainSeed, 0, pixels);
   fmt::print("{} images drawn in {:.1f} s\n", images, seconds());
 
   std::vector<int> order(static_cast<std::size_t>(images));
   std::iota(order.begin(), order.end(), 0);
   train::Network net;
-  cli::GlyphRandom random(17);
+  data::GlyphRandom random(17);
   int step = 0;
   for (int epoch = 0; epoch < epochs; ++epoch) {
     const double loss = train_epoch(net, pixels, order, random, step, epochs * (images / kBatch));
     fmt::print("epoch {} of {}: loss {:.4f}, {:.0f} s\n", epoch + 1, epochs, loss, seconds());
     std::fflush(stdout);
   }
-  const int correct = count_correct(net, cli::kGlyphTestSeed, kTestImages);
+  const int correct = count_correct(net, data::kGlyphTestSeed, kTestImages);
   fmt::print("accuracy on {} unseen images: {:.2f} %\n", kTestImages, 100.0 * correct / kTestImages);
   if (!train::export_onnx(net, argv[1])) {
     fmt::print(stderr, "cannot write {}\n", argv[1]);

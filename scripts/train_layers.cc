@@ -2,14 +2,14 @@
 
 #include <cmath>
 
-#include "cli/glyph_strokes.h"
+#include "data/glyph_strokes.h"
 
 namespace lowbit::train {
 namespace {
 
 /// He initialization: normal with variance 2 / fan_in.
 Matrix he_matrix(int rows, int cols, std::uint64_t seed) {
-  cli::GlyphRandom random(seed);
+  data::GlyphRandom random(seed);
   const double deviation = std::sqrt(2.0 / cols);
   Matrix m(rows, cols);
   for (int r = 0; r < rows; ++r)

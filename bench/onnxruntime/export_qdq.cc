@@ -8,14 +8,14 @@
 #include <fstream>
 #include <variant>
 
-#include "cli/images.h"
-#include "cli/options.h"
-#include "cli/quantization.h"
+#include "data/data_options.h"
+#include "data/images.h"
+#include "io/qdq_writer.h"
 #include "lowbit/core/error.h"
+#include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/minmax.h"
 #include "lowbit/onnx/load.h"
-#include "qdq_writer.h"
 
 namespace {
 
@@ -24,7 +24,7 @@ using namespace lowbit;
 struct Options {
   std::string model, folder;
   std::int64_t images = 2000;
-  cli::DataOptions data;
+  data::DataOptions data;
 };
 
 void write_file(const std::string& path, const std::string& bytes) {
@@ -67,7 +67,7 @@ void fold_scale_shift(Graph& graph) {
   remove_dead_nodes(graph);
 }
 
-CalibrationTable observe(const Model& model, const cli::Images& images) {
+CalibrationTable observe(const Model& model, const data::Images& images) {
   Calibrator calibrator(model,
                         {.observer = MinMax{}, .threads = 1, .observer_name = "minmax", .progress = {}});
   std::vector<float> batch(static_cast<std::size_t>(images.shape().elements()));
@@ -95,7 +95,7 @@ onnx::ModelProto trivial_model(const onnx::ModelProto& like) {
   return model;
 }
 
-void write_images(const cli::Images& images, const std::string& folder) {
+void write_images(const data::Images& images, const std::string& folder) {
   std::vector<float> pixels(static_cast<std::size_t>(images.count() * images.shape().elements()));
   images.read(0, pixels);
   std::string labels;
@@ -107,23 +107,22 @@ void write_images(const cli::Images& images, const std::string& folder) {
 }
 
 void export_all(const Options& options) {
-  const cli::DataSpec spec = cli::parse_data_spec(options.data.data, options.data.labels);
+  const data::DataSpec spec = data::parse_data_spec(options.data.data, options.data.labels);
   Graph graph = import_onnx(options.model);
   fold_scale_shift(graph);
   const Model unfused{Graph(graph)};
-  const cli::Images calibration(spec, cli::Split::calibration, options.data.preprocess, unfused.input_shape(),
-                                options.data.calib, options.data.seed);
+  const data::Images calibration(spec, data::Split::calibration, options.data.preprocess,
+                                 unfused.input_shape(), options.data.calib, options.data.seed);
   const CalibrationTable table = observe(unfused, calibration);
-  const onnx::ModelProto quantized = bench::QdqWriter(graph, table).write();
+  const onnx::ModelProto quantized = io::QdqWriter(graph, table).write();
   write_onnx(options.folder + "/ort-int8.onnx", quantized);
   write_onnx(options.folder + "/relu.onnx", trivial_model(quantized));
 
   const Model fp32 = load_onnx(options.model);
   save(fp32, options.folder + "/fp32.lowbit");
-  const cli::QuantizationOptions minmax;
-  save(cli::ModelQuantizer(fp32, options.data, minmax).quantize("int8"), options.folder + "/int8.lowbit");
+  save(quantize(fp32, observe(fp32, calibration), {.scheme = "int8"}), options.folder + "/int8.lowbit");
   write_images(
-      {spec, cli::Split::evaluation, options.data.preprocess, unfused.input_shape(), options.images, 0},
+      {spec, data::Split::evaluation, options.data.preprocess, unfused.input_shape(), options.images, 0},
       options.folder);
 }
 
@@ -135,8 +134,10 @@ int main(int argc, char** argv) {
   app.add_option("MODEL", options.model, "an .onnx file, FP32")->required();
   app.add_option("-o,--output", options.folder, "an existing folder")->required();
   app.add_option("--images", options.images, "test images to write")->capture_default_str();
-  lowbit::cli::add_data_options(app, options.data);
-  app.get_option("--data")->required();
+  app.add_option("--data", options.data.data, "as of lowbit eval")->required();
+  app.add_option("--preprocess", options.data.preprocess, "likewise");
+  app.add_option("--labels", options.data.labels, "likewise");
+  app.add_option("--calib", options.data.calib, "calibration images")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     export_all(options);

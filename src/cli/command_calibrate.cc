@@ -4,16 +4,17 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "cli/calibration.h"
-#include "cli/calibration_report.h"
 #include "cli/commands.h"
-#include "cli/model_file.h"
-#include "cli/terminal.h"
+#include "cli/options.h"
 #include "core/file_io.h"
 #include "core/refuse.h"
+#include "eval/calibration.h"
+#include "io/model_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/json/range_table.h"
 #include "lowbit/model/calibration_part.h"
+#include "report/calibration_report.h"
+#include "report/terminal.h"
 
 namespace lowbit::cli {
 namespace {
@@ -22,16 +23,17 @@ struct CalibrateArguments {
   std::string model, shard, output;
   std::vector<std::string> parts;
   int bits = 8;
-  DataOptions data;
-  QuantizationOptions quantization;
+  data::DataOptions data;
+  eval::QuantizationOptions quantization;
 };
 
 void finish(OutputFile& output, const CalibrationTable& table, int bits) {
   const RangeTable ranges = make_range_table(table, bits);
   output.write(format_range_table(ranges));
   output.commit();
-  fmt::print("{}{}: {} tensors, {} samples ({}), observer {}\n", format_ranges(ranges, use_colour()),
-             output.path(), ranges.rows.size(), ranges.samples, ranges.data, ranges.observer);
+  fmt::print("{}{}: {} tensors, {} samples ({}), observer {}\n",
+             report::format_ranges(ranges, report::use_colour()), output.path(), ranges.rows.size(),
+             ranges.samples, ranges.data, ranges.observer);
 }
 
 void run_merge(const CalibrateArguments& options) {
@@ -46,12 +48,12 @@ void run_calibration(const CalibrateArguments& options) {
   if (options.model.empty()) refuse("MODEL is required, or --merge with the parts of a calibration");
   if (options.data.data.empty()) refuse("--data is required: calibration needs images");
   const Shard shard = options.shard.empty() ? Shard{} : parse_shard(options.shard);
-  parse_data_spec(options.data.data, options.data.labels);
+  data::parse_data_spec(options.data.data, options.data.labels);
   make_observer(options.quantization.observer);
   OutputFile output(options.output);
-  const Model fp32 = load_model(options.model);
-  require_one_input(fp32, options.model);
-  const CalibrationPart part = calibrate_images(fp32, options.data, options.quantization, shard, true);
+  const Model fp32 = io::load_model(options.model);
+  io::require_one_input(fp32, options.model);
+  const CalibrationPart part = eval::calibrate_images(fp32, options.data, options.quantization, shard, true);
   if (options.shard.empty()) {
     finish(output, merge({part}), options.bits);
     return;

@@ -9,17 +9,19 @@
 #include <optional>
 
 #include "cli/commands.h"
-#include "cli/eval_run.h"
-#include "cli/model_file.h"
-#include "cli/observer_comparison.h"
-#include "cli/terminal.h"
+#include "cli/options.h"
 #include "core/file_io.h"
+#include "eval/compare_observers.h"
+#include "eval/eval_run.h"
+#include "eval/scheme_options.h"
+#include "io/model_file.h"
 #include "lowbit/core/error.h"
+#include "report/terminal.h"
 
 namespace lowbit::cli {
 namespace {
 
-struct EvalArguments : EvalOptions {
+struct EvalArguments : eval::EvalOptions {
   std::vector<std::string> models;
   std::string schemes, json;
 };
@@ -33,29 +35,29 @@ bool says_how_to_quantize(const EvalArguments& options) {
          !options.quantization.table.empty();
 }
 
-EvalReport evaluate_one(const EvalArguments& options, const std::vector<std::string>& schemes) {
+report::EvalReport evaluate_one(const EvalArguments& options, const std::vector<std::string>& schemes) {
   const std::string& path = options.models[0];
-  const Model model = load_model(path);
-  require_one_input(model, path);
-  if (!model.is_quantized()) return evaluate_schemes(model, schemes, options);
+  const Model model = io::load_model(path);
+  io::require_one_input(model, path);
+  if (!model.is_quantized()) return eval::evaluate_schemes(model, schemes, options);
   if (says_how_to_quantize(options))
     throw Error(
         ErrorCode::invalid_argument,
         fmt::format("{} is quantized already ({}); --scheme, --override and --table need an fp32 model", path,
                     model.scheme()));
-  return evaluate_models({{"", model}}, false, options);
+  return eval::evaluate_models({{"", model}}, false, options);
 }
 
-EvalReport evaluate_two(const EvalArguments& options) {
+report::EvalReport evaluate_two(const EvalArguments& options) {
   if (says_how_to_quantize(options))
     throw Error(ErrorCode::invalid_argument,
                 "--scheme, --override and --table go with one model; two are compared as they are");
   std::vector<std::pair<std::string, Model>> models;
   for (const std::string& path : options.models) {
-    models.emplace_back(file_name(path), load_model(path));
-    require_one_input(models.back().second, path);
+    models.emplace_back(file_name(path), io::load_model(path));
+    io::require_one_input(models.back().second, path);
   }
-  return evaluate_models(models, true, options);
+  return eval::evaluate_models(models, true, options);
 }
 
 /// The JSON goes where --json says, the text to standard output unless that is the same place.
@@ -72,21 +74,22 @@ void run_observers(const EvalArguments& options, const std::vector<std::string>&
                    const std::vector<std::string>& schemes, std::optional<OutputFile>& json) {
   if (options.models.size() != 1)
     throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
-  const Model model = load_model(options.models[0]);
-  require_one_input(model, options.models[0]);
+  const Model model = io::load_model(options.models[0]);
+  io::require_one_input(model, options.models[0]);
   if (model.is_quantized())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} is quantized already ({}); --observer needs an fp32 model", options.models[0],
                             model.scheme()));
-  ObserverComparison comparison = compare_observers(model, observers, schemes, options);
+  report::ObserverComparison comparison = eval::compare_observers(model, observers, schemes, options);
   comparison.model = options.models[0];
-  put_out(json, options, to_json(comparison).dump(2) + "\n", format_comparison(comparison, use_colour()));
+  put_out(json, options, to_json(comparison).dump(2) + "\n",
+          report::format_comparison(comparison, report::use_colour()));
 }
 
 void run_eval(const EvalArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
-  const auto schemes = parse_scheme_list(options.schemes.empty() ? "fp32,int8" : options.schemes);
-  parse_data_spec(options.data.data, options.data.labels);
+  const auto schemes = eval::parse_scheme_list(options.schemes.empty() ? "fp32,int8" : options.schemes);
+  data::parse_data_spec(options.data.data, options.data.labels);
   std::optional<OutputFile> json;
   if (!options.json.empty() && options.json != "-") json.emplace(options.json);
 
@@ -94,13 +97,13 @@ void run_eval(const EvalArguments& options) {
   if (!observers.empty()) return run_observers(options, observers, schemes, json);
 
   const bool two = options.models.size() == 2;
-  EvalReport report = two ? evaluate_two(options) : evaluate_one(options, schemes);
+  report::EvalReport report = two ? evaluate_two(options) : evaluate_one(options, schemes);
   report.model = two ? options.models[0] + " " + options.models[1] : options.models[0];
 
-  const bool colour = use_colour();
-  std::string text = format_report(report, colour);
+  const bool colour = report::use_colour();
+  std::string text = report::format_report(report, colour);
   const bool several_outputs = !report.rows[0].outputs.empty() && report.rows[0].outputs.size() > 1;
-  if (two || several_outputs) text += "\n" + format_outputs(report, colour);
+  if (two || several_outputs) text += "\n" + report::format_outputs(report, colour);
   put_out(json, options, to_json(report, two).dump(2) + "\n", text);
 }
 

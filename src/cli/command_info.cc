@@ -7,12 +7,12 @@
 #include <thread>
 
 #include "cli/commands.h"
-#include "cli/machine.h"
-#include "cli/model_file.h"
-#include "cli/model_info.h"
-#include "cli/table.h"
-#include "cli/terminal.h"
+#include "io/model_file.h"
 #include "lowbit/kernels/cpu.h"
+#include "report/machine.h"
+#include "report/model_info.h"
+#include "report/table.h"
+#include "report/terminal.h"
 
 namespace lowbit::cli {
 namespace {
@@ -30,8 +30,8 @@ struct InfoArguments {
 Json machine_json(unsigned threads) {
   Json kernels = Json::array();
   for (const WeightFormat format : kFormats) {
-    const GemmKernel& kernel = usual_kernel(format);
-    kernels.push_back({{"format", format_name(format)},
+    const GemmKernel& kernel = report::usual_kernel(format);
+    kernels.push_back({{"format", report::format_name(format)},
                        {"kernel", kernel.name},
                        {"speed", kernel.reference ? "ref" : "fast"}});
   }
@@ -49,12 +49,13 @@ std::string machine_text(unsigned threads, bool colour) {
   std::string text = fmt::format("cpu       {}\nISA       {} detected, {} active\nthreads   {}\n", cpu_name(),
                                  isa_name(detected_isa()), isa_name(active_isa()), threads);
   const std::string problem = isa_environment_problem();
-  if (!problem.empty()) text += styled(problem, Style::yellow, colour) + "\n";
-  Table table(
-      {{"weights", Table::Align::left}, {"kernel", Table::Align::left}, {"speed", Table::Align::left}});
+  if (!problem.empty()) text += report::styled(problem, report::Style::yellow, colour) + "\n";
+  report::Table table({{"weights", report::Table::Align::left},
+                       {"kernel", report::Table::Align::left},
+                       {"speed", report::Table::Align::left}});
   for (const WeightFormat format : kFormats) {
-    const GemmKernel& kernel = usual_kernel(format);
-    table.add_row({format_name(format), kernel.name, kernel.reference ? "ref" : "fast"});
+    const GemmKernel& kernel = report::usual_kernel(format);
+    table.add_row({report::format_name(format), kernel.name, kernel.reference ? "ref" : "fast"});
   }
   return text + "\n" + table.to_string(colour);
 }
@@ -62,12 +63,13 @@ std::string machine_text(unsigned threads, bool colour) {
 void run_info(const InfoArguments& options) {
   if (options.file.empty()) {
     const unsigned threads = std::thread::hardware_concurrency();
-    fmt::print("{}",
-               options.json ? machine_json(threads).dump(2) + "\n" : machine_text(threads, use_colour()));
+    fmt::print("{}", options.json ? machine_json(threads).dump(2) + "\n"
+                                  : machine_text(threads, report::use_colour()));
     return;
   }
-  const ModelInfo info = describe(load_model(options.file), options.file);
-  fmt::print("{}", options.json ? to_json(info).dump(2) + "\n" : format_model_info(info, use_colour()));
+  const report::ModelInfo info = report::describe(io::load_model(options.file), options.file);
+  fmt::print("{}", options.json ? to_json(info).dump(2) + "\n"
+                                : report::format_model_info(info, report::use_colour()));
 }
 
 }  // namespace

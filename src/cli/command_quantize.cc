@@ -5,9 +5,12 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/model_file.h"
-#include "cli/quantization.h"
+#include "cli/options.h"
 #include "core/file_io.h"
+#include "data/dataset.h"
+#include "eval/model_quantizer.h"
+#include "eval/scheme_options.h"
+#include "io/model_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
@@ -17,20 +20,20 @@ namespace {
 
 struct QuantizeArguments {
   std::string model, scheme = "int8", output;
-  DataOptions data;
-  QuantizationOptions quantization;
+  data::DataOptions data;
+  eval::QuantizationOptions quantization;
 };
 
 void run_quantize(const QuantizeArguments& options) {
-  const std::string scheme = parse_scheme_option(options.scheme);
-  if (!options.data.data.empty()) parse_data_spec(options.data.data, options.data.labels);
+  const std::string scheme = eval::parse_scheme_option(options.scheme);
+  if (!options.data.data.empty()) data::parse_data_spec(options.data.data, options.data.labels);
   OutputFile output(options.output);
-  const Model fp32 = load_model(options.model);
-  require_one_input(fp32, options.model);
+  const Model fp32 = io::load_model(options.model);
+  io::require_one_input(fp32, options.model);
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} is quantized already ({})", options.model, fp32.scheme()));
-  const Model model = ModelQuantizer(fp32, options.data, options.quantization).quantize(scheme);
+  const Model model = eval::ModelQuantizer(fp32, options.data, options.quantization).quantize(scheme);
   output.write(save_to_bytes(model));
   output.commit();
   fmt::print("{}: {}, {:.2f} bits per weight, {} bytes (fp32: {}); {}\n", options.output, model.scheme(),

@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/dataset.h"
-#include "cli/images.h"
-#include "cli/model_file.h"
-#include "cli/npy.h"
 #include "core/file_io.h"
+#include "data/dataset.h"
+#include "data/images.h"
+#include "data/npy.h"
+#include "io/model_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/model.h"
 
@@ -27,19 +27,19 @@ struct RunArguments {
 };
 
 struct Input {
-  NpyArray array;
+  data::NpyArray array;
   Shape sample;
   std::int64_t count;
 };
 
 Input open_input(const std::string& path, const Shape& sample) {
-  NpyArray array = read_npy(path);
+  data::NpyArray array = data::read_npy(path);
   const Shape& shape = array.shape();
-  if (shape.rank() > 0 && shapes_fit(Shape(shape.dims().subspan(1)), sample)) {
+  if (shape.rank() > 0 && data::shapes_fit(Shape(shape.dims().subspan(1)), sample)) {
     const std::int64_t count = shape[0];
     return {std::move(array), sample, count};
   }
-  if (shapes_fit(shape, sample)) return {std::move(array), sample, 1};
+  if (data::shapes_fit(shape, sample)) return {std::move(array), sample, 1};
   throw Error(ErrorCode::shape_mismatch,
               fmt::format("{} has shape {}; the model takes {}, one sample or a batch", path,
                           shape.to_string(), sample.to_string()));
@@ -66,7 +66,7 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
   Workspace workspace(model, {.batch = largest, .threads = threads, .executor = nullptr});
   std::vector<std::vector<float>> in(inputs.size()), out(files.size());
   for (std::size_t i = 0; i < files.size(); ++i)
-    files[i].write(npy_float_header(with_batch(model.output_shape(i), total)));
+    files[i].write(data::npy_float_header(data::with_batch(model.output_shape(i), total)));
   for (std::int64_t first = 0; first < total; first += largest) {
     const std::int64_t count = std::min(largest, total - first);
     std::vector<TensorView> in_views;
@@ -75,11 +75,11 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
       const std::int64_t size = inputs[i].sample.elements();
       in[i].resize(static_cast<std::size_t>(count * size));
       inputs[i].array.read(first * size, in[i]);
-      in_views.emplace_back(in[i].data(), with_batch(inputs[i].sample, count));
+      in_views.emplace_back(in[i].data(), data::with_batch(inputs[i].sample, count));
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
       out[i].resize(static_cast<std::size_t>(count * model.output_shape(i).elements()));
-      out_views.emplace_back(out[i].data(), with_batch(model.output_shape(i), count));
+      out_views.emplace_back(out[i].data(), data::with_batch(model.output_shape(i), count));
     }
     run(model, in_views, out_views, workspace);
     for (std::size_t i = 0; i < files.size(); ++i) files[i].write(std::as_bytes(std::span(out[i])));
@@ -87,7 +87,7 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
 }
 
 void run_model(const RunArguments& options) {
-  const Model model = load_model(options.model);
+  const Model model = io::load_model(options.model);
   if (options.inputs.size() != model.input_count() || options.outputs.size() != model.output_count())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} has {} inputs and {} outputs; --input was given {} times and --output {}",
@@ -100,7 +100,8 @@ void run_model(const RunArguments& options) {
   run_all(model, inputs, files, options.threads);
   for (OutputFile& file : files) file.commit();
   for (std::size_t i = 0; i < files.size(); ++i)
-    fmt::print("{}: {}\n", files[i].path(), with_batch(model.output_shape(i), inputs[0].count).to_string());
+    fmt::print("{}: {}\n", files[i].path(),
+               data::with_batch(model.output_shape(i), inputs[0].count).to_string());
 }
 
 }  // namespace

@@ -4,14 +4,14 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
-#include "cli/machine.h"
-#include "cli/table.h"
-#include "cli/terminal.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/quant/effective.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/quant/quantizer.h"
+#include "report/machine.h"
+#include "report/table.h"
+#include "report/terminal.h"
 
 namespace lowbit::cli {
 namespace {
@@ -27,7 +27,7 @@ std::vector<std::string> scheme_row(const Scheme& scheme, const MatrixView& weig
   const QuantizedMatrix q = quantize(weights, make_quantizer(scheme));
   const EffectiveWeights effective(q, scheme.activation_bits == 0 ? ActType::f32 : ActType::u8);
   const GemmKernel& kernel = select_gemm_kernel(effective.spec(), active_isa());
-  return {name, fmt::format("{:.2f}", q.bits_per_weight()), format_name(q.format), kernel.name,
+  return {name, fmt::format("{:.2f}", q.bits_per_weight()), report::format_name(q.format), kernel.name,
           kernel.reference ? "ref" : "fast"};
 }
 
@@ -36,14 +36,14 @@ void run_schemes() {
   std::vector<float> values(static_cast<std::size_t>(kRows * kColumns));
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i * 2654435761u % 1021) - 510.0f;
-  Table table({{"scheme", Table::Align::left},
-               {"bits/weight"},
-               {"weights", Table::Align::left},
-               {"kernel", Table::Align::left},
-               {"speed", Table::Align::left}});
+  report::Table table({{"scheme", report::Table::Align::left},
+                       {"bits/weight"},
+                       {"weights", report::Table::Align::left},
+                       {"kernel", report::Table::Align::left},
+                       {"speed", report::Table::Align::left}});
   for (const Scheme& scheme : known_schemes())
     table.add_row(scheme_row(scheme, MatrixView(values.data(), kRows, kColumns)));
-  fmt::print("{}", table.to_string(use_colour()));
+  fmt::print("{}", table.to_string(report::use_colour()));
 }
 
 }  // namespace

@@ -9,17 +9,19 @@
 #include <sstream>
 
 #include "cli/commands.h"
-#include "cli/evaluation.h"
-#include "cli/images.h"
-#include "cli/model_file.h"
-#include "cli/progress.h"
-#include "cli/quantization.h"
-#include "cli/sensitivity_report.h"
-#include "cli/terminal.h"
+#include "cli/options.h"
 #include "core/file_io.h"
+#include "data/images.h"
+#include "eval/evaluation.h"
+#include "eval/model_quantizer.h"
+#include "eval/scheme_options.h"
+#include "io/model_file.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
 #include "lowbit/model/quantize.h"
+#include "report/progress.h"
+#include "report/sensitivity_report.h"
+#include "report/terminal.h"
 
 namespace lowbit::cli {
 namespace {
@@ -28,8 +30,8 @@ constexpr std::int64_t kSensitivityBatch = 16;
 
 struct SensitivityArguments {
   std::string model, bits = "8,4,3,2", tokens = "wo", json, html;
-  DataOptions data;
-  QuantizationOptions quantization;
+  data::DataOptions data;
+  eval::QuantizationOptions quantization;
   std::int64_t images = 500, check_images = 0;
   int base = 0;
   double budget = 10;
@@ -63,7 +65,7 @@ struct Plan {
     const int wanted = options.base ? options.base : has_four ? 4 : widths.back();
     for (const int bits : widths) {
       const std::string tokens = options.tokens.empty() ? "" : "-" + options.tokens;
-      schemes.push_back(parse_scheme_option(fmt::format("int{}{}", bits, tokens)));
+      schemes.push_back(eval::parse_scheme_option(fmt::format("int{}{}", bits, tokens)));
       if (bits > wanted) lifts.push_back(schemes.back());
       if (bits == wanted) base = schemes.back();
     }
@@ -75,7 +77,7 @@ struct Plan {
 };
 
 void refuse_unusable(const Model& model, const std::string& path) {
-  require_one_input(model, path);
+  io::require_one_input(model, path);
   if (model.is_quantized())
     throw Error(
         ErrorCode::invalid_argument,
@@ -85,13 +87,14 @@ void refuse_unusable(const Model& model, const std::string& path) {
     throw Error(ErrorCode::invalid_argument, fmt::format("{} has no layer with weights to quantize", path));
 }
 
-Images open_images(const SensitivityArguments& options, const Model& model, Split split, std::int64_t count) {
-  return Images(parse_data_spec(options.data.data, options.data.labels), split, options.data.preprocess,
-                model.input_shape(), count, options.data.seed);
+data::Images open_images(const SensitivityArguments& options, const Model& model, data::Split split,
+                         std::int64_t count) {
+  return data::Images(data::parse_data_spec(options.data.data, options.data.labels), split,
+                      options.data.preprocess, model.input_shape(), count, options.data.seed);
 }
 
 Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const Model& fp32,
-                    const Images& images, const CalibrationTable* table) {
+                    const data::Images& images, const CalibrationTable* table) {
   std::vector<Tensor> batches;
   std::vector<std::int64_t> labels;
   for (std::int64_t first = 0; first < images.count(); first += kSensitivityBatch) {
@@ -100,7 +103,7 @@ Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const
   }
   if (images.has_labels())
     for (std::int64_t i = 0; i < images.count(); ++i) labels.push_back(images.label(i).value_or(0));
-  std::optional<Progress> bar;
+  std::optional<report::Progress> bar;
   const auto show = [&](int done, int total) {
     if (!bar) bar.emplace("measuring layers", total);
     bar->update(done);
@@ -115,43 +118,46 @@ Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const
 
 /// The models with and without overrides, on the images that no choice was made on.
 void check(const SensitivityArguments& options, const Model& fp32, const CalibrationTable* table,
-           const Images& images, SensitivityReport& report) {
+           const data::Images& images, report::SensitivityReport& report) {
   const auto quantized = [&](std::vector<std::pair<std::string, std::string>> overrides) {
     const QuantizeOptions quantize_options{.scheme = report.base, .overrides = std::move(overrides)};
     return table ? quantize(fp32, *table, quantize_options) : quantize(fp32, quantize_options);
   };
   const std::vector<Model> models{fp32, quantized({}), quantized(report.choice.overrides)};
   const std::string names[] = {"fp32", report.base, report.base + " with overrides"};
-  const auto results =
-      evaluate(models, images,
-               {.batch = kSensitivityBatch, .threads = options.quantization.threads, .has_reference = true});
+  const auto results = eval::evaluate(
+      models, images,
+      {.batch = kSensitivityBatch, .threads = options.quantization.threads, .has_reference = true});
   report.check_images = images.count();
   for (std::size_t i = 0; i < models.size(); ++i)
     report.checks.push_back({names[i], models[i].stored_bytes(), results[i].outputs[0].error.sqnr_db,
                              results[i].correct, results[i].agree});
 }
 
-std::string eval_command(const SensitivityArguments& options, const SensitivityReport& report) {
-  std::string text =
-      fmt::format("lowbit eval {} --data {}", shell_word(options.model), shell_word(report.data));
-  if (!options.data.labels.empty()) text += " --labels " + shell_word(options.data.labels);
-  if (!options.data.preprocess.empty()) text += " --preprocess " + shell_word(options.data.preprocess);
+std::string eval_command(const SensitivityArguments& options, const report::SensitivityReport& report) {
+  std::string text = fmt::format("lowbit eval {} --data {}", report::shell_word(options.model),
+                                 report::shell_word(report.data));
+  if (!options.data.labels.empty()) text += " --labels " + report::shell_word(options.data.labels);
+  if (!options.data.preprocess.empty())
+    text += " --preprocess " + report::shell_word(options.data.preprocess);
   if (report.observer)
-    text += fmt::format(" --observer {} --calib {}", shell_word(*report.observer), options.data.calib);
+    text +=
+        fmt::format(" --observer {} --calib {}", report::shell_word(*report.observer), options.data.calib);
   if (report.observer && options.data.seed) text += fmt::format(" --seed {}", options.data.seed);
-  return fmt::format("{} --scheme {} {}", text, report.base, override_flags(report.choice));
+  return fmt::format("{} --scheme {} {}", text, report.base, report::override_flags(report.choice));
 }
 
-SensitivityReport make_report(const SensitivityArguments& options, const Plan& plan, const Model& fp32) {
+report::SensitivityReport make_report(const SensitivityArguments& options, const Plan& plan,
+                                      const Model& fp32) {
   // Opened first: data that is missing is found before anything long starts.
-  const Images images = open_images(options, fp32, Split::calibration, options.images);
-  const Images unseen = open_images(options, fp32, Split::evaluation, options.check_images);
-  ModelQuantizer quantizer(fp32, options.data, options.quantization);
+  const data::Images images = open_images(options, fp32, data::Split::calibration, options.images);
+  const data::Images unseen = open_images(options, fp32, data::Split::evaluation, options.check_images);
+  eval::ModelQuantizer quantizer(fp32, options.data, options.quantization);
   const bool calibrates = std::any_of(plan.schemes.begin(), plan.schemes.end(),
-                                      [](const std::string& s) { return needs_calibration(s, {}); });
+                                      [](const std::string& s) { return eval::needs_calibration(s, {}); });
   const CalibrationTable* table = calibrates ? &quantizer.table() : nullptr;
 
-  SensitivityReport report;
+  report::SensitivityReport report;
   report.model = options.model;
   report.data = options.data.data;
   report.images = images.count();
@@ -176,18 +182,18 @@ void write(std::optional<OutputFile>& file, const std::string& text) {
 void run_sensitivity(const SensitivityArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
   const Plan plan(options);
-  parse_data_spec(options.data.data, options.data.labels);
+  data::parse_data_spec(options.data.data, options.data.labels);
   std::optional<OutputFile> json, html;
   if (!options.json.empty() && options.json != "-") json.emplace(options.json);
   if (!options.html.empty()) html.emplace(options.html);
-  const Model fp32 = load_model(options.model);
+  const Model fp32 = io::load_model(options.model);
   refuse_unusable(fp32, options.model);
 
-  const SensitivityReport report = make_report(options, plan, fp32);
+  const report::SensitivityReport report = make_report(options, plan, fp32);
   const std::string text = to_json(report).dump(2) + "\n";
   write(json, text);
-  write(html, to_html(report));
-  fmt::print("{}", options.json == "-" ? text : format_sensitivity(report, use_colour()));
+  write(html, report::to_html(report));
+  fmt::print("{}", options.json == "-" ? text : report::format_sensitivity(report, report::use_colour()));
 }
 
 }  // namespace

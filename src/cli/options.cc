@@ -4,14 +4,26 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <sstream>
 
 #include "lowbit/core/error.h"
-#include "lowbit/core/scheme.h"
+#include "lowbit/observe/observer.h"
 
 namespace lowbit::cli {
+namespace {
 
-void add_data_options(CLI::App& app, DataOptions& options) {
+constexpr std::int32_t kMostShards = 1000000;
+
+bool parse_number(std::string_view text, std::int32_t& number) {
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number);
+  return result.ec == std::errc() && result.ptr == end;
+}
+
+}  // namespace
+
+void add_data_options(CLI::App& app, data::DataOptions& options) {
   app.add_option("--data", options.data, "mnist:DIR, cifar10:DIR, glyphs or npy:FILE_OR_DIR");
   app.add_option("--labels", options.labels, "labels of npy data, a .npy file of integers");
   app.add_option("--preprocess", options.preprocess,
@@ -26,7 +38,7 @@ void add_data_options(CLI::App& app, DataOptions& options) {
       ->capture_default_str();
 }
 
-void add_quantization_options(CLI::App& app, QuantizationOptions& options) {
+void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options) {
   app.add_option("--override", options.overrides,
                  "PATTERN=SCHEME: another scheme for layers whose name matches")
       ->allow_extra_args(false);
@@ -34,68 +46,47 @@ void add_quantization_options(CLI::App& app, QuantizationOptions& options) {
   add_threads_option(app, options);
 }
 
-void add_observer_option(CLI::App& app, QuantizationOptions& options) {
+void add_observer_option(CLI::App& app, eval::QuantizationOptions& options) {
   app.add_option("--observer", options.observer,
                  "how calibration chooses ranges: minmax, moving-average, batch-mean, batch-median, "
                  "batch-robust, histogram, mse, mse-one-sided, sqnr, entropy, aciq, p99.9 and such")
       ->capture_default_str();
 }
 
-void add_threads_option(CLI::App& app, QuantizationOptions& options) {
+void add_threads_option(CLI::App& app, eval::QuantizationOptions& options) {
   app.add_option("--threads", options.threads, "threads, including the main one")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
 }
 
-void add_table_option(CLI::App& app, QuantizationOptions& options) {
+void add_table_option(CLI::App& app, eval::QuantizationOptions& options) {
   CLI::Option* table =
       app.add_option("--table", options.table, "take ranges from a table that lowbit calibrate wrote");
   for (const char* other : {"--observer", "--calib", "--seed"}) table->excludes(app.get_option(other));
 }
 
-std::string parse_scheme_option(const std::string& text) {
-  const Scheme scheme = parse_scheme(text);
-  require_built(scheme);
-  return format_scheme(scheme);
+Shard parse_shard(const std::string& text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  std::int32_t number = 0, count = 0;
+  const bool fits = slash < text.size() && parse_number(std::string_view(text).substr(0, slash), number) &&
+                    parse_number(std::string_view(text).substr(slash + 1), count) && number >= 1 &&
+                    number <= count && count <= kMostShards;
+  if (!fits)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("--shard \"{}\" is not K/N with 1 <= K <= N <= {}, as 2/8", text, kMostShards));
+  return {number - 1, count};
 }
 
-std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts) {
-  std::vector<std::pair<std::string, std::string>> overrides;
-  for (const std::string& text : texts) {
-    const std::size_t equals = text.rfind('=');
-    if (equals == std::string::npos || equals == 0)
-      throw Error(ErrorCode::invalid_argument, fmt::format("--override \"{}\" is not PATTERN=SCHEME", text));
-    overrides.emplace_back(text.substr(0, equals), parse_scheme_option(text.substr(equals + 1)));
-  }
-  return overrides;
-}
-
-std::vector<std::string> parse_scheme_list(const std::string& text) {
-  std::vector<std::string> schemes;
+std::vector<std::string> parse_observer_list(const std::string& text) {
+  if (text == "all") return known_observers();
+  if (text.find(',') == std::string::npos) return {};
+  std::vector<std::string> names;
   std::istringstream stream(text);
-  const auto add = [&](std::string scheme) {
-    if (std::find(schemes.begin(), schemes.end(), scheme) == schemes.end())
-      schemes.push_back(std::move(scheme));
-  };
-  for (std::string item; std::getline(stream, item, ',');) {
-    if (item == "all") {
-      for (const Scheme& scheme : family_schemes()) add(format_scheme(scheme));
-    } else {
-      add(parse_scheme_option(item));
-    }
+  for (std::string name; std::getline(stream, name, ',');) {
+    make_observer(name);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
-  if (schemes.empty()) throw Error(ErrorCode::invalid_argument, "--scheme is empty");
-  return schemes;
-}
-
-bool needs_calibration(const std::string& scheme,
-                       const std::vector<std::pair<std::string, std::string>>& overrides) {
-  const auto has_static_ranges = [](const std::string& text) {
-    const Scheme s = parse_scheme(text);
-    return !s.is_fp32() && !s.dynamic && s.activation_bits > 0;
-  };
-  return has_static_ranges(scheme) || std::any_of(overrides.begin(), overrides.end(),
-                                                  [&](const auto& o) { return has_static_ranges(o.second); });
+  return names;
 }
 
 }  // namespace lowbit::cli

@@ -6,8 +6,8 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
-#include "model/argmax.h"
 #include "model/copy_samples.h"
+#include "model/output_scores.h"
 
 namespace lowbit {
 namespace {
@@ -37,35 +37,32 @@ struct Comparer::State {
       }
       run(model, std::span(&in, 1), views, workspace);
     }
+    std::vector<const float*> data() const {
+      std::vector<const float*> pointers;
+      for (const Tensor& t : outputs) pointers.push_back(t.data.data());
+      return pointers;
+    }
     Model model;
     Workspace workspace;
     std::vector<Tensor> outputs;
     std::vector<MutableTensorView> views;
   };
 
-  State(const Model& a, const Model& b) : reference(a), other(b), errors(a.output_count()) {}
+  State(const Model& a, const Model& b) : reference(a), other(b), scores(a) {}
   Side reference, other;
-  std::vector<ErrorAccumulator> errors;
-  std::int64_t samples = 0, agree = 0;
+  OutputScores scores;
 };
 
 Comparer::Comparer(const Model& reference, const Model& other) {
-  if (reference.input_count() != 1 || other.input_count() != 1 ||
-      reference.output_count() != other.output_count())
-    throw Error(
-        ErrorCode::shape_mismatch,
-        fmt::format(
-            "models to compare need one input each and as many outputs: {} and {} inputs, {} and {} outputs",
-            reference.input_count(), other.input_count(), reference.output_count(), other.output_count()));
+  if (reference.input_count() != 1 || other.input_count() != 1)
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("models to compare need one input each: {} and {} inputs",
+                            reference.input_count(), other.input_count()));
   if (reference.input_shape().elements() != other.input_shape().elements())
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("models to compare take inputs of shape {} and {}",
                             reference.input_shape().to_string(), other.input_shape().to_string()));
-  for (std::size_t i = 0; i < reference.output_count(); ++i)
-    if (!(reference.output_shape(i) == other.output_shape(i)))
-      throw Error(ErrorCode::shape_mismatch,
-                  fmt::format("output {} of the models to compare has shape {} and {}", i,
-                              reference.output_shape(i).to_string(), other.output_shape(i).to_string()));
+  require_same_outputs(reference, other);
   state_ = std::make_unique<State>(reference, other);
 }
 
@@ -83,26 +80,12 @@ void Comparer::add(const TensorView& batch) {
     const TensorView chunk(batch.data + first * batch.strides[0], Shape(dims), batch.strides);
     s.reference.run_chunk(chunk, n);
     s.other.run_chunk(chunk, n);
-    for (std::size_t o = 0; o < s.errors.size(); ++o)
-      s.errors[o].add(s.reference.outputs[o].data.data(), s.other.outputs[o].data.data(),
-                      n * s.reference.model.output_shape(o).elements());
-    const std::int64_t classes = s.reference.model.output_shape().elements();
-    for (std::int64_t b = 0; b < n; ++b)
-      s.agree += argmax(s.reference.outputs[0].data.data() + b * classes, classes) ==
-                 argmax(s.other.outputs[0].data.data() + b * classes, classes);
-    s.samples += n;
+    s.scores.add(s.reference.data(), s.other.data(), n);
   }
 }
 
 Comparison Comparer::result() const {
-  Comparison c;
-  const Graph& graph = state_->reference.model.graph();
-  for (std::size_t o = 0; o < state_->errors.size(); ++o)
-    c.outputs.push_back(
-        {graph.values[static_cast<std::size_t>(graph.outputs[o])].name, state_->errors[o].result()});
-  c.samples = state_->samples;
-  c.agree = state_->agree;
-  return c;
+  return state_->scores.result();
 }
 
 }  // namespace lowbit

@@ -9,8 +9,8 @@
 #include "lowbit/core/tensor.h"
 #include "lowbit/quant/error.h"
 #include "lowbit/runtime/executor.h"
-#include "model/argmax.h"
 #include "model/copy_samples.h"
+#include "model/output_scores.h"
 #include "model/quantize_nodes.h"
 #include "model/tasks.h"
 
@@ -45,9 +45,11 @@ class Samples {
     ModelScore score;
     score.sqnr_db = error.result().sqnr_db;
     std::int64_t correct = 0;
+    const auto size = static_cast<std::size_t>(classes_);
     for (std::int64_t i = 0; i < count_; ++i) {
-      const std::int64_t best = argmax(outputs.data() + i * classes_, classes_);
-      score.agree += best == argmax(reference_.data() + i * classes_, classes_);
+      const std::size_t at = static_cast<std::size_t>(i) * size;
+      const std::int64_t best = argmax({outputs.data() + at, size});
+      score.agree += best == argmax({reference_.data() + at, size});
       if (!labels_.empty()) correct += best == labels_[static_cast<std::size_t>(i)];
     }
     if (!labels_.empty()) score.correct = correct;

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_runner.h"
-#include "cli/npy.h"
-#include "cli/npy_file.h"
+#include "data/npy.h"
+#include "data/npy_file.h"
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/quantize.h"
 
@@ -28,7 +28,7 @@ class Calibrate : public ::testing::Test {
     Random random(5);
     std::vector<float> values(20 * 12);
     for (float& v : values) v = random.gaussian();
-    folder_.write("x.npy", npy_file({20, 12}, values));
+    folder_.write("x.npy", data::npy_file({20, 12}, values));
   }
   std::string file(const std::string& name) const { return folder_ / name; }
   /// Runs `lowbit ARGUMENTS -o NAME` and returns what the file holds.
@@ -209,8 +209,8 @@ TEST_F(Calibrate, TablesThatCannotBe) {
 
 TEST_F(Calibrate, StreamsOfNothing) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::string nans = folder_.write("nan.npy", npy_file({3, 12}, std::vector<float>(36, nan)));
-  const std::string none = folder_.write("none.npy", npy_file({0, 12}, {}));
+  const std::string nans = folder_.write("nan.npy", data::npy_file({3, 12}, std::vector<float>(36, nan)));
+  const std::string none = folder_.write("none.npy", data::npy_file({0, 12}, {}));
   EXPECT_TRUE(
       bad("calibrate " + model_ + " --data npy:" + nans + " -o " + file("o"), "'x' was not a finite"));
   EXPECT_TRUE(bad("quantize " + model_ + " --data npy:" + nans + " -o " + file("o"), "'x' was not a finite"));

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "cli/command_runner.h"
-#include "cli/demo_model.h"
-#include "cli/npy.h"
+#include "data/demo_model.h"
+#include "data/npy.h"
 
 namespace lowbit::cli {
 namespace {
@@ -13,7 +13,7 @@ using lowbit::testing::run_command;
 using lowbit::testing::TemporaryFolder;
 
 std::string npy_zeros(const Shape& shape) {
-  return npy_float_header(shape) + std::string(static_cast<std::size_t>(shape.elements()) * 4, '\0');
+  return data::npy_float_header(shape) + std::string(static_cast<std::size_t>(shape.elements()) * 4, '\0');
 }
 
 class BadInput : public ::testing::Test {
@@ -109,7 +109,7 @@ std::string field(int number, const std::string& content) {
 }
 
 TEST_F(BadInput, OnnxFiles) {
-  const auto bytes = demo_model();
+  const auto bytes = data::demo_model();
   const std::string whole(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   for (const std::size_t size : {std::size_t{1}, whole.size() / 3, whole.size() - 1})
     EXPECT_TRUE(bad("info " + folder_.write("cut.onnx", whole.substr(0, size)), "cut.onnx")) << size;

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_runner.h"
-#include "cli/npy.h"
-#include "cli/npy_file.h"
+#include "data/npy.h"
+#include "data/npy_file.h"
 #include "lowbit/model/quantize.h"
 #include "support/shared_data.h"
 
@@ -32,7 +32,7 @@ class Command : public ::testing::Test {
   TemporaryFolder folder_;
   const std::string model_ = write_small_model(folder_);
   const std::vector<float> values_ = random_values(100 * 12);
-  const std::string x_ = folder_.write("x.npy", npy_file({100, 12}, values_));
+  const std::string x_ = folder_.write("x.npy", data::npy_file({100, 12}, values_));
 };
 
 TEST_F(Command, HelpAndVersion) {
@@ -53,7 +53,7 @@ TEST_F(Command, RunWritesWhatTheLibraryComputes) {
   run(model, TensorView(values_.data(), {64, 12}), MutableTensorView(expected.data(), {64, 4}), workspace);
   run(model, TensorView(values_.data() + 64 * 12, {36, 12}),
       MutableTensorView(expected.data() + 64 * 4, {36, 4}), workspace);
-  EXPECT_EQ(folder_.read("y.npy"), npy_file({100, 4}, expected));
+  EXPECT_EQ(folder_.read("y.npy"), data::npy_file({100, 4}, expected));
 }
 
 TEST_F(Command, ASavedModelGivesTheSameBits) {
@@ -65,7 +65,7 @@ TEST_F(Command, ASavedModelGivesTheSameBits) {
   Workspace workspace(model, {.batch = 100, .threads = 1, .executor = nullptr});
   std::vector<float> expected(100 * 4);
   run(model, TensorView(values_.data(), {100, 12}), MutableTensorView(expected.data(), {100, 4}), workspace);
-  EXPECT_EQ(folder_.read("y.npy"), npy_file({100, 4}, expected));
+  EXPECT_EQ(folder_.read("y.npy"), data::npy_file({100, 4}, expected));
 }
 
 TEST_F(Command, EvalWritesJson) {

@@ -5,9 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_runner.h"
-#include "cli/demo_model.h"
-#include "cli/npy.h"
-#include "cli/observer_comparison.h"
+#include "cli/options.h"
+#include "data/demo_model.h"
+#include "data/npy.h"
+#include "eval/compare_observers.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/observe/observer.h"
@@ -29,7 +30,7 @@ class SensitivityCommand : public ::testing::Test {
     Random random(5);
     std::vector<float> values(60 * 12);
     for (float& v : values) v = random.uniform();
-    return npy_float_header({60, 12}) +
+    return data::npy_float_header({60, 12}) +
            std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
   }
 
@@ -159,7 +160,7 @@ TEST(ObserverList, NamesThatMakeObservers) {
 
 #ifdef LOWBIT_WITH_ONNX
 TEST_F(SensitivityCommand, GlyphsHaveLabels) {
-  const auto bytes = demo_model();
+  const auto bytes = data::demo_model();
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const int images = lowbit::testing::kSlowdown == 1 ? 60 : 20,
             check = lowbit::testing::kSlowdown == 1 ? 200 : 40;

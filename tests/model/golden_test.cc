@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "cli/glyphs.h"
+#include "data/glyphs.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/model/serialize.h"
 #include "support/random.h"
@@ -19,14 +19,14 @@ constexpr std::int64_t kImages = 48;
 Tensor glyphs() {
   Tensor images(Shape{kImages, 1, 28, 28});
   for (std::int64_t i = 0; i < kImages; ++i) {
-    const auto glyph = cli::draw_glyph(cli::kGlyphTestSeed, static_cast<std::uint64_t>(i));
+    const auto glyph = data::draw_glyph(data::kGlyphTestSeed, static_cast<std::uint64_t>(i));
     std::memcpy(images.data.data() + i * 784, glyph.pixels.data(), 784 * sizeof(float));
   }
   return images;
 }
 
 std::uint64_t output_hash(const std::string& file, std::int64_t batch, int threads) {
-  const Model model = load(std::string(LOWBIT_SOURCE_DIR) + "/tests/data/" + file);
+  const Model model = load(std::string(LOWBIT_SOURCE_DIR) + "/tests/model/golden/" + file);
   Workspace workspace(model, {.batch = batch, .threads = threads});
   const Tensor in = glyphs();
   Tensor out(Shape{kImages, 10});

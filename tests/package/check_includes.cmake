@@ -1,13 +1,14 @@
-# cmake -DSOURCE_DIR=<project> -P check_includes.cmake: fails with a list of the include directives of include/ and
-# src/ that go against the layering.
+# cmake -DSOURCE_DIR=<project> -P check_includes.cmake: fails with a list of the include directives of include/, src/
+# and bench/ that go against the layering.
 #
-#   core <- runtime <- kernels <- fp32 <- quant <- observe <- layers <- model <- recover <- onnx <- json <- cli
+#   core <- runtime <- kernels <- fp32 <- quant <- observe <- layers <- model <- recover
+#        <- onnx <- json <- io <- data <- report <- eval <- cli
 #
-# (arrows: may be included by). Besides: core, runtime, kernels, quant and observe know no Eigen, apart from the one file
-# that adapts its thread pool; the only public header that includes it is layers/eigen.h; lowbit.h is for users and never
-# included inside.
+# (arrows: may be included by). bench/ may include all of them but cli, and nothing of tests/. Besides: core, runtime,
+# kernels, quant and observe know no Eigen, apart from the one file that adapts its thread pool; the only public header
+# that includes it is layers/eigen.h; lowbit.h is for users and never included inside.
 
-set(layers core runtime kernels fp32 quant observe layers model recover onnx json cli)
+set(layers core runtime kernels fp32 quant observe layers model recover onnx json io data report eval cli)
 set(thread_pool_adapter "^src/runtime/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
 set(violations "")
 
@@ -40,6 +41,17 @@ foreach(file IN LISTS files)
     endif()
     if(file MATCHES "^include/" AND line MATCHES "\"" AND NOT included MATCHES "^lowbit/")
       list(APPEND violations "${file} is public and includes ${included}, which is not installed")
+    endif()
+  endforeach()
+endforeach()
+
+file(GLOB_RECURSE benches RELATIVE ${SOURCE_DIR} ${SOURCE_DIR}/bench/*.h ${SOURCE_DIR}/bench/*.cc)
+foreach(file IN LISTS benches)
+  file(STRINGS ${SOURCE_DIR}/${file} includes REGEX "^[ \t]*#[ \t]*include")
+  foreach(line IN LISTS includes)
+    string(REGEX REPLACE ".*include[ \t]*[<\"]([^>\"]*)[>\"].*" "\\1" included "${line}")
+    if(included MATCHES "^cli/" OR included MATCHES "^(\\.\\./)*tests/" OR EXISTS ${SOURCE_DIR}/tests/${included})
+      list(APPEND violations "${file} is a benchmark and includes ${included}")
     endif()
   endforeach()
 endforeach()

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "cli/dataset.h"
+#include "data/dataset.h"
 #include "lowbit/onnx/load.h"
 #include "lowbit/recover/capture.h"
 #include "model/copy_samples.h"
@@ -25,8 +25,8 @@ constexpr const char* kData = "data/cifar10/data_batch_1.bin";
 
 std::vector<Tensor> images(const Model& model, std::int64_t count) {
   const std::string folder = testing::shared_data("data/cifar10").string();
-  const auto data = cli::open_dataset(cli::parse_data_spec("cifar10:" + folder), cli::Split::calibration,
-                                      model.input_shape());
+  const auto data = data::open_dataset(data::parse_data_spec("cifar10:" + folder), data::Split::calibration,
+                                       model.input_shape());
   const std::array<float, 3> mean{0.485f, 0.456f, 0.406f}, deviation{0.229f, 0.224f, 0.225f};
   std::vector<Tensor> all;
   for (std::int64_t i = 0; i < count; ++i) {

@@ -1,0 +1,15 @@
+// Where images come from and how many are used.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace lowbit::data {
+
+struct DataOptions {
+  std::string data, labels, preprocess;
+  std::int64_t calib = 500;
+  std::uint64_t seed = 0;
+};
+
+}  // namespace lowbit::data

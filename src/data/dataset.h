@@ -1,0 +1,59 @@
+// Dataset: labelled images one by one, and the opening of what --data names.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lowbit/core/shape.h"
+
+namespace lowbit::data {
+
+/// Images of one shape. Reading is const and may be done in any order.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual std::int64_t count() const = 0;
+  /// Of one image, without the batch: C x H x W for images.
+  virtual Shape sample_shape() const = 0;
+  /// Nothing where the data has no labels.
+  virtual std::optional<std::int64_t> label(std::int64_t index) const = 0;
+  virtual bool has_labels() const = 0;
+  /// As stored (bytes are 0..255), before preprocessing. `out` has as many elements as sample_shape().
+  virtual void read(std::int64_t index, std::span<float> out) const = 0;
+};
+
+/// The parts of a data set that the command asks for.
+enum class Split { evaluation, calibration };
+
+/// What --data says.
+struct DataSpec {
+  enum class Kind { mnist, cifar10, glyphs, npy };
+  Kind kind = Kind::glyphs;
+  std::string path;         ///< of the folder or file; empty for glyphs
+  std::string labels_path;  ///< --labels, npy only
+
+  /// Scale of the pixels unless --preprocess says otherwise: 1/255 where they are bytes by definition.
+  float default_scale() const;
+};
+
+/// "mnist:DIR", "cifar10:DIR", "glyphs" or "npy:PATH". Throws Error(invalid_argument) for anything else.
+DataSpec parse_data_spec(const std::string& text, const std::string& labels_path = {});
+
+/// Opens one split. `input_shape` is what the model takes; it decides whether a .npy file is one image or a
+/// batch. For npy both splits are the same images. Throws Error(not_found) naming every missing file,
+/// Error(corrupt_file), Error(shape_mismatch) when the images do not fit the model.
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, const Shape& input_shape);
+
+/// Whether images of shape `sample` can be fed to an input of shape `input`: equal, equal without dimensions
+/// of size 1, or one of them flat with the same number of elements.
+bool shapes_fit(const Shape& sample, const Shape& input);
+
+/// Indices of `wanted` of `count` images (all if `wanted` is 0 or more than there are): the first in file
+/// order for seed 0, else a random subset in random order, which depends on the seed alone.
+std::vector<std::int64_t> choose_images(std::int64_t count, std::int64_t wanted, std::uint64_t seed);
+
+}  // namespace lowbit::data

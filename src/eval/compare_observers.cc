@@ -1,0 +1,53 @@
+#include "eval/compare_observers.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "eval/evaluation.h"
+#include "eval/model_quantizer.h"
+#include "eval/scheme_options.h"
+#include "lowbit/core/error.h"
+
+namespace lowbit::eval {
+
+report::ObserverComparison compare_observers(const Model& fp32, const std::vector<std::string>& observers,
+                                             const std::vector<std::string>& schemes,
+                                             const EvalOptions& options) {
+  std::vector<std::string> wanted;
+  std::copy_if(schemes.begin(), schemes.end(), std::back_inserter(wanted),
+               [](const std::string& scheme) { return scheme != "fp32"; });
+  const auto overrides = parse_overrides(options.quantization.overrides);
+  if (std::none_of(wanted.begin(), wanted.end(),
+                   [&](const std::string& scheme) { return needs_calibration(scheme, overrides); }))
+    throw Error(ErrorCode::invalid_argument,
+                "several observers need a scheme with calibrated activations, as int8 or int8-a4");
+  // Opened first: data that is missing is found before a calibration that takes long.
+  const data::Images images(data::parse_data_spec(options.data.data, options.data.labels),
+                            data::Split::evaluation, options.data.preprocess, fp32.input_shape(),
+                            options.images, 0);
+  report::ObserverComparison comparison;
+  comparison.data = options.data.data;
+  comparison.images = images.count();
+  std::vector<Model> models{fp32};
+  for (const std::string& observer : observers) {
+    QuantizationOptions quantization = options.quantization;
+    quantization.observer = observer;
+    ModelQuantizer quantizer(fp32, options.data, quantization);
+    for (const std::string& scheme : wanted) models.push_back(quantizer.quantize(scheme));
+    comparison.calib_images = quantizer.calibration_images();
+    comparison.rows.push_back({observer, {}});
+  }
+  const auto results =
+      evaluate(models, images,
+               {.batch = options.batch, .threads = options.quantization.threads, .has_reference = true});
+  comparison.fp32_correct = results[0].correct;
+  std::size_t i = 1;
+  for (report::ObserverComparison::Row& row : comparison.rows)
+    for (const std::string& scheme : wanted) {
+      const ModelResult& r = results[i++];
+      row.cells.push_back({scheme, r.correct, r.agree, r.outputs[0].error.sqnr_db});
+    }
+  return comparison;
+}
+
+}  // namespace lowbit::eval

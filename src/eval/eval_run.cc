@@ -1,0 +1,83 @@
+#include "eval/eval_run.h"
+
+#include <algorithm>
+
+#include "eval/evaluation.h"
+#include "eval/model_quantizer.h"
+#include "lowbit/model/quantize.h"
+
+namespace lowbit::eval {
+namespace {
+
+report::EvalRow make_row(const std::string& name, const Model& model, const ModelResult& result) {
+  report::EvalRow row;
+  row.model = name;
+  row.scheme = model.scheme();
+  row.bits = model.bits_per_weight();
+  row.bytes = model.stored_bytes();
+  row.correct = result.correct;
+  row.agree = result.agree;
+  row.outputs = result.outputs;
+  row.ms_median = result.ms_median;
+  row.ms_p90 = result.ms_p90;
+  row.fallbacks = fallback_count(model);
+  if (model.is_quantized()) row.coverage = describe_coverage(model);
+  return row;
+}
+
+void add_speedups(std::vector<report::EvalRow>& rows) {
+  const auto fp32 =
+      std::find_if(rows.begin(), rows.end(), [](const report::EvalRow& row) { return row.scheme == "fp32"; });
+  if (fp32 == rows.end()) return;
+  const double base = fp32->ms_median;
+  for (report::EvalRow& row : rows)
+    if (row.ms_median > 0) row.speedup = base / row.ms_median;
+}
+
+data::Images open_images(const EvalOptions& options, const Model& model) {
+  return data::Images(data::parse_data_spec(options.data.data, options.data.labels), data::Split::evaluation,
+                      options.data.preprocess, model.input_shape(), options.images, 0);
+}
+
+report::EvalReport make_report(const std::vector<std::pair<std::string, Model>>& models, bool has_reference,
+                               const data::Images& images, const EvalOptions& options) {
+  std::vector<Model> bare;
+  for (const auto& [name, model] : models) bare.push_back(model);
+  const int threads = options.quantization.threads;
+  const auto results =
+      evaluate(bare, images, {.batch = options.batch, .threads = threads, .has_reference = has_reference});
+  report::EvalReport report;
+  report.data = options.data.data;
+  report.images = images.count();
+  report.machine = report::this_machine(threads);
+  for (std::size_t i = 0; i < models.size(); ++i)
+    report.rows.push_back(make_row(models[i].first, models[i].second, results[i]));
+  add_speedups(report.rows);
+  return report;
+}
+
+}  // namespace
+
+report::EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& models,
+                                   bool has_reference, const EvalOptions& options) {
+  return make_report(models, has_reference, open_images(options, models[0].second), options);
+}
+
+report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& schemes,
+                                    const EvalOptions& options) {
+  // Opened first: data that is missing is found before a calibration that takes long.
+  const data::Images images = open_images(options, fp32);
+  ModelQuantizer quantizer(fp32, options.data, options.quantization);
+  std::vector<std::pair<std::string, Model>> models{{"", fp32}};
+  for (const std::string& scheme : schemes)
+    if (scheme != "fp32") models.emplace_back("", quantizer.quantize(scheme));
+  // fp32 with overrides is another model than the reference.
+  if (models.size() == 1 && !options.quantization.overrides.empty())
+    models.emplace_back("", quantizer.quantize("fp32"));
+  report::EvalReport report = make_report(models, true, images, options);
+  report.calib_images = quantizer.calibration_images();
+  if (report.calib_images > 0) report.observer = quantizer.observer();
+  return report;
+}
+
+}  // namespace lowbit::eval

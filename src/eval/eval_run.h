@@ -1,0 +1,31 @@
+// What `lowbit eval` and `lowbit demo` share: quantize a model in several schemes, evaluate, and make the
+// report.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/data_options.h"
+#include "data/images.h"
+#include "eval/model_quantizer.h"
+#include "lowbit/model/model.h"
+#include "report/eval_report.h"
+
+namespace lowbit::eval {
+
+struct EvalOptions {
+  data::DataOptions data;
+  QuantizationOptions quantization;
+  std::int64_t images = 0;  ///< 0: all
+  std::int64_t batch = 1;
+};
+
+/// One row for each model; the first is the reference when `has_reference`. `models` are {name for the row or
+/// empty, model}.
+report::EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& models,
+                                   bool has_reference, const EvalOptions& options);
+/// A row for fp32 and one for each other scheme.
+report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& schemes,
+                                    const EvalOptions& options);
+
+}  // namespace lowbit::eval

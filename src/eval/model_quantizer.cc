@@ -1,0 +1,33 @@
+#include "eval/model_quantizer.h"
+
+#include "eval/calibration.h"
+#include "eval/scheme_options.h"
+#include "lowbit/core/error.h"
+#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/quantize.h"
+
+namespace lowbit::eval {
+
+ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
+                               const QuantizationOptions& options)
+    : fp32_(fp32), data_(data), options_(options), overrides_(parse_overrides(options.overrides)) {
+  make_observer(options.observer);  // a misspelt name is refused before anything long starts
+  if (!options.table.empty()) table_ = load_calibration(options.table, fp32);
+}
+
+Model ModelQuantizer::quantize(const std::string& scheme) {
+  const QuantizeOptions options{.scheme = scheme, .overrides = overrides_};
+  if (!needs_calibration(scheme, overrides_)) return lowbit::quantize(fp32_, options);
+  return lowbit::quantize(fp32_, table(), options);
+}
+
+const CalibrationTable& ModelQuantizer::table() {
+  if (!table_) {
+    if (data_.data.empty())
+      throw Error(ErrorCode::invalid_argument, "--data is required: the scheme needs calibration images");
+    table_ = merge({calibrate_images(fp32_, data_, options_, {}, false)});
+  }
+  return *table_;
+}
+
+}  // namespace lowbit::eval

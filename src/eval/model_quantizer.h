@@ -1,0 +1,49 @@
+// From an fp32 model and images to quantized models: calibration at most once, whatever the number of
+// schemes, or not at all where there is a table.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/data_options.h"
+#include "lowbit/model/calibrate.h"
+#include "lowbit/model/model.h"
+
+namespace lowbit::eval {
+
+/// How models are quantized.
+struct QuantizationOptions {
+  std::vector<std::string> overrides;  ///< PATTERN=SCHEME
+  std::string observer = "minmax";
+  int threads = 1;
+  std::string table;  ///< a RangeTable; empty: calibrate
+};
+
+class ModelQuantizer {
+ public:
+  /// All are kept by reference. Throws as parse_overrides, make_observer and load_calibration.
+  ModelQuantizer(const Model& fp32, const data::DataOptions& data, const QuantizationOptions& options);
+
+  /// Calibrates when `scheme` is the first one that needs it. Throws as quantize, Images and parse_data_spec;
+  /// Error(invalid_argument) when it needs images and there is no --data.
+  Model quantize(const std::string& scheme);
+
+  /// Calibrates unless that is done.
+  const CalibrationTable& table();
+
+  /// Images that calibration took; 0 when there was none.
+  std::int64_t calibration_images() const { return table_ ? table_->samples : 0; }
+  /// That of the table or of the options.
+  const std::string& observer() const { return table_ ? table_->observer : options_.observer; }
+
+ private:
+  const Model& fp32_;
+  const data::DataOptions& data_;
+  const QuantizationOptions& options_;
+  std::vector<std::pair<std::string, std::string>> overrides_;
+  std::optional<CalibrationTable> table_;
+};
+
+}  // namespace lowbit::eval

@@ -1,0 +1,40 @@
+#include "io/model_file.h"
+
+#include <fmt/format.h>
+
+#include "core/file_io.h"
+#include "lowbit/core/error.h"
+#include "lowbit/model/serialize.h"
+#include "lowbit/onnx/load.h"
+
+namespace lowbit::io {
+namespace {
+
+constexpr std::string_view kMagic = "LOWBIT";
+
+bool ends_with(std::string_view text, std::string_view suffix) {
+  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+}  // namespace
+
+Model load_model(const std::string& path) {
+  const std::string start = read_prefix(path, kMagic.size());
+  if (start.empty()) throw Error(ErrorCode::corrupt_file, fmt::format("{} is empty", path));
+  // A damaged .lowbit file is reported as one.
+  if (start == kMagic || ends_with(path, ".lowbit")) return load(path);
+#ifdef LOWBIT_WITH_ONNX
+  return load_onnx(path);
+#else
+  throw Error(ErrorCode::not_built,
+              fmt::format("{} is not a .lowbit file, and this build has no ONNX importer", path));
+#endif
+}
+
+void require_one_input(const Model& model, const std::string& path) {
+  if (model.input_count() != 1)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} has {} inputs; images feed models with one", path, model.input_count()));
+}
+
+}  // namespace lowbit::io

@@ -1,0 +1,51 @@
+#include "model/output_scores.h"
+
+#include <fmt/format.h>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit {
+
+std::int64_t argmax(std::span<const float> values) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < values.size(); ++i)
+    if (values[i] > values[best] || (values[best] != values[best] && values[i] == values[i])) best = i;
+  return static_cast<std::int64_t>(best);
+}
+
+void require_same_outputs(const Model& reference, const Model& other) {
+  if (reference.output_count() != other.output_count())
+    throw Error(ErrorCode::shape_mismatch, fmt::format("models to compare have {} and {} outputs",
+                                                       reference.output_count(), other.output_count()));
+  for (std::size_t i = 0; i < reference.output_count(); ++i)
+    if (reference.output_shape(i) != other.output_shape(i))
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("output {} of the models to compare has shape {} and {}", i,
+                              reference.output_shape(i).to_string(), other.output_shape(i).to_string()));
+}
+
+OutputScores::OutputScores(const Model& reference) : errors_(reference.output_count()) {
+  const Graph& graph = reference.graph();
+  for (std::size_t i = 0; i < reference.output_count(); ++i) {
+    names_.push_back(graph.values[static_cast<std::size_t>(graph.outputs[i])].name);
+    sizes_.push_back(reference.output_shape(i).elements());
+  }
+}
+
+void OutputScores::add(std::span<const float* const> reference, std::span<const float* const> other,
+                       std::int64_t count) {
+  for (std::size_t i = 0; i < errors_.size(); ++i) errors_[i].add(reference[i], other[i], count * sizes_[i]);
+  const auto classes = static_cast<std::size_t>(sizes_[0]);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+    agree_ += argmax({reference[0] + i * classes, classes}) == argmax({other[0] + i * classes, classes});
+  samples_ += count;
+}
+
+Comparison OutputScores::result() const {
+  Comparison comparison{.outputs = {}, .samples = samples_, .agree = agree_};
+  for (std::size_t i = 0; i < errors_.size(); ++i)
+    comparison.outputs.push_back({names_[i], errors_[i].result()});
+  return comparison;
+}
+
+}  // namespace lowbit

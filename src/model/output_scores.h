@@ -1,0 +1,33 @@
+// How the outputs of one model differ from those of another that ran on the same samples: what compare() and
+// the evaluation of several models in turns have in common.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lowbit/model/evaluate.h"
+
+namespace lowbit {
+
+/// Index of the largest element, the first of equals; NaN is never the largest, unless all are.
+std::int64_t argmax(std::span<const float> values);
+
+/// Throws Error(shape_mismatch) when the two have different numbers or shapes of outputs.
+void require_same_outputs(const Model& reference, const Model& other);
+
+class OutputScores {
+ public:
+  explicit OutputScores(const Model& reference);
+  /// One pointer an output, each to `count` samples one after the other.
+  void add(std::span<const float* const> reference, std::span<const float* const> other, std::int64_t count);
+  Comparison result() const;
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::int64_t> sizes_;  // elements of a sample
+  std::vector<ErrorAccumulator> errors_;
+  std::int64_t samples_ = 0, agree_ = 0;
+};
+
+}  // namespace lowbit

@@ -1,0 +1,271 @@
+#include "data/dataset.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "data/dataset_files.h"
+#include "data/images.h"
+#include "data/npy.h"
+#include "data/npy_file.h"
+#include "lowbit/core/error.h"
+#include "support/shared_data.h"
+#include "support/temporary_folder.h"
+#ifdef LOWBIT_WITH_ZLIB
+#include <zlib.h>
+#endif
+
+namespace lowbit::data {
+namespace {
+
+using lowbit::testing::TemporaryFolder;
+
+std::string big_endian(std::uint32_t v) {
+  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8),
+          static_cast<char>(v)};
+}
+
+std::string idx_images(std::uint32_t n, std::uint32_t rows, std::uint32_t cols, const std::string& pixels) {
+  return big_endian(0x803) + big_endian(n) + big_endian(rows) + big_endian(cols) + pixels;
+}
+std::string idx_labels(std::uint32_t n, const std::string& labels) {
+  return big_endian(0x801) + big_endian(n) + labels;
+}
+
+std::string sequence(std::size_t n) {
+  std::string bytes(n, '\0');
+  for (std::size_t i = 0; i < n; ++i) bytes[i] = static_cast<char>(i);
+  return bytes;
+}
+
+template <class F>
+void expect_error(ErrorCode code, const std::string& part, F f) {
+  try {
+    f();
+    ADD_FAILURE() << "no error that names " << part;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), code) << e.what();
+    EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+  }
+}
+
+TEST(Mnist, ReadsImagesAndLabels) {
+  TemporaryFolder folder;
+  folder.write("t10k-images-idx3-ubyte", idx_images(3, 2, 4, sequence(24)));
+  folder.write("t10k-labels-idx1-ubyte", idx_labels(3, {'\7', '\0', '\2'}));
+  const auto data = open_mnist(folder.path(), Split::evaluation);
+  EXPECT_EQ(data->count(), 3);
+  EXPECT_EQ(data->sample_shape(), (Shape{1, 2, 4}));
+  EXPECT_EQ(data->label(0), 7);
+  EXPECT_EQ(data->label(2), 2);
+  std::vector<float> image(8);
+  data->read(2, image);
+  EXPECT_EQ(image, (std::vector<float>{16, 17, 18, 19, 20, 21, 22, 23}));
+}
+
+TEST(Mnist, NamesTheMissingFiles) {
+  TemporaryFolder folder;
+  expect_error(ErrorCode::not_found, "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
+               [&] { open_mnist(folder.path(), Split::evaluation); });
+  folder.write("t10k-images-idx3-ubyte", idx_images(1, 1, 1, "x"));
+  expect_error(ErrorCode::not_found, "lacks t10k-labels-idx1-ubyte (",
+               [&] { open_mnist(folder.path(), Split::evaluation); });
+  expect_error(ErrorCode::not_found, "train-images-idx3-ubyte",
+               [&] { open_mnist(folder.path(), Split::calibration); });
+}
+
+TEST(Idx, RefusesDamage) {
+  TemporaryFolder folder;
+  const auto refused = [&](const std::string& images, const std::string& labels = idx_labels(1, "\1")) {
+    const std::string i = folder.write("i", images), l = folder.write("l", labels);
+    expect_error(ErrorCode::corrupt_file, folder.path(), [&] { open_idx(i, l); });
+  };
+  const std::string whole = idx_images(1, 2, 2, "abcd");
+  for (std::size_t size = 0; size < whole.size(); ++size) refused(whole.substr(0, size));
+  refused(whole + "e");
+  refused(idx_labels(4, "abcd"));
+  refused(idx_images(0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, "abcd"));
+  refused(idx_images(0x40000000, 4, 4, "abcd"));
+  refused(idx_images(0, 2, 2, ""));
+  refused(whole, idx_labels(2, "\1"));
+  refused(whole, whole);
+  const std::string i = folder.write("i", whole), l = folder.write("l", idx_labels(2, "\1\2"));
+  expect_error(ErrorCode::shape_mismatch, "2 labels for the 1 images", [&] { open_idx(i, l); });
+}
+
+#ifdef LOWBIT_WITH_ZLIB
+void write_gzip(const std::string& path, const std::string& bytes) {
+  gzFile file = gzopen(path.c_str(), "wb9");
+  ASSERT_NE(file, nullptr);
+  ASSERT_EQ(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())), static_cast<int>(bytes.size()));
+  gzclose(file);
+}
+
+TEST(Idx, ReadsGzip) {
+  TemporaryFolder folder;
+  // Zeros compress best: the bound on what a compressed file can hold must not refuse them.
+  write_gzip(folder / "train-images-idx3-ubyte.gz", idx_images(1000, 28, 28, std::string(784000, '\0')));
+  const auto data = open_mnist(folder.path(), Split::calibration);
+  EXPECT_EQ(data->count(), 1000);
+  EXPECT_FALSE(data->has_labels());
+  EXPECT_EQ(data->label(0), std::nullopt);
+}
+
+TEST(Idx, RefusesDamagedGzip) {
+  TemporaryFolder folder;
+  const std::string path = folder / "i.gz";
+  write_gzip(path, idx_images(4, 8, 8, sequence(256)));
+  const std::string whole = folder.read("i.gz");
+  for (const std::size_t size : {std::size_t{3}, std::size_t{11}, whole.size() / 2}) {
+    folder.write("i.gz", whole.substr(0, size));
+    expect_error(ErrorCode::corrupt_file, path, [&] { open_idx(path, {}); });
+  }
+  std::string flipped = whole;
+  flipped[whole.size() - 6] = static_cast<char>(flipped[whole.size() - 6] ^ 0x55);  // in the checksum
+  folder.write("i.gz", flipped);
+  expect_error(ErrorCode::corrupt_file, path, [&] { open_idx(path, {}); });
+}
+#endif
+
+TEST(Cifar10, ReadsRecords) {
+  TemporaryFolder folder;
+  std::string records;
+  for (int i = 0; i < 3; ++i)
+    records += static_cast<char>(i + 4) + std::string(3072, static_cast<char>(200 + i));
+  folder.write("test_batch.bin", records);
+  const auto data = open_cifar10(folder.path(), Split::evaluation);
+  EXPECT_EQ(data->count(), 3);
+  EXPECT_EQ(data->sample_shape(), (Shape{3, 32, 32}));
+  EXPECT_EQ(data->label(1), 5);
+  std::vector<float> image(3072);
+  data->read(1, image);
+  EXPECT_TRUE(std::all_of(image.begin(), image.end(), [](float v) { return v == 201.0f; }));
+}
+
+TEST(Cifar10, TrainingFilesFollowEachOther) {
+  TemporaryFolder folder;
+  expect_error(ErrorCode::not_found, "data_batch_1.bin",
+               [&] { open_cifar10(folder.path(), Split::calibration); });
+  folder.write("data_batch_1.bin", std::string(3073, '\1'));
+  folder.write("data_batch_3.bin", std::string(2 * 3073, '\3'));
+  const auto data = open_cifar10(folder.path(), Split::calibration);
+  EXPECT_EQ(data->count(), 3);
+  EXPECT_EQ(data->label(0), 1);
+  EXPECT_EQ(data->label(1), 3);
+}
+
+TEST(Cifar10, RefusesDamage) {
+  TemporaryFolder folder;
+  expect_error(ErrorCode::not_found, "test_batch.bin",
+               [&] { open_cifar10(folder.path(), Split::evaluation); });
+  for (const std::size_t size : {0u, 1u, 3072u, 3074u}) {
+    folder.write("test_batch.bin", std::string(size, '\1'));
+    expect_error(ErrorCode::corrupt_file, "test_batch.bin",
+                 [&] { open_cifar10(folder.path(), Split::evaluation); });
+  }
+  folder.write("test_batch.bin", std::string(3073, '\n'));
+  expect_error(ErrorCode::corrupt_file, "label 10", [&] { open_cifar10(folder.path(), Split::evaluation); });
+}
+
+TEST(NpyData, ABatchAndAFolder) {
+  TemporaryFolder folder;
+  const std::string batch = folder.write("b.npy", npy_file({2, 3}, {0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(open_npy(batch, {}, {3})->count(), 2);
+  folder.write("a.npy", npy_file({3}, {9, 8, 7}));
+  folder.write("notes.txt", "not an array");
+  const auto data = open_npy(folder.path(), {}, {3});
+  ASSERT_EQ(data->count(), 3);
+  std::vector<float> image(3);
+  data->read(0, image);
+  EXPECT_EQ(image, (std::vector<float>{9, 8, 7}));
+  data->read(2, image);
+  EXPECT_EQ(image, (std::vector<float>{3, 4, 5}));
+  EXPECT_FALSE(data->has_labels());
+}
+
+TEST(NpyData, LabelsMustFit) {
+  TemporaryFolder folder;
+  const std::string batch = folder.write("b.npy", npy_file({2, 3}, {0, 1, 2, 3, 4, 5}));
+  const std::string floats = folder.write("f.npy", npy_file({2}, {0, 1}));
+  expect_error(ErrorCode::unsupported, "not integers", [&] { open_npy(batch, floats, {3}); });
+  std::string header = npy_float_header({3});
+  header.replace(header.find("<f4"), 3, "|u1");
+  const std::string three = folder.write("l.npy", header + "\1\2\3");
+  expect_error(ErrorCode::shape_mismatch, "2 images", [&] { open_npy(batch, three, {3}); });
+  header = npy_float_header({2});
+  header.replace(header.find("<f4"), 3, "|u1");
+  const std::string two = folder.write("l.npy", header + "\1\2");
+  EXPECT_EQ(open_npy(batch, two, {3})->label(1), 2);
+}
+
+TEST(NpyData, RefusesWhatDoesNotFit) {
+  TemporaryFolder folder;
+  expect_error(ErrorCode::not_found, "no .npy files", [&] { open_npy(folder.path(), {}, {3}); });
+  expect_error(ErrorCode::not_found, "does not exist", [&] { open_npy(folder / "x.npy", {}, {3}); });
+  const std::string batch = folder.write("b.npy", npy_file({2, 3}, {0, 1, 2, 3, 4, 5}));
+  expect_error(ErrorCode::shape_mismatch, "2x3", [&] { open_npy(batch, {}, {4}); });
+  const std::string none = folder.write("n.npy", npy_file({0, 3}, {}));
+  expect_error(ErrorCode::invalid_argument, "not one image", [&] { open_npy(none, {}, {3}); });
+}
+
+TEST(Data, Specs) {
+  EXPECT_EQ(parse_data_spec("mnist:/a:b").path, "/a:b");
+  EXPECT_EQ(parse_data_spec("glyphs").kind, DataSpec::Kind::glyphs);
+  EXPECT_EQ(parse_data_spec("npy:x", "l.npy").labels_path, "l.npy");
+  for (const char* text : {"", "mnist", "mnist:", "MNIST:x", "imagenet:x", "glyphs:x", ":x"})
+    expect_error(ErrorCode::invalid_argument, "--data", [&] { parse_data_spec(text); });
+  expect_error(ErrorCode::invalid_argument, "--labels", [&] { parse_data_spec("mnist:x", "l.npy"); });
+}
+
+TEST(Data, ShapesFit) {
+  const Shape mnist{1, 28, 28};
+  for (const Shape& input : {Shape{784}, Shape{1, 28, 28}, Shape{28, 28}, Shape{1, 784}, Shape{28, 28, 1}})
+    EXPECT_TRUE(shapes_fit(mnist, input)) << input.to_string();
+  for (const Shape& input : {Shape{783}, Shape{3, 28, 28}, Shape{14, 56}, Shape{4, 14, 14}})
+    EXPECT_FALSE(shapes_fit(mnist, input)) << input.to_string();
+}
+
+TEST(Data, ChoosesImages) {
+  EXPECT_EQ(choose_images(5, 0, 0), (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(choose_images(5, 3, 0), (std::vector<std::int64_t>{0, 1, 2}));
+  EXPECT_EQ(choose_images(5, 9, 0).size(), 5u);
+  const auto some = choose_images(1000, 100, 7);
+  EXPECT_EQ(some, choose_images(1000, 100, 7));
+  EXPECT_NE(some, choose_images(1000, 100, 8));
+  EXPECT_EQ(std::set<std::int64_t>(some.begin(), some.end()).size(), 100u);
+  EXPECT_TRUE(std::all_of(some.begin(), some.end(), [](std::int64_t i) { return i >= 0 && i < 1000; }));
+}
+
+TEST(Images, ArePreprocessed) {
+  TemporaryFolder folder;
+  folder.write("t10k-images-idx3-ubyte", idx_images(2, 1, 2, {'\0', '\xff', '\x33', '\x66'}));
+  folder.write("t10k-labels-idx1-ubyte", idx_labels(2, "\1\2"));
+  const DataSpec spec = parse_data_spec("mnist:" + folder.path());
+  std::vector<float> values(4);
+  Images(spec, Split::evaluation, "", {2}, 0, 0).read(0, values);
+  EXPECT_EQ(values, (std::vector<float>{0, 1, 51 * (1.0f / 255), 102 * (1.0f / 255)}));
+  Images(spec, Split::evaluation, "scale=1,mean=1,std=2", {2}, 0, 0).read(0, values);
+  EXPECT_EQ(values, (std::vector<float>{-0.5f, 127, 25, 50.5f}));
+  expect_error(ErrorCode::shape_mismatch, "mean has 3 values",
+               [&] { Images(spec, Split::evaluation, "mean=1:2:3", {2}, 0, 0); });
+  expect_error(ErrorCode::shape_mismatch, "the model takes 5",
+               [&] { Images(spec, Split::evaluation, "", {5}, 0, 0); });
+}
+
+TEST(Mnist, SharedFiles) {
+  LOWBIT_REQUIRE_SHARED("data/mnist/t10k-images-idx3-ubyte.gz");
+#ifndef LOWBIT_WITH_ZLIB
+  GTEST_SKIP() << "needs zlib";
+#endif
+  const auto data = open_mnist(lowbit::testing::shared_data("data/mnist").string(), Split::evaluation);
+  EXPECT_EQ(data->count(), 10000);
+  EXPECT_EQ(data->sample_shape(), (Shape{1, 28, 28}));
+  // The class counts of the MNIST test set.
+  std::vector<int> counts(10);
+  for (int i = 0; i < 10000; ++i) ++counts[static_cast<std::size_t>(*data->label(i))];
+  EXPECT_EQ(counts, (std::vector<int>{980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009}));
+}
+
+}  // namespace
+}  // namespace lowbit::data
