@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
+#include "core/byte_source.h"
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "lowbit/recover/layer_stats.h"
@@ -134,9 +136,10 @@ void save(const LayerStats& stats, const std::string& path) {
 
 LayerStats load_layer_stats(std::span<const std::byte> bytes, const std::string& name) {
   const std::string shown = name.empty() ? "statistics" : name;
-  const detail::Opened file = detail::open_sealed(kStatsFile, bytes, shown);
+  const ByteSource source(bytes);
+  detail::Opened file = detail::open_sealed(kStatsFile, source, shown);
   try {
-    Reader reader(file.payload, shown);
+    Reader reader(std::move(file.payload), shown);
     LayerStats stats = read(reader);
     stats.name = name;
     return stats;
