@@ -25,8 +25,6 @@ std::vector<WeightCoding> codings(const GemmKernel& kernel) {
 
 bool is_measured(const GemmKernel& kernel) {
   if (!has_isa(active_isa(), kernel.required)) return false;
-  // Twins are one kernel in another encoding, for tests on machines without the first; never selected.
-  if (options().short_set && std::string_view(kernel.name).ends_with("twin")) return false;
   return options().reference || !kernel.reference;
 }
 

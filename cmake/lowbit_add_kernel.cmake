@@ -1,10 +1,27 @@
-# lowbit_add_kernel(FILE ISA [TABLE]): adds one kernel source to the library, compiled for one instruction set. TABLE is the
-# source that lists it, which alone is then told that there is such a kernel (else the whole library).
-# The one place that maps an ISA to compiler flags. ISA: scalar, avx2, avxvnni, avx512, avx512vnni, avx512popcnt,
-# neon, neondot, neoni8mm.
-# A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
-# that other files share is ever compiled under these wider flags.
+# Kernels of the library: which instruction sets and formats are built, with which compiler flags, in which order.
 
+set(lowbit_isas scalar avx2 avxvnni avx512 avx512vnni avx512popcnt neon neondot neoni8mm)
+set(lowbit_formats s8 u4 lut4 s2 b1 b1b1 s8f32 u4f32 s2f32 lut4f32 lut8f32 b1f32)
+set(LOWBIT_ISAS all CACHE STRING "Instruction sets to build kernels for, or all; scalar always is")
+set(LOWBIT_FORMATS all CACHE STRING "Formats to build GEMM kernels for, as kernels are named, or all; s8 always is")
+if(LOWBIT_ISAS STREQUAL "all")
+  set(LOWBIT_ISAS ${lowbit_isas})
+endif()
+if(LOWBIT_FORMATS STREQUAL "all")
+  set(LOWBIT_FORMATS ${lowbit_formats})
+endif()
+foreach(isa IN LISTS LOWBIT_ISAS)
+  if(NOT isa IN_LIST lowbit_isas)
+    message(FATAL_ERROR "LOWBIT_ISAS: no instruction set ${isa}; there are ${lowbit_isas}")
+  endif()
+endforeach()
+foreach(format IN LISTS LOWBIT_FORMATS)
+  if(NOT format IN_LIST lowbit_formats)
+    message(FATAL_ERROR "LOWBIT_FORMATS: no format ${format}; there are ${lowbit_formats}")
+  endif()
+endforeach()
+
+# The one place that maps an ISA to compiler flags.
 function(lowbit_isa_flags isa result supported)
   set(flags "")
   set(ok TRUE)
@@ -44,13 +61,10 @@ function(lowbit_isa_flags isa result supported)
   set(${supported} ${ok} PARENT_SCOPE)
 endfunction()
 
-function(lowbit_add_kernel file isa)
+# lowbit_kernel_options(TARGET FILE ISA): compiles a source of the target for an instruction set.
+function(lowbit_kernel_options target file isa)
   lowbit_isa_flags(${isa} flags supported)
-  if(NOT supported)
-    return()
-  endif()
   get_filename_component(object ${file} NAME)
-  target_sources(lowbit PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
   if(LOWBIT_SANITIZE MATCHES "address" AND NOT MSVC)
     # Every access of an unrolled tile checked in place takes minutes to compile: a call checks it instead, and
     # only for what it accesses.
@@ -65,16 +79,78 @@ function(lowbit_add_kernel file isa)
     # A tile full of checks takes longer to optimize than the shapes of the tests take without.
     list(APPEND flags -O0)
   endif()
-  set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${file} TARGET_DIRECTORY lowbit
-               APPEND PROPERTY COMPILE_OPTIONS ${flags})
-  # Tells kernel_table.cc which kernels this build has, as in LOWBIT_HAVE_GEMM_S8_AVX2.
+  set_property(SOURCE ${file} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS ${flags})
+endfunction()
+
+# lowbit_add_kernel(FILE ISA [ENTRIES NAMES...] [TABLE SOURCE]): adds one kernel source to the library, compiled for one instruction set,
+# or does nothing where the target processor has no such instructions or LOWBIT_ISAS and LOWBIT_FORMATS leave it out.
+# It defines one table entry, called after the file (gemm_u4_avx2.cc: kGemmU4Avx2), or those of ENTRIES. Where several
+# kernels can do the same, the one whose line comes first is taken. Kernels of other kinds than gemm_, depthwise_ and
+# elementwise_ name the source that lists them, which is told that there is such a kernel (LOWBIT_HAVE_EIGEN_AVX2).
+# A kernel file includes intrinsics, the POD interfaces and private .inl files only, so that no inline function
+# that other files share is ever compiled under its flags.
+function(lowbit_add_kernel file isa)
+  cmake_parse_arguments(PARSE_ARGV 2 kernel "" "TABLE" "ENTRIES")
+  lowbit_isa_flags(${isa} flags supported)
+  if(NOT supported OR NOT (isa STREQUAL "scalar" OR isa IN_LIST LOWBIT_ISAS))
+    return()
+  endif()
+  get_filename_component(object ${file} NAME)
   get_filename_component(name ${file} NAME_WE)
-  string(TOUPPER ${name} name)
-  if(ARGC GREATER 2)
-    set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${ARGV2} TARGET_DIRECTORY lowbit
-                 APPEND PROPERTY COMPILE_DEFINITIONS LOWBIT_HAVE_${name})
-  else()
-    target_compile_definitions(lowbit PRIVATE LOWBIT_HAVE_${name})
+  if(NOT kernel_ENTRIES)
+    set(kernel_ENTRIES ${name})
+  endif()
+  set(entries "")
+  foreach(entry IN LISTS kernel_ENTRIES)
+    if(NOT entry MATCHES "^gemm_([a-z0-9]+)_" OR CMAKE_MATCH_1 STREQUAL "s8" OR CMAKE_MATCH_1 IN_LIST LOWBIT_FORMATS)
+      list(APPEND entries ${entry})
+    endif()
+  endforeach()
+  if(NOT entries)
+    return()
+  endif()
+  target_sources(lowbit PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  lowbit_kernel_options(lowbit ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${isa})
+  if(kernel_TABLE)
+    string(TOUPPER ${name} macro)
+    set_property(SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/${kernel_TABLE} TARGET_DIRECTORY lowbit
+                 APPEND PROPERTY COMPILE_DEFINITIONS LOWBIT_HAVE_${macro})
   endif()
   set_property(GLOBAL APPEND PROPERTY LOWBIT_KERNEL_FILES ${object})
+  set_property(GLOBAL APPEND PROPERTY LOWBIT_KERNEL_ENTRIES ${entries})
+endfunction()
+
+# lowbit_write_kernel_list(FOLDER FORMATS...): writes FOLDER/kernels/kernel_list.h, the declarations and lists of the
+# entries added so far that are of these formats, for kernel_table.cc. An explicit list, because static registration
+# vanishes when the library is an archive.
+function(lowbit_write_kernel_list folder)
+  get_property(entries GLOBAL PROPERTY LOWBIT_KERNEL_ENTRIES)
+  foreach(kind Gemm Depthwise Elementwise)
+    string(TOLOWER ${kind} prefix)
+    set(${kind}_list "")
+    foreach(entry IN LISTS entries)
+      if(NOT entry MATCHES "^${prefix}_")
+        continue()
+      elseif(entry MATCHES "^gemm_([a-z0-9]+)_" AND NOT CMAKE_MATCH_1 STREQUAL "s8" AND NOT CMAKE_MATCH_1 IN_LIST ARGN)
+        continue()
+      endif()
+      string(REPLACE "_" ";" words ${entry})
+      set(variable k)
+      foreach(word IN LISTS words)
+        string(SUBSTRING ${word} 0 1 first)
+        string(SUBSTRING ${word} 1 -1 rest)
+        string(TOUPPER ${first} first)
+        string(APPEND variable ${first}${rest})
+      endforeach()
+      string(APPEND declarations "extern const ${kind}Kernel ${variable};\n")
+      string(APPEND ${kind}_list "    &${variable},\n")
+    endforeach()
+    string(APPEND lists "const ${kind}Kernel* const k${kind}Kernels[] = {\n${${kind}_list}};\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${folder}/kernels/kernel_list.h @ONLY CONTENT "// Made by CMake from the calls of lowbit_add_kernel.
+namespace lowbit {
+${declarations}namespace {
+${lists}}  // namespace
+}  // namespace lowbit
+")
 endfunction()

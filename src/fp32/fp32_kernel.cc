@@ -6,12 +6,13 @@ extern const Fp32Kernel kFp32Kernel_generic, kFp32Kernel_avx2, kFp32Kernel_avx51
 
 const Fp32Kernel* const* fp32_kernels(std::int64_t* count) {
   static constexpr const Fp32Kernel* kKernels[] = {
-#if defined(__x86_64__) || defined(_M_X64)
-    &kFp32Kernel_avx512,
-    &kFp32Kernel_avx2,
+#ifdef LOWBIT_HAVE_EIGEN_AVX512
+      &kFp32Kernel_avx512,
 #endif
-    &kFp32Kernel_generic
-  };
+#ifdef LOWBIT_HAVE_EIGEN_AVX2
+      &kFp32Kernel_avx2,
+#endif
+      &kFp32Kernel_generic};
   *count = static_cast<std::int64_t>(sizeof(kKernels) / sizeof(kKernels[0]));
   return kKernels;
 }

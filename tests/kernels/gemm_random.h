@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/avxvnni_twins.h"
 #include "kernels/gemm_case.h"
 #include "support/random.h"
 
@@ -59,10 +60,13 @@ inline GemmOptions random_options(Random& random, WeightFormat format, ActType a
   return o;
 }
 
+/// Those of the table, and the twins.
 inline std::vector<const GemmKernel*> all_kernels() {
   std::size_t count = 0;
   const GemmKernel* const* kernels = gemm_kernels(&count);
-  return {kernels, kernels + count};
+  std::vector<const GemmKernel*> all(kernels, kernels + count);
+  all.insert(all.end(), avxvnni_twins().begin(), avxvnni_twins().end());
+  return all;
 }
 
 }  // namespace lowbit::testing

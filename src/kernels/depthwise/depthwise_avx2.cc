@@ -9,15 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_avx2.inl"
-//
+
 #include "kernels/depthwise/depthwise_x86.inl"
 
+namespace lowbit::depthwise {
 namespace {
 
 constexpr unsigned kBytes = 32, kTaps = 4, kUnit = 1;
@@ -140,13 +138,17 @@ inline VecI bits_of(VecF f) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
-//
+
 #include "kernels/depthwise/depthwise_spread.inl"
-//
+
 #include "kernels/depthwise/depthwise_run.inl"
 
-constinit const DepthwiseKernel kDepthwiseAvx2 = depthwise_kernel("depthwise/avx2", Isa::avx2, 4);
+namespace lowbit {
+
+extern constinit const DepthwiseKernel kDepthwiseAvx2 =
+    depthwise::depthwise_kernel("depthwise/avx2", Isa::avx2, 4);
 
 }  // namespace lowbit

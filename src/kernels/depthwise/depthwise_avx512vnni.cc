@@ -5,15 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_avx512.inl"
-//
+
 #include "kernels/depthwise/depthwise_x86.inl"
 
+namespace lowbit::depthwise {
 namespace {
 
 constexpr unsigned kBytes = 64, kTaps = 4, kUnit = 1;
@@ -129,14 +127,17 @@ inline VecI bits_of(VecF f) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
-//
+
 #include "kernels/depthwise/depthwise_slide.inl"
-//
+
 #include "kernels/depthwise/depthwise_run.inl"
 
-constinit const DepthwiseKernel kDepthwiseAvx512Vnni =
-    depthwise_kernel("depthwise/avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni, 8);
+namespace lowbit {
+
+extern constinit const DepthwiseKernel kDepthwiseAvx512vnni =
+    depthwise::depthwise_kernel("depthwise/avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni, 8);
 
 }  // namespace lowbit

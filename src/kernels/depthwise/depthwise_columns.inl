@@ -1,9 +1,17 @@
-// Reads input pixels and interleaves the rows of a bundle, one column after the other. Included once, inside
-// namespace lowbit, after depthwise_plan.inl and after the file has defined
+// Reads input pixels and interleaves the rows of a bundle, one column after the other. The kernel file has
+// defined
 //   Codes                    a vector of kBytes codes
 //   load_codes<kWidth>(p)    kBytes / kWidth pieces of kWidth codes, one from each pointer
 //   load_few(p, count)       kMaxSegments pieces of `count` codes, a multiple of 4 up to kMinWidth
 //   Column, interleave(rows) kTaps vectors of codes as tap vectors
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_plan.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 constexpr unsigned kMaxSegments = kBytes / kMinWidth;
@@ -67,3 +75,4 @@ inline void skip_columns(ColumnSource<kWidth>& from, std::uint32_t x, std::uint3
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

@@ -1,9 +1,16 @@
-// Repeats the codes of a pixel for a channel multiplier. Included once, inside namespace lowbit, after the
-// file has defined
+// Repeats the codes of a pixel for a channel multiplier. The kernel file has defined
 //   lookup(table, index)   16 bytes of table by 16 indices below 16, on pointers
 //
 // 16 output codes come from at most 16 input codes: output o takes channel o / multiplier. Which of them,
 // seen from the first one, depends on o % multiplier only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/kernels/depthwise_kernel.h"
+
+namespace lowbit::depthwise {
 namespace {
 
 constexpr std::uint32_t kLookup = 16;  // codes that one lookup makes, and multipliers that use it
@@ -54,3 +61,4 @@ void depthwise_expand(const DepthwiseExpand& e) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

@@ -1,19 +1,18 @@
 // From sums in memory to outputs of every type: the path of residuals, f32 and s32 outputs and windows of
-// several passes. u8 codes of one pass leave the registers in codes_of(). Included once, inside namespace
-// lowbit, after the file has defined what these want, and
+// several passes. u8 codes of one pass leave the registers in codes_of(). The kernel file has defined what
+// these want, and
 //   widen(codes, out)      codes as kVectors vectors of int32, in the order of the sums
 //   order(v)               kVectors vectors from the order of the sums to that of the channels
 //   bits_of(f)             VecF as VecI
-#include "kernels/depthwise/depthwise_plan.inl"
-//
-#include "kernels/depthwise/depthwise_columns.inl"
-//
-#include "kernels/depthwise/depthwise_sums.inl"
-//
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/depthwise/depthwise_passes.inl"
-//
 #include "kernels/depthwise/depthwise_terms.inl"
 
+namespace lowbit::depthwise {
 namespace {
 
 /// The float half of the epilogue, as in epilogue.inl, for vector `v` of the sums of a block.
@@ -105,3 +104,4 @@ void finish_tile(const BlockJob& job, const Place& place, const std::int32_t* su
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

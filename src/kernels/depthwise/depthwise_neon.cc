@@ -5,15 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_neon.inl"
-//
+
 #include "kernels/depthwise/depthwise_neon.inl"
 
+namespace lowbit::depthwise {
 namespace {
 
 constexpr unsigned kTaps = 3, kUnit = 2;
@@ -66,13 +64,17 @@ inline void multiply_add(VecI* acc, const Taps& taps, const Weights& weights) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
-//
+
 #include "kernels/depthwise/depthwise_slide.inl"
-//
+
 #include "kernels/depthwise/depthwise_run.inl"
 
-constinit const DepthwiseKernel kDepthwiseNeon = depthwise_kernel("depthwise/neon", Isa::neon, 1);
+namespace lowbit {
+
+extern constinit const DepthwiseKernel kDepthwiseNeon =
+    depthwise::depthwise_kernel("depthwise/neon", Isa::neon, 1);
 
 }  // namespace lowbit

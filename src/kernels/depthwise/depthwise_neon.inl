@@ -1,5 +1,14 @@
-// What the depthwise kernels for Advanced SIMD share: loads, the way from sums to codes, stores. Included
-// once, inside namespace lowbit, after vec_neon.inl.
+// What the depthwise kernels for Advanced SIMD share: loads, the way from sums to codes, stores.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec_neon.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 constexpr unsigned kBytes = 16;
@@ -61,3 +70,4 @@ inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::ui
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

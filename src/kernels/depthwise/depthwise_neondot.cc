@@ -6,15 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_neon.inl"
-//
+
 #include "kernels/depthwise/depthwise_neon.inl"
 
+namespace lowbit::depthwise {
 namespace {
 
 constexpr unsigned kTaps = 4, kUnit = 1;
@@ -58,14 +56,17 @@ inline void multiply_add(VecI* acc, Taps taps, Weights weights) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
-//
+
 #include "kernels/depthwise/depthwise_slide.inl"
-//
+
 #include "kernels/depthwise/depthwise_run.inl"
 
-constinit const DepthwiseKernel kDepthwiseNeonDot =
-    depthwise_kernel("depthwise/neondot", Isa::neon | Isa::neondot, 2);
+namespace lowbit {
+
+extern constinit const DepthwiseKernel kDepthwiseNeondot =
+    depthwise::depthwise_kernel("depthwise/neondot", Isa::neon | Isa::neondot, 2);
 
 }  // namespace lowbit

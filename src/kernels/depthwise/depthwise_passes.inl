@@ -1,8 +1,17 @@
-// How a depthwise convolution is cut: groups of rows, tiles of pixels, and passes where a window is too large
-// for one. Included once, inside namespace lowbit, after depthwise_columns.inl and depthwise_sums.inl.
+// How a depthwise convolution is cut: groups of rows, tiles of pixels, and passes where a window is too
+// large for one.
 //
 // A tile is a few output pixels of one group of rows in each segment. A pass interleaves the columns of some
 // bundles under a tile into a buffer on the stack and adds their steps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_columns.inl"
+#include "kernels/depthwise/depthwise_sums.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 constexpr std::uint32_t kMaxPixels = 32;   // of a tile
@@ -197,3 +206,4 @@ inline __attribute__((always_inline)) void put_codes(const BlockJob& job, const 
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

@@ -1,5 +1,5 @@
-// Which output rows a depthwise kernel computes together, and how its panel is laid out. Included once,
-// inside namespace lowbit, after vec_<isa>.inl and after the file has set
+// Which output rows a depthwise kernel computes together, and how its panel is laid out. The kernel file has
+// set
 //   kBytes         codes in a vector: a block of up to so many channels
 //   kTaps          input rows that one multiplication takes; they are interleaved code by code (a bundle)
 //   kWeightBytes   weights of one bundle for kBytes channels
@@ -22,6 +22,15 @@
 //                           step 0: row 0: kWeightBytes | row 1: kWeightBytes | ...
 //                           step 1: ...       steps go through kx, then bundles, then parts
 //           block 1 ...
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec.inl"
+#include "lowbit/kernels/depthwise_kernel.h"
+
+namespace lowbit::depthwise {
 namespace {
 
 constexpr std::uint32_t kMinWidth = 16;  // channels of the narrowest block
@@ -148,3 +157,4 @@ void depthwise_pack(const DepthwiseShape& s, const std::int16_t* weights, std::b
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

@@ -1,11 +1,22 @@
-// Walks a depthwise convolution: blocks of channels, groups of rows, tiles of pixels. Included once, inside
-// namespace lowbit, after depthwise_finish.inl and depthwise_slide.inl or depthwise_spread.inl.
-#include "kernels/depthwise/depthwise_slides.inl"
+// Walks a depthwise convolution: blocks of channels, groups of rows, tiles of pixels. Read this file first.
 //
-#include "kernels/depthwise/depthwise_tile.inl"
-//
-#include "kernels/depthwise/depthwise_expand.inl"
+// Each output channel reads one input channel, so that channels lie across the lanes, and what is loaded for
+// one output pixel is used again for its neighbours. The rows of input under a window are interleaved code by
+// code, three or four together, a bundle: one multiplication takes that many taps of a channel
+// (depthwise_plan.inl, depthwise_columns.inl). Windows three taps wide keep their columns in registers
+// (depthwise_slide.inl) or add each to all pixels that it lies under (depthwise_spread.inl); others go
+// through a buffer of columns (depthwise_tile.inl). depthwise_<isa>.cc has the twenty or so functions over
+// which all this is written.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_expand.inl"
+#include "kernels/depthwise/depthwise_slides.inl"
+#include "kernels/depthwise/depthwise_tile.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 inline void codes_by_rows(const std::byte* columns, const TileSteps& steps, const BlockJob& job,
@@ -130,3 +141,4 @@ constexpr DepthwiseKernel depthwise_kernel(const char* name, Isa required, std::
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

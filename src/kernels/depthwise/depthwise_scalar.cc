@@ -4,15 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_scalar.inl"
-//
+
 #include "kernels/gemm/common/epilogue.inl"
 
+namespace lowbit::depthwise {
 namespace {
 
 std::size_t panel_bytes(const DepthwiseShape& s, const std::int16_t*) {
@@ -67,13 +65,16 @@ void expand(const DepthwiseExpand& e) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise
 
-const DepthwiseKernel kDepthwiseScalar = {.name = "depthwise/scalar",
-                                          .required = Isa::scalar,
-                                          .row_step = 1,
-                                          .panel_bytes = panel_bytes,
-                                          .pack = pack,
-                                          .run = run,
-                                          .expand = expand};
+namespace lowbit {
+
+extern constinit const DepthwiseKernel kDepthwiseScalar = {.name = "depthwise/scalar",
+                                                           .required = Isa::scalar,
+                                                           .row_step = 1,
+                                                           .panel_bytes = depthwise::panel_bytes,
+                                                           .pack = depthwise::pack,
+                                                           .run = depthwise::run,
+                                                           .expand = depthwise::expand};
 
 }  // namespace lowbit

@@ -1,5 +1,12 @@
-// slide() for kernels with 32 registers: the three columns under a window stay in them. Included once, inside
-// namespace lowbit, after depthwise_passes.inl, instead of depthwise_spread.inl.
+// slide() for kernels with 32 registers: the three columns under a window stay in them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_passes.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 template <unsigned kRows>
@@ -61,3 +68,4 @@ inline __attribute__((always_inline)) void slide_group(const BlockJob& job, cons
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

@@ -1,6 +1,13 @@
 // Windows three taps wide whose rows fit one bundle, by far the most frequent ones, need no buffer of
 // columns: slide_group(), of depthwise_slide.inl or depthwise_spread.inl, takes them one after the other.
-// Included once, inside namespace lowbit, after one of these.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_finish.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 template <unsigned kWidth, unsigned kRows, unsigned kStride, unsigned kUsed>
@@ -32,3 +39,4 @@ inline void slide_any(const BlockJob& job) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

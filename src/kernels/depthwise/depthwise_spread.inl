@@ -1,6 +1,13 @@
-// slide() for kernels with 16 registers: every column is added at once to the sums of all output pixels under
-// whose window it lies, unit by unit, and the sums of pixels that are not complete wait in memory. Included
-// once, inside namespace lowbit, after depthwise_passes.inl, instead of depthwise_slide.inl.
+// slide() for kernels with 16 registers: every column is added at once to the sums of all output pixels
+// under whose window it lies, unit by unit, and the sums of pixels that are not complete wait in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_passes.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 /// Sums of one output pixel.
@@ -97,3 +104,4 @@ inline __attribute__((always_inline)) void slide_group(const BlockJob& job, cons
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

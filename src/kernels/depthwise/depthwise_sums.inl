@@ -1,6 +1,5 @@
-// The arithmetic of a depthwise kernel: sums of the rows of a group at one output pixel, and from there to u8
-// codes without leaving the registers. Included once, inside namespace lowbit, after vec_<isa>.inl and
-// depthwise_plan.inl, and after the file has defined
+// The arithmetic of a depthwise kernel: sums of the rows of a group at one output pixel, and from there to
+// u8 codes without leaving the registers. The kernel file has defined
 //   kUnit                    vectors of sums that one tap vector feeds
 //   Taps, taps_of(column, unit)             kVectors / kUnit tap vectors of a column
 //   load_weights(p), kUnitBytes             weights of one tap vector
@@ -8,6 +7,14 @@
 //   Limits, limits_of(zero_point, lo, hi)
 //   Halves, halve(a, b, limits)             int32 to int16 + zero point, saturating
 //   join(halves, limits)                    kVectors / 2 of them to u8, saturating, then limited to [lo, hi]
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_plan.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 /// The terms of one block of channels, in the order of term_of_lane().
@@ -61,3 +68,4 @@ inline __attribute__((always_inline)) void codes_of(const BlockTerms& terms, con
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

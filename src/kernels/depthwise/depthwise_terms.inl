@@ -1,6 +1,13 @@
-// The terms of a block of channels, gathered into the order of the sums. Included once, inside namespace
-// lowbit, after depthwise_sums.inl and after the file has defined
+// The terms of a block of channels, gathered into the order of the sums. The kernel file has defined
 //   load_quads_i(p), load_quads_f(p)    kLanes elements, four from each pointer
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_sums.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 /// Lanes of vector `v` of the terms: pieces of four channels, as term_of_lane() has them.
@@ -69,3 +76,4 @@ inline std::uint8_t code_of_limit(const Epilogue& e, float limit) {
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

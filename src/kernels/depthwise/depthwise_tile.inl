@@ -1,9 +1,16 @@
 // Windows of any size: the columns of a tile are interleaved into a buffer, from which every output pixel
-// takes its steps. Included once, inside namespace lowbit, after depthwise_passes.inl and after the file has
-// defined
+// takes its steps. The kernel file has defined
 //   store_column(p, column), load_taps(p)   kColumnBytes bytes, of which each tap vector has kTapBytes
 //
 //   buffer:  bundle 0: column 0, column 1, ...  | bundle 1: column 0, ...
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/depthwise/depthwise_finish.inl"
+
+namespace lowbit::depthwise {
 namespace {
 
 /// The steps of a tile, as byte offsets into the columns of its first pixel.
@@ -111,3 +118,4 @@ const std::byte* begin_pass(const BlockJob& job, const Place& place, std::uint32
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

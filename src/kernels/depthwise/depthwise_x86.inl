@@ -1,4 +1,12 @@
-// What the depthwise kernels for x86 share, 16 bytes at a time. Included once, inside namespace lowbit.
+// What the depthwise kernels for x86 share, 16 bytes at a time.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lowbit::depthwise {
 namespace {
 
 inline __m128i load_16(const std::uint8_t* p) {
@@ -11,3 +19,4 @@ inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::ui
 }
 
 }  // namespace
+}  // namespace lowbit::depthwise

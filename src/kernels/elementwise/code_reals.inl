@@ -1,5 +1,13 @@
 // The codes of one tensor as floats, a block at a time, where widening them is one instruction a vector: see
-// code_reals_avx2.inl for another way. Included once, inside namespace lowbit, after codes_<isa>.inl.
+// code_reals_avx2.inl for another way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/codes.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 /// kSymmetric: zero point 0.
@@ -24,3 +32,4 @@ class CodeReals {
 };
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

@@ -1,6 +1,6 @@
 // The codes of one tensor as floats for AVX2. A load that widens codes costs two of the four instructions
-// that a vector has room for, so 16 codes are loaded into both 128-bit lanes at once and a byte shuffle makes
-// dwords of 8 of them. Included once, inside namespace lowbit, after codes_avx2.inl.
+// that a vector has room for, so 16 codes are loaded into both 128-bit lanes at once and a byte shuffle
+// makes dwords of 8 of them.
 //
 // u8: every other dword of a lane is overwritten by bytes 0x4B. The shuffle puts a code into the low byte and
 // 0x4B into the high byte of a dword, which is the float 2^23 + code.
@@ -8,6 +8,16 @@
 //   lane 0:  c0..c3 | 4B ...  | c8..c11 | 4B ...       lane 1:  4B ... | c4..c7 | 4B ... | c12..c15
 //
 // s8: the shuffle puts a code into the high byte of a dword, which is the integer code * 2^24.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/codes_avx2.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 template <bool kSigned, bool kSymmetric>
@@ -75,3 +85,4 @@ class CodeReals {
 };
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

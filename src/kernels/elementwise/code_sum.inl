@@ -1,4 +1,12 @@
-// Sums of codes. Included once, inside namespace lowbit, after codes_<isa>.inl.
+// Sums of codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/codes.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 inline std::uint32_t sum_lanes(VecI v) {
@@ -62,3 +70,4 @@ std::int32_t sum_u8(const std::uint8_t* x, std::size_t n) {
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

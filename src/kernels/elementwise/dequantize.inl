@@ -1,5 +1,19 @@
-// Codes to floats: float(code - zero_point) * scale, exact up to the one rounding of the product. Included
-// once, inside namespace lowbit, after round_to_codes_checked.inl.
+// Codes to floats: float(code - zero_point) * scale, exact up to the one rounding of the product.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise/round_to_codes_checked.inl"
+#include "lowbit/kernels/elementwise_kernel.h"
+
+#if LOWBIT_VECTOR_BITS == 256
+#include "kernels/elementwise/code_reals_avx2.inl"
+#else
+#include "kernels/elementwise/code_reals.inl"
+#endif
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 template <bool kSigned>
@@ -72,3 +86,4 @@ void dequantize(const void* codes, std::size_t n, const DequantizeParams& q, flo
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

@@ -1,25 +1,23 @@
-// The vectorized elementwise loops of one ISA as an ElementwiseKernel. Each goes by blocks of kBlock
-// elements; the last block ends at the last element and overlaps the one before, and arrays shorter than a
-// block go through a buffer, so that all elements see the same arithmetic. Included once, inside namespace
-// lowbit, after vec_<isa>.inl, codes_<isa>.inl, an InvalidFlag and CodeReals.
-#include "kernels/elementwise/code_sum.inl"
-//
-#include "kernels/elementwise/round_to_codes.inl"
-//
-#include "kernels/elementwise/round_to_codes_checked.inl"
-//
-#include "kernels/elementwise/quantize.inl"
-//
-#include "kernels/elementwise/requantize.inl"
-//
-#include "kernels/elementwise/dequantize.inl"
-//
-#include "kernels/elementwise/min_max.inl"
-//
-#include "kernels/elementwise/small_codes.inl"
-//
-#include "kernels/elementwise/nearest_level.inl"
+// The vectorized elementwise loops of one ISA as an ElementwiseKernel. Read this file first:
+// round_to_codes.inl rounds floats to codes, for quantize.inl, requantize.inl and the sum of two tensors;
+// dequantize.inl goes the other way. All are written over the lanes of simd/vec.inl and the words and bytes
+// of simd/codes.inl. Each goes by blocks of kBlock elements; the last block ends at the last element and
+// overlaps the one before, and arrays shorter than a block go through a buffer, so that all elements see the
+// same arithmetic.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise/dequantize.inl"
+#include "kernels/elementwise/min_max.inl"
+#include "kernels/elementwise/nearest_level.inl"
+#include "kernels/elementwise/quantize.inl"
+#include "kernels/elementwise/requantize.inl"
+#include "kernels/elementwise/small_codes.inl"
+#include "lowbit/kernels/elementwise_kernel.h"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 constexpr ElementwiseKernel elementwise_kernel(const char* name, Isa required) {
@@ -38,3 +36,4 @@ constexpr ElementwiseKernel elementwise_kernel(const char* name, Isa required) {
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

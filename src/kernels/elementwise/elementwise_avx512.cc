@@ -4,22 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+
+#include "kernels/simd/vec_avx512.inl"
+
+#include "kernels/elementwise/elementwise.inl"
 
 namespace lowbit {
 
-#include "kernels/simd/vec_avx512.inl"
-//
-#include "kernels/simd/codes_avx512.inl"
-//
-#include "kernels/simd/invalid_flag_x86.inl"
-//
-#include "kernels/elementwise/code_reals.inl"
-//
-#include "kernels/elementwise/elementwise.inl"
-
-const ElementwiseKernel kElementwiseAvx512 =
-    elementwise_kernel("elementwise/avx512", Isa::avx2 | Isa::avx512);
+extern constinit const ElementwiseKernel kElementwiseAvx512 =
+    elementwise_loops::elementwise_kernel("elementwise/avx512", Isa::avx2 | Isa::avx512);
 
 }  // namespace lowbit

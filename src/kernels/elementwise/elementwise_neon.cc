@@ -4,19 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+
+#include "kernels/simd/vec_neon.inl"
+
+#include "kernels/elementwise/elementwise.inl"
 
 namespace lowbit {
 
-#include "kernels/simd/vec_neon.inl"
-//
-#include "kernels/simd/codes_neon.inl"
-//
-#include "kernels/elementwise/code_reals.inl"
-//
-#include "kernels/elementwise/elementwise.inl"
-
-const ElementwiseKernel kElementwiseNeon = elementwise_kernel("elementwise/neon", Isa::neon);
+extern constinit const ElementwiseKernel kElementwiseNeon =
+    elementwise_loops::elementwise_kernel("elementwise/neon", Isa::neon);
 
 }  // namespace lowbit

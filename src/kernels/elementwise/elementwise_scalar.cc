@@ -3,13 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/elementwise_kernel.h"
-
-namespace lowbit {
 
 #include "kernels/simd/vec_scalar.inl"
 
+namespace lowbit::elementwise_loops {
 namespace {
 
 std::int32_t code_of(float f, float lo, float hi, std::int32_t zero_point) {
@@ -141,20 +139,24 @@ void unpack(const std::uint8_t* bytes, std::size_t n, int bits, std::uint8_t* co
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops
 
 #include "kernels/elementwise/nearest_level.inl"
 
-const ElementwiseKernel kElementwiseScalar = {.name = "elementwise/scalar",
-                                              .required = Isa::scalar,
-                                              .quantize = quantize,
-                                              .dequantize = dequantize,
-                                              .requantize = requantize,
-                                              .min_max = min_max,
-                                              .add_u8 = add_u8,
-                                              .sum_u8 = sum_u8,
-                                              .pack = pack,
-                                              .unpack = unpack,
-                                              .rank = rank_among,
-                                              .encode_minifloat = encode_minifloat};
+namespace lowbit {
+
+extern constinit const ElementwiseKernel kElementwiseScalar = {
+    .name = "elementwise/scalar",
+    .required = Isa::scalar,
+    .quantize = elementwise_loops::quantize,
+    .dequantize = elementwise_loops::dequantize,
+    .requantize = elementwise_loops::requantize,
+    .min_max = elementwise_loops::min_max,
+    .add_u8 = elementwise_loops::add_u8,
+    .sum_u8 = elementwise_loops::sum_u8,
+    .pack = elementwise_loops::pack,
+    .unpack = elementwise_loops::unpack,
+    .rank = elementwise_loops::rank_among,
+    .encode_minifloat = elementwise_loops::encode_minifloat};
 
 }  // namespace lowbit

@@ -1,4 +1,12 @@
-// Minimum and maximum of the finite elements. Included once, inside namespace lowbit, after codes_<isa>.inl.
+// Minimum and maximum of the finite elements.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/codes.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 struct Extremes {
@@ -84,3 +92,4 @@ std::size_t min_max(const float* x, std::size_t n, float* min, float* max) {
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

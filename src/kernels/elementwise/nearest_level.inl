@@ -1,6 +1,14 @@
 // Codes of values that are no uniform grid: ranks among thresholds, and small floats. Plain loops, which the
-// compiler turns into vector code for the file's instruction set; integers and comparisons give the same bits
-// on each. Included once, inside namespace lowbit.
+// compiler turns into vector code for the file's instruction set; integers and comparisons give the same
+// bits on each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/kernels/elementwise_kernel.h"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 #include "lowbit/core/minifloat_encode.inl"
@@ -45,3 +53,4 @@ void encode_minifloat(const float* x, std::size_t n, float inverse_scale, int bi
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

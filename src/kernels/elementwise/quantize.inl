@@ -1,4 +1,13 @@
-// Floats to codes. Included once, inside namespace lowbit, after round_to_codes_checked.inl.
+// Floats to codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise/round_to_codes_checked.inl"
+#include "lowbit/kernels/elementwise_kernel.h"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 // Sources. kUnroll: blocks of a turn of the loop. kChannels: may go with an array of zero points.
@@ -61,3 +70,4 @@ void quantize(const float* x, std::size_t n, const QuantizeParams& q, void* code
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

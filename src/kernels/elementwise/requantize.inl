@@ -1,4 +1,12 @@
-// int32 sums, and sums of two codes, to codes. Included once, inside namespace lowbit, after quantize.inl.
+// int32 sums, and sums of two codes, to codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise/quantize.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 struct ScaledSums {
@@ -90,3 +98,4 @@ void add_u8(const std::uint8_t* a, const std::uint8_t* b, std::size_t n, const A
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

@@ -1,6 +1,13 @@
 // From float vectors to 8-bit codes: the loop that quantize, requantize and add share. A source gives the
 // four float vectors of the block that begins at element i, a finish turns their integers into codes.
-// Included once, inside namespace lowbit, after vec_<isa>.inl and codes_<isa>.inl and code_sum.inl.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise/code_sum.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 /// The codes of one call as integers.
@@ -64,7 +71,7 @@ template <bool kSigned>
 struct Shifted {
   VecW zero;
   VecB operator()(VecW a, VecW b, std::size_t) const {
-    return pack_codes<kSigned>(add_words(a, zero), add_words(b, zero));
+    return pack_codes<kSigned>(add_words_saturating(a, zero), add_words_saturating(b, zero));
   }
 };
 
@@ -82,7 +89,7 @@ struct ShiftedChannels {
   const std::int32_t* zero_points;
   VecB operator()(VecW a, VecW b, std::size_t i) const {
     const ZeroWords zero(zero_points + i);
-    return pack_codes<kSigned>(add_words(a, zero.a), add_words(b, zero.b));
+    return pack_codes<kSigned>(add_words_saturating(a, zero.a), add_words_saturating(b, zero.b));
   }
 };
 
@@ -101,10 +108,12 @@ class Bounded {
     VecW zero_a = zero_, zero_b = zero_;
     if constexpr (kChannels) {
       const ZeroWords zero(zero_points_ + i);
-      zero_a = add_words(zero.a, minus_bias_);
-      zero_b = add_words(zero.b, minus_bias_);
+      zero_a = add_words_saturating(zero.a, minus_bias_);
+      zero_b = add_words_saturating(zero.b, minus_bias_);
     }
-    return xor_b(clamp_s8(pack_s8(add_words(a, zero_a), add_words(b, zero_b)), qmin_, qmax_), flip_);
+    return xor_b(
+        clamp_s8(pack_s8(add_words_saturating(a, zero_a), add_words_saturating(b, zero_b)), qmin_, qmax_),
+        flip_);
   }
 
  private:
@@ -161,3 +170,4 @@ std::uint32_t code_loop(Source source, Finish finish, bool is_signed, std::size_
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

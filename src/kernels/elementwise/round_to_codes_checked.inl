@@ -1,5 +1,12 @@
-// The choice of the loop of round_to_codes.inl, and what to do about floats that no int32 holds. Included
-// once, inside namespace lowbit, after it.
+// The choice of the loop of round_to_codes.inl, and what to do about floats that no int32 holds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/elementwise/round_to_codes.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 /// Where the codes go, and the zero points of channels or null.
@@ -77,3 +84,4 @@ struct Padded {
 };
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

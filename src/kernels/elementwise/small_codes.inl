@@ -1,4 +1,12 @@
-// Packing of codes of 4 and 2 bits, and back. Included once, inside namespace lowbit, after codes_<isa>.inl.
+// Packing of codes of 4 and 2 bits, and back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/codes.inl"
+
+namespace lowbit::elementwise_loops {
 namespace {
 
 /// kBlock bytes of codes, kPerByte (2 or 4) in each.
@@ -68,3 +76,4 @@ void unpack(const std::uint8_t* bytes, std::size_t n, int bits, std::uint8_t* co
 }
 
 }  // namespace
+}  // namespace lowbit::elementwise_loops

@@ -6,13 +6,11 @@
 #include <utility>
 
 #include "core/refuse.h"
+#include "kernels/gemm/common/weight_codes.inl"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/gemm.h"
 
 namespace lowbit {
-
-#include "kernels/gemm/common/weight_codes.inl"
-
 namespace {
 
 constexpr std::size_t kAlignment = 64;

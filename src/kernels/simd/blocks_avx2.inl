@@ -1,5 +1,15 @@
-// Loads, bits and transposition for packing and for the families above it, on AVX2 with F16C. Included once,
-// inside namespace lowbit, after vec_avx2.inl; blocks_avx512.inl says what each name means.
+// Loads, bits and transposition for packing and for the families above it, on AVX2 with F16C.
+// blocks_avx512.inl says what each name means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec_avx2.inl"
+
+namespace lowbit {
 namespace {
 
 inline VecI load_bytes(const void* p) {
@@ -62,3 +72,4 @@ inline void store_low_bytes(void* p, VecI v) {
 }
 
 }  // namespace
+}  // namespace lowbit

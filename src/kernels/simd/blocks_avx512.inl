@@ -1,5 +1,15 @@
-// Loads, bits and transposition for packing and for the families above it, on AVX-512. Included once, inside
-// namespace lowbit, after vec_avx512.inl. blocks_avx2.inl has the same names.
+// Loads, bits and transposition for packing and for the families above it, on AVX-512. blocks_avx2.inl has
+// the same names.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec_avx512.inl"
+
+namespace lowbit {
 namespace {
 
 inline VecI load_bytes(const void* p) {
@@ -66,3 +76,4 @@ inline void store_low_bytes(void* p, VecI v) {
 }
 
 }  // namespace
+}  // namespace lowbit

@@ -1,5 +1,16 @@
-// Codes for AVX2: the words and bytes of elementwise.inl, beside the lanes of vec_avx2.inl. Included once,
-// inside namespace lowbit, after that. codes_avx512.inl and codes_neon.inl have the same names.
+// Codes for AVX2: the words and bytes of elementwise.inl, beside the lanes of vec_avx2.inl. codes_avx512.inl
+// and codes_neon.inl have the same names.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/invalid_flag_x86.inl"
+#include "kernels/simd/vec_avx2.inl"
+
+namespace lowbit {
 namespace {
 
 /// Elements that make a full vector of codes.
@@ -37,7 +48,7 @@ inline VecB in_order(VecB v) {
 }
 
 /// Saturating.
-inline VecW add_words(VecW a, VecW b) {
+inline VecW add_words_saturating(VecW a, VecW b) {
   return _mm256_adds_epi16(a, b);
 }
 inline VecB clamp_u8(VecB v, VecB lo, VecB hi) {
@@ -112,3 +123,4 @@ inline VecB unpack_crumbs(const std::uint8_t* p) {
 }
 
 }  // namespace
+}  // namespace lowbit

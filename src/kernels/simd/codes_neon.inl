@@ -1,5 +1,15 @@
-// Codes for Advanced SIMD: the words and bytes of elementwise.inl, beside the lanes of vec_neon.inl. Included
-// once, inside namespace lowbit, after that; codes_avx2.inl says what each name means.
+// Codes for Advanced SIMD: the words and bytes of elementwise.inl, beside the lanes of vec_neon.inl.
+// codes_avx2.inl says what each name means.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec_neon.inl"
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kBlock = 4 * kLanes;
@@ -32,7 +42,7 @@ inline VecB in_order(VecB v) {
   return v;
 }
 
-inline VecW add_words(VecW a, VecW b) {
+inline VecW add_words_saturating(VecW a, VecW b) {
   return vqaddq_s16(a, b);
 }
 inline VecB clamp_u8(VecB v, VecB lo, VecB hi) {
@@ -105,3 +115,4 @@ struct InvalidFlag {
 };
 
 }  // namespace
+}  // namespace lowbit

@@ -1,4 +1,12 @@
-// Asking for memory before it is read. Included once, inside namespace lowbit, by x86 kernels.
+// Asking for memory before it is read.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lowbit {
 namespace {
 
 // How far ahead of one row weights are asked for: they pass by once, and pages end every 4 KiB.
@@ -15,3 +23,4 @@ inline __attribute__((always_inline)) void fetch_to_l2(const void* p) {
 }
 
 }  // namespace
+}  // namespace lowbit

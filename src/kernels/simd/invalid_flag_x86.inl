@@ -1,7 +1,15 @@
 // How the loops for x86 learn that a float did not fit an int32. The conversion gives 0x80000000 for NaN,
 // infinities and everything from 2^31 on, whatever the sign, and sets the sticky flag "invalid" of MXCSR. A
 // loop clears the flag, converts without looking, and asks at its end: checking each element would halve the
-// speed. Included once, inside namespace lowbit.
+// speed.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lowbit {
 namespace {
 
 constexpr bool kWatchConversions = true;
@@ -50,3 +58,4 @@ class InvalidFlag {
 };
 
 }  // namespace
+}  // namespace lowbit

@@ -1,4 +1,10 @@
-// What to do where the compiler knows too much about a pointer. Included once, inside namespace lowbit.
+// What to do where the compiler knows too much about a pointer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lowbit {
 namespace {
 
 /// Constant distances from one pointer are free; worked out before the loops they would be two dozen pointers
@@ -11,3 +17,4 @@ inline void keep_one_pointer([[maybe_unused]] T*& p) {
 }
 
 }  // namespace
+}  // namespace lowbit

@@ -1,5 +1,15 @@
-// The vector vocabulary of epilogue.inl and elementwise.inl for AVX2. Included once, inside namespace lowbit;
-// vec_scalar.inl says what each name means.
+// The vector vocabulary of epilogue.inl and elementwise.inl for AVX2. vec_scalar.inl says what each name
+// means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define LOWBIT_VECTOR_BITS 256
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kLanes = 8;
@@ -107,3 +117,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
+}  // namespace lowbit

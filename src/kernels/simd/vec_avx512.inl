@@ -1,5 +1,15 @@
-// The vector vocabulary of epilogue.inl and elementwise.inl for AVX-512 (F, BW, DQ, VL). Included once,
-// inside namespace lowbit; vec_scalar.inl says what each name means.
+// The vector vocabulary of epilogue.inl and elementwise.inl for AVX-512 (F, BW, DQ, VL). vec_scalar.inl says
+// what each name means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define LOWBIT_VECTOR_BITS 512
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kLanes = 16;
@@ -106,3 +116,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
+}  // namespace lowbit

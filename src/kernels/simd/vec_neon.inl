@@ -1,5 +1,15 @@
-// The vector vocabulary of epilogue.inl and elementwise.inl for Advanced SIMD. Included once, inside
-// namespace lowbit; vec_scalar.inl says what each name means.
+// The vector vocabulary of epilogue.inl and elementwise.inl for Advanced SIMD. vec_scalar.inl says what each
+// name means.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define LOWBIT_VECTOR_BITS 128
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kLanes = 4;
@@ -109,3 +119,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
+}  // namespace lowbit

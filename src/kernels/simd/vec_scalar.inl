@@ -1,6 +1,13 @@
 // The vector vocabulary of epilogue.inl and elementwise.inl for one lane: the scalar oracle's arithmetic.
-// Every other vec_<isa>.inl has the same names with the same roundings. Included once, inside namespace
-// lowbit.
+// Every other vec_<isa>.inl has the same names with the same roundings.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define LOWBIT_VECTOR_BITS 32
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kLanes = 1;
@@ -117,3 +124,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
+}  // namespace lowbit

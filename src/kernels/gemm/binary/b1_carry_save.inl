@@ -8,10 +8,18 @@
 //   stored carry = x0 where sum == c, else c                        two instructions, x1 is not needed
 // Hence the pairs of words in panels and in prepared rows.
 //
-// Included once, inside namespace lowbit, after b1_gather.inl and after the file has
-// defined popcount_bytes(__m512i).
+// The kernel file has defined popcount_bytes(__m512i).
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/binary/b1_gather.inl"
 #include "kernels/simd/keep_pointer.inl"
 
+namespace lowbit::binary {
 namespace {
 
 /// kTileRows rows: each byte of K four times, so that a 32-bit broadcast fills the byte lanes.
@@ -69,13 +77,14 @@ inline __attribute__((always_inline)) __m512i add_pair(const std::uint8_t* w, co
 
 /// Adds 2^kLevel words; returns the carry of that weight.
 template <unsigned kLevel>
-inline __attribute__((always_inline)) __m512i add_words(const std::uint8_t* w, const std::uint32_t* a,
-                                                        Counters& c) {
+inline __attribute__((always_inline)) __m512i add_to_counters(const std::uint8_t* w, const std::uint32_t* a,
+                                                              Counters& c) {
   if constexpr (kLevel == 1) {
     return add_pair(w, a, c.ones);
   } else {
     constexpr unsigned kHalf = 1u << (kLevel - 1);
-    const __m512i x = add_words<kLevel - 1>(w, a, c), y = add_words<kLevel - 1>(w + 64 * kHalf, a + kHalf, c);
+    const __m512i x = add_to_counters<kLevel - 1>(w, a, c),
+                  y = add_to_counters<kLevel - 1>(w + 64 * kHalf, a + kHalf, c);
     __m512i& counter = kLevel == 2 ? c.twos : kLevel == 3 ? c.fours : c.eights;
     return full_add(x, y, counter);
   }
@@ -118,13 +127,13 @@ __attribute__((noinline)) void count_rows(const std::uint32_t* row, const std::u
     for (; t + 16 <= count; t += 16, w += 16 * 64, row += 16)
 #pragma GCC unroll 4
       for (std::uint32_t i = 0; i < kRows; ++i) {
-        const __m512i carry = add_words<4>(reload(w), row + i * kPreparedWords, c[i]);
+        const __m512i carry = add_to_counters<4>(reload(w), row + i * kPreparedWords, c[i]);
         c[i].bytes = _mm512_add_epi8(c[i].bytes, popcount_bytes(carry));
       }
     if (t < count) {
 #pragma GCC unroll 4
       for (std::uint32_t i = 0; i < kRows; ++i) {
-        const __m512i eight = add_words<3>(reload(w), row + i * kPreparedWords, c[i]);
+        const __m512i eight = add_to_counters<3>(reload(w), row + i * kPreparedWords, c[i]);
         c[i].bytes = _mm512_add_epi8(c[i].bytes, popcount_bytes(_mm512_and_si512(c[i].eights, eight)));
         c[i].eights = _mm512_xor_si512(c[i].eights, eight);
       }
@@ -145,3 +154,4 @@ inline void subtract_mismatches(const Prepared& a, std::uint32_t rows, const std
 }
 
 }  // namespace
+}  // namespace lowbit::binary

@@ -1,8 +1,14 @@
-// Rows of A gathered from their taps into one string of bits each. Included once, inside namespace lowbit,
-// after the file has set what b1_panel.inl wants, and
+// Rows of A gathered from their taps into one string of bits each. The kernel file has set what b1_panel.inl
+// wants, and
 //   kTileRows    rows that are multiplied together
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/gemm/binary/b1_panel.inl"
 
+namespace lowbit::binary {
 namespace {
 
 // Words of a row that are prepared at a time, which bounds the stack; a multiple of kWordStep and of 16.
@@ -56,3 +62,4 @@ inline void gather_row(const TileArgs& args, std::uint32_t i, std::uint32_t firs
 }
 
 }  // namespace
+}  // namespace lowbit::binary

@@ -2,8 +2,16 @@
 // a nibble of two rows of A at once. An entry holds the mismatches with the first row in its low half and
 // those with the second in its high half, so that one vpshufb compares 4 codes of 2 rows with 32 columns.
 // Three entries are added before the halves are parted: 3 * 4 < 16.
-//
-// Included once, inside namespace lowbit, after b1_gather.inl.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/binary/b1_gather.inl"
+
+namespace lowbit::binary {
 namespace {
 
 /// bytes[a][w]: mismatches of w with the low nibble of a, and 16 times those with its high nibble. Behind
@@ -172,3 +180,4 @@ inline void subtract_mismatches(const Prepared& a, std::uint32_t rows, const std
 }
 
 }  // namespace
+}  // namespace lowbit::binary

@@ -1,5 +1,5 @@
-// The panel of the b1b1 kernels: columns lie across byte lanes, 8 codes of K in each. Included once, inside
-// namespace lowbit, after weight_codes.inl and after the file has set
+// The panel of the b1b1 kernels: columns lie across byte lanes, 8 codes of K in each. The kernel file has
+// set
 //   kVecBytes    bytes of a vector: the columns of a block
 //   kWordStep    words of a row are padded with zeros to a multiple of this
 //   kPairs       whether every second word is stored as its exclusive or with the one before it
@@ -14,6 +14,14 @@
 //
 // A word is 8 codes of a tap, the last word of a tap padded with zeros. The order of the columns lets masks
 // and shifts spread bytes to dwords: column (kVecBytes / 4) * q + d of a block is in byte 4 * d + q.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+
+namespace lowbit::binary {
 namespace {
 
 constexpr std::uint32_t kDwords = kVecBytes / 4;
@@ -99,3 +107,4 @@ void b1_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KR
 }
 
 }  // namespace
+}  // namespace lowbit::binary

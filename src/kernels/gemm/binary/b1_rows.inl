@@ -1,10 +1,25 @@
-// The outer loops of the b1b1 kernels: rows of A are gathered from their taps, prepared for the inner loop,
-// and multiplied block of columns by block of columns. Included once, inside namespace lowbit, after
-// epilogue.inl and b1_gather.inl and after the file has defined
+// The engine of sign bits times sign bits on x86. Read this file first.
+//
+// Of two strings of k signs, the sum of products is k - 2 * popcount(a xor w). Columns lie across byte lanes
+// (b1_panel.inl), so that counts of 64 columns meet the epilogue without a sum across lanes. Rows of A are
+// gathered from their taps into one string each (b1_gather.inl), prepared for the inner loop, and multiplied
+// block of columns by block of columns. How mismatches are counted is the inner loop's: carry-save adders on
+// AVX-512 (b1_carry_save.inl), table lookups of two rows at once on AVX2 (b1_lookup.inl).
+//
+// The kernel file has defined
 //   struct Prepared     kTileRows rows as the inner loop wants them
 //   prepare(args, i0, rows, first, words, Prepared&)
 //   subtract_mismatches(Prepared, rows, block, words, acc)
 //       acc[i][column] -= 2 * (places where row i and the column differ); words: at most kChunkWords
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/binary/b1_gather.inl"
+#include "kernels/gemm/common/epilogue.inl"
+
+namespace lowbit::binary {
 namespace {
 
 /// What a tile knows of its panel.
@@ -105,3 +120,4 @@ constexpr GemmKernel b1_kernel(const char* name, Isa required) {
 }
 
 }  // namespace
+}  // namespace lowbit::binary

@@ -4,16 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_avx512.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-#include "kernels/gemm/common/weight_codes.inl"
 
+namespace lowbit::binary {
 namespace {
 
 constexpr std::uint32_t kVecBytes = 64, kWordStep = 8, kTileRows = 8;
@@ -29,13 +24,16 @@ inline __m512i popcount_bytes(__m512i v) {
 }
 
 }  // namespace
+}  // namespace lowbit::binary
 
 #include "kernels/gemm/binary/b1_gather.inl"
-//
+
 #include "kernels/gemm/binary/b1_carry_save.inl"
-//
+
 #include "kernels/gemm/binary/b1_rows.inl"
 
-constinit const GemmKernel kGemmB1B1Avx512 = b1_kernel("b1b1/avx512", Isa::avx2 | Isa::avx512);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmB1b1Avx512 = binary::b1_kernel("b1b1/avx512", Isa::avx2 | Isa::avx512);
 
 }  // namespace lowbit

@@ -5,16 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_avx512.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-#include "kernels/gemm/common/weight_codes.inl"
 
+namespace lowbit::binary {
 namespace {
 
 constexpr std::uint32_t kVecBytes = 64, kWordStep = 8, kTileRows = 8;
@@ -26,14 +21,17 @@ inline __m512i popcount_bytes(__m512i v) {
 }
 
 }  // namespace
+}  // namespace lowbit::binary
 
 #include "kernels/gemm/binary/b1_gather.inl"
-//
+
 #include "kernels/gemm/binary/b1_carry_save.inl"
-//
+
 #include "kernels/gemm/binary/b1_rows.inl"
 
-constinit const GemmKernel kGemmB1B1Avx512Popcnt =
-    b1_kernel("b1b1/avx512popcnt", Isa::avx2 | Isa::avx512 | Isa::avx512popcnt);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmB1b1Avx512popcnt =
+    binary::b1_kernel("b1b1/avx512popcnt", Isa::avx2 | Isa::avx512 | Isa::avx512popcnt);
 
 }  // namespace lowbit

@@ -16,16 +16,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
-
 #include "kernels/simd/vec_neon.inl"
-//
+
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/weight_codes.inl"
 
+namespace lowbit::binary {
 namespace {
 
 constexpr unsigned kCols = 16, kVecs = kCols / 4, kStepCodes = 32, kStepBytes = kCols * kStepCodes / 8;
@@ -214,19 +212,22 @@ void run(const TileArgs& args) {
 }
 
 }  // namespace
+}  // namespace lowbit::binary
 
-const GemmKernel kGemmB1B1Neon = {.name = "b1b1/neon",
-                                  .format = WeightFormat::b1,
-                                  .act = ActType::b1,
-                                  .required = Isa::neon,
-                                  .reference = false,
-                                  .nr = 64,
-                                  .n_step = kCols,
-                                  .kr = kStepCodes,
-                                  .m_step = 4,
-                                  .supports = supports,
-                                  .panel_bytes = panel_bytes,
-                                  .pack = pack,
-                                  .run = run};
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmB1b1Neon = {.name = "b1b1/neon",
+                                                   .format = WeightFormat::b1,
+                                                   .act = ActType::b1,
+                                                   .required = Isa::neon,
+                                                   .reference = false,
+                                                   .nr = 64,
+                                                   .n_step = binary::kCols,
+                                                   .kr = binary::kStepCodes,
+                                                   .m_step = 4,
+                                                   .supports = binary::supports,
+                                                   .panel_bytes = binary::panel_bytes,
+                                                   .pack = binary::pack,
+                                                   .run = binary::run};
 
 }  // namespace lowbit

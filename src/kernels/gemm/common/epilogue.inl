@@ -1,5 +1,14 @@
 // Applies an Epilogue to a block of int32 accumulators, over the vocabulary of one vec_<isa>.inl: the same
-// sequence of roundings on every ISA. Included once, inside namespace lowbit, after a vec_<isa>.inl.
+// sequence of roundings on every ISA.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec.inl"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
 namespace {
 
 /// The terms of kLanes columns, ready in registers. An absent factor is 1 and an absent addend -0: both leave
@@ -231,3 +240,4 @@ __attribute__((noinline)) void epilogue(const TileArgs& args, const T* acc, std:
 }
 
 }  // namespace
+}  // namespace lowbit

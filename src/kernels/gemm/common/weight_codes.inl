@@ -1,5 +1,13 @@
 // Reading canonical weight codes, and the one rule of what happens to zero points, shared by the packers and
-// the driver. Included once, inside namespace lowbit.
+// the driver.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit {
 namespace {
 
 /// Code k of stored row `row` (row j of plane p is row j * planes + p).
@@ -101,3 +109,4 @@ class WeightReader {
 };
 
 }  // namespace
+}  // namespace lowbit

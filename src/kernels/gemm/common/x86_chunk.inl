@@ -1,5 +1,12 @@
-// Cuts K into chunks whose weights stay in the L1 cache while all rows of a strip pass by. Included once,
-// inside namespace lowbit, after x86_panel.inl.
+// Cuts K into chunks whose weights stay in the L1 cache while all rows of a strip pass by.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_panel.inl"
+
+namespace lowbit {
 namespace {
 
 /// Part of a run: codes [first, first + codes).
@@ -90,3 +97,4 @@ inline bool all_alike(const std::int32_t* row_zero, unsigned rows) {
 }
 
 }  // namespace
+}  // namespace lowbit

@@ -1,7 +1,18 @@
 // lut4 weights for the x86 engines: indices lie as the codes of u4 do; a shuffle of bytes looks up the
 // levels, kept as level + 128. One table for the matrix: a table for each row would need a shuffle for each
-// column, and such matrices are widened into s8 kernels. Included once, inside namespace lowbit, after a
-// x86_vocabulary_<width>.inl.
+// column, and such matrices are widened into s8 kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_pack_blocks.inl"
+#include "kernels/gemm/common/x86_vocabulary.inl"
+
+#define LOWBIT_X86_FORMAT
+
+namespace lowbit {
 namespace {
 
 struct Format {
@@ -28,3 +39,4 @@ struct Format {
 };
 
 }  // namespace
+}  // namespace lowbit

@@ -1,5 +1,17 @@
 // s2 weights for the x86 engines: byte b of a lane holds codes b, 4 + b, 8 + b and 12 + b of its column,
-// lowest bits first. Included once, inside namespace lowbit, after a x86_vocabulary_<width>.inl.
+// lowest bits first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_pack_blocks.inl"
+#include "kernels/gemm/common/x86_vocabulary.inl"
+
+#define LOWBIT_X86_FORMAT
+
+namespace lowbit {
 namespace {
 
 struct Format {
@@ -32,3 +44,4 @@ struct Format {
 };
 
 }  // namespace
+}  // namespace lowbit

@@ -1,6 +1,17 @@
-// s8 weights for the x86 engines: four codes of a column lie in a 32-bit lane, as they are multiplied.
-// Takes any matrix whose weights fit an int8: the other formats are widened when packed. Included once,
-// inside namespace lowbit, after a x86_vocabulary_<width>.inl.
+// s8 weights for the x86 engines: four codes of a column lie in a 32-bit lane, as they are multiplied. Takes
+// any matrix whose weights fit an int8: the other formats are widened when packed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_pack_blocks.inl"
+#include "kernels/gemm/common/x86_vocabulary.inl"
+
+#define LOWBIT_X86_FORMAT
+
+namespace lowbit {
 namespace {
 
 struct Format {
@@ -13,3 +24,4 @@ struct Format {
 };
 
 }  // namespace
+}  // namespace lowbit

@@ -1,5 +1,17 @@
-// u4 weights for the x86 engines: byte b of a lane holds code b of its column in the low nibble and code
-// 4 + b in the high one. Included once, inside namespace lowbit, after a x86_vocabulary_<width>.inl.
+// u4 weights for the x86 engines: byte b of a lane holds code b of its column in the low nibble and code 4 +
+// b in the high one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_pack_blocks.inl"
+#include "kernels/gemm/common/x86_vocabulary.inl"
+
+#define LOWBIT_X86_FORMAT
+
+namespace lowbit {
 namespace {
 
 struct Format {
@@ -26,3 +38,4 @@ struct Format {
 };
 
 }  // namespace
+}  // namespace lowbit

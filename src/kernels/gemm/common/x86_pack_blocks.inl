@@ -1,6 +1,14 @@
 // How x86 panels are packed: rows of dwords (codes, scales, zero points) lie apart in a matrix and side by
-// side in a panel, so blocks of kLanes rows by kLanes dwords are transposed in registers. Included once,
-// inside namespace lowbit, after a blocks_<isa>.inl.
+// side in a panel, so blocks of kLanes rows by kLanes dwords are transposed in registers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/simd/blocks.inl"
+
+namespace lowbit {
 namespace {
 
 /// A vector of the first `bytes` bytes at p, then zeros; nothing behind them is read.
@@ -89,3 +97,4 @@ inline Stretch stretch_from(const KRun* runs, std::uint32_t run_count, std::uint
 }
 
 }  // namespace
+}  // namespace lowbit

@@ -1,5 +1,4 @@
-// The panel of the x86 engines. Included once, inside namespace lowbit, after weight_codes.inl and a
-// x86_format_<format>.inl.
+// The panel of the x86 engines.
 //
 //   width  = columns rounded up to kLanes, kVecs = width / kLanes vectors of columns
 //   header   PanelHeader                          where the rest lies
@@ -12,6 +11,20 @@
 //
 // A step is 4 * Format::kVectors codes of K; lane c of vector v holds those of column v * kLanes + c. The
 // last step of a run is filled up with zero bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_pack_blocks.inl"
+#include "kernels/gemm/common/x86_vocabulary.inl"
+
+#ifndef LOWBIT_X86_FORMAT
+#error "the kernel file chooses a format first: x86_format_<format>.inl"
+#endif
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kStepCodes = 4 * Format::kVectors;
@@ -192,3 +205,4 @@ void dot_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const K
 }
 
 }  // namespace
+}  // namespace lowbit

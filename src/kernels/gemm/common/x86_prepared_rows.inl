@@ -5,7 +5,15 @@
 //   sum (a - r) * (q - z)  =  sum a' * q  -  z * sum a'  -  (r - 128) * sum (q - z)
 //
 // where the last sum is one more row of activations, all 1, and only needed when r is not 128 (grouped
-// products; of others the epilogue takes care). Included once, inside namespace lowbit, after x86_chunk.inl.
+// products; of others the epilogue takes care).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_chunk.inl"
+
+namespace lowbit {
 namespace {
 
 /// What `prepare` lays out: this header; codes s8 [row][steps * kStepCodes], zero behind the end of a run;
@@ -103,3 +111,4 @@ inline bool needs_ones(const TileArgs& args) {
 }
 
 }  // namespace
+}  // namespace lowbit

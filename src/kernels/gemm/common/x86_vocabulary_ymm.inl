@@ -1,20 +1,16 @@
 // The vocabulary of the x86 engines for 256 bits: AVX-VNNI (VEX), its twin AVX512-VNNI with VL (EVEX), or
-// plain AVX2, by the flags of the file. Included once, inside namespace lowbit. x86_vocabulary_zmm.inl has
-// the same names.
-#include "kernels/simd/vec_avx2.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-//
-#include "kernels/gemm/common/weight_codes.inl"
-//
-#include "kernels/simd/blocks_avx2.inl"
-//
-#include "kernels/simd/fetch_ahead.inl"
-//
-#include "kernels/simd/keep_pointer.inl"
-//
-#include "kernels/gemm/common/x86_pack_blocks.inl"
+// plain AVX2, by the flags of the file. x86_vocabulary_zmm.inl has the same names.
+#pragma once
 
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/blocks_avx2.inl"
+#include "kernels/simd/vec_avx2.inl"
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kTileVecs = 2;
@@ -77,3 +73,4 @@ inline VecI repeat_low_byte(VecI a) {
 }
 
 }  // namespace
+}  // namespace lowbit

@@ -1,19 +1,15 @@
-// The vocabulary of the x86 engines for AVX512-VNNI. Included once, inside namespace lowbit.
-// x86_vocabulary_ymm.inl has the same names.
-#include "kernels/simd/vec_avx512.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-//
-#include "kernels/gemm/common/weight_codes.inl"
-//
-#include "kernels/simd/blocks_avx512.inl"
-//
-#include "kernels/simd/fetch_ahead.inl"
-//
-#include "kernels/simd/keep_pointer.inl"
-//
-#include "kernels/gemm/common/x86_pack_blocks.inl"
+// The vocabulary of the x86 engines for AVX512-VNNI. x86_vocabulary_ymm.inl has the same names.
+#pragma once
 
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/blocks_avx512.inl"
+#include "kernels/simd/vec_avx512.inl"
+
+namespace lowbit {
 namespace {
 
 constexpr unsigned kTileVecs = 4;         // widest tile, in vectors of columns
@@ -67,3 +63,4 @@ inline VecI repeat_low_byte(VecI a) {
 }
 
 }  // namespace
+}  // namespace lowbit

@@ -1,6 +1,13 @@
 // Products of many rows with f32 activations: a chunk of K of some columns is decoded to floats that stay in
 // the L1 cache while all rows pass by. Sums wait in a buffer from chunk to chunk; the order of the additions
-// to each is that of K. Included once, inside namespace lowbit, after f32_tile.inl.
+// to each is that of K.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/f32/f32_tile.inl"
+namespace lowbit::f32 {
 namespace {
 
 constexpr unsigned kChunkColumns = kTileVecs * kLanes;
@@ -205,3 +212,4 @@ void many_rows(const TileArgs& args, const F32Panel& panel) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32

@@ -1,15 +1,18 @@
-// Decoding weights to floats with AVX2, for f32_run.inl. Included once, inside namespace lowbit, after the
-// file has set what f32_panel.inl wants.
+// Decoding weights to floats with AVX2, for f32_run.inl. The kernel file has set what f32_panel.inl wants.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/simd/vec_avx2.inl"
-//
+
 #include "kernels/gemm/common/epilogue.inl"
-//
 #include "kernels/gemm/common/weight_codes.inl"
-//
-#include "kernels/simd/blocks_avx2.inl"
-//
 #include "kernels/gemm/common/x86_pack_blocks.inl"
-//
+#include "kernels/simd/blocks_avx2.inl"
+namespace lowbit::f32 {
 namespace {
 
 inline std::uint16_t half_bits(float f) {
@@ -20,12 +23,13 @@ inline float half_value(std::uint16_t half) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32
 
 #define LOWBIT_F32_PACK_X86
-#include "kernels/gemm/f32/f32_panel.inl"
-//
 #include "kernels/gemm/f32/f32_decode.inl"
+#include "kernels/gemm/f32/f32_panel.inl"
 
+namespace lowbit::f32 {
 namespace {
 
 /// Rows and column vectors of a tile of decoded weights.
@@ -100,3 +104,4 @@ constexpr bool in_registers(Kind kind) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32

@@ -1,11 +1,17 @@
-// Decoding weights to floats with Advanced SIMD, for f32_run.inl. Included once, inside namespace lowbit,
-// after the file has set what f32_panel.inl wants.
-#include "kernels/simd/vec_neon.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-//
-#include "kernels/gemm/common/weight_codes.inl"
+// Decoding weights to floats with Advanced SIMD, for f32_run.inl. The kernel file has set what f32_panel.inl
+// wants.
+#pragma once
 
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec_neon.inl"
+
+#include "kernels/gemm/common/epilogue.inl"
+#include "kernels/gemm/common/weight_codes.inl"
+namespace lowbit::f32 {
 namespace {
 
 inline std::uint16_t half_bits(float f) {
@@ -21,11 +27,12 @@ inline bool all_half(const float* p, std::size_t count) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32
 
-#include "kernels/gemm/f32/f32_panel.inl"
-//
 #include "kernels/gemm/f32/f32_decode.inl"
+#include "kernels/gemm/f32/f32_panel.inl"
 
+namespace lowbit::f32 {
 namespace {
 
 /// Rows and column vectors of a tile of decoded weights.
@@ -90,3 +97,4 @@ constexpr bool in_registers(Kind kind) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32

@@ -1,5 +1,11 @@
 // Packing f32_panel.inl's panel where groups are regular: blocks of rows are transposed in registers.
-// Included by f32_panel.inl, after pack_blocks.inl.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_pack_blocks.inl"
+namespace lowbit::f32 {
 namespace {
 
 inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const F32Header& h,
@@ -25,3 +31,4 @@ inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n,
 }
 
 }  // namespace
+}  // namespace lowbit::f32

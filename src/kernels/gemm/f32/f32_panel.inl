@@ -1,6 +1,5 @@
 // The panel of the kernels with f32 activations: columns lie across 32-bit lanes, and a lane holds the codes
-// of consecutive k, lowest bits first. Included once, inside namespace lowbit, after vec_<isa>.inl and
-// weight_codes.inl and after the file has set
+// of consecutive k, lowest bits first. The kernel file has set
 //   kCodeBits     1, 2, 4 or 8
 //   kFormat       the format of the weights
 // and has defined
@@ -18,6 +17,14 @@
 //             run 1:  ...
 //   group 1:  ...
 // A step of b1 has such a line of dwords for each plane. Codes of s8 are stored as code + 128.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/simd/vec.inl"
+namespace lowbit::f32 {
 namespace {
 
 constexpr std::uint32_t kStepCodes = 32 / kCodeBits, kLevels = 1u << kCodeBits;
@@ -165,11 +172,13 @@ inline void pack_tables(const WeightSpec& spec, std::uint32_t n0, std::uint32_t 
 }
 
 }  // namespace
+}  // namespace lowbit::f32
 
 #ifdef LOWBIT_F32_PACK_X86
 #include "kernels/gemm/f32/f32_pack_x86.inl"
 #endif
 
+namespace lowbit::f32 {
 namespace {
 
 void f32_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
@@ -240,3 +249,4 @@ void f32_unpack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
 }
 
 }  // namespace
+}  // namespace lowbit::f32

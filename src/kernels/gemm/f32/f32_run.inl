@@ -1,9 +1,18 @@
-// The kernels with f32 activations: chooses how weights are decoded and which loop runs. Included once,
-// inside namespace lowbit, after an f32_decode_<isa>.inl.
-#include "kernels/gemm/f32/f32_tile.inl"
+// The engine of f32 activations, for weights of few bits that are multiplied as floats. Read this file first.
 //
-#include "kernels/gemm/f32/f32_chunk.inl"
+// Columns lie across 32-bit lanes; a lane of a panel (f32_panel.inl) holds the codes of consecutive k.
+// Products are fused multiply-adds in order of K, which is never split: the order is part of the result. Few
+// rows decode weights in registers as the panel streams past, one k at a time, and wait for nothing but its
+// bytes (f32_tile.inl). For more rows a chunk of K is decoded to floats that stay in the L1 cache while all
+// rows pass by (f32_chunk.inl). f32_decode_<isa>.inl decodes.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/f32/f32_chunk.inl"
+#include "kernels/gemm/f32/f32_tile.inl"
+namespace lowbit::f32 {
 namespace {
 
 // From so many rows on, decoding once for all of them is worth the way through memory.
@@ -51,3 +60,4 @@ constexpr GemmKernel f32_kernel(const char* name, Isa required) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32

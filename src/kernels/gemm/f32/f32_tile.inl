@@ -1,6 +1,14 @@
 // Products of few rows with f32 activations: weights are decoded in registers, one k at a time, and
-// multiplied with a broadcast activation of each row, fma in order of K. Included once, inside namespace
-// lowbit, after epilogue.inl and an f32_decode_<isa>.inl.
+// multiplied with a broadcast activation of each row, fma in order of K.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/epilogue.inl"
+#include "kernels/gemm/f32/f32_decode.inl"
+#include "kernels/simd/vec.inl"
+namespace lowbit::f32 {
 namespace {
 
 // Bytes of the panel that are fetched ahead for a single row, which waits for memory more than it computes.
@@ -152,3 +160,4 @@ void few_rows(const TileArgs& args, const F32Panel& panel) {
 }
 
 }  // namespace
+}  // namespace lowbit::f32

@@ -4,20 +4,24 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
+#include "kernels/simd/vec_neon.inl"
 #include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit::f32 {
+namespace {
+
+constexpr std::uint32_t kCodeBits = 1;
+constexpr WeightFormat kFormat = WeightFormat::b1;
+
+}  // namespace
+}  // namespace lowbit::f32
+
+#include "kernels/gemm/f32/f32_decode_neon.inl"
+
+#include "kernels/gemm/f32/f32_run.inl"
 
 namespace lowbit {
 
-namespace {
-constexpr std::uint32_t kCodeBits = 1;
-constexpr WeightFormat kFormat = WeightFormat::b1;
-}  // namespace
-
-#include "kernels/gemm/f32/f32_decode_neon.inl"
-//
-#include "kernels/gemm/f32/f32_run.inl"
-
-constinit const GemmKernel kGemmB1F32Neon = f32_kernel("b1f32/neon", Isa::neon);
+extern constinit const GemmKernel kGemmB1f32Neon = f32::f32_kernel("b1f32/neon", Isa::neon);
 
 }  // namespace lowbit

@@ -4,20 +4,24 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
+#include "kernels/simd/vec_avx512.inl"
 #include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit::f32 {
+namespace {
+
+constexpr std::uint32_t kCodeBits = 8;
+constexpr WeightFormat kFormat = WeightFormat::s8;
+
+}  // namespace
+}  // namespace lowbit::f32
+
+#include "kernels/gemm/f32/f32_decode_avx512.inl"
+
+#include "kernels/gemm/f32/f32_run.inl"
 
 namespace lowbit {
 
-namespace {
-constexpr std::uint32_t kCodeBits = 8;
-constexpr WeightFormat kFormat = WeightFormat::s8;
-}  // namespace
-
-#include "kernels/gemm/f32/f32_decode_avx512.inl"
-//
-#include "kernels/gemm/f32/f32_run.inl"
-
-constinit const GemmKernel kGemmS8F32Avx512 = f32_kernel("s8f32/avx512", Isa::avx2 | Isa::avx512);
+extern constinit const GemmKernel kGemmS8f32Avx512 = f32::f32_kernel("s8f32/avx512", Isa::avx2 | Isa::avx512);
 
 }  // namespace lowbit

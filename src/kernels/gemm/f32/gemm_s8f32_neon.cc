@@ -4,20 +4,24 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
+#include "kernels/simd/vec_neon.inl"
 #include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit::f32 {
+namespace {
+
+constexpr std::uint32_t kCodeBits = 8;
+constexpr WeightFormat kFormat = WeightFormat::s8;
+
+}  // namespace
+}  // namespace lowbit::f32
+
+#include "kernels/gemm/f32/f32_decode_neon.inl"
+
+#include "kernels/gemm/f32/f32_run.inl"
 
 namespace lowbit {
 
-namespace {
-constexpr std::uint32_t kCodeBits = 8;
-constexpr WeightFormat kFormat = WeightFormat::s8;
-}  // namespace
-
-#include "kernels/gemm/f32/f32_decode_neon.inl"
-//
-#include "kernels/gemm/f32/f32_run.inl"
-
-constinit const GemmKernel kGemmS8F32Neon = f32_kernel("s8f32/neon", Isa::neon);
+extern constinit const GemmKernel kGemmS8f32Neon = f32::f32_kernel("s8f32/neon", Isa::neon);
 
 }  // namespace lowbit

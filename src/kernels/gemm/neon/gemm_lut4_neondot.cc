@@ -4,23 +4,26 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+#include "kernels/simd/vec_neon.inl"
 
 #include "kernels/gemm/neon/neon_engine_dot.inl"
-//
+
 #include "kernels/gemm/neon/neon_decode.inl"
 
+namespace lowbit::neon {
 namespace {
 using Centered = Lut4;
 using Affine = Lut4;
 }  // namespace
+}  // namespace lowbit::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-constinit const GemmKernel kGemmLut4NeonDot =
-    neon_kernel("lut4/neondot", WeightFormat::lut4, Isa::neon | Isa::neondot);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmLut4Neondot =
+    neon::neon_kernel("lut4/neondot", WeightFormat::lut4, Isa::neon | Isa::neondot);
 
 }  // namespace lowbit

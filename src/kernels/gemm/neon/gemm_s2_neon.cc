@@ -4,22 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+#include "kernels/simd/vec_neon.inl"
 
 #include "kernels/gemm/neon/neon_engine_smull.inl"
-//
+
 #include "kernels/gemm/neon/neon_decode.inl"
 
+namespace lowbit::neon {
 namespace {
 using Centered = S2Affine;
 using Affine = S2Affine;
 }  // namespace
+}  // namespace lowbit::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-constinit const GemmKernel kGemmS2Neon = neon_kernel("s2/neon", WeightFormat::s2, Isa::neon);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmS2Neon = neon::neon_kernel("s2/neon", WeightFormat::s2, Isa::neon);
 
 }  // namespace lowbit

@@ -4,23 +4,26 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+#include "kernels/simd/vec_neon.inl"
 
 #include "kernels/gemm/neon/neon_engine_dot.inl"
-//
+
 #include "kernels/gemm/neon/neon_decode.inl"
 
+namespace lowbit::neon {
 namespace {
 using Centered = S8;
 using Affine = S8;
 }  // namespace
+}  // namespace lowbit::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-constinit const GemmKernel kGemmS8NeonDot =
-    neon_kernel("s8/neondot", WeightFormat::s8, Isa::neon | Isa::neondot);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmS8Neondot =
+    neon::neon_kernel("s8/neondot", WeightFormat::s8, Isa::neon | Isa::neondot);
 
 }  // namespace lowbit

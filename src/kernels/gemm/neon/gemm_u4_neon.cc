@@ -5,22 +5,25 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+#include "kernels/simd/vec_neon.inl"
 
 #include "kernels/gemm/neon/neon_engine_smull.inl"
-//
+
 #include "kernels/gemm/neon/neon_decode.inl"
 
+namespace lowbit::neon {
 namespace {
 using Centered = U4Affine;
 using Affine = U4Affine;
 }  // namespace
+}  // namespace lowbit::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-constinit const GemmKernel kGemmU4Neon = neon_kernel("u4/neon", WeightFormat::u4, Isa::neon);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmU4Neon = neon::neon_kernel("u4/neon", WeightFormat::u4, Isa::neon);
 
 }  // namespace lowbit

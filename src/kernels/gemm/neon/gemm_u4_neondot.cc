@@ -4,23 +4,26 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+#include "kernels/simd/vec_neon.inl"
 
 #include "kernels/gemm/neon/neon_engine_dot.inl"
-//
+
 #include "kernels/gemm/neon/neon_decode.inl"
 
+namespace lowbit::neon {
 namespace {
 using Centered = U4Signed;
 using Affine = U4Affine;
 }  // namespace
+}  // namespace lowbit::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-constinit const GemmKernel kGemmU4NeonDot =
-    neon_kernel("u4/neondot", WeightFormat::u4, Isa::neon | Isa::neondot);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmU4Neondot =
+    neon::neon_kernel("u4/neondot", WeightFormat::u4, Isa::neon | Isa::neondot);
 
 }  // namespace lowbit

@@ -1,5 +1,5 @@
-// How packed codes become int8 weights in registers, one policy a format. Included once, inside namespace
-// lowbit, after an engine. What a policy offers to neon_panel.inl and neon_loops.inl:
+// How packed codes become int8 weights in registers, one policy a format. What a policy offers to
+// neon_panel.inl and neon_loops.inl:
 //   kFormat, kBits     the canonical format; bits of a code in the panel
 //   kShift             decoded values are weight << kShift; the sums are shifted back
 //   kZeroPoints        the panel holds zero points, and codes as files store them
@@ -15,6 +15,20 @@
 // Without zero points of their own, codes are stored as two's complement numbers. Moved to the top of a byte
 // (one instruction, or one and a half for two bits) they are the weight times 16 or 64, and no zero point is
 // subtracted.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/kernels/gemm_kernel.h"
+
+#ifndef LOWBIT_NEON_ENGINE
+#error "the kernel file chooses an engine first: neon_engine_<instruction>.inl"
+#endif
+
+namespace lowbit::neon {
 namespace {
 
 struct S8 {
@@ -90,3 +104,4 @@ struct S2Affine {
 };
 
 }  // namespace
+}  // namespace lowbit::neon

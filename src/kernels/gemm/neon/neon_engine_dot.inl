@@ -1,13 +1,16 @@
-// The multiply-add of SDOT: four codes of K at a time, those of A taken from a lane. Included once, inside
-// namespace lowbit; neon_engine_smull.inl says what each name means.
-#include "kernels/simd/vec_neon.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-//
-#include "kernels/gemm/common/weight_codes.inl"
-//
-#include "kernels/gemm/neon/neon_rows.inl"
+// The multiply-add of SDOT: four codes of K at a time, those of A taken from a lane. neon_engine_smull.inl
+// says what each name means.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/neon/neon_rows.inl"
+#include "kernels/simd/vec_neon.inl"
+
+#define LOWBIT_NEON_ENGINE
+
+namespace lowbit::neon {
 namespace {
 
 struct Engine {
@@ -66,3 +69,4 @@ struct Engine {
 };
 
 }  // namespace
+}  // namespace lowbit::neon

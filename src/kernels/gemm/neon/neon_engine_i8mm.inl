@@ -1,18 +1,20 @@
-// The multiply-add of USMMLA: two rows by two columns by eight codes of K. It takes A unsigned, as it lies in
-// memory. Included once, inside namespace lowbit; neon_engine_smull.inl says what each name
-// means.
+// The multiply-add of USMMLA: two rows by two columns by eight codes of K. It takes A unsigned, as it lies
+// in memory. neon_engine_smull.inl says what each name means.
 //
 // A vector of weights holds 8 codes of two columns; one of A 8 codes of two rows, interleaved after the load;
 // an accumulator is [row 0, col 0] [row 0, col 1] [row 1, col 0] [row 1, col 1]. One row alone goes through
 // USDOT on the same panel, its 8 codes in both halves: two lanes of an accumulator belong to a column.
-#include "kernels/simd/vec_neon.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-//
-#include "kernels/gemm/common/weight_codes.inl"
-//
-#include "kernels/gemm/neon/neon_rows.inl"
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/neon/neon_rows.inl"
+#include "kernels/simd/vec_neon.inl"
+
+#define LOWBIT_NEON_ENGINE
+
+namespace lowbit::neon {
 namespace {
 
 /// Columns 2p and 2p + 1 of four, twice.
@@ -115,3 +117,4 @@ struct Engine {
 };
 
 }  // namespace
+}  // namespace lowbit::neon

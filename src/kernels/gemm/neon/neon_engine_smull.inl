@@ -1,6 +1,6 @@
 // The multiply-add of plain Advanced SIMD, which has no dot product: smull and smlal multiply bytes into
-// 16-bit lanes, sadalp adds pairs of lanes to the 32-bit accumulators. Included once, inside namespace
-// lowbit. What an engine offers to neon_loops.inl:
+// 16-bit lanes, sadalp adds pairs of lanes to the 32-bit accumulators. What an engine offers to
+// neon_loops.inl:
 //   kCols, kStepCodes    columns of a block of the panel, and codes of K that one step multiplies
 //   kStepVecs            16-byte vectors of int8 weights in a step; 16 codes of K are 16 / kStepCodes steps
 //                       (byte b of vector v: code b % kStepCodes of column v * kCols / kStepVecs + b /
@@ -20,14 +20,17 @@
 // four lanes of an accumulator are added at the end. The sum of two products overflows int16 in one case
 // only: -128 * -128 twice is 2^15. The exact tile, for panels with a weight of -128, adds products one by
 // one.
-#include "kernels/simd/vec_neon.inl"
-//
-#include "kernels/gemm/common/epilogue.inl"
-//
-#include "kernels/gemm/common/weight_codes.inl"
-//
-#include "kernels/gemm/neon/neon_rows.inl"
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/neon/neon_rows.inl"
+#include "kernels/simd/vec_neon.inl"
+
+#define LOWBIT_NEON_ENGINE
+
+namespace lowbit::neon {
 namespace {
 
 struct Engine {
@@ -85,3 +88,4 @@ struct Engine {
 };
 
 }  // namespace
+}  // namespace lowbit::neon

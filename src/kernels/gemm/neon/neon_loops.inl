@@ -1,14 +1,21 @@
-// The loops of the NEON kernels, the same for every engine and format. Included once, inside namespace
-// lowbit, after neon_decode.inl and the policies that the file has named.
+// The loops of the NEON kernels with integer activations, the same for every engine and format. Read this
+// file first. An engine (neon_engine_<instruction>.inl) multiplies: smull on any aarch64, sdot and usmmla
+// where they are. A policy (neon_decode.inl) makes int8 weights of the codes of a format. The kernel file
+// chooses one engine and names two policies, as neon_panel.inl asks for; the panel is drawn there too.
 //
 // A block of kCols columns is taken through all rows before the next. Few rows decode the weights in
 // registers, as the panel streams past; for more rows a block is decoded once, to int8 on the stack. Both run
 // the same tile. With several scale groups a tile has four rows at most, so that its floats stay in registers
 // too: a group of 32 codes is over so soon that storing them would cost more than the smaller tile.
-#include "kernels/gemm/neon/neon_panel.inl"
-//
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/neon/neon_weights.inl"
 
+namespace lowbit::neon {
 namespace {
 
 constexpr unsigned kHalves = Engine::kCols / 4;
@@ -286,3 +293,4 @@ constexpr GemmKernel neon_kernel(const char* name, WeightFormat format, Isa requ
 }
 
 }  // namespace
+}  // namespace lowbit::neon

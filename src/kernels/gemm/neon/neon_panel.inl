@@ -1,5 +1,4 @@
-// The panel of the NEON kernels. Included once, inside namespace lowbit, after weight_codes.inl, an engine
-// and neon_decode.inl, and after the file has named its two policies
+// The panel of the NEON kernels. The kernel file has named its two policies
 //   Centered   for weights without zero points of their own
 //   Affine     for the others; the same type if there is no difference
 //
@@ -16,6 +15,15 @@
 // padding does not matter: there A is read as zero. The column sums, of decoded weights without the padding,
 // are what row zero points and the flip of A's sign bit cost. A record is compact (16 bits) if every scale is
 // an fp16 and no sum can leave int16.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/neon/neon_decode.inl"
+
+namespace lowbit::neon {
 namespace {
 
 struct PanelHeader {
@@ -220,3 +228,4 @@ void neon_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const 
 }
 
 }  // namespace
+}  // namespace lowbit::neon

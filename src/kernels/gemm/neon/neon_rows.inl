@@ -1,5 +1,15 @@
 // What a unit of column sum costs each row of a tile: the flip of A's sign bit, which makes codes 128 less,
-// and the row's zero point. Included once, inside namespace lowbit, before an engine.
+// and the row's zero point.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit::neon {
 namespace {
 
 template <unsigned kRows>
@@ -42,3 +52,4 @@ struct RowFactors {
 };
 
 }  // namespace
+}  // namespace lowbit::neon

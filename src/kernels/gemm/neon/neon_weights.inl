@@ -1,5 +1,13 @@
 // Where the tiles of neon_loops.inl take int8 weights from: the packed codes of a block, decoded as they are
-// read, or a block that was decoded before. Included once, inside namespace lowbit, after neon_panel.inl.
+// read, or a block that was decoded before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/neon/neon_panel.inl"
+
+namespace lowbit::neon {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64 * 1024;  // decoded weights of a block
@@ -110,3 +118,4 @@ void decode_block(const TileArgs& args, const Block& b, std::byte* out) {
 }
 
 }  // namespace
+}  // namespace lowbit::neon

@@ -1,8 +1,15 @@
 // Products of few rows for the dot_*.inl kernels, bound by how fast weights come from memory: codes are
 // decoded in registers, as the unsigned side of the dot products, and the rows of A are the signed side
-// (x86_prepared_rows.inl). Included once, inside namespace lowbit, after a dot_run_<width>.inl.
-#include "kernels/gemm/common/x86_prepared_rows.inl"
+// (x86_prepared_rows.inl).
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_prepared_rows.inl"
+#include "kernels/gemm/x86_dot/dot_strip.inl"
+
+namespace lowbit::x86_dot {
 namespace {
 
 constexpr unsigned kFewRows = 16;
@@ -178,3 +185,4 @@ constexpr GemmKernel with_few_rows(GemmKernel kernel) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_dot

@@ -1,6 +1,15 @@
-// The epilogue of a tile whose sums are still in registers, for what most products need: bytes or floats out,
-// no terms of rows, no residual. The same roundings as epilogue.inl, whose way through memory all others
-// take. Included once, inside namespace lowbit, after epilogue.inl and dot_tile.inl.
+// The epilogue of a tile whose sums are still in registers, for what most products need: bytes or floats
+// out, no terms of rows, no residual. The same roundings as epilogue.inl, whose way through memory all
+// others take.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/epilogue.inl"
+#include "kernels/gemm/x86_dot/dot_tile.inl"
+
+namespace lowbit::x86_dot {
 namespace {
 
 /// What the tiles of a strip share. `direct`: whether this file takes them; of grouped products, whose sums
@@ -66,3 +75,4 @@ inline std::byte* row_of_c(const TileArgs& args, unsigned i) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_dot

@@ -1,7 +1,13 @@
 // The tiles of 256-bit kernels: 12 accumulators leave room for two vectors of weights and one of activations
-// in 16 registers. Included once, inside namespace lowbit, after a x86_format_<format>.inl.
+// in 16 registers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/gemm/x86_dot/dot_strip.inl"
 
+namespace lowbit::x86_dot {
 namespace {
 
 void run_any_rows(const TileArgs& args) {
@@ -10,3 +16,4 @@ void run_any_rows(const TileArgs& args) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_dot

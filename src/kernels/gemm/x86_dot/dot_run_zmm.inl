@@ -1,8 +1,13 @@
 // The tiles of 512-bit kernels: 24 accumulators leave room for the weights of one step of a wide tile, or of
-// four steps of a narrow one, so that a narrow tile pays for a row's address once every 16 codes. Included
-// once, inside namespace lowbit, after a x86_format_<format>.inl.
+// four steps of a narrow one, so that a narrow tile pays for a row's address once every 16 codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/gemm/x86_dot/dot_strip.inl"
 
+namespace lowbit::x86_dot {
 namespace {
 
 void run_any_rows(const TileArgs& args) {
@@ -19,3 +24,4 @@ void run_any_rows(const TileArgs& args) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_dot

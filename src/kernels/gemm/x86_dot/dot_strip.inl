@@ -1,14 +1,27 @@
-// The loops around the register tile: a strip of rows times a panel, K in chunks. Weights of less than a
-// byte are decoded into an L1 buffer once for the strip, so that every format multiplies at the speed of s8;
-// only groups of scales cost more. Included once, inside namespace lowbit, after a x86_format_<format>.inl.
-#include "kernels/gemm/common/x86_panel.inl"
+// The engine of the processors that have vpdpbusd, which multiplies four u8 codes of A by four s8 weights and
+// adds them to a 32-bit lane. Read this file first.
 //
-#include "kernels/gemm/common/x86_chunk.inl"
+// A panel (x86_panel.inl) holds 64 or 16 columns across the lanes of vectors, four codes of K to a lane. It
+// is multiplied by one strip of rows after the other, and K goes by in chunks (x86_chunk.inl): the weights of
+// a chunk stay in the L1 cache while the rows of the strip pass. Weights of less than a byte are decoded into
+// an L1 buffer once for the strip, so that every format multiplies at the speed of s8; only groups of scales
+// cost more. Within a chunk, tiles of rows x vectors of columns keep their sums in registers (dot_tile.inl);
+// between chunks these lie on the stack. At the end of a scale group the exact integers go into float sums.
+// The last chunk of a tile ends in the epilogue, from registers (dot_finish.inl) or from memory.
 //
-#include "kernels/gemm/x86_dot/dot_tile.inl"
-//
-#include "kernels/gemm/x86_dot/dot_finish.inl"
+// dot_run_<width>.inl says which tiles there are. Products of few rows, which wait for weights and not for
+// dot products, go another way: dot_few_rows.inl.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/epilogue.inl"
+#include "kernels/gemm/common/x86_chunk.inl"
+#include "kernels/gemm/x86_dot/dot_finish.inl"
+#include "kernels/gemm/x86_dot/dot_tile.inl"
+
+namespace lowbit::x86_dot {
 namespace {
 
 // Quads of codes in a chunk: 16 KiB of decoded weights in the widest panel. Weights that lie in the panel as
@@ -314,3 +327,4 @@ constexpr GemmKernel dot_kernel(const char* name, WeightFormat format, Isa requi
 }
 
 }  // namespace
+}  // namespace lowbit::x86_dot

@@ -1,5 +1,15 @@
 // The register tile of the dot_*.inl kernels: kRows x kVecs accumulators over s8 weights, activations
-// broadcast from memory. Included once, inside namespace lowbit, after x86_chunk.inl.
+// broadcast from memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_chunk.inl"
+#include "kernels/simd/fetch_ahead.inl"
+#include "kernels/simd/keep_pointer.inl"
+
+namespace lowbit::x86_dot {
 namespace {
 
 /// Tall tiles have more row offsets than registers. Hoisted out of the loop they would be spilled and
@@ -138,3 +148,4 @@ struct Tile {
 };
 
 }  // namespace
+}  // namespace lowbit::x86_dot

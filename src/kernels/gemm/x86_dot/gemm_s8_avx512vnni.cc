@@ -4,18 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
+
+#include "kernels/simd/vec_avx512.inl"
+
+#include "kernels/gemm/common/x86_format_s8.inl"
+
+#include "kernels/gemm/x86_dot/dot_run_zmm.inl"
 
 namespace lowbit {
 
-#include "kernels/gemm/common/x86_vocabulary_zmm.inl"
-//
-#include "kernels/gemm/common/x86_format_s8.inl"
-//
-#include "kernels/gemm/x86_dot/dot_run_zmm.inl"
-
-constinit const GemmKernel kGemmS8Avx512Vnni =
-    dot_kernel("s8/avx512vnni", WeightFormat::s8, Isa::avx2 | Isa::avx512 | Isa::avx512vnni);
+extern constinit const GemmKernel kGemmS8Avx512vnni =
+    x86_dot::dot_kernel("s8/avx512vnni", WeightFormat::s8, Isa::avx2 | Isa::avx512 | Isa::avx512vnni);
 
 }  // namespace lowbit

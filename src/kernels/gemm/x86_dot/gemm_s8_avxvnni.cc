@@ -4,18 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
+
+#include "kernels/simd/vec_avx2.inl"
+
+#include "kernels/gemm/common/x86_format_s8.inl"
+
+#include "kernels/gemm/x86_dot/dot_run_ymm.inl"
 
 namespace lowbit {
 
-#include "kernels/gemm/common/x86_vocabulary_ymm.inl"
-//
-#include "kernels/gemm/common/x86_format_s8.inl"
-//
-#include "kernels/gemm/x86_dot/dot_run_ymm.inl"
-
-constinit const GemmKernel kGemmS8AvxVnni =
-    dot_kernel("s8/avxvnni", WeightFormat::s8, Isa::avx2 | Isa::avxvnni);
+extern constinit const GemmKernel kGemmS8Avxvnni =
+    x86_dot::dot_kernel("s8/avxvnni", WeightFormat::s8, Isa::avx2 | Isa::avxvnni);
 
 }  // namespace lowbit

@@ -1,5 +1,5 @@
 // The excess list of a panel: what was taken from weights so that no pair of products saturates, and its
-// product with many rows, exact in int32. Included once, inside namespace lowbit, after excess_scan.inl.
+// product with many rows, exact in int32.
 //
 // The list, in 32-bit words:
 //   chunk 0 (kExcessSteps steps of K):
@@ -10,6 +10,14 @@
 //
 // The weights of an entry are two s8, one of them 0. The weights of a segment add up to no more than 128 in
 // absolute value, so that its sum fits an int16. A column may have several segments in a chunk, or none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/x86_maddubs/excess_scan.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 constexpr unsigned kExcessRows = 64;
@@ -196,3 +204,4 @@ inline void copy_transposed(const ExcessSums& in, unsigned c, unsigned i, std::i
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

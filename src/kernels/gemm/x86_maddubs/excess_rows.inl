@@ -1,11 +1,19 @@
 // The excess list of a panel column by column, for few rows: the product of a row is a gathered dot product
-// for each column. Included once, inside namespace lowbit, after excess_scan.inl.
+// for each column.
 //
 //   u32 [kExcessColumns]   vectors of entries up to the end of each column
 //   vectors of 8 entries   code in the row | excess << 24; a column's last vector is filled up with zeros
 //
 // Codes are counted as the panel counts them, every run filled up to a multiple of 4; 65,536 codes in taps of
 // one are 2^18 then. An excess is between -128 and 126.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/x86_maddubs/excess_scan.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 // Above that, transposing the rows of excess_list.inl pays.
@@ -77,3 +85,4 @@ inline void excess_of_row(const std::byte* row, const ExcessColumns& list, const
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

@@ -1,7 +1,15 @@
 // Finds the pairs of neighbouring s8 weights that vpmaddubsw could saturate on: with activations up to 255
-// the sum of two products stays in an int16 if the weights of one sign add up to no more than 128 in absolute
-// value. The excess of a pair is what must be taken from its larger weight. Included once, inside namespace
-// lowbit, after x86_chunk.inl.
+// the sum of two products stays in an int16 if the weights of one sign add up to no more than 128 in
+// absolute value. The excess of a pair is what must be taken from its larger weight.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_chunk.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_vocabulary.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 constexpr std::int32_t kPairLimit = 128;
@@ -86,3 +94,4 @@ class ExcessCutter {
 };
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

@@ -5,17 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/dispatch/kernel_table.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+#include "kernels/simd/vec_avx2.inl"
 
-#include "kernels/simd/words_avx2.inl"
-//
 #include "kernels/gemm/common/x86_format_u4.inl"
-//
+
 #include "kernels/gemm/x86_maddubs/maddubs_run.inl"
 
+namespace lowbit::x86_maddubs {
 namespace {
 
 void run(const TileArgs& args) {
@@ -25,7 +23,11 @@ void run(const TileArgs& args) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs
 
-constinit const GemmKernel kGemmU4Avx2 = maddubs_kernel("u4/avx2", WeightFormat::u4, run);
+namespace lowbit {
+
+extern constinit const GemmKernel kGemmU4Avx2 =
+    x86_maddubs::maddubs_kernel("u4/avx2", WeightFormat::u4, x86_maddubs::run);
 
 }  // namespace lowbit

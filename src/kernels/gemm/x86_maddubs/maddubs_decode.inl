@@ -1,5 +1,13 @@
 // Turns a chunk of packed weights into the bytes that maddubs_tile.inl multiplies, once for all rows of a
-// strip. Included once, inside namespace lowbit, after maddubs_tile.inl.
+// strip.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/x86_maddubs/maddubs_tile.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 // Quads of codes in a chunk; groups that may end in it.
@@ -139,3 +147,4 @@ inline void load_scales(const PanelHeader& h, const Chunk& chunk, unsigned vecs,
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

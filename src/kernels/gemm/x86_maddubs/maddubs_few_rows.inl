@@ -1,11 +1,19 @@
-// Products of a few rows, for which decoding weights into memory first would cost more than multiplying them:
-// codes are the unsigned operand as they come out of the panel, activations (x86_prepared_rows.inl) the
-// signed one. Included once, inside namespace lowbit, after maddubs_strip.inl. A Weights type has
+// Products of a few rows, for which decoding weights into memory first would cost more than multiplying
+// them: codes are the unsigned operand as they come out of the panel, activations (x86_prepared_rows.inl)
+// the signed one. A Weights type has
 //   kParts, kMiddle   vectors that each quad becomes (the second counts 16 times); z where the panel has none
 //   kBatchSteps       steps whose products add up in 16 bits
 //   decode(packed, q) [kVectors][kParts] unsigned vectors
-#include "kernels/gemm/common/x86_prepared_rows.inl"
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_prepared_rows.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_strip.inl"
+#include "kernels/simd/fetch_ahead.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 // Above that, decoding pays.
@@ -178,3 +186,4 @@ struct FewCodes {
 };
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

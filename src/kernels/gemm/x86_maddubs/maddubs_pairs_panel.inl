@@ -1,11 +1,20 @@
 // The panel of the s8 kernel on AVX2: up to 8 panels of x86_panel.inl, of 16 columns each, and the excess of
 // all of them twice: by columns for few rows, by chunks of K for more, whose product needs the rows of A
-// transposed. Included once, inside namespace lowbit, after excess_list.inl and excess_rows.inl.
+// transposed.
 //
 //   header   PairsHeader
 //   parts    x86_panel.inl, 16 columns each; in clamped ones no pair can saturate
 //   columns  excess_rows.inl
 //   list     excess_list.inl
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/x86_maddubs/excess_list.inl"
+#include "kernels/gemm/x86_maddubs/excess_rows.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 constexpr unsigned kPartCount = kExcessColumns / kColumns;
@@ -155,3 +164,4 @@ void pairs_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

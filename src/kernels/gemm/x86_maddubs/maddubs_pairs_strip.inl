@@ -1,14 +1,15 @@
 // The loops of the s8 kernel on AVX2 for one scale group: 32-bit sums in registers over a chunk of K, the
-// excess list's product added beforehand. Included once, inside namespace lowbit, after maddubs_strip.inl
-// and x86_dot/dot_tile.inl.
-#include "kernels/gemm/x86_maddubs/excess_scan.inl"
-//
-#include "kernels/gemm/x86_maddubs/excess_list.inl"
-//
-#include "kernels/gemm/x86_maddubs/excess_rows.inl"
-//
-#include "kernels/gemm/x86_maddubs/maddubs_pairs_panel.inl"
+// excess list's product added beforehand.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/x86_dot/dot_tile.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_pairs_panel.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_strip.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 // Quads of codes in a chunk: 16 KiB of weights.
@@ -18,13 +19,13 @@ constexpr unsigned kPairQuads = 256;
 template <unsigned kRows, unsigned kVecs>
 __attribute__((noinline)) void run_pairs(const TileArgs& args, const Chunk& chunk, unsigned row, bool clear,
                                          std::int32_t* sums) {
-  Tile<kRows, kVecs> tile;
+  x86_dot::Tile<kRows, kVecs> tile;
   if (clear) {
     tile.clear();
   } else {
     tile.load(sums);
   }
-  WeightStream stream = {chunk.codes, chunk.end, row == 0 ? 64u : 0u};
+  x86_dot::WeightStream stream = {chunk.codes, chunk.end, row == 0 ? 64u : 0u};
   for (unsigned p = 0; p < chunk.count; ++p) {
     const Piece& piece = chunk.pieces[p];
     tile.piece(args.a + piece.run->offset + piece.first,
@@ -108,3 +109,4 @@ void run_pairs_panel(const TileArgs& args) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

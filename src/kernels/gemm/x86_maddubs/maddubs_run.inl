@@ -1,9 +1,14 @@
 // What the kernels of formats below 8 bits share on AVX2: their weights are bytes that no pair of products
-// saturates with. Included once, inside namespace lowbit, after words_avx2.inl and a x86_format_<format>.inl.
-#include "kernels/gemm/x86_maddubs/maddubs_strip.inl"
-//
-#include "kernels/gemm/x86_maddubs/maddubs_few_rows.inl"
+// saturates with.
+#pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/x86_maddubs/maddubs_few_rows.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_strip.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 void maddubs_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
@@ -41,3 +46,4 @@ constexpr GemmKernel maddubs_kernel(const char* name, WeightFormat format, void 
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

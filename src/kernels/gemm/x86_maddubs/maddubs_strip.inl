@@ -1,14 +1,23 @@
-// The loops around the batched tile: a strip of rows times 16 columns, K in chunks whose weights are decoded
-// once for the strip. Included once, inside namespace lowbit, after words_avx2.inl and a
-// x86_format_<format>.inl.
-#include "kernels/gemm/common/x86_panel.inl"
+// The engine of plain AVX2, which has no dot product. vpmaddubsw multiplies u8 codes of A by s8 weights and
+// adds neighbours, but into 16 bits, where two products of large codes saturate. Read this file first.
 //
-#include "kernels/gemm/common/x86_chunk.inl"
+// Every kernel here proves that its weights cannot saturate it. Those of u4, s2 and lut4 are small or are
+// split into two small parts, so that sums of several steps even stay in 16-bit lanes before they widen: a
+// batch, see the table of maddubs_tile.inl. s8 clamps pairs of weights that are too large when it packs them
+// and multiplies what was cut off from a list (maddubs_pairs_strip.inl, excess_*.inl).
 //
-#include "kernels/gemm/x86_maddubs/maddubs_tile.inl"
-//
+// Panel and chunks are those of x86_dot: a strip of rows is multiplied by 16 columns, K in chunks whose
+// weights are decoded once for the strip (maddubs_decode.inl). Sums wait between batches in memory, 32 bits
+// each, and at the end of a scale group go into float sums. Up to 8 rows go through maddubs_few_rows.inl.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_decode.inl"
 
+namespace lowbit::x86_maddubs {
 namespace {
 
 constexpr unsigned kStripRows = 64;
@@ -240,3 +249,4 @@ void run_maddubs(const TileArgs& args, unsigned first_row, unsigned rows, unsign
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

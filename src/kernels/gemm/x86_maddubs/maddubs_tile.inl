@@ -7,8 +7,16 @@
 //   Codes4  <= 15    30,600      u4 with any zero point
 //   Codes8  <= 8     32,640      u4 around 8, s2
 //   Split   <= 8     32,640      weight = 16 * high + low
-//
-// Included once, inside namespace lowbit, after words_avx2.inl and x86_chunk.inl.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/common/x86_chunk.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_vocabulary.inl"
+#include "kernels/simd/keep_pointer.inl"
+
+namespace lowbit::x86_maddubs {
 namespace {
 
 struct Pairs {
@@ -125,3 +133,4 @@ struct MaddubsTile {
 };
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

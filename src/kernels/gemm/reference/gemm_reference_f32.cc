@@ -1,10 +1,19 @@
-// The scalar oracle of the formats with f32 activations. It defines what the other kernels must give, bit for
-// bit. Included once per file, inside namespace lowbit, after vec_scalar.inl, epilogue.inl and
-// weight_codes.inl.
+// The scalar references of f32 activations: they define what the other kernels must give, bit for bit.
+// Products are fused multiply-adds in order of K. gemm_reference.cc has those of codes.
 //
 // Panel:  ReferencePanel;  tables of levels, one or [n];  scales f32 [n][groups], b1: [n][planes];  zero
 // points
 //         s32 [n][groups], if there are any;  the stored rows of codes as they were given
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/simd/vec_scalar.inl"
+
+#include "kernels/gemm/common/epilogue.inl"
+#include "kernels/gemm/common/weight_codes.inl"
+#include "lowbit/kernels/gemm_kernel.h"
+
+namespace lowbit::reference {
 namespace {
 
 struct ReferencePanel {
@@ -141,4 +150,35 @@ void reference_run(const TileArgs& args) {
       reference_column(args, w, i, args.m - i < kReferenceRows ? args.m - i : kReferenceRows, j);
 }
 
+constexpr GemmKernel reference_kernel(const char* name, WeightFormat format) {
+  return {.name = name,
+          .format = format,
+          .act = ActType::f32,
+          .required = Isa::scalar,
+          .reference = true,
+          .nr = 64,
+          .n_step = 1,
+          .kr = 1,
+          .m_step = 4,
+          .supports = reference_supports,
+          .panel_bytes = reference_panel_bytes,
+          .pack = reference_pack,
+          .run = reference_run,
+          .unpack = reference_unpack};
+}
+
 }  // namespace
+}  // namespace lowbit::reference
+
+namespace lowbit {
+
+using reference::reference_kernel;
+
+extern constinit const GemmKernel kGemmS8f32Scalar = reference_kernel("s8f32/scalar", WeightFormat::s8);
+extern constinit const GemmKernel kGemmU4f32Scalar = reference_kernel("u4f32/scalar", WeightFormat::u4);
+extern constinit const GemmKernel kGemmLut4f32Scalar = reference_kernel("lut4f32/scalar", WeightFormat::lut4);
+extern constinit const GemmKernel kGemmS2f32Scalar = reference_kernel("s2f32/scalar", WeightFormat::s2);
+extern constinit const GemmKernel kGemmLut8f32Scalar = reference_kernel("lut8f32/scalar", WeightFormat::lut8);
+extern constinit const GemmKernel kGemmB1f32Scalar = reference_kernel("b1f32/scalar", WeightFormat::b1);
+
+}  // namespace lowbit

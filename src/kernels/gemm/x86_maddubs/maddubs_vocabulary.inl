@@ -1,7 +1,12 @@
-// Products of bytes in 16-bit lanes, for the maddubs_*.inl files on AVX2. Included once, inside namespace
-// lowbit.
+// Products of bytes in 16-bit lanes, for the maddubs_*.inl files on AVX2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/gemm/common/x86_vocabulary_ymm.inl"
 
+namespace lowbit::x86_maddubs {
 namespace {
 
 /// u8 of `u` times s8 of `s`, neighbours added; saturates.
@@ -31,3 +36,4 @@ inline VecI broadcast_word(std::int16_t v) {
 }
 
 }  // namespace
+}  // namespace lowbit::x86_maddubs

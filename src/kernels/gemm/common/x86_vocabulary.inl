@@ -1,0 +1,10 @@
+// The vocabulary of the x86 engines that goes with the vectors of simd/vec.inl.
+#pragma once
+
+#include "kernels/simd/vec.inl"
+
+#if LOWBIT_VECTOR_BITS == 512
+#include "kernels/gemm/common/x86_vocabulary_zmm.inl"
+#else
+#include "kernels/gemm/common/x86_vocabulary_ymm.inl"
+#endif

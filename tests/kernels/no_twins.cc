@@ -1,0 +1,9 @@
+#include "kernels/avxvnni_twins.h"
+
+namespace lowbit::testing {
+
+std::span<const GemmKernel* const> avxvnni_twins() {
+  return {};
+}
+
+}  // namespace lowbit::testing
