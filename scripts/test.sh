@@ -2,6 +2,7 @@
 # Builds a preset of CMakePresets.json and runs its tests; further arguments go to ctest.
 #
 #   scripts/test.sh [PRESET] [ARGUMENT...]    default: release
+#   CXX=clang++-14 scripts/test.sh ...        with another compiler than g++
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,12 +12,14 @@ if [[ ${1-} =~ ^[a-z] ]]; then
   shift
 fi
 
+packages=()
 case $preset in
-  release) scripts/setup.sh libopenmpi-dev openmpi-bin ;;  # MPI: for one of the examples
-  clang) scripts/setup.sh clang-14 libclang-rt-14-dev ;;
-  aarch64) scripts/setup.sh --arch arm64 g++-aarch64-linux-gnu qemu-user libfmt-dev:arm64 libgtest-dev:arm64 ;;
-  *) scripts/setup.sh ;;
+  release) packages=(libopenmpi-dev openmpi-bin) ;;  # MPI: for one of the examples
+  clang) packages=(clang-14) ;;
+  aarch64) packages=(--arch arm64 g++-aarch64-linux-gnu qemu-user libfmt-dev:arm64 libgtest-dev:arm64) ;;
 esac
+[[ ${CXX-} != clang* ]] || packages+=(clang-14 libclang-rt-14-dev)
+scripts/setup.sh "${packages[@]}"
 cmake --preset "$preset" -G Ninja
 cmake --build --preset "$preset"
 ctest --preset "$preset" -j2 "$@"

@@ -21,9 +21,9 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 void MinMax::observe(std::span<const float> x) {
   const FloatEnvironmentGuard defaults;
   // In pieces, each read again if something in it is not finite.
-  constexpr std::size_t kPiece = 4096;
-  for (std::size_t i = 0; i < x.size(); i += kPiece) {
-    const auto piece = x.subspan(i, std::min(kPiece, x.size() - i));
+  constexpr std::size_t kChecked = 4096;
+  for (std::size_t i = 0; i < x.size(); i += kChecked) {
+    const auto piece = x.subspan(i, std::min(kChecked, x.size() - i));
     float low = kInfinity, high = -kInfinity;
     non_finite_ += elementwise().min_max(piece.data(), piece.size(), &low, &high);  // -0 becomes +0
     min_ = low < min_ ? low : min_;
