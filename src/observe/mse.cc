@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/affine_qparams.h"
 #include "observe/binned_error.h"
 #include "observe/binned_ranges.h"
 #include "observe/clip_search.h"
-#include "quant/affine_qparams.h"
 #include "quant/magnitude.h"
 
 namespace lowbit {

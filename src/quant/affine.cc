@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/affine_qparams.h"
 #include "quant/aciq.h"
 #include "quant/affine_clip.h"
-#include "quant/affine_qparams.h"
 
 namespace lowbit::detail {
 

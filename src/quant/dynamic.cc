@@ -6,7 +6,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/elementwise_kernel.h"
-#include "quant/affine_qparams.h"
+#include "lowbit/quant/affine_qparams.h"
 #include "runtime/float_env.h"
 
 namespace lowbit {

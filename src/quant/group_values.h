@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/quant/affine_qparams.h"
+
 namespace lowbit::detail {
 
 inline bool finite(float x) {
@@ -29,13 +31,6 @@ GroupValues group_values(std::span<const float> values, std::span<const float> i
 
 /// Weighted mean of |value| over those above `threshold`; 0 without any.
 double mean_magnitude(const GroupValues& group, float threshold = -1.0f);
-
-/// A positive normal float next to `scale`, which every later computation can divide by. (The largest scale
-/// whose reciprocal is still a normal float would be 2^126; beyond it only FLT_MAX bounds the scale.)
-inline float normal_scale(double scale) noexcept {
-  using Limits = std::numeric_limits<float>;
-  return static_cast<float>(std::clamp<double>(scale, Limits::min(), Limits::max()));
-}
 
 /// Magnitudes in ascending order, and the sums over any run of them at once.
 class SortedMagnitudes {

@@ -2,6 +2,7 @@
 // zero lies inside the range, that the scale never vanishes, and what symmetry means.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 
@@ -15,3 +16,7 @@ namespace lowbit {
 QParams choose_qparams(Range range, IntRange codes, Mapping mapping = Mapping::asymmetric);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/choose_qparams-inl.h"
+#endif

@@ -1,6 +1,7 @@
 // Error measures between a reference and an approximation of it.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/view.h"
 
 namespace lowbit {
@@ -38,3 +39,7 @@ class ErrorAccumulator {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/error-inl.h"
+#endif

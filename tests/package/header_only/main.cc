@@ -15,6 +15,8 @@
 #include "lowbit/core/shape.h"
 #include "lowbit/core/tensor.h"
 #include "lowbit/core/view.h"
+#include "lowbit/observe/choose_qparams.h"
+#include "lowbit/quant/error.h"
 
 namespace {
 
@@ -99,6 +101,46 @@ void write_shapes() {
   });
 }
 
+// Sums of products in double: fused, every digit of them would differ.
+void write_errors(const std::vector<float>& x) {
+  std::vector<float> reference, approximation;
+  for (std::size_t i = 1; i < x.size(); i += 2) {
+    reference.push_back(x[i] * 1.3f);
+    approximation.push_back(x[i] * 0.0011f);  // far away, so that differences fill a double
+  }
+  const auto write_one = [](const lowbit::ErrorMeasure& e) {
+    std::printf("%a %a %a %a %lld %lld\n", e.sqnr_db, e.mse, e.max, e.cosine, static_cast<long long>(e.count),
+                static_cast<long long>(e.non_finite));
+  };
+  // Sums of a few numbers: the last bits of long ones drown.
+  for (std::size_t i = 0; i + 4 <= reference.size(); i += 4) {
+    lowbit::ErrorAccumulator sum;
+    sum.add(&reference[i], &approximation[i], 4);
+    write_one(sum.result());
+  }
+  const auto rows = static_cast<std::int64_t>(reference.size() / 100);
+  write_one(lowbit::measure_error(lowbit::MatrixView(reference.data(), rows, 100),
+                                  lowbit::MatrixView(approximation.data(), rows, 100)));
+  write_refusal(
+      [] { lowbit::measure_error(lowbit::MatrixView(nullptr, 2, 3), lowbit::MatrixView(nullptr, 3, 2)); });
+}
+
+void write_qparams(const std::vector<float>& x) {
+  const auto write_one = [](float min, float max, lowbit::IntRange codes, lowbit::Mapping mapping) {
+    write_refusal([&] {
+      const lowbit::QParams q = lowbit::choose_qparams({min, max}, codes, mapping);
+      std::printf("%a %d ", double(q.scale), q.zero_point);
+    });
+  };
+  for (std::size_t i = 0; i + 1 < 4000; i += 2)
+    for (const lowbit::IntRange codes : {lowbit::unsigned_range(8), lowbit::signed_range(4, true)}) {
+      write_one(x[i], x[i + 1], codes, lowbit::Mapping::asymmetric);
+      write_one(x[i], x[i + 1], codes, lowbit::Mapping::symmetric);
+    }
+  write_one(0, 1, {5, 5}, lowbit::Mapping::asymmetric);
+  write_one(0, 1, {0, 5}, lowbit::Mapping::asymmetric_real);
+}
+
 }  // namespace
 
 int main() {
@@ -106,5 +148,7 @@ int main() {
   write_minifloats(x);
   write_packed();
   write_shapes();
+  write_errors(x);
+  write_qparams(x);
   return 0;
 }
