@@ -93,8 +93,8 @@ void linear(const GemmArgs& g) {
       for (std::int64_t r0 = 0; r0 < g.m; r0 += kDotRows) {
         const std::int64_t rows = g.m - r0 < kDotRows ? g.m - r0 : std::int64_t{kDotRows};
         float sums[kDotRows * kDotFeatures] = {};
-        dot_rows({g.a + r0 * g.a_stride + k0, g.w + n0 * g.w_stride + k0, g.a_stride, g.w_stride, depth}, rows,
-                 features, sums);
+        dot_rows({g.a + r0 * g.a_stride + k0, g.w + n0 * g.w_stride + k0, g.a_stride, g.w_stride, depth},
+                 rows, features, sums);
         finish_dots(g, r0, rows, n0, features, sums, k0 == 0, k0 + depth == g.k);
       }
     }

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "lowbit/core/view.h"
-#include "lowbit/runtime/executor.h"
 #include "lowbit/model/calibrate.h"
+#include "lowbit/runtime/executor.h"
 #include "model/workspace.h"
 
 namespace lowbit {

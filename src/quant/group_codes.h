@@ -45,7 +45,9 @@ class GroupWriter {
     float scale, offset;
     std::int32_t zero;
     CodeMap map;
-    Range range() const { return {(map.range.lo - 0.5f) * scale + offset, (map.range.hi + 0.5f) * scale + offset}; }
+    Range range() const {
+      return {(map.range.lo - 0.5f) * scale + offset, (map.range.hi + 0.5f) * scale + offset};
+    }
   };
   AffineCodes affine_codes(const AffineGroup& g) const;
   void store(const AffineCodes& codes);
