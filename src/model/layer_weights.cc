@@ -8,7 +8,7 @@
 namespace lowbit {
 namespace {
 
-[[noreturn]] void refuse(const std::string& layer, const std::string& what) {
+[[noreturn]] void refuse_layer(const std::string& layer, const std::string& what) {
   throw Error(ErrorCode::invalid_argument, fmt::format("layer '{}': {}", layer, what));
 }
 
@@ -22,12 +22,12 @@ MatrixView matrix_view(const ops::Op& op, Tensor& copy) {
 
 void check_codes(const LayerContext& layer, const QuantizedMatrix& codes) {
   if (codes.rows != layer.weights.rows || codes.cols != layer.weights.cols)
-    refuse(layer.name, fmt::format("codes of {}x{} were given for weights of {}x{}", codes.rows, codes.cols,
-                                   layer.weights.rows, layer.weights.cols));
+    refuse_layer(layer.name, fmt::format("codes of {}x{} were given for weights of {}x{}", codes.rows,
+                                         codes.cols, layer.weights.rows, layer.weights.cols));
   try {
     codes.validate();
   } catch (const Error& e) {
-    refuse(layer.name, fmt::format("the codes that were given cannot be: {}", e.what()));
+    refuse_layer(layer.name, fmt::format("the codes that were given cannot be: {}", e.what()));
   }
 }
 
@@ -36,9 +36,10 @@ MatrixView importance_view(const LayerContext& layer, const std::vector<float>& 
   const auto size = static_cast<std::int64_t>(importance.size());
   if (size == 0) return {};
   if (size != w.cols && size != w.rows * w.cols)
-    refuse(layer.name, fmt::format("an importance of {} values was given for {}x{} weights; it has one for "
-                                   "each column or for each weight",
-                                   size, w.rows, w.cols));
+    refuse_layer(layer.name,
+                 fmt::format("an importance of {} values was given for {}x{} weights; it has one for "
+                             "each column or for each weight",
+                             size, w.rows, w.cols));
   return {importance.data(), w.rows, w.cols, size == w.cols ? 0 : w.cols, 1};
 }
 
@@ -71,7 +72,7 @@ void quantize_weights(const Node& node, int index, const WeightsPolicy& policy, 
   LayerWeights chosen = policy ? policy(layer) : LayerWeights{};
   if (chosen.codes) {
     if (chosen.quantizer || !chosen.importance.empty())
-      refuse(layer.name, "codes were given together with a quantizer or an importance");
+      refuse_layer(layer.name, "codes were given together with a quantizer or an importance");
     check_codes(layer, *chosen.codes);
     q.weights = std::move(*chosen.codes);
     q.weights_label = chosen.label.empty() ? "given codes" : chosen.label;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/refuse.h"
 #include "kernels/moments/moment_kernel.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
@@ -20,10 +21,6 @@ namespace {
 using detail::CapturedLayer;
 using detail::LaneWork;
 using detail::LayerRows;
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorCode::invalid_argument, what);
-}
 
 void check_options(const CaptureOptions& options) {
   if (options.positions < 1 || options.positions > (std::int64_t{1} << 31))

@@ -27,7 +27,7 @@ std::uint64_t place_hash(std::int64_t sample, std::int64_t position) {
 
 namespace {
 
-[[noreturn]] void refuse(const LayerMoments::State& s, const std::string& what) {
+[[noreturn]] void refuse_layer(const LayerMoments::State& s, const std::string& what) {
   throw Error(ErrorCode::invalid_argument, fmt::format("layer '{}': {}", s.layer, what));
 }
 
@@ -142,13 +142,13 @@ std::vector<double> LayerMoments::output_squares() const {
 }
 
 std::vector<double> LayerMoments::other_mean() const {
-  if (!state_->has_other) refuse(*state_, "there was no other model");
+  if (!state_->has_other) refuse_layer(*state_, "there was no other model");
   return divided(state_->others, state_->rows);
 }
 
 std::vector<double> LayerMoments::input_squares() const {
   const State& s = *state_;
-  if (s.second == SecondMoments::none) refuse(s, "second moments were not captured");
+  if (s.second == SecondMoments::none) refuse_layer(s, "second moments were not captured");
   if (s.second == SecondMoments::diagonal) return divided(s.squares, s.rows);
   std::vector<double> out;
   for (std::int64_t g = 0; g < s.groups; ++g)
@@ -162,8 +162,9 @@ std::vector<double> LayerMoments::input_squares() const {
 namespace {
 
 void check_group(const LayerMoments::State& s, std::int64_t group) {
-  if (s.second != SecondMoments::full) refuse(s, "the matrix of second moments was not captured");
-  if (group < 0 || group >= s.groups) refuse(s, fmt::format("there is no group {} of {}", group, s.groups));
+  if (s.second != SecondMoments::full) refuse_layer(s, "the matrix of second moments was not captured");
+  if (group < 0 || group >= s.groups)
+    refuse_layer(s, fmt::format("there is no group {} of {}", group, s.groups));
 }
 
 }  // namespace
@@ -187,7 +188,7 @@ std::vector<double> LayerMoments::second_moment(std::int64_t group) const {
 std::vector<double> LayerMoments::cross_moment(std::int64_t group) const {
   const State& s = *state_;
   check_group(s, group);
-  if (!s.has_other) refuse(s, "there was no other model");
+  if (!s.has_other) refuse_layer(s, "there was no other model");
   std::vector<double> out;
   for (std::int64_t r = 0; r < s.columns; ++r)
     for (std::int64_t c = 0; c < s.columns; ++c) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/refuse.h"
 #include "lowbit/core/error.h"
 #include "model/calibration_checks.h"
 #include "model/shard_checks.h"
@@ -13,10 +14,6 @@
 
 namespace lowbit {
 namespace {
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorCode::invalid_argument, what);
-}
 
 StreamPart part_of(const LayerStats& stats) {
   return {stats.shard, stats.samples, stats.name};
