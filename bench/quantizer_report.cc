@@ -222,9 +222,6 @@ Scheme weights_of(Scheme scheme) {
   scheme.activation_bits = 0;
   return scheme;
 }
-Scheme weights_of(std::string_view text) {
-  return weights_of(parse_scheme(text));
-}
 
 /// Without what is said about activations.
 std::string weights_name(Scheme scheme) {

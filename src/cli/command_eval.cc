@@ -35,7 +35,7 @@ bool says_how_to_quantize(const EvalArguments& options) {
          !options.quantization.table.empty();
 }
 
-report::EvalReport evaluate_one(const EvalArguments& options, const std::vector<std::string>& schemes) {
+report::EvalReport evaluate_one(const EvalArguments& options, const std::vector<Scheme>& schemes) {
   const std::string& path = options.models[0];
   const Model model = io::load_model(path);
   io::require_one_input(model, path);
@@ -71,7 +71,7 @@ void put_out(std::optional<OutputFile>& json, const EvalArguments& options, cons
 }
 
 void run_observers(const EvalArguments& options, const std::vector<std::string>& observers,
-                   const std::vector<std::string>& schemes, std::optional<OutputFile>& json) {
+                   const std::vector<Scheme>& schemes, std::optional<OutputFile>& json) {
   if (options.models.size() != 1)
     throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
   const Model model = io::load_model(options.models[0]);

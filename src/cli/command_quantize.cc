@@ -25,7 +25,7 @@ struct QuantizeArguments {
 };
 
 void run_quantize(const QuantizeArguments& options) {
-  const std::string scheme = eval::parse_scheme_option(options.scheme);
+  const Scheme scheme = eval::parse_scheme_option(options.scheme);
   if (!options.data.data.empty()) data::parse_data_spec(options.data.data, options.data.labels);
   OutputFile output(options.output);
   const Model fp32 = io::load_model(options.model);

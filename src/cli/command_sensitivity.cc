@@ -55,9 +55,9 @@ std::vector<int> parse_widths(const std::string& text) {
 
 /// The schemes to measure, and which of them the overrides are for.
 struct Plan {
-  std::vector<std::string> schemes;  ///< of the widths, widest first
-  std::string base;
-  std::vector<std::string> lifts;  ///< the wider ones, and fp32
+  std::vector<Scheme> schemes;  ///< of the widths, widest first
+  Scheme base;
+  std::vector<Scheme> lifts;  ///< the wider ones, and fp32
 
   explicit Plan(const SensitivityArguments& options) {
     const std::vector<int> widths = parse_widths(options.bits);
@@ -70,7 +70,7 @@ struct Plan {
       if (bits == wanted) base = schemes.back();
     }
     lifts.push_back("fp32");
-    if (base.empty())
+    if (base.is_fp32())
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("--base {} is not one of the widths {}", wanted, options.bits));
   }
@@ -119,12 +119,13 @@ Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const
 /// The models with and without overrides, on the images that no choice was made on.
 void check(const SensitivityArguments& options, const Model& fp32, const CalibrationTable* table,
            const data::Images& images, report::SensitivityReport& report) {
-  const auto quantized = [&](std::vector<std::pair<std::string, std::string>> overrides) {
+  const auto quantized = [&](eval::Overrides overrides) {
     const QuantizeOptions quantize_options{.scheme = report.base, .overrides = std::move(overrides)};
     return table ? quantize(fp32, *table, quantize_options) : quantize(fp32, quantize_options);
   };
   const std::vector<Model> models{fp32, quantized({}), quantized(report.choice.overrides)};
-  const std::string names[] = {"fp32", report.base, report.base + " with overrides"};
+  const std::string base = format_scheme(report.base);
+  const std::string names[] = {"fp32", base, base + " with overrides"};
   const auto results = eval::evaluate(
       models, images,
       {.batch = kSensitivityBatch, .threads = options.quantization.threads, .has_reference = true});
@@ -144,7 +145,8 @@ std::string eval_command(const SensitivityArguments& options, const report::Sens
     text +=
         fmt::format(" --observer {} --calib {}", report::shell_word(*report.observer), options.data.calib);
   if (report.observer && options.data.seed) text += fmt::format(" --seed {}", options.data.seed);
-  return fmt::format("{} --scheme {} {}", text, report.base, report::override_flags(report.choice));
+  return fmt::format("{} --scheme {} {}", text, format_scheme(report.base),
+                     report::override_flags(report.choice));
 }
 
 report::SensitivityReport make_report(const SensitivityArguments& options, const Plan& plan,
@@ -154,7 +156,7 @@ report::SensitivityReport make_report(const SensitivityArguments& options, const
   const data::Images unseen = open_images(options, fp32, data::Split::evaluation, options.check_images);
   eval::ModelQuantizer quantizer(fp32, options.data, options.quantization);
   const bool calibrates = std::any_of(plan.schemes.begin(), plan.schemes.end(),
-                                      [](const std::string& s) { return eval::needs_calibration(s, {}); });
+                                      [](const Scheme& s) { return eval::needs_calibration(s, {}); });
   const CalibrationTable* table = calibrates ? &quantizer.table() : nullptr;
 
   report::SensitivityReport report;

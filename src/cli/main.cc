@@ -53,14 +53,7 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", "lowbit " LOWBIT_VERSION_STRING);
   program.require_subcommand(1);
   program.footer(kFooter);
-  lowbit::cli::add_demo_command(program);
-  lowbit::cli::add_eval_command(program);
-  lowbit::cli::add_calibrate_command(program);
-  lowbit::cli::add_quantize_command(program);
-  lowbit::cli::add_run_command(program);
-  lowbit::cli::add_info_command(program);
-  lowbit::cli::add_schemes_command(program);
-  lowbit::cli::add_sensitivity_command(program);
+  for (const auto add_command : lowbit::cli::kCommands) add_command(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -39,8 +39,12 @@ void add_data_options(CLI::App& app, data::DataOptions& options) {
 }
 
 void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options) {
-  app.add_option("--override", options.overrides,
-                 "PATTERN=SCHEME: another scheme for layers whose name matches")
+  app.add_option_function<std::vector<std::string>>(
+         "--override",
+         [&options](const std::vector<std::string>& texts) {
+           options.overrides = eval::parse_overrides(texts);
+         },
+         "PATTERN=SCHEME: another scheme for layers whose name matches")
       ->allow_extra_args(false);
   add_observer_option(app, options);
   add_threads_option(app, options);

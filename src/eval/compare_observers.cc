@@ -5,20 +5,17 @@
 
 #include "eval/evaluation.h"
 #include "eval/model_quantizer.h"
-#include "eval/scheme_options.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::eval {
 
 report::ObserverComparison compare_observers(const Model& fp32, const std::vector<std::string>& observers,
-                                             const std::vector<std::string>& schemes,
-                                             const EvalOptions& options) {
-  std::vector<std::string> wanted;
+                                             const std::vector<Scheme>& schemes, const EvalOptions& options) {
+  std::vector<Scheme> wanted;
   std::copy_if(schemes.begin(), schemes.end(), std::back_inserter(wanted),
-               [](const std::string& scheme) { return scheme != "fp32"; });
-  const auto overrides = parse_overrides(options.quantization.overrides);
+               [](const Scheme& scheme) { return !scheme.is_fp32(); });
   if (std::none_of(wanted.begin(), wanted.end(),
-                   [&](const std::string& scheme) { return needs_calibration(scheme, overrides); }))
+                   [&](const Scheme& s) { return needs_calibration(s, options.quantization.overrides); }))
     throw Error(ErrorCode::invalid_argument,
                 "several observers need a scheme with calibrated activations, as int8 or int8-a4");
   // Opened first: data that is missing is found before a calibration that takes long.
@@ -33,7 +30,7 @@ report::ObserverComparison compare_observers(const Model& fp32, const std::vecto
     QuantizationOptions quantization = options.quantization;
     quantization.observer = observer;
     ModelQuantizer quantizer(fp32, options.data, quantization);
-    for (const std::string& scheme : wanted) models.push_back(quantizer.quantize(scheme));
+    for (const Scheme& scheme : wanted) models.push_back(quantizer.quantize(scheme));
     comparison.calib_images = quantizer.calibration_images();
     comparison.rows.push_back({observer, {}});
   }
@@ -43,9 +40,9 @@ report::ObserverComparison compare_observers(const Model& fp32, const std::vecto
   comparison.fp32_correct = results[0].correct;
   std::size_t i = 1;
   for (report::ObserverComparison::Row& row : comparison.rows)
-    for (const std::string& scheme : wanted) {
+    for (const Scheme& scheme : wanted) {
       const ModelResult& r = results[i++];
-      row.cells.push_back({scheme, r.correct, r.agree, r.outputs[0].error.sqnr_db});
+      row.cells.push_back({format_scheme(scheme), r.correct, r.agree, r.outputs[0].error.sqnr_db});
     }
   return comparison;
 }

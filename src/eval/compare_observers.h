@@ -12,7 +12,6 @@ namespace lowbit::eval {
 /// Calibrates once an observer and quantizes to every scheme but fp32. Throws Error(invalid_argument) when no
 /// scheme needs a calibration, besides as evaluate_schemes.
 report::ObserverComparison compare_observers(const Model& fp32, const std::vector<std::string>& observers,
-                                             const std::vector<std::string>& schemes,
-                                             const EvalOptions& options);
+                                             const std::vector<Scheme>& schemes, const EvalOptions& options);
 
 }  // namespace lowbit::eval

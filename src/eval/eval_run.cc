@@ -63,14 +63,14 @@ report::EvalReport evaluate_models(const std::vector<std::pair<std::string, Mode
   return make_report(models, has_reference, open_images(options, models[0].second), options);
 }
 
-report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& schemes,
+report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<Scheme>& schemes,
                                     const EvalOptions& options) {
   // Opened first: data that is missing is found before a calibration that takes long.
   const data::Images images = open_images(options, fp32);
   ModelQuantizer quantizer(fp32, options.data, options.quantization);
   std::vector<std::pair<std::string, Model>> models{{"", fp32}};
-  for (const std::string& scheme : schemes)
-    if (scheme != "fp32") models.emplace_back("", quantizer.quantize(scheme));
+  for (const Scheme& scheme : schemes)
+    if (!scheme.is_fp32()) models.emplace_back("", quantizer.quantize(scheme));
   // fp32 with overrides is another model than the reference.
   if (models.size() == 1 && !options.quantization.overrides.empty())
     models.emplace_back("", quantizer.quantize("fp32"));

@@ -25,7 +25,7 @@ struct EvalOptions {
 report::EvalReport evaluate_models(const std::vector<std::pair<std::string, Model>>& models,
                                    bool has_reference, const EvalOptions& options);
 /// A row for fp32 and one for each other scheme.
-report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<std::string>& schemes,
+report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<Scheme>& schemes,
                                     const EvalOptions& options);
 
 }  // namespace lowbit::eval

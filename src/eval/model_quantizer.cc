@@ -1,7 +1,6 @@
 #include "eval/model_quantizer.h"
 
 #include "eval/calibration.h"
-#include "eval/scheme_options.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/quantize.h"
@@ -10,14 +9,14 @@ namespace lowbit::eval {
 
 ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
                                const QuantizationOptions& options)
-    : fp32_(fp32), data_(data), options_(options), overrides_(parse_overrides(options.overrides)) {
+    : fp32_(fp32), data_(data), options_(options) {
   make_observer(options.observer);  // a misspelt name is refused before anything long starts
   if (!options.table.empty()) table_ = load_calibration(options.table, fp32);
 }
 
-Model ModelQuantizer::quantize(const std::string& scheme) {
-  const QuantizeOptions options{.scheme = scheme, .overrides = overrides_};
-  if (!needs_calibration(scheme, overrides_)) return lowbit::quantize(fp32_, options);
+Model ModelQuantizer::quantize(const Scheme& scheme) {
+  const QuantizeOptions options{.scheme = scheme, .overrides = options_.overrides};
+  if (!needs_calibration(scheme, options_.overrides)) return lowbit::quantize(fp32_, options);
   return lowbit::quantize(fp32_, table(), options);
 }
 

@@ -4,10 +4,9 @@
 
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "data/data_options.h"
+#include "eval/scheme_options.h"
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/model.h"
 
@@ -15,7 +14,7 @@ namespace lowbit::eval {
 
 /// How models are quantized.
 struct QuantizationOptions {
-  std::vector<std::string> overrides;  ///< PATTERN=SCHEME
+  Overrides overrides;
   std::string observer = "minmax";
   int threads = 1;
   std::string table;  ///< a RangeTable; empty: calibrate
@@ -23,12 +22,12 @@ struct QuantizationOptions {
 
 class ModelQuantizer {
  public:
-  /// All are kept by reference. Throws as parse_overrides, make_observer and load_calibration.
+  /// All are kept by reference. Throws as make_observer and load_calibration.
   ModelQuantizer(const Model& fp32, const data::DataOptions& data, const QuantizationOptions& options);
 
   /// Calibrates when `scheme` is the first one that needs it. Throws as quantize, Images and parse_data_spec;
   /// Error(invalid_argument) when it needs images and there is no --data.
-  Model quantize(const std::string& scheme);
+  Model quantize(const Scheme& scheme);
 
   /// Calibrates unless that is done.
   const CalibrationTable& table();
@@ -42,7 +41,6 @@ class ModelQuantizer {
   const Model& fp32_;
   const data::DataOptions& data_;
   const QuantizationOptions& options_;
-  std::vector<std::pair<std::string, std::string>> overrides_;
   std::optional<CalibrationTable> table_;
 };
 

@@ -1,22 +1,26 @@
-// The text of --scheme and --override, as the names of schemes that are built.
+// The text of --scheme and --override, as schemes that are built: the edge at which the command parses them.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lowbit/core/scheme.h"
+
 namespace lowbit::eval {
 
-/// {pattern, scheme}, cut at the last '='. Throws Error(invalid_argument) for text without one, an empty
-/// pattern or a scheme that is unknown or not built.
-std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts);
-/// Canonical names of a comma-separated list, each once, in order; "all" stands for family_schemes(). Throws
-/// as parse_overrides.
-std::vector<std::string> parse_scheme_list(const std::string& text);
-/// The canonical name. Throws as parse_overrides.
-std::string parse_scheme_option(const std::string& text);
+/// {pattern, scheme} pairs as QuantizeOptions takes them.
+using Overrides = std::vector<std::pair<std::string, Scheme>>;
+
+/// Throws Error(invalid_argument) for text that is no scheme, Error(not_built) for one that is not built.
+Scheme parse_scheme_option(const std::string& text);
+/// Of a comma-separated list, each once, in order; "all" stands for family_schemes(). Throws as
+/// parse_scheme_option, and Error(invalid_argument) for an empty list.
+std::vector<Scheme> parse_scheme_list(const std::string& text);
+/// PATTERN=SCHEME, cut at the last '='. Throws Error(invalid_argument) for text without one or an empty
+/// pattern, else as parse_scheme_option.
+Overrides parse_overrides(const std::vector<std::string>& texts);
 /// Whether quantizing with `scheme` and the overrides takes ranges found on images beforehand.
-bool needs_calibration(const std::string& scheme,
-                       const std::vector<std::pair<std::string, std::string>>& overrides);
+bool needs_calibration(const Scheme& scheme, const Overrides& overrides);
 
 }  // namespace lowbit::eval

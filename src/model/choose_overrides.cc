@@ -18,7 +18,7 @@ double noise(double sqnr_db) {
 
 /// What a layer can be given instead of its scheme.
 struct Form {
-  std::string scheme;
+  Scheme scheme;
   double gain = 0;  ///< noise power that it takes from the output
   std::size_t bytes = 0;
 };
@@ -32,7 +32,7 @@ struct Layer {
 class Chooser {
  public:
   Chooser(const Sensitivity& sensitivity, const OverrideOptions& options) {
-    const std::string scheme = format_scheme(parse_scheme(options.scheme));
+    const Scheme& scheme = options.scheme;
     const Sensitivity::Whole& whole = sensitivity.whole(scheme);
     if (!(options.budget >= 0))
       throw Error(ErrorCode::invalid_argument,
@@ -42,7 +42,7 @@ class Chooser {
     for (const LayerSensitivity& row : sensitivity.rows) {
       if (row.scheme != scheme) continue;
       Layer layer{row.layer, 0, {{scheme, 0, row.bytes}}};
-      for (const std::string& lift : options.lifts) add_form(sensitivity, row, lift, layer);
+      for (const Scheme& lift : options.lifts) add_form(sensitivity, row, lift, layer);
       layers_.push_back(std::move(layer));
     }
   }
@@ -56,11 +56,10 @@ class Chooser {
   }
 
  private:
-  static void add_form(const Sensitivity& sensitivity, const LayerSensitivity& row, const std::string& text,
+  static void add_form(const Sensitivity& sensitivity, const LayerSensitivity& row, const Scheme& scheme,
                        Layer& layer) {
-    const std::string scheme = format_scheme(parse_scheme(text));
     const double before = noise(row.only.sqnr_db);
-    if (scheme == "fp32") {
+    if (scheme.is_fp32()) {
       layer.forms.push_back({scheme, before, static_cast<std::size_t>(row.weights) * sizeof(float)});
       return;
     }

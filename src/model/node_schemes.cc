@@ -46,12 +46,6 @@ NodePlan plan_node(const Node& node, const Scheme& scheme) {
   return plan;
 }
 
-Scheme checked(const std::string& text) {
-  const Scheme scheme = parse_scheme(text);
-  require_built(scheme);
-  return scheme;
-}
-
 }  // namespace
 
 bool glob_match(std::string_view pattern, std::string_view text) {
@@ -75,10 +69,10 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 }
 
 std::vector<Scheme> node_schemes(const Graph& graph, const QuantizeOptions& options) {
-  const Scheme base = checked(options.scheme);
-  std::vector<Scheme> schemes(graph.nodes.size(), base);
-  for (const auto& [pattern, text] : options.overrides) {
-    const Scheme scheme = checked(text);
+  require_built(options.scheme);
+  std::vector<Scheme> schemes(graph.nodes.size(), options.scheme);
+  for (const auto& [pattern, scheme] : options.overrides) {
+    require_built(scheme);
     bool matched = false;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       if (!glob_match(pattern, graph.nodes[i].name)) continue;
@@ -87,8 +81,8 @@ std::vector<Scheme> node_schemes(const Graph& graph, const QuantizeOptions& opti
     }
     if (!matched)
       throw Error(ErrorCode::invalid_argument,
-                  fmt::format("the override '{}={}' matches none of the {} layers", pattern, text,
-                              graph.nodes.size()));
+                  fmt::format("the override '{}={}' matches none of the {} layers", pattern,
+                              format_scheme(scheme), graph.nodes.size()));
   }
   return schemes;
 }

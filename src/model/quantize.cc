@@ -177,7 +177,7 @@ void require_fp32(const Model& model) {
 
 Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
   require_fp32(fp32);
-  std::string name = format_scheme(parse_scheme(options.scheme));
+  std::string name = format_scheme(options.scheme);
   if (!options.overrides.empty() && name == "fp32") name = "mixed";
   return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name, options.weights);
 }

@@ -108,8 +108,7 @@ class Study {
         layers_(find_layers(fp32)),
         samples_(checked(fp32), batches, options.labels) {
     if (options.schemes.empty()) throw Error(ErrorCode::invalid_argument, "a sensitivity needs a scheme");
-    for (const std::string& text : options.schemes) {
-      const Scheme scheme = parse_scheme(text);
+    for (const Scheme& scheme : options.schemes) {
       require_built(scheme);
       if (std::find(schemes_.begin(), schemes_.end(), scheme) != schemes_.end()) continue;
       schemes_.push_back(scheme);
@@ -127,7 +126,7 @@ class Study {
     result.schemes.resize(schemes_.size());
     run_tasks(*executor_, schemes_.size(), [&](std::size_t s) {
       const Model model = quantized(std::vector(fp32_.graph().nodes.size(), schemes_[s]));
-      result.schemes[s] = {format_scheme(schemes_[s]), model.stored_bytes(), samples_.score(model)};
+      result.schemes[s] = {schemes_[s], model.stored_bytes(), samples_.score(model)};
     });
     const int total = static_cast<int>(layers_.size()) + 1;
     int done = 0;
@@ -189,7 +188,7 @@ class Study {
     const QuantizedMatrix& weights = codes_of(layer, scheme);
     row.node = layer;
     row.layer = fp32_.graph().nodes[index(layer)].name;
-    row.scheme = format_scheme(scheme);
+    row.scheme = scheme;
     row.weights = weights.rows * weights.cols;
     row.bytes = weights.stored_bytes();
     row.only = samples_.score(model);
@@ -218,11 +217,11 @@ class Study {
 
 }  // namespace
 
-const Sensitivity::Whole& Sensitivity::whole(const std::string& scheme) const {
-  const std::string name = format_scheme(parse_scheme(scheme));
+const Sensitivity::Whole& Sensitivity::whole(const Scheme& scheme) const {
   for (const Whole& w : schemes)
-    if (w.scheme == name) return w;
-  throw Error(ErrorCode::invalid_argument, fmt::format("the scheme '{}' was not measured", scheme));
+    if (w.scheme == scheme) return w;
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("the scheme '{}' was not measured", format_scheme(scheme)));
 }
 
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,

@@ -4,6 +4,7 @@
 
 #include <type_traits>
 
+#include "core/weight_families.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/quant/affine.h"
@@ -33,7 +34,7 @@ struct AffineOfScheme {
   }
 };
 
-// f(std::integral_constant<int, bits>()) for 2 to 8 bits.
+// f(std::integral_constant<int, bits>()) for `Bits` to 8 bits.
 template <int Bits = 2, class F>
 AnyQuantizer with_bits(int bits, const F& f) {
   if (bits == Bits) return f(std::integral_constant<int, Bits>());
@@ -43,61 +44,61 @@ AnyQuantizer with_bits(int bits, const F& f) {
     throw Error(ErrorCode::invalid_argument, fmt::format("there is no quantizer of {} bits", bits));
 }
 
-AnyQuantizer log_quantizer(int bits, Granularity g) {
-  if (bits == 8) return LogSqrt2{g};
-  return Log2<4>{g};
-}
-
-AnyQuantizer apot_quantizer(int bits, Granularity g) {
-  return with_bits(bits, [&](auto width) -> AnyQuantizer {
-    if constexpr (width.value >= 3) return Apot<width.value>{g};
-    return Apot<3>{g};
-  });
-}
-
 MiniFloat mx_element(int bits) {
   return bits == 8 ? MiniFloat::fp8_e4m3fn : bits == 6 ? MiniFloat::fp6_e2m3 : MiniFloat::fp4_e2m1;
 }
 
-AnyQuantizer quantizer_of(const Scheme& s) {
-  const Granularity g = s.granularity;
-  switch (s.weights) {
-    case WeightKind::kmeans:
-      return with_bits(s.bits, [&](auto width) -> AnyQuantizer { return KMeans<width.value>{g}; });
-    case WeightKind::quantile:
-      return with_bits(s.bits, [&](auto width) -> AnyQuantizer { return Quantile<width.value>{g}; });
-    case WeightKind::nf4:
-      return Nf4{g};
-    case WeightKind::fp4:
-      return Fp4{g};
-    case WeightKind::log:
-      return log_quantizer(s.bits, g);
-    case WeightKind::apot:
-      return apot_quantizer(s.bits, g);
-    case WeightKind::ternary:
-      return Twn{g};
-    case WeightKind::ttq:
-      return Ttq{g};
-    case WeightKind::absmean:
-      return AbsMean{g};
-    case WeightKind::binary:
-      return Binary{g, s.bits};
-    case WeightKind::fp8e4m3:
-      return Fp8{MiniFloat::fp8_e4m3fn, g};
-    case WeightKind::fp8e5m2:
-      return Fp8{MiniFloat::fp8_e5m2, g};
-    case WeightKind::mxfp:
-      return MxFp{mx_element(s.bits)};
-    case WeightKind::mxint:
-      return MxInt8{};
-    case WeightKind::nvfp4:
-      return NvFp4{};
-    case WeightKind::fp32:
-    case WeightKind::affine:
-      break;
-  }
-  return AffineOfScheme{g, s.mapping, s.clip, s.percentile, s.bits};
-}
+/// What makes the quantizer of a family.
+struct FamilyQuantizer {
+  WeightKind kind;
+  AnyQuantizer (*make)(const Scheme& scheme, Granularity granularity);
+};
+
+using S = const Scheme&;
+using G = Granularity;
+
+constexpr FamilyQuantizer kFamilyQuantizers[] = {
+    {WeightKind::affine,
+     [](S s, G g) -> AnyQuantizer {
+       return AffineOfScheme{g, s.mapping, s.clip, s.percentile, s.bits};
+     }},
+    {WeightKind::kmeans,
+     [](S s, G g) {
+       return with_bits(s.bits, [&](auto bits) -> AnyQuantizer { return KMeans<bits.value>{g}; });
+     }},
+    {WeightKind::quantile,
+     [](S s, G g) {
+       return with_bits(s.bits, [&](auto bits) -> AnyQuantizer { return Quantile<bits.value>{g}; });
+     }},
+    {WeightKind::nf4, [](S, G g) -> AnyQuantizer { return Nf4{g}; }},
+    {WeightKind::fp4, [](S, G g) -> AnyQuantizer { return Fp4{g}; }},
+    {WeightKind::log,
+     [](S s, G g) { return s.bits == 8 ? AnyQuantizer(LogSqrt2{g}) : AnyQuantizer(Log2<4>{g}); }},
+    {WeightKind::apot,
+     [](S s, G g) {
+       return with_bits<3>(s.bits, [&](auto bits) -> AnyQuantizer { return Apot<bits.value>{g}; });
+     }},
+    {WeightKind::ternary, [](S, G g) -> AnyQuantizer { return Twn{g}; }},
+    {WeightKind::ttq, [](S, G g) -> AnyQuantizer { return Ttq{g}; }},
+    {WeightKind::absmean, [](S, G g) -> AnyQuantizer { return AbsMean{g}; }},
+    {WeightKind::binary,
+     [](S s, G g) -> AnyQuantizer {
+       return Binary{g, s.bits};
+     }},
+    {WeightKind::fp8e4m3,
+     [](S, G g) -> AnyQuantizer {
+       return Fp8{MiniFloat::fp8_e4m3fn, g};
+     }},
+    {WeightKind::fp8e5m2,
+     [](S, G g) -> AnyQuantizer {
+       return Fp8{MiniFloat::fp8_e5m2, g};
+     }},
+    {WeightKind::mxfp, [](S s, G) -> AnyQuantizer { return MxFp{mx_element(s.bits)}; }},
+    {WeightKind::mxint, [](S, G) -> AnyQuantizer { return MxInt8{}; }},
+    {WeightKind::nvfp4, [](S, G) -> AnyQuantizer { return NvFp4{}; }},
+};
+static_assert(detail::covers_weight_families(kFamilyQuantizers),
+              "a row for every family, in the order of core/weight_families.h");
 
 }  // namespace
 
@@ -105,11 +106,8 @@ AnyQuantizer make_quantizer(const Scheme& scheme) {
   if (scheme.is_fp32())
     throw Error(ErrorCode::invalid_argument, "scheme 'fp32' quantizes nothing: it has no quantizer");
   require_built(scheme);
-  return quantizer_of(scheme);
-}
-
-AnyQuantizer make_quantizer(std::string_view scheme) {
-  return make_quantizer(parse_scheme(scheme));
+  const auto family = static_cast<std::size_t>(scheme.weights) - 1;
+  return kFamilyQuantizers[family].make(scheme, scheme.granularity);
 }
 
 }  // namespace lowbit

@@ -158,14 +158,14 @@ class Chart {
 std::string scheme_section(const Sensitivity& s, const Sensitivity::Whole& whole) {
   return fmt::format(
              "<h2>{}</h2>\n<p class=\"quiet\">all layers: {} bytes, SQNR {} dB, top-1 {}, agree {}</p>\n",
-             escaped(whole.scheme), with_separators(whole.bytes), decibel(whole.score.sqnr_db),
+             escaped(format_scheme(whole.scheme)), with_separators(whole.bytes), decibel(whole.score.sqnr_db),
              percent(part(whole.score.correct, s.samples)), percent(part(whole.score.agree, s.samples))) +
          Chart(s, whole).svg();
 }
 
 std::string overrides_section(const SensitivityReport& report) {
   std::string text = fmt::format("<h2>Overrides for {}, at most {:g} % more bytes</h2>\n",
-                                 escaped(report.base), report.budget * 100);
+                                 escaped(format_scheme(report.base)), report.budget * 100);
   if (report.choice.overrides.empty()) return text + "<p>No layer gains by more bits within them.</p>\n";
   text += fmt::format(
       "<p class=\"quiet\">checked on {} images</p>\n<table>\n<tr><th>scheme</th><th>model bytes</th>"

@@ -41,9 +41,9 @@ std::string scheme_table(const Sensitivity& s, const Sensitivity::Whole& whole, 
                    points(row.all_but, whole.score, s.samples), percent(part(row.all_but.agree, s.samples))});
   }
   const std::string top1 = percent(part(whole.score.correct, s.samples));
-  return styled(fmt::format("{}: all layers: {} bytes, SQNR {} dB, top-1 {}, agree {}", whole.scheme,
-                            with_separators(whole.bytes), decibel(whole.score.sqnr_db), top1,
-                            percent(part(whole.score.agree, s.samples))),
+  return styled(fmt::format("{}: all layers: {} bytes, SQNR {} dB, top-1 {}, agree {}",
+                            format_scheme(whole.scheme), with_separators(whole.bytes),
+                            decibel(whole.score.sqnr_db), top1, percent(part(whole.score.agree, s.samples))),
                 Style::bold, colour) +
          "\n" + table.to_string(colour);
 }
@@ -51,7 +51,8 @@ std::string scheme_table(const Sensitivity& s, const Sensitivity::Whole& whole, 
 std::string overrides_text(const SensitivityReport& report, bool colour) {
   const double most = report.budget * 100;
   if (report.choice.overrides.empty())
-    return fmt::format("no layer gains by more bits within {:g} % more bytes than {}\n", most, report.base);
+    return fmt::format("no layer gains by more bits within {:g} % more bytes than {}\n", most,
+                       format_scheme(report.base));
   Table table({{"scheme", Table::Align::left}, {"model bytes"}, {""}, {"top-1"}, {"agree"}, {"SQNR dB"}});
   const auto base = static_cast<double>(report.choice.bytes);
   for (const auto& check : report.checks) {
@@ -61,8 +62,8 @@ std::string overrides_text(const SensitivityReport& report, bool colour) {
                    percent(part(check.correct, report.check_images)),
                    percent(part(check.agree, report.check_images)), decibel(check.sqnr_db)});
   }
-  return styled(fmt::format("overrides for {}, at most {:g} % more bytes, checked on {} images:", report.base,
-                            most, report.check_images),
+  return styled(fmt::format("overrides for {}, at most {:g} % more bytes, checked on {} images:",
+                            format_scheme(report.base), most, report.check_images),
                 Style::bold, colour) +
          "\n" + table.to_string(colour) + "\n" + report.command + "\n";
 }
@@ -74,7 +75,7 @@ Json score_json(const ModelScore& score, std::int64_t samples) {
 }
 
 Json whole_json(const Sensitivity::Whole& whole, std::int64_t samples) {
-  Json json = {{"scheme", whole.scheme}, {"bytes", whole.bytes}};
+  Json json = {{"scheme", format_scheme(whole.scheme)}, {"bytes", whole.bytes}};
   json.update(score_json(whole.score, samples));
   return json;
 }
@@ -82,14 +83,14 @@ Json whole_json(const Sensitivity::Whole& whole, std::int64_t samples) {
 Json overrides_json(const SensitivityReport& report) {
   Json layers = Json::array(), checks = Json::array();
   for (const auto& [layer, scheme] : report.choice.overrides)
-    layers.push_back({{"layer", layer}, {"scheme", scheme}});
+    layers.push_back({{"layer", layer}, {"scheme", format_scheme(scheme)}});
   for (const auto& check : report.checks)
     checks.push_back({{"name", check.name},
                       {"bytes", check.bytes},
                       {"sqnr_db", number(check.sqnr_db)},
                       {"top1", number(part(check.correct, report.check_images))},
                       {"agree", number(part(check.agree, report.check_images))}});
-  return {{"scheme", report.base},
+  return {{"scheme", format_scheme(report.base)},
           {"budget", report.budget},
           {"bytes", report.choice.bytes},
           {"new_bytes", report.choice.new_bytes},
@@ -113,7 +114,8 @@ std::string shell_word(const std::string& text) {
 std::string override_flags(const OverrideChoice& choice) {
   std::string flags;
   for (const auto& [layer, scheme] : choice.overrides)
-    flags += (flags.empty() ? "--override " : " --override ") + shell_word(layer + "=" + scheme);
+    flags +=
+        (flags.empty() ? "--override " : " --override ") + shell_word(layer + "=" + format_scheme(scheme));
   return flags;
 }
 
@@ -135,7 +137,7 @@ Json to_json(const SensitivityReport& report) {
   for (const Sensitivity::Whole& whole : s.schemes) schemes.push_back(whole_json(whole, s.samples));
   for (const LayerSensitivity& row : s.rows)
     rows.push_back({{"layer", row.layer},
-                    {"scheme", row.scheme},
+                    {"scheme", format_scheme(row.scheme)},
                     {"weights", row.weights},
                     {"bytes", row.bytes},
                     {"only", score_json(row.only, s.samples)},

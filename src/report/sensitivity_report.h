@@ -26,7 +26,7 @@ struct SensitivityReport {
   std::optional<std::string> observer;  ///< nothing when no scheme needed a calibration
   Sensitivity sensitivity;
 
-  std::string base;   ///< the scheme that the overrides are for
+  Scheme base;        ///< the scheme that the overrides are for
   double budget = 0;  ///< of bytes, as a part
   OverrideChoice choice;
   std::string command;  ///< `lowbit eval` with the overrides

@@ -7,7 +7,8 @@
 #include <set>
 #include <string>
 
-#include "core/scheme_names.h"
+#include "core/scheme_nearest.h"
+#include "core/weight_families.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit {
@@ -23,10 +24,17 @@ std::string error_of(const std::string& text) {
   return "";
 }
 
+std::vector<Scheme> plain_weights() {
+  std::vector<Scheme> weights;
+  for (const detail::WeightFamily& family : detail::kWeightFamilies)
+    for (const detail::WeightName& name : family.names) weights.push_back(name.name);
+  return weights;
+}
+
 // Every combination of the classes, over every weight name.
 std::vector<Scheme> generated_schemes() {
   std::vector<Scheme> all;
-  for (const detail::WeightName& weights : detail::weight_names()) {
+  for (const Scheme& weights : plain_weights()) {
     for (const Granularity g : {per_channel(), per_tensor(), per_group(1), per_group(32), per_group(65536)})
       for (const Mapping m : {Mapping::symmetric, Mapping::asymmetric, Mapping::asymmetric_real})
         for (const Clip c : {Clip::minmax, Clip::mse, Clip::aciq, Clip::percentile})
@@ -34,8 +42,10 @@ std::vector<Scheme> generated_schemes() {
             for (const int a : {8, 0, 1, 4})
               for (const bool dynamic : {false, true}) {
                 if ((c != Clip::percentile && p != 50.0f) || (a == 0 && dynamic)) continue;
-                all.push_back(
-                    {weights.kind, weights.bits, g, m, c, c == Clip::percentile ? p : 0.0f, a, dynamic});
+                Scheme s = weights;
+                s.granularity = g, s.mapping = m, s.clip = c, s.activation_bits = a, s.dynamic = dynamic;
+                if (c == Clip::percentile) s.percentile = p;
+                all.push_back(s);
               }
   }
   return all;
@@ -55,8 +65,14 @@ TEST(Scheme, EverySchemeParsesToItself) {
 
 TEST(Scheme, TokensComeInAnyOrder) {
   std::vector<std::string> tokens = {"a4", "asym", "dynamic", "g32", "p99.9"};
-  const Scheme expected{
-      WeightKind::affine, 4, per_group(32), Mapping::asymmetric, Clip::percentile, 99.9f, 4, true};
+  Scheme expected;
+  expected.weights = WeightKind::affine;
+  expected.bits = expected.activation_bits = 4;
+  expected.granularity = per_group(32);
+  expected.mapping = Mapping::asymmetric;
+  expected.clip = Clip::percentile;
+  expected.percentile = 99.9f;
+  expected.dynamic = true;
   int orders = 0;
   do {
     std::string text = "int4";
@@ -88,6 +104,53 @@ TEST(Scheme, ErrorsNameTheTextAndTheNearestScheme) {
       "unknown scheme 'int8-asym-sym': 'sym' gives the mapping a second time; did you mean 'int8-asym'?");
   EXPECT_EQ(error_of("fp32-wo"), "unknown scheme 'fp32-wo': fp32 takes no tokens; did you mean 'fp32'?");
   EXPECT_NE(error_of(std::string(1 << 20, 'x')), "");
+}
+
+TEST(Scheme, TextIsASchemeWhereOneIsAskedFor) {
+  const Scheme scheme = "int4-g32-asym";
+  EXPECT_EQ(scheme, parse_scheme("int4-g32-asym"));
+  EXPECT_EQ(scheme, std::string("int4-asym-g32"));
+  EXPECT_NE(scheme, "int4");
+  EXPECT_THROW(Scheme("int9"), Error);
+}
+
+TEST(Scheme, SuggestsWhatOtherToolsCallBySuchNames) {
+  const std::pair<const char*, const char*> meant[] = {
+      {"q4_0", "int4-g32"},
+      {"Q4_1", "int4-g32-asymf-wo"},
+      {"Q8_0", "int8-g32"},
+      {"int4_g32", "int4-g32"},
+      {"INT4.G128.asym", "int4-g128-asym"},
+      {"int4-group-size-64", "int4-g64"},
+      {"int4-32", "int4-g32"},
+      {"w4a8", "int4"},
+      {"W4A16", "int4-wo"},
+      {"w8a8-per-tensor", "int8-tensor"},
+      {"w4a4", "int4-a4"},
+      {"fp4_e2m1", "fp4"},
+      {"nf-4", "nf4"},
+      {"NF4_64", "nf4-g64"},
+      {"fp8_e4m3", "fp8e4m3-wo"},
+      {"E5M2", "fp8e5m2-wo"},
+      {"mxfp4_e2m1", "mxfp4"},
+      {"uint8", "int8-asym"},
+      {"bf16", "fp32"},
+      {"bitnet", "absmean"},
+      {"int8 weight only", "int8-wo"},
+      {"int4_P99.9", "int4-p99.9"},
+      {"nvpf4", "nvfp4"},
+      {"terniary-wo", "ternary-wo"},
+      {"kmeans8_g32", "kmeans8-g32-wo"},
+      {"completely different", "int8"},
+  };
+  for (const auto& [text, scheme] : meant) EXPECT_EQ(detail::nearest_scheme(text), scheme) << text;
+}
+
+TEST(Scheme, SuggestionsAreBuilt) {
+  for (const Scheme& s : plain_weights()) {
+    const std::string suggested = detail::nearest_scheme(format_scheme(s) + "_wx");
+    EXPECT_EQ(why_not_built(suggested), "") << suggested;
+  }
 }
 
 TEST(Scheme, RefusesWhatIsNotInTheGrammar) {

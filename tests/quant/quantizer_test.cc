@@ -15,6 +15,46 @@ namespace {
 static_assert(Quantizer<Affine<2>> && Quantizer<Affine<8>> && Quantizer<AnyQuantizer>);
 static_assert(!Quantizer<int>);
 
+// What AnyQuantizer refuses when it is compiled, and what it must not refuse.
+struct Plain {
+  Granularity granularity;
+  int code_bits() const { return 4; }
+  AffineGroup fit(std::span<const float>, std::span<const float>) const { return {}; }
+};
+struct MisspeltLevels : Plain {
+  std::vector<float> level() const { return {}; }
+};
+struct MisspeltFitRange : Plain {
+  AffineGroup fit_ranges(Range) const { return {}; }
+};
+struct MisspeltScaleBits : Plain {
+  double scaleBits() const { return 8; }
+};
+struct LevelsAsData : Plain {
+  std::vector<float> levels;
+};
+struct FitRangeOfTwoFloats : Plain {
+  AffineGroup fit_range(float, float) const { return {}; }
+};
+struct ScaleBitsNotConst : Plain {
+  double scale_bits() { return 8; }
+};
+struct AllMembers : Plain {
+  std::vector<float> levels() const { return {}; }
+  AnyQuantizer bind(const MatrixView&, const MatrixView&) const { return *this; }
+  AffineGroup fit_range(Range) const { return {}; }
+  static MiniFloat minifloat() { return MiniFloat::fp4_e2m1; }
+  static constexpr double scale_bits() { return 8; }
+};
+static_assert(Quantizer<MisspeltLevels> && detail::HasMisspeltMember<MisspeltLevels>);
+static_assert(Quantizer<MisspeltFitRange> && detail::HasMisspeltMember<MisspeltFitRange>);
+static_assert(Quantizer<MisspeltScaleBits> && detail::HasMisspeltMember<MisspeltScaleBits>);
+static_assert(detail::HasMemberOfOtherSignature<LevelsAsData>);
+static_assert(detail::HasMemberOfOtherSignature<FitRangeOfTwoFloats>);
+static_assert(detail::HasMemberOfOtherSignature<ScaleBitsNotConst>);
+static_assert(!detail::HasMisspeltMember<AllMembers> && !detail::HasMemberOfOtherSignature<AllMembers>);
+static_assert(!detail::HasMisspeltMember<Plain> && !detail::HasMemberOfOtherSignature<Plain>);
+
 TEST(MakeQuantizer, IsTheTypedQuantizerOfTheScheme) {
   testing::Random random(1);
   std::vector<float> x(64);

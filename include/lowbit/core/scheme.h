@@ -11,6 +11,7 @@
 // mxfp, mxint8 and nvfp4 have blocks of their own and take no granularity; log8 is base sqrt 2.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,9 +41,17 @@ enum class WeightKind : std::uint8_t {
   mxint,
   nvfp4,
 };
+/// How many they are, fp32 left out.
+inline constexpr std::size_t kWeightKinds = static_cast<std::size_t>(WeightKind::nvfp4);
 
-/// A parsed scheme; `parse_scheme(format_scheme(s)) == s`.
+/// A parsed scheme; `parse_scheme(format_scheme(s)) == s`. Text goes where a scheme is asked for:
+/// `{.scheme = "int8"}` throws as parse_scheme.
 struct Scheme {
+  Scheme() = default;
+  Scheme(std::string_view text);
+  Scheme(const std::string& text) : Scheme(std::string_view(text)) {}
+  Scheme(const char* text) : Scheme(std::string_view(text)) {}
+
   WeightKind weights = WeightKind::fp32;
   int bits = 32;  ///< code width of the weights (planes for binary)
   Granularity granularity = per_channel();

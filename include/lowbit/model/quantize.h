@@ -13,15 +13,15 @@
 namespace lowbit {
 
 struct QuantizeOptions {
-  std::string scheme = "int8";
+  Scheme scheme = "int8";
   /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match
   /// wins.
-  std::vector<std::pair<std::string, std::string>> overrides{};
+  std::vector<std::pair<std::string, Scheme>> overrides{};
   /// What the weights of each layer become; empty: what its scheme says. Biases stay as they are.
   WeightsPolicy weights{};
 };
 
-/// Throws Error(invalid_argument) for an unknown scheme, an override that matches no node, a table of another
+/// Throws Error(invalid_argument) for an override that matches no node, a table of another
 /// model or an empty one where static ranges are needed, weights that do not fit a layer, which is named;
 /// Error(not_built) for a scheme that this build lacks, or weights that no kernel takes with its activations.
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options = {});

@@ -29,7 +29,8 @@ struct ModelScore {
 /// One layer with weights in one scheme.
 struct LayerSensitivity {
   int node = 0;  ///< index into graph().nodes
-  std::string layer, scheme;
+  std::string layer;
+  Scheme scheme;
   std::int64_t weights = 0;  ///< elements
   std::size_t bytes = 0;     ///< the layer's stored weights in the scheme
   ModelScore only;           ///< this layer in the scheme, everything else fp32
@@ -38,7 +39,7 @@ struct LayerSensitivity {
 
 struct Sensitivity {
   struct Whole {
-    std::string scheme;
+    Scheme scheme;
     std::size_t bytes = 0;  ///< Model::stored_bytes
     ModelScore score;       ///< of the model with every layer in the scheme
   };
@@ -47,12 +48,12 @@ struct Sensitivity {
   std::vector<Whole> schemes;          ///< in the order asked for
   std::vector<LayerSensitivity> rows;  ///< scheme by scheme, in each the most sensitive layer (`only`) first
 
-  const Whole& whole(
-      const std::string& scheme) const;  ///< Throws Error(invalid_argument) for another scheme.
+  /// Throws Error(invalid_argument) for a scheme that was not measured.
+  const Whole& whole(const Scheme& scheme) const;
 };
 
 struct SensitivityOptions {
-  std::vector<std::string> schemes{"int8-wo", "int4-wo", "int3-wo", "int2-wo"};
+  std::vector<Scheme> schemes{"int8-wo", "int4-wo", "int3-wo", "int2-wo"};
   const CalibrationTable* table = nullptr;  ///< needed by schemes with static ranges only
   std::span<const std::int64_t> labels{};   ///< one a sample, or none
   int threads = 1;                          ///< models are measured side by side; nothing else depends on it
@@ -62,7 +63,7 @@ struct SensitivityOptions {
 
 /// Runs (2 x layers + 1) x schemes + 1 models over the batches. Every layer's weights are quantized once a
 /// scheme. Throws Error(invalid_argument) for a quantized model, one without Conv2d and Linear layers, no
-/// samples, no or unknown schemes, labels that do not fit; Error(unsupported) for several inputs;
+/// samples, no schemes, labels that do not fit; Error(unsupported) for several inputs;
 /// Error(shape_mismatch) for batches that do not fit; besides as quantize.
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,
                                 const SensitivityOptions& options = {});
@@ -80,13 +81,13 @@ requires(!std::convertible_to<Batches, std::span<const TensorView>> &&
 }
 
 struct OverrideOptions {
-  std::string scheme = "int4-wo";             ///< of the whole model; one that was measured
-  std::vector<std::string> lifts{"int8-wo"};  ///< what a layer may get instead: measured schemes and "fp32"
-  double budget = 0.1;                        ///< most bytes more, as a part of the model's in `scheme`
+  Scheme scheme = "int4-wo";             ///< of the whole model; one that was measured
+  std::vector<Scheme> lifts{"int8-wo"};  ///< what a layer may get instead: measured schemes and "fp32"
+  double budget = 0.1;                   ///< most bytes more, as a part of the model's in `scheme`
 };
 
 struct OverrideChoice {
-  std::vector<std::pair<std::string, std::string>>
+  std::vector<std::pair<std::string, Scheme>>
       overrides;                         ///< for QuantizeOptions; the layer that gained most a byte first
   std::size_t bytes = 0, new_bytes = 0;  ///< Model::stored_bytes without and with them
 };

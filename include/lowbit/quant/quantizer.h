@@ -20,7 +20,6 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -28,8 +27,10 @@
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/core/qparams.h"
+#include "lowbit/core/scheme.h"
 #include "lowbit/core/view.h"
 #include "lowbit/quant/groups.h"
+#include "lowbit/quant/quantizer_members.h"
 
 namespace lowbit {
 
@@ -69,6 +70,14 @@ class AnyQuantizer {
       : granularity(q.granularity),
         bits_(q.code_bits()),
         fit_([q](auto v, auto i) -> AnyGroup { return q.fit(v, i); }) {
+    static_assert(
+        !detail::HasMisspeltMember<Q>,
+        "the optional members of a quantizer are levels, bind, fit_range, minifloat and scale_bits; this "
+        "type has one by a name close to those");
+    static_assert(
+        !detail::HasMemberOfOtherSignature<Q>,
+        "levels(), bind(weights, importance), fit_range(Range), minifloat() or scale_bits() of this "
+        "quantizer is there, but cannot be called so on a const object");
     if constexpr (requires { q.levels(); }) {
       const auto& table = q.levels();
       levels_.assign(std::begin(table), std::end(table));
@@ -130,10 +139,8 @@ class AnyQuantizer {
 /// Smallest and largest finite value; {0, 0} if there are none.
 Range finite_range(std::span<const float> values);
 
-struct Scheme;
-/// The weight quantizer of a scheme: make_quantizer("int4-g32-asym"). Throws Error(not_built) or
-/// Error(invalid_argument) as require_built and parse_scheme do; "fp32" has no quantizer and is refused.
-AnyQuantizer make_quantizer(std::string_view scheme);
+/// The weight quantizer of a scheme: make_quantizer("int4-g32-asym"). Throws Error(not_built) as
+/// require_built does; "fp32" has no quantizer and is refused.
 AnyQuantizer make_quantizer(const Scheme& scheme);
 
 }  // namespace lowbit
