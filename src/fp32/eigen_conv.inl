@@ -14,31 +14,27 @@ std::int64_t panel_width(std::int64_t n_left) {
   return n_left > kLanes ? kNr : kLanes;
 }
 
-std::int64_t conv_packed_size(const ConvShape& s) {
-  const std::int64_t full = s.n / kNr * kNr;
-  return (full + (s.n > full ? panel_width(s.n - full) : 0)) * s.k();
+/// Windows of one pixel, next to each other: the input already is what would be gathered.
+bool reads_in_place(const ConvShape& s) {
+  return s.kernel_height == 1 && s.kernel_width == 1 && s.stride_height == 1 && s.stride_width == 1 &&
+         s.pad_top == 0 && s.pad_left == 0;
 }
 
-void conv_pack(const ConvShape& s, const float* weights, float* packed) {
-  const std::int64_t depth = s.k();
-  for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
-    const std::int64_t width = panel_width(s.n - n0);
-    for (std::int64_t k = 0; k < depth; ++k)
-      for (std::int64_t j = 0; j < width; ++j)
-        *packed++ = n0 + j < s.n ? weights[(n0 + j) * depth + k] : 0.0f;
-  }
-}
-
-std::int64_t block_rows(const ConvShape& s) {
+std::int64_t most_rows(const ConvShape& s) {
   return s.k() * s.n <= kSmallWeights ? kSmallRows : kLargeRows;
 }
-std::int64_t conv_scratch(const ConvShape& s) {
-  return block_rows(s) * kPitch;
+
+/// Blocks of about equal size, since each of them reads all weights.
+std::int64_t block_rows(const ConvShape& s, std::int64_t rows) {
+  const std::int64_t most = most_rows(s), blocks = (rows + most - 1) / most;
+  const std::int64_t tiles = (rows + kMr - 1) / kMr;
+  return blocks == 0 ? most : (tiles + blocks - 1) / blocks * kMr;
 }
 
 struct Tile {
-  const float* a;  ///< patches
-  const float* b;  ///< panel, at the first k of the block
+  const float* a;      ///< rows of patches
+  std::int64_t pitch;  ///< from row to row
+  const float* b;      ///< panel, at the first k of the block
   std::int64_t depth;
   float* c;
   std::int64_t c_stride, rows, cols;  ///< rows <= kMr, cols <= the panel's width
@@ -115,17 +111,23 @@ void multiply(const Tile& t) {
     LOWBIT_UNROLL
     for (int v = 0; v < Nv; ++v) acc[r][v] = pset1<Packet>(0.0f);
   }
-  const float *a = t.a, *b = t.b;
-  for (std::int64_t k = 0; k < t.depth; ++k, ++a, b += Nv * kLanes) {
+  // A pointer for every three rows: the others are an index register away.
+  const float* a[(Mr + 2) / 3];
+  LOWBIT_UNROLL
+  for (int i = 0; i < (Mr + 2) / 3; ++i) a[i] = t.a + 3 * i * t.pitch;
+  const float* b = t.b;
+  for (std::int64_t k = 0; k < t.depth; ++k, b += Nv * kLanes) {
     Packet w[Nv];
     LOWBIT_UNROLL
     for (int v = 0; v < Nv; ++v) w[v] = ploadu<Packet>(b + v * kLanes);
     LOWBIT_UNROLL
     for (int r = 0; r < Mr; ++r) {
-      const Packet x = pset1<Packet>(a[r * kPitch]);
+      const Packet x = pset1<Packet>(a[r / 3][r % 3 * t.pitch]);
       LOWBIT_UNROLL
       for (int v = 0; v < Nv; ++v) acc[r][v] = pmadd(x, w[v], acc[r][v]);
     }
+    LOWBIT_UNROLL
+    for (int i = 0; i < (Mr + 2) / 3; ++i) ++a[i];
   }
   store<Mr, Nv>(t, acc);
 }
@@ -169,23 +171,29 @@ void multiply_rows(const Tile& t) {
     multiply<kMr / 3, Nv>(t);
 }
 
-void multiply_block(const ConvArgs& g, std::int64_t first, std::int64_t rows, std::int64_t k0,
-                    std::int64_t k1) {
+/// Rows of A, [k0, k1) of each.
+struct Rows {
+  const float* data;
+  std::int64_t pitch, first, count, k0, k1;
+};
+
+void multiply_block(const ConvArgs& g, const Rows& a) {
   const ConvShape& s = *g.shape;
   const std::int64_t depth = s.k();
   for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
     const std::int64_t width = panel_width(s.n - n0);
-    for (std::int64_t r = 0; r < rows; r += kMr) {
-      const std::int64_t at = (first + r) * s.out_stride + n0;
-      const Tile t{g.scratch + r * kPitch,
-                   g.weights + n0 * depth + k0 * width,
-                   k1 - k0,
+    for (std::int64_t r = 0; r < a.count; r += kMr) {
+      const std::int64_t at = (a.first + r) * s.out_stride + n0;
+      const Tile t{a.data + r * a.pitch,
+                   a.pitch,
+                   g.weights + n0 * depth + a.k0 * width,
+                   a.k1 - a.k0,
                    g.out + at,
                    s.out_stride,
-                   rows - r < kMr ? rows - r : std::int64_t{kMr},
+                   a.count - r < kMr ? a.count - r : std::int64_t{kMr},
                    s.n - n0 < width ? s.n - n0 : width,
-                   k0 > 0,
-                   k1 == depth,
+                   a.k0 > 0,
+                   a.k1 == depth,
                    g.bias + n0,
                    g.residual ? g.residual + at : nullptr,
                    g.lo,
@@ -198,15 +206,52 @@ void multiply_block(const ConvArgs& g, std::int64_t first, std::int64_t rows, st
   }
 }
 
-void conv(const ConvArgs& g) {
+void gathered_conv(const ConvArgs& g) {
   const ConvShape& s = *g.shape;
-  const std::int64_t depth = s.k(), block = block_rows(s);
+  const std::int64_t depth = s.k(), block = block_rows(s, g.last - g.first);
+  const bool in_place = reads_in_place(s);
   for (std::int64_t first = g.first; first < g.last; first += block) {
     const std::int64_t rows = g.last - first < block ? g.last - first : block;
     for (std::int64_t k0 = 0; k0 < depth; k0 += kDepth) {
       const std::int64_t k1 = depth - k0 < kDepth ? depth : k0 + kDepth;
-      gather(s, g.in, first, rows, k0, k1, g.scratch);
-      multiply_block(g, first, rows, k0, k1);
+      if (in_place) {
+        multiply_block(g, {g.in + first * s.in_stride + k0, s.in_stride, first, rows, k0, k1});
+      } else {
+        gather(s, g.in, first, rows, k0, k1, g.scratch);
+        multiply_block(g, {g.scratch, kPitch, first, rows, k0, k1});
+      }
     }
   }
+}
+
+#include "fp32/eigen_winograd.inl"
+
+std::int64_t conv_packed_size(const ConvShape& s) {
+  if (uses_winograd(s)) return winograd_packed_size(s);
+  const std::int64_t full = s.n / kNr * kNr;
+  return (full + (s.n > full ? panel_width(s.n - full) : 0)) * s.k();
+}
+
+void conv_pack(const ConvShape& s, const float* weights, float* packed) {
+  if (uses_winograd(s)) return winograd_pack(s, weights, packed);
+  const std::int64_t depth = s.k();
+  for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
+    const std::int64_t width = panel_width(s.n - n0);
+    for (std::int64_t k = 0; k < depth; ++k)
+      for (std::int64_t j = 0; j < width; ++j)
+        *packed++ = n0 + j < s.n ? weights[(n0 + j) * depth + k] : 0.0f;
+  }
+}
+
+std::int64_t conv_scratch(const ConvShape& s) {
+  if (uses_winograd(s)) return winograd_scratch(s);
+  return reads_in_place(s) ? 0 : most_rows(s) * kPitch;
+}
+
+std::int64_t conv_unit(const ConvShape& s) {
+  return uses_winograd(s) ? 2 * s.out_width : 1;
+}
+
+void conv(const ConvArgs& g) {
+  uses_winograd(*g.shape) ? winograd_conv(g) : gathered_conv(g);
 }

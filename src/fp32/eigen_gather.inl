@@ -4,7 +4,9 @@
 
 using Packet = Eigen::internal::packet_traits<float>::type;
 constexpr std::int64_t kLanes = Eigen::internal::packet_traits<float>::size;
-constexpr std::int64_t kDepth = 384;          // elements of a patch that are gathered at a time
+// Elements of a patch that are gathered at a time. A panel of that depth shares the L1 cache with a tile of
+// rows.
+constexpr std::int64_t kDepth = kLanes > 8 ? 192 : 384;
 constexpr std::int64_t kPitch = kDepth + 16;  // from row to row; rows do not fall on the same cache sets
 
 /// A run of n floats is written in pieces of constant size; the last one overlaps the one before it.

@@ -61,6 +61,8 @@ struct Fp32Kernel {
   std::int64_t (*conv_packed_size)(const ConvShape&);
   void (*conv_pack)(const ConvShape&, const float* weights, float* packed);
   std::int64_t (*conv_scratch)(const ConvShape&);
+  /// `first` and `last` of `conv` are multiples of this number of pixels, or the end of the sample.
+  std::int64_t (*conv_unit)(const ConvShape&);
   void (*conv)(const ConvArgs&);
   /// One channel per group: `channels` == `n`, weights [kernel row][kernel column][channel]; needs no
   /// scratch.

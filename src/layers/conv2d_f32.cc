@@ -5,6 +5,7 @@
 #include "fp32/fp32_kernel.h"
 #include "layers/conv2d_steps.h"
 #include "layers/step_common.h"
+#include "lowbit/core/aligned_bytes.h"
 
 namespace lowbit::ops {
 namespace {
@@ -37,14 +38,15 @@ class Conv2dF32 final : public Step {
   void run(const StepArgs& args) const noexcept override {
     const std::int64_t total = args.batch * pixels_;
     const std::int64_t work = total * groups_ * shape_.n * (depthwise_ ? shape_.k() / shape_.n : shape_.k());
+    const std::int64_t unit = depthwise_ ? 1 : kernel_.conv_unit(shape_), units = ceil_div(pixels_, unit);
     std::int64_t tasks = args.executor && work >= kParallelWork ? args.executor->concurrency() : 1;
-    if (tasks > total) tasks = total;
+    if (tasks > args.batch * units) tasks = args.batch * units;
     auto task = [&](int i) {
-      const std::int64_t begin = total * i / tasks, end = total * (i + 1) / tasks;
+      const std::int64_t begin = args.batch * units * i / tasks, end = args.batch * units * (i + 1) / tasks;
       for (std::int64_t at = begin; at < end;) {
-        const std::int64_t sample = at / pixels_, first = at % pixels_;
-        const std::int64_t last = pixels_ - first < end - at ? pixels_ : first + end - at;
-        run_block(args, sample, first, last, i);
+        const std::int64_t sample = at / units, first = at % units;
+        const std::int64_t last = units - first < end - at ? units : first + end - at;
+        run_block(args, sample, first * unit, last == units ? pixels_ : last * unit, i);
         at += last - first;
       }
     };
@@ -64,11 +66,10 @@ class Conv2dF32 final : public Step {
   void pack_depthwise(const Conv2d& op) {
     shape_.channels = shape_.n = groups_;
     const std::int64_t taps = shape_.kernel_height * shape_.kernel_width;
-    packed_.resize(op.weight.data.size());
+    take_packed(groups_ * taps);
     for (std::int64_t c = 0; c < groups_; ++c)
       for (std::int64_t t = 0; t < taps; ++t)
-        packed_[static_cast<std::size_t>(t * groups_ + c)] =
-            op.weight.data[static_cast<std::size_t>(c * taps + t)];
+        packed()[t * groups_ + c] = op.weight.data[static_cast<std::size_t>(c * taps + t)];
     groups_ = 1;
   }
 
@@ -82,10 +83,15 @@ class Conv2dF32 final : public Step {
           ordered[static_cast<std::size_t>((o * taps + t) * channels + c)] =
               op.weight.data[static_cast<std::size_t>((o * channels + c) * taps + t)];
     group_size_ = kernel_.conv_packed_size(shape_);
-    packed_.resize(static_cast<std::size_t>(group_size_ * groups_));
+    take_packed(group_size_ * groups_);
     for (std::int64_t g = 0; g < groups_; ++g)
-      kernel_.conv_pack(shape_, ordered.data() + g * shape_.n * shape_.k(), packed_.data() + g * group_size_);
+      kernel_.conv_pack(shape_, ordered.data() + g * shape_.n * shape_.k(), packed() + g * group_size_);
   }
+
+  void take_packed(std::int64_t floats) {
+    packed_ = unfilled_bytes(static_cast<std::size_t>(floats) * sizeof(float));
+  }
+  float* packed() const { return reinterpret_cast<float*>(packed_.get()); }
 
   void run_block(const StepArgs& args, std::int64_t sample, std::int64_t first, std::int64_t last,
                  int task) const {
@@ -99,7 +105,7 @@ class Conv2dF32 final : public Step {
     for (std::int64_t g = 0; g < groups_; ++g) {
       const std::int64_t channel = g * shape_.n;
       c.in = args.inputs[0].sample<const float>(sample) + g * shape_.channels;
-      c.weights = packed_.data() + g * group_size_;
+      c.weights = packed() + g * group_size_;
       c.bias = bias_.data() + channel;
       c.residual = args.inputs.size() > 1 ? args.inputs[1].sample<const float>(sample) + channel : nullptr;
       c.out = args.output.sample<float>(sample) + channel;
@@ -114,7 +120,8 @@ class Conv2dF32 final : public Step {
   fp32::ConvShape shape_;
   std::int64_t groups_, pixels_, group_size_ = 0;
   Activation activation_;
-  std::vector<float> bias_, packed_;
+  std::vector<float> bias_;
+  AlignedBytes packed_;  // a vector of weights that crosses cache lines takes two loads
   bool depthwise_ = false;
 };
 

@@ -99,6 +99,9 @@ INSTANTIATE_TEST_SUITE_P(
             "odd_everything", 5, 10, 13, 7, 1, {{2, 3}, {2, 1}, {1, 2}, {0, 1, 2, 3}}, true, true, kRelu, 2},
         ConvCase{"dilated", 6, 14, 15, 33, 1, {{3, 3}, {1, 2}, {3, 2}, {2, 4, 1, 0}}},
         ConvCase{"padding_wider_than_image", 4, 2, 3, 4, 1, {{3, 3}, {1, 1}, {1, 1}, {4, 5, 4, 5}}},
+        ConvCase{
+            "by_filtering", 32, 9, 7, 64, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kRelu, 3},
+        ConvCase{"groups_by_filtering", 64, 8, 9, 64, 2, {{3, 3}, {1, 1}, {1, 1}, {1, 0, 1, 2}}},
         ConvCase{"deep", 60, 5, 6, 19, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kClip},
         ConvCase{"deep_and_wide", 200, 3, 3, 130, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
         ConvCase{"rectangular_kernel", 3, 8, 20, 10, 1, {{1, 7}, {1, 2}, {1, 1}, {0, 3, 0, 3}}},

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -75,6 +77,52 @@ TEST_P(Fp32Kernels, LinearEqualsPlainLoops) {
   for (const std::int64_t m : {1, 2, 7, 13})
     for (const std::int64_t n : {1, 4, 67})
       for (const std::int64_t k : {1, 9, 130, 1100}) check_product(*GetParam(), true, m, n, k);
+}
+
+/// The path for 3 x 3 windows with many channels: borders, odd sizes, blocks of lines, and no byte too many.
+TEST_P(Fp32Kernels, WindowsOf3x3EqualPlainLoops) {
+  const Fp32Kernel& kernel = *GetParam();
+  for (const auto& [height, width, pad] :
+       {std::array<std::int64_t, 3>{9, 7, 1}, {6, 8, 0}, {5, 4, 1}, {2, 30, 1}}) {
+    fp32::ConvShape s;
+    s.in_height = height, s.in_width = width;
+    s.channels = 64, s.in_stride = 68;
+    s.kernel_height = s.kernel_width = 3;
+    s.pad_top = s.pad_left = pad;
+    s.out_width = width + 2 * pad - 2, s.out_stride = 70;
+    s.n = 64;
+    const std::int64_t out_height = height + 2 * pad - 2, pixels = out_height * s.out_width;
+    const auto x = random_floats(height * width * s.in_stride, 1), w = random_floats(s.n * s.k(), 2);
+    const auto bias = random_floats(s.n, 3), residual = random_floats(pixels * s.out_stride, 4);
+    std::vector<float> packed(static_cast<std::size_t>(kernel.conv_packed_size(s)));
+    kernel.conv_pack(s, w.data(), packed.data());
+    const auto scratch_size = static_cast<std::size_t>(kernel.conv_scratch(s));
+    std::vector<float> scratch(scratch_size + 1, 7.0f);
+    std::vector<float> y(static_cast<std::size_t>(pixels * s.out_stride), 9.0f);
+    const std::int64_t unit = kernel.conv_unit(s);
+    for (std::int64_t first = 0; first < pixels; first += unit * 2)
+      kernel.conv({&s, first, std::min(first + unit * 2, pixels), x.data(), packed.data(), bias.data(),
+                   residual.data(), y.data(), -3.0f, 3.0f, scratch.data()});
+    EXPECT_EQ(scratch[scratch_size], 7.0f) << "wrote behind its scratch";
+    for (std::int64_t p = 0; p < pixels; ++p)
+      for (std::int64_t n = 0; n < s.out_stride; ++n) {
+        const auto at = static_cast<std::size_t>(p * s.out_stride + n);
+        if (n >= s.n) {
+          ASSERT_EQ(y[at], 9.0f) << "wrote beside its output";
+          continue;
+        }
+        double sum = static_cast<double>(bias[static_cast<std::size_t>(n)]) + residual[at];
+        for (std::int64_t tap = 0; tap < 9; ++tap) {
+          const std::int64_t iy = p / s.out_width - pad + tap / 3, ix = p % s.out_width - pad + tap % 3;
+          if (iy < 0 || iy >= height || ix < 0 || ix >= width) continue;
+          for (std::int64_t c = 0; c < s.channels; ++c)
+            sum += static_cast<double>(x[static_cast<std::size_t>((iy * width + ix) * s.in_stride + c)]) *
+                   w[static_cast<std::size_t>((n * 9 + tap) * s.channels + c)];
+        }
+        sum = sum < -3.0 ? -3.0 : sum > 3.0 ? 3.0 : sum;
+        ASSERT_NEAR(y[at], sum, 2e-5) << p << " " << n << " of " << height << "x" << width;
+      }
+  }
 }
 
 TEST_P(Fp32Kernels, LinearGivesANaNThatItReads) {
