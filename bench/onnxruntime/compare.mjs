@@ -2,12 +2,10 @@
 // one thread. Usage: node compare.mjs FP32.onnx FOLDER TIME_MODEL [--ort DIR] [--rounds N] [--runs N]
 // FOLDER is what export_qdq wrote, TIME_MODEL the program of that name, DIR a folder whose node_modules has
 // onnxruntime-node (else NODE_PATH is searched).
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+
+import { LowbitModels, OrtModel, loadOrt, median } from './models.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,79 +21,19 @@ if (positionals.length !== 3) {
 }
 const [fp32Path, folder, timeModel] = positionals;
 const rounds = Number(options.rounds), runs = Number(options.runs);
-const require = createRequire(options.ort ? resolve(options.ort, 'index.js') : import.meta.url);
-const ort = require('onnxruntime-node');
-
-const median = (x) => [...x].sort((a, b) => a - b)[x.length >> 1];
-const argmax = (x) => x.reduce((best, v, i) => (v > x[best] ? i : best), 0);
+const { ort, version } = loadOrt(options.ort);
 
 const bytes = readFileSync(`${folder}/images.f32`);
 const pixels = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 const labels = readFileSync(`${folder}/labels.txt`, 'utf8').trim().split('\n').map(Number);
-const size = pixels.length / labels.length;
 
-class OrtModel {
-  static async open(path) {
-    const m = new OrtModel();
-    m.session = await ort.InferenceSession.create(path, {
-      intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all',
-    });
-    const dims = m.session.inputMetadata[0].shape.slice(1);
-    m.data = new Float32Array(size);
-    // One tensor for all runs: only its content changes.
-    m.feeds = { [m.session.inputNames[0]]: new ort.Tensor('float32', m.data, [1, ...dims]) };
-    m.output = m.session.outputNames[0];
-    return m;
-  }
-  load(i) {
-    this.data.set(pixels.subarray(i * size, (i + 1) * size));
-  }
-  async classes() {
-    const found = [];
-    for (let i = 0; i < labels.length; ++i) {
-      this.load(i);
-      found.push(argmax((await this.session.run(this.feeds))[this.output].data));
-    }
-    return found;
-  }
-  async time(count) {
-    const ns = [];
-    for (let i = 0; i < count; ++i) {
-      this.load(i % labels.length);
-      const start = process.hrtime.bigint();
-      await this.session.run(this.feeds);
-      ns.push(Number(process.hrtime.bigint() - start));
-    }
-    return median(ns);
-  }
-}
-
-// Waits on its standard input while ONNX Runtime is timed, so that the two never run at once.
-class LowbitModels {
-  constructor(paths) {
-    this.process = spawn(timeModel, [`${folder}/images.f32`, ...paths], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.process.on('exit', (code) => code && process.exit(code));
-    this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
-  }
-  async ask(index, what) {
-    this.process.stdin.write(`${index} ${what}\n`);
-    return (await this.lines.next()).value.trim().split(' ').map(Number);
-  }
-  model(index) {
-    return {
-      classes: () => this.ask(index, 'classes'),
-      time: async (count) => (await this.ask(index, count))[0],
-    };
-  }
-}
-
-const lowbit = new LowbitModels([`${folder}/fp32.lowbit`, `${folder}/int8.lowbit`]);
+const lowbit = new LowbitModels(timeModel, `${folder}/images.f32`, [`${folder}/fp32.lowbit`, `${folder}/int8.lowbit`]);
 const models = {
-  'ort fp32': await OrtModel.open(fp32Path),
+  'ort fp32': await OrtModel.open(ort, fp32Path, pixels),
   'lowbit fp32': lowbit.model(0),
-  'ort int8': await OrtModel.open(`${folder}/ort-int8.onnx`),
+  'ort int8': await OrtModel.open(ort, `${folder}/ort-int8.onnx`, pixels),
   'lowbit int8': lowbit.model(1),
-  'ort, one Relu': await OrtModel.open(`${folder}/relu.onnx`),
+  'ort, one Relu': await OrtModel.open(ort, `${folder}/relu.onnx`, pixels),
 };
 const names = Object.keys(models);
 const networks = names.slice(0, 4);
@@ -108,12 +46,12 @@ for (let round = 0; round < rounds; ++round)
   for (let k = 0; k < names.length; ++k) {
     const name = names[(round + k) % names.length];
     await models[name].time(20);  // caches and clock settle
-    times[name].push(await models[name].time(runs));
+    times[name].push((await models[name].time(runs)).clock);
   }
-lowbit.process.stdin.end();
+lowbit.close();
 
 const share = (a, b) => (100 * a.filter((v, i) => v === b[i]).length) / a.length;
-console.log(`onnxruntime-node ${require('onnxruntime-node/package.json').version}, batch 1, one thread, ` +
+console.log(`onnxruntime-node ${version}, batch 1, one thread, ` +
   `${rounds} rounds x ${runs} runs, ${labels.length} images\n`);
 console.log('network        ms/image   min..max of rounds   top-1 %   agrees with ort fp32 %');
 for (const name of names) {

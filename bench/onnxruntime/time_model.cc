@@ -1,12 +1,15 @@
 // time_model: times lowbit models on request, so that another program can alternate its own measurements with
 // them. Arguments: images.f32 MODEL...; then, for each line "MODEL_INDEX RUNS" on standard input, one line of
-// output: median and smallest nanoseconds of a run on one image. "MODEL_INDEX classes" gives the largest
-// output of each image.
+// output: median and smallest nanoseconds of a run on one image, and the mean of the time that the processor
+// worked. "MODEL_INDEX classes" gives the largest output of each image, "MODEL_INDEX outputs" all outputs of
+// the first one. A MODEL is a .lowbit or an .onnx file.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -16,6 +19,7 @@
 
 #include "lowbit/model/model.h"
 #include "lowbit/model/serialize.h"
+#include "lowbit/onnx/load.h"
 
 namespace {
 
@@ -32,7 +36,7 @@ std::vector<float> read_images(const char* path) {
 class Runner {
  public:
   Runner(const char* path, const std::vector<float>& images)
-      : model_(load(path)),
+      : model_(load_any(path)),
         workspace_(model_),
         images_(images),
         in_(batch_of_one(model_.input_shape())),
@@ -46,6 +50,9 @@ class Runner {
   }
 
  private:
+  static Model load_any(const std::string& path) {
+    return path.ends_with(".onnx") ? load_onnx(path) : load(path);
+  }
   static Shape batch_of_one(const Shape& sample) {
     std::vector<std::int64_t> dims{1};
     dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
@@ -62,13 +69,15 @@ class Runner {
 void time_runs(Runner& runner, std::size_t runs) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> ns(runs);
+  const std::clock_t before = std::clock();
   for (std::size_t i = 0; i < runs; ++i) {
     const auto start = Clock::now();
     runner.run_on(i % runner.count());
     ns[i] = std::chrono::duration<double, std::nano>(Clock::now() - start).count();
   }
+  const double worked = 1e9 * static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   std::sort(ns.begin(), ns.end());
-  fmt::print("{:.0f} {:.0f}\n", ns[runs / 2], ns[0]);
+  fmt::print("{:.0f} {:.0f} {:.0f}\n", ns[runs / 2], ns[0], worked / static_cast<double>(runs));
 }
 
 void print_classes(Runner& runner) {
@@ -96,6 +105,8 @@ int main(int argc, char** argv) {
     while (std::cin >> index >> what) {
       if (what == "classes")
         print_classes(runners.at(index));
+      else if (what == "outputs")
+        fmt::print("{}\n", fmt::join(runners.at(index).run_on(0).data, " "));
       else
         time_runs(runners.at(index), std::stoul(what));
       std::fflush(stdout);
