@@ -71,7 +71,7 @@ LayerStats deep_copy(const LayerStats& stats) {
 
 }  // namespace detail
 
-LayerStats merge(std::vector<LayerStats> parts) {
+LayerStats merge_layer_stats(std::vector<LayerStats> parts) {
   if (parts.empty()) refuse("there is no part of a capture to merge");
   for (const LayerStats& part : parts) {
     check_shard(part.shard);

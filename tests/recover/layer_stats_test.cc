@@ -88,7 +88,7 @@ TEST(LayerStats, MergedPartsAreTheWholeInAnyOrder) {
     for (int round = 0; round < 3; ++round) {
       for (std::size_t i = parts.size(); i-- > 1;)
         std::swap(parts[i], parts[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i)))]);
-      ASSERT_EQ(save_to_bytes(merge(parts)), expected) << count;
+      ASSERT_EQ(save_to_bytes(merge_layer_stats(parts)), expected) << count;
     }
   }
 }
@@ -120,10 +120,10 @@ TEST(LayerStats, FilesGiveBackTheSameBytes) {
 
 TEST(LayerStats, PartsThatDoNotBelongTogetherAreRefused) {
   const auto refused = [](std::vector<LayerStats> parts) {
-    return error_of([&] { merge(std::move(parts)); }, ErrorCode::invalid_argument);
+    return error_of([&] { merge_layer_stats(std::move(parts)); }, ErrorCode::invalid_argument);
   };
   const LayerStats a = part(0, 3), b = part(1, 3), c = part(2, 3);
-  EXPECT_NO_THROW(merge({c, a, b}));
+  EXPECT_NO_THROW(merge_layer_stats({c, a, b}));
   EXPECT_TRUE(says(refused({}), {"no part"}));
   EXPECT_TRUE(says(refused({a, c}), {"shard 2 of 3 is missing"}));
   EXPECT_TRUE(says(refused({a, b, b}), {"shard 2 of 3 is given twice"}));
@@ -168,7 +168,7 @@ TEST(LayerStats, HostileBytesNeverCrash) {
     try {
       const LayerStats stats = load_layer_stats(hostile);
       for (const LayerMoments& layer : stats.layers) layer.second_moment();
-      merge({stats, second});
+      merge_layer_stats({stats, second});
     } catch (const Error&) {
       ++refused;
     }

@@ -88,13 +88,13 @@ struct LayerStats {
 /// All shards of one stream, in any order; the result is that of the whole stream, byte for byte. Throws
 /// Error(invalid_argument), naming parts, when they are of different models, layers, options, data or numbers
 /// of shards, and when a shard is missing, given twice or not captured to its end.
-LayerStats merge(std::vector<LayerStats> parts);
+LayerStats merge_layer_stats(std::vector<LayerStats> parts);
 
 std::vector<std::byte> save_to_bytes(const LayerStats& stats);
 /// Writes to a temporary file beside `path` and renames it. Throws Error(io).
 void save(const LayerStats& stats, const std::string& path);
 /// Treats the bytes as hostile. Throws Error(corrupt_file), or Error(unsupported) for a newer version; `name`
-/// stands in the sentence, and in those of merge().
+/// stands in the sentence, and in those of merge_layer_stats().
 LayerStats load_layer_stats(std::span<const std::byte> bytes, const std::string& name = {});
 /// Throws Error(not_found) or Error(io), and as above.
 LayerStats load_layer_stats(const std::string& path);
