@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 
+#include "kernels/gemm/format_names.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/depthwise_kernel.h"
@@ -15,10 +16,6 @@
 
 namespace lowbit {
 namespace {
-
-// In the order of WeightFormat and of ActType.
-constexpr const char* kFormatNames[] = {"s8", "u4", "s2", "lut4", "b1", "lut8"};
-constexpr const char* kActNames[] = {"u8", "f32", "b1"};
 
 const ElementwiseKernel& best_elementwise() {
   for (const ElementwiseKernel* kernel : kElementwiseKernels)

@@ -7,6 +7,7 @@
 
 #include "core/refuse.h"
 #include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/format_names.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/gemm.h"
 
@@ -20,9 +21,6 @@ constexpr std::int32_t kMaxZeroPoint = 32000;
 std::size_t round_up(std::size_t v, std::size_t step) {
   return (v + step - 1) / step * step;
 }
-
-constexpr const char* kFormatNames[] = {"s8", "u4", "s2", "lut4", "b1", "lut8"};
-constexpr const char* kActNames[] = {"u8", "f32", "b1"};
 
 bool goes_together(WeightFormat format, ActType act) {
   switch (act) {
