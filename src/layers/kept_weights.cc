@@ -1,5 +1,7 @@
 #include "layers/kept_weights.h"
 
+#include "core/free_memory.h"
+
 namespace lowbit {
 namespace {
 
@@ -10,10 +12,10 @@ std::size_t entries(const QuantizedMatrix& w) {
 }  // namespace
 
 void KeptWeights::release(QuantizedMatrix& weights) {
-  weights.codes = {};
+  free_memory(weights.codes);
   if (weights.groups() == 1) return;
-  weights.scales = {};
-  weights.zero_points = {};
+  free_memory(weights.scales);
+  free_memory(weights.zero_points);
 }
 
 void KeptWeights::prepare(QuantizedMatrix& weights) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/free_memory.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "model/calibration_checks.h"
@@ -127,7 +128,7 @@ class Rewriter {
     // The codes replace the floats; the shape stays, it is the layer's geometry.
     std::visit(
         [](auto& layer) {
-          if constexpr (requires { layer.weight; }) layer.weight.data = {};
+          if constexpr (requires { layer.weight; }) free_memory(layer.weight.data);
         },
         op);
     return q;

@@ -139,6 +139,17 @@ TEST_P(WeightOnly, RunsFromItsCodesAndKeepsThemOnce) {
     const bool converted = scheme.mapping == Mapping::asymmetric_real;
     EXPECT_EQ(model.kernel(i).find("f32/") != std::string::npos, !depthwise) << model.kernel(i);
     EXPECT_EQ(model.quantization(i).weights->codes.empty(), !depthwise && !converted);
+    // Not only empty: neither the codes nor the floats that they replaced take memory.
+    if (!depthwise && !converted) {
+      EXPECT_EQ(model.quantization(i).weights->codes.capacity(), 0u);
+    }
+    std::visit(
+        [](const auto& op) {
+          if constexpr (requires { op.weight; }) {
+            EXPECT_EQ(op.weight.data.capacity(), 0u);
+          }
+        },
+        node.op);
     // What comes back is what the quantizer made.
     const Tensor matrix = weight_matrix(fp32.graph().nodes[static_cast<std::size_t>(i)].op);
     const QuantizedMatrix expected =
