@@ -31,7 +31,9 @@ std::string missing_granularity(const Scheme& s, const detail::WeightFamily& fam
 
 std::string missing_activations(const Scheme& s, const detail::WeightFamily& family) {
   if (s.activation_bits == 0) return "";
-  if (s.activation_bits == 1) return "1-bit activations";
+  if (s.activation_bits == 1)
+    return family.signs ? ""
+                        : "1-bit activations for weights that are no sign bits (binary-a1 to binary4-a1 are)";
   if (s.activation_bits < 8 && s.dynamic)
     return fmt::format("{}-bit activations with ranges found at run time", s.activation_bits);
   if (s.bits > family.widest_on_integers || s.mapping == Mapping::asymmetric_real)

@@ -23,6 +23,7 @@ struct WeightFamily {
   WeightKind kind;
   std::span<const WeightName> names;  ///< of two equally near ones, the earlier is suggested
   bool integers = false;              ///< codes are integers: mapping and clip have a meaning
+  bool signs = false;                 ///< codes are sign bits, which multiply sign activations, too
   bool groups = true;                 ///< whether scale groups of a chosen size are built
   std::uint32_t block = 0;            ///< the block size that the format prescribes; 0: none
   int widest_on_integers = 8;         ///< codes of more bits have no integer kernel and need -wo
@@ -57,6 +58,7 @@ inline constexpr std::string_view kIntegerForms[] = {
     "-tensor",           "-g32",      "-asym",        "-g32-asym", "-mse", "-asym-mse", "-dynamic",
     "-g32-asym-dynamic", "-asymf-wo", "-asymf-mse-wo"};
 inline constexpr std::string_view kTableForms[] = {"-g32", "-g64", "-g32-wo", "-g64-wo"};
+inline constexpr std::string_view kSignForms[] = {"-a1", "-a1-dynamic"};
 inline constexpr std::string_view kIntegerSamples[] = {"",          "-asym", "-asymf",
                                                        "-g32-asym", "-mse",  "-asymf-mse"};
 inline constexpr std::string_view kNf4Samples[] = {"-g32", "-g64"};
@@ -83,7 +85,12 @@ inline constexpr WeightFamily kWeightFamilies[] = {
     {.kind = WeightKind::ternary, .names = kTernaryNames, .samples = kPlainSample},
     {.kind = WeightKind::ttq, .names = kTtqNames, .groups = false, .samples = kPlainSample},
     {.kind = WeightKind::absmean, .names = kAbsMeanNames, .samples = kPlainSample},
-    {.kind = WeightKind::binary, .names = kBinaryNames, .groups = false, .samples = kPlainSample},
+    {.kind = WeightKind::binary,
+     .names = kBinaryNames,
+     .signs = true,
+     .groups = false,
+     .forms = kSignForms,
+     .samples = kPlainSample},
     {.kind = WeightKind::fp8e4m3, .names = kFp8E4M3Names, .widest_on_integers = 0, .samples = kPlainSample},
     {.kind = WeightKind::fp8e5m2, .names = kFp8E5M2Names, .widest_on_integers = 0, .samples = kPlainSample},
     {.kind = WeightKind::mxfp,

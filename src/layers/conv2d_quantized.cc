@@ -15,9 +15,11 @@
 #include "layers/quantize_pixels.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
+#include "layers/sign_bits.h"
 #include "layers/step_common.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
+#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {
@@ -32,7 +34,10 @@ class Conv2dQuantized final : public Step {
   Conv2dQuantized(const ops::Conv2d& op, const StepSpec& spec)
       : activation_(op.activation),
         input_(row_input(spec)),
-        in_(sample_layout(spec.inputs[0]->shape, input_ == RowInput::floats ? DType::f32 : DType::u8)),
+        signs_(sign_scale(spec)),
+        in_(input_ == RowInput::signs
+                ? sign_layout(spec.inputs[0]->shape, op.groups)
+                : sample_layout(spec.inputs[0]->shape, input_ == RowInput::floats ? DType::f32 : DType::u8)),
         out_(spec.output->layout()),
         element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
         residual_f32_(has_f32_residual(spec)),
@@ -80,21 +85,23 @@ class Conv2dQuantized final : public Step {
       row += group.weights.n();
     }
   }
-  bool reads_zero_pixel() const override { return pads_ && input_ != RowInput::quantize; }
+  bool reads_zero_pixel() const override { return pads_ && !makes_codes(); }
 
   void run(const StepArgs& args) const noexcept override {
     const RowMemory memory = carve(args.scratch, args.batch);
     const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(0);
-    if (input_ == RowInput::quantize) {
+    if (makes_codes()) {
       quantize_input(args, memory);
       codes = memory.codes;
     } else if (memory.row_a) {
       std::fill_n(memory.row_a, rows(args.batch), quantization_.input->zero_point);
     }
-    const std::int64_t in_per_group = in_.channels / static_cast<std::int64_t>(groups_.size());
-    const std::int64_t out_per_group = out_.channels / static_cast<std::int64_t>(groups_.size());
+    const auto groups = static_cast<std::int64_t>(groups_.size());
+    const std::int64_t group_bytes =
+        input_ == RowInput::signs ? in_.pixel_stride / groups : in_.channels / groups * in_element();
+    const std::int64_t out_per_group = out_.channels / groups;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * in_per_group * in_element(),
+      GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * group_bytes,
                   .images = static_cast<std::size_t>(args.batch),
                   .rows = static_cast<std::size_t>(out_.pixels()),
                   .image_stride = in_.sample_stride * in_element(),
@@ -107,20 +114,25 @@ class Conv2dQuantized final : public Step {
   }
 
  private:
-  /// Bytes of an element of the input, once it is quantized.
+  bool makes_codes() const { return input_ == RowInput::quantize || input_ == RowInput::signs; }
+  /// Bytes of an element of the input, once it is quantized; strides of sign bits are bytes already.
   std::int64_t in_element() const {
     return input_ == RowInput::floats ? static_cast<std::int64_t>(sizeof(float)) : 1;
   }
   std::size_t rows(std::int64_t batch) const { return static_cast<std::size_t>(batch * out_.pixels()); }
 
+  /// Whether the scale of the input is found at run time.
+  bool scales_rows() const {
+    return input_ == RowInput::quantize || (input_ == RowInput::signs && signs_ == SignScale::mean);
+  }
   RowMemory carve(std::byte* block, std::int64_t batch) const {
     return RowMemory::carve(
         block, rows(batch),
-        {.dynamic = input_ == RowInput::quantize,
-         .scale_groups = input_ != RowInput::floats && groups_[0].weights.groups() > 1,
+        {.row_scales = scales_rows(),
+         .row_zeros =
+             input_ == RowInput::quantize || (input_ == RowInput::codes && groups_[0].weights.groups() > 1),
          .weight_zeros = weight_zeros_,
-         .code_bytes =
-             input_ == RowInput::quantize ? static_cast<std::size_t>(batch * in_.sample_stride + 64) : 0});
+         .code_bytes = makes_codes() ? static_cast<std::size_t>(batch * in_.sample_stride + 64) : 0});
   }
 
   /// Without padding a window can still hang over the lower or right edge when the output was rounded up.
@@ -132,19 +144,35 @@ class Conv2dQuantized final : public Step {
   }
 
   void quantize_input(const StepArgs& args, const RowMemory& memory) const noexcept {
-    const auto pixels = static_cast<std::size_t>(out_.pixels());
     auto one = [&](int b) {
+      const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
       const float* x = args.inputs[0].sample<float>(b);
-      std::uint8_t* q = memory.codes + b * in_.sample_stride;
+      std::uint8_t* codes = memory.codes + b * in_.sample_stride;
+      const auto pixels = static_cast<std::size_t>(out_.pixels()),
+                 first = static_cast<std::size_t>(b) * pixels;
+      if (input_ == RowInput::signs) {
+        take_signs(x, codes);
+        if (scales_rows())
+          std::fill_n(memory.row_scale + first, pixels,
+                      mean_magnitude(x, static_cast<std::size_t>(in_.pixels() * in_.channels)));
+        return;
+      }
       const QParams p = choose_dynamic(x, static_cast<std::size_t>(in_.pixels() * in_.channels));
-      const QuantizeParams params = u8_quantize_params(p);
-      quantize_pixels(x, in_.pixels(), in_.channels, in_.pixel_stride, params, q);
-      std::memset(q + in_.zero_pixel(), p.zero_point, static_cast<std::size_t>(in_.pixel_stride));
-      const std::size_t first = static_cast<std::size_t>(b) * pixels;
+      quantize_pixels(x, in_.pixels(), in_.channels, in_.pixel_stride, u8_quantize_params(p), codes);
+      std::memset(codes + in_.zero_pixel(), p.zero_point, static_cast<std::size_t>(in_.pixel_stride));
       std::fill_n(memory.row_scale + first, pixels, p.scale);
       std::fill_n(memory.row_a + first, pixels, p.zero_point);
     };
     args.executor->parallel_for(static_cast<int>(args.batch), one);
+  }
+
+  /// The channels of each group of each pixel, then a pixel of zeros: padding counts as +1.
+  void take_signs(const float* x, std::uint8_t* codes) const noexcept {
+    const auto groups = static_cast<std::int64_t>(groups_.size()), channels = in_.channels / groups;
+    const std::int64_t bytes = in_.pixel_stride / groups;
+    for (std::int64_t i = 0; i < in_.pixels() * groups; ++i)
+      sign_bits(x + i * channels, static_cast<std::size_t>(channels), codes + i * bytes);
+    std::memset(codes + in_.zero_pixel(), 0, static_cast<std::size_t>(in_.pixel_stride));
   }
 
   void run_group(const StepArgs& args, const RowMemory& memory, const ConvGroup& group, const GemmLhs& lhs,
@@ -184,6 +212,7 @@ class Conv2dQuantized final : public Step {
 
   ops::Activation activation_;
   RowInput input_;
+  SignScale signs_;
   bool pads_ = false, pointwise_ = false, weight_zeros_ = false;
   SampleLayout in_, out_;
   std::size_t element_;
@@ -204,9 +233,9 @@ std::unique_ptr<Step> ops::make_conv2d_quantized(const ops::Conv2d& op, const St
                 fmt::format("Conv2d weights of shape {} do not fit {} x {} codes",
                             op.weight.shape.to_string(), spec.weights->rows, spec.weights->cols));
   if (in_per_group == 1 && op.groups > 1 && spec.weights->groups() == 1) {
-    const bool floats = row_input(spec) == RowInput::floats;
+    const bool floats = row_input(spec) == RowInput::floats, signs = row_input(spec) == RowInput::signs;
     if (floats && op.groups == op.out_channels()) return make_depthwise_weight_only(op, spec);
-    if (!floats && spec.weights->planes() == 1) return make_depthwise_int8(op, spec);
+    if (!floats && !signs && spec.weights->planes() == 1) return make_depthwise_int8(op, spec);
   }
   return std::make_unique<Conv2dQuantized>(op, spec);
 }

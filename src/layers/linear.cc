@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kRowBlock = 256;
 
 RowInput row_input(const LinearOptions& options) {
+  if (options.activations.bits == 1) return RowInput::signs;
   return options.activations.bits == 0 ? RowInput::floats : RowInput::quantize;
 }
 
@@ -39,9 +40,12 @@ void check(const QuantizedMatrix& weights, const LinearOptions& options) {
     throw Error(ErrorCode::shape_mismatch, fmt::format("a Linear of {} outputs needs as many biases, not {}",
                                                        weights.rows, options.bias.size));
   const int bits = options.activations.bits;
-  if (bits != 8 && bits != 0)
-    throw Error(ErrorCode::not_built,
-                fmt::format("activations of {} bits are not built yet, only 8 (or 0, floats)", bits));
+  if (bits != 8 && bits != 0 && !(bits == 1 && options.activations.is_dynamic))
+    throw Error(
+        ErrorCode::not_built,
+        fmt::format("activations of {} bits are not built yet, only 8 (or 0, floats; or 1, signs with a "
+                    "scale found at run time)",
+                    bits));
   const QParams& q = options.activations.qparams;
   if (bits == 8 && !options.activations.is_dynamic &&
       !(q.scale > 0 && q.scale <= std::numeric_limits<float>::max() && q.zero_point >= 0 &&

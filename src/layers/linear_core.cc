@@ -7,13 +7,16 @@
 
 namespace lowbit {
 LinearCore::LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
-                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa)
-    : LinearCore(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation,
-                 isa) {}
+                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
+                       SignScale signs)
+    : LinearCore(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation, isa,
+                 signs) {}
 
 LinearCore::LinearCore(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
-                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa)
+                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
+                       SignScale signs)
     : input_(input),
+      signs_(signs),
       quantization_(quantization),
       activation_(activation),
       kept_(weights),
@@ -21,27 +24,38 @@ LinearCore::LinearCore(const EffectiveWeights& weights, RowInput input, std::spa
       terms_(weights_, weights.column_scales(), weights.units(), bias, quantization_) {}
 
 RowMemory LinearCore::carve(std::byte* block, std::size_t rows) const {
-  return RowMemory::carve(block, rows,
-                          {.dynamic = dynamic(),
-                           .scale_groups = input_ != RowInput::floats && weights_.groups() > 1,
-                           .weight_zeros = !weights_.weight_zero_points().empty(),
-                           .code_bytes = input_ == RowInput::quantize ? rows * code_stride() : 0});
+  const bool signs = input_ == RowInput::signs;
+  return RowMemory::carve(
+      block, rows,
+      {.row_scales = dynamic() || (signs && signs_ == SignScale::mean),
+       .row_zeros = dynamic() || (activations_of(input_) == ActType::u8 && weights_.groups() > 1),
+       .weight_zeros = !weights_.weight_zero_points().empty(),
+       .code_bytes = makes_codes() ? rows * code_stride() : 0});
+}
+
+void LinearCore::quantize_row(const float* x, std::size_t row, const RowMemory& memory) const noexcept {
+  const std::size_t count = weights_.k();
+  std::uint8_t* codes = memory.codes + row * code_stride();
+  if (input_ == RowInput::signs) {
+    sign_bits(x, count, codes);
+    if (memory.row_scale) memory.row_scale[row] = mean_magnitude(x, count);
+    return;
+  }
+  const QParams p = quantization_.input ? *quantization_.input : choose_dynamic(x, count);
+  elementwise().quantize(x, count, u8_quantize_params(p), codes, memory.row_b ? memory.row_b + row : nullptr);
+  if (memory.row_scale) memory.row_scale[row] = p.scale;
+  if (memory.row_a) memory.row_a[row] = p.zero_point;
 }
 
 void LinearCore::quantize_rows(const RowBlock& x, const RowMemory& memory,
                                Executor& executor) const noexcept {
-  const std::size_t count = weights_.k();
   auto one = [&](int i) {
     const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
     const auto row = static_cast<std::size_t>(i), image = row / x.rows;
-    const auto* from = reinterpret_cast<const float*>(
-        static_cast<const std::byte*>(x.data) + static_cast<std::ptrdiff_t>(image) * x.image_stride +
-        static_cast<std::ptrdiff_t>(row - image * x.rows) * x.row_stride);
-    const QParams p = quantization_.input ? *quantization_.input : choose_dynamic(from, count);
-    elementwise().quantize(from, count, u8_quantize_params(p), memory.codes + row * code_stride(),
-                           memory.row_b ? memory.row_b + row : nullptr);
-    if (memory.row_scale) memory.row_scale[row] = p.scale;
-    if (memory.row_a) memory.row_a[row] = p.zero_point;
+    const auto* from = static_cast<const std::byte*>(x.data) +
+                       static_cast<std::ptrdiff_t>(image) * x.image_stride +
+                       static_cast<std::ptrdiff_t>(row - image * x.rows) * x.row_stride;
+    quantize_row(reinterpret_cast<const float*>(from), row, memory);
   };
   executor.parallel_for(static_cast<int>(x.images * x.rows), one);
 }
@@ -54,7 +68,7 @@ void LinearCore::run(const RowBlock& x, const RowBlock& y, std::byte* scratch,
               .rows = x.rows,
               .image_stride = x.image_stride,
               .row_stride = x.row_stride};
-  if (input_ == RowInput::quantize) {
+  if (makes_codes()) {
     quantize_rows(x, memory, executor);
     lhs.a = memory.codes;
     lhs.row_stride = static_cast<std::ptrdiff_t>(code_stride());

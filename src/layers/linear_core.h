@@ -10,6 +10,7 @@
 #include "layers/kept_weights.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
+#include "layers/sign_bits.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
 #include "lowbit/runtime/executor.h"
@@ -28,7 +29,8 @@ class LinearCore {
   /// Packs `weights`, keeping no reference to them. Throws as EffectiveWeights, PackedWeights and
   /// ColumnTerms.
   LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
-             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa);
+             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
+             SignScale signs = SignScale::mean);
 
   const PackedWeights& weights() const { return weights_; }
   const KeptWeights& kept() const { return kept_; }
@@ -39,14 +41,20 @@ class LinearCore {
 
  private:
   LinearCore(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
-             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa);
+             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
+             SignScale signs);
 
   bool dynamic() const { return input_ == RowInput::quantize && !quantization_.input; }
-  std::size_t code_stride() const { return align64(weights_.k()); }
+  bool makes_codes() const { return input_ == RowInput::quantize || input_ == RowInput::signs; }
+  std::size_t code_stride() const {
+    return align64(input_ == RowInput::signs ? sign_bytes(weights_.k()) : weights_.k());
+  }
   RowMemory carve(std::byte* block, std::size_t rows) const;
+  void quantize_row(const float* x, std::size_t row, const RowMemory& memory) const noexcept;
   void quantize_rows(const RowBlock& x, const RowMemory& memory, Executor& executor) const noexcept;
 
   RowInput input_;
+  SignScale signs_;
   LayerQuantization quantization_;
   ops::Activation activation_;
   KeptWeights kept_;

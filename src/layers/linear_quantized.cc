@@ -36,7 +36,8 @@ class LinearQuantized final : public Step {
       : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),
         in_(*spec.inputs[0], rows_per_sample_),
         out_(*spec.output, rows_per_sample_),
-        core_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa) {}
+        core_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa,
+              sign_scale(spec)) {}
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override {
     return core_.scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));

@@ -1,14 +1,24 @@
 #include "layers/row_input.h"
 
+#include "lowbit/core/error.h"
+
 namespace lowbit {
 
 ActType activations_of(RowInput input) {
+  if (input == RowInput::signs) return ActType::b1;
   return input == RowInput::floats ? ActType::f32 : ActType::u8;
 }
 
 RowInput row_input(const StepSpec& spec) {
+  if ((spec.signs || spec.dynamic) && spec.inputs[0]->dtype != DType::f32)
+    throw Error(ErrorCode::unsupported, "a layer that quantizes its input takes floats, not codes");
+  if (spec.signs) return RowInput::signs;
   if (spec.dynamic) return RowInput::quantize;
   return spec.inputs[0]->dtype == DType::f32 ? RowInput::floats : RowInput::codes;
+}
+
+SignScale sign_scale(const StepSpec& spec) {
+  return spec.dynamic ? SignScale::mean : SignScale::in_weights;
 }
 
 bool has_f32_residual(const StepSpec& spec) {

@@ -15,12 +15,19 @@ enum class RowInput : std::uint8_t {
   codes,     ///< u8, as LayerQuantization::input says
   quantize,  ///< floats, to be quantized: by LayerQuantization::input, or by the range of the row or sample
   floats,    ///< floats that are multiplied as they are (weight-only)
+  signs,     ///< floats, of which the signs are multiplied
 };
+
+/// How a layer finds what it multiplies the signs of its input by: not at all, since the scales of the
+/// weights have it in them, or by the mean magnitude of each row or sample.
+enum class SignScale : std::uint8_t { in_weights, mean };
 
 /// What a kernel multiplies by the weights.
 ActType activations_of(RowInput input);
 
+/// Throws Error(unsupported) for codes that are to be quantized again.
 RowInput row_input(const StepSpec& spec);
+SignScale sign_scale(const StepSpec& spec);
 /// Static qparams of what flows in and out of a step, a residual included.
 LayerQuantization quantization_of(const StepSpec& spec);
 /// An f32 residual (between layers that are dynamic or weight-only) is added after the product.

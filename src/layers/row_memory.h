@@ -19,8 +19,8 @@ struct RowMemory {
 
   /// Which parts a layer needs.
   struct Needs {
-    bool dynamic = false;        ///< finds the range of its input at run time
-    bool scale_groups = false;   ///< several scales in a row of weights
+    bool row_scales = false;     ///< finds the scale of its input at run time
+    bool row_zeros = false;      ///< and its zero point, or has codes and several scales in a row of weights
     bool weight_zeros = false;   ///< some weights keep zero points of their own
     std::size_t code_bytes = 0;  ///< of the codes that its input becomes
   };
@@ -30,8 +30,8 @@ struct RowMemory {
     Scratch scratch(block);
     RowMemory m;
     if (needs.code_bytes != 0) m.codes = scratch.take<std::uint8_t>(needs.code_bytes);
-    if (needs.dynamic) m.row_scale = scratch.take<float>(rows);
-    if (needs.dynamic || needs.scale_groups) m.row_a = scratch.take<std::int32_t>(rows);
+    if (needs.row_scales) m.row_scale = scratch.take<float>(rows);
+    if (needs.row_zeros) m.row_a = scratch.take<std::int32_t>(rows);
     if (needs.weight_zeros) m.row_b = scratch.take<std::int32_t>(rows);
     m.bytes = scratch.used();
     return m;

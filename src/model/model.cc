@@ -36,6 +36,7 @@ CompiledModel::CompiledModel(ModelData model)
     spec.output = &data.types[static_cast<std::size_t>(node.output)];
     spec.weights = quantization.weights ? &*quantization.weights : nullptr;
     spec.dynamic = quantization.weights && quantization.scheme.dynamic;
+    spec.signs = quantization.weights && quantization.scheme.activation_bits == 1;
     spec.isa = active_isa();
     spec.indirection = &indirection;
     try {

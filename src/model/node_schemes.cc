@@ -18,9 +18,9 @@ std::int64_t depth(const ops::Op& op) {
 NodePlan plan_node(const Node& node, const Scheme& scheme) {
   NodePlan plan;
   if (scheme.is_fp32()) return plan;
-  if (scheme.activation_bits == 0) {
+  if (scheme.activation_bits <= 1) {
     if (!ops::has_weights(node.op)) return plan;
-    plan.mode = NodePlan::Mode::weight_only;
+    plan.mode = scheme.activation_bits == 0 ? NodePlan::Mode::weight_only : NodePlan::Mode::signs;
     plan.scheme = scheme;
     return plan;
   }

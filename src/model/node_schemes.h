@@ -15,7 +15,7 @@ bool glob_match(std::string_view pattern, std::string_view text);
 
 /// How one node runs.
 struct NodePlan {
-  enum class Mode { f32, weight_only, static_u8, dynamic_u8 };
+  enum class Mode { f32, weight_only, signs, static_u8, dynamic_u8 };
   Mode mode = Mode::f32;
   Scheme scheme;
   std::string fallback;

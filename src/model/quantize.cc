@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "core/free_memory.h"
@@ -33,7 +34,7 @@ class Rewriter {
     data_.scheme = name;
     data_.source = old_.source;
     for (const NodePlan& plan : plans_)
-      if (plan.mode == Mode::static_u8) check_table();
+      if (plan.mode == Mode::static_u8 || (plan.mode == Mode::signs && !plan.scheme.dynamic)) check_table();
   }
 
   detail::ModelData rewrite() {
@@ -102,6 +103,26 @@ class Rewriter {
     return type;
   }
 
+  /// What the signs of a value are multiplied by: its mean magnitude, as XNOR-Net has it. One for the layer,
+  /// since one for each input channel could not be taken out of the sum over them.
+  float sign_scale(ValueId id) const {
+    const CalibrationEntry& entry = table_->entries[index(id)];
+    const FloatHistogram* seen = entry.distribution();
+    if (seen == nullptr || seen->empty())
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format("sign activations need the distribution of '{}', which the calibration table does "
+                      "not have; calibrate with distributions, or use -dynamic",
+                      entry.value));
+    double sum = 0, count = 0;
+    for (const FloatHistogram::Bin& bin : seen->bins()) {
+      sum += static_cast<double>(bin.count) * std::abs(bin.lo + bin.hi) / 2;
+      count += static_cast<double>(bin.count);
+    }
+    const auto scale = static_cast<float>(sum / count);
+    return std::isnormal(scale) ? scale : 1.0f;  // of a value that is zero throughout
+  }
+
   ValueId as_f32(ValueId id) {
     if (f32_[index(id)] < 0) {
       f32_[index(id)] = add_value(id, DType::f32);
@@ -125,6 +146,10 @@ class Rewriter {
     NodeQuantization q{.scheme = plan.scheme, .fallback = plan.fallback};
     if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
     quantize_weights(old_.graph.nodes[i], static_cast<int>(i), weights_, q);
+    if (plan.mode == Mode::signs && !plan.scheme.dynamic) {
+      const float scale = sign_scale(old_.graph.nodes[i].inputs[0]);
+      for (float& s : q.weights->scales) s *= scale;
+    }
     // The codes replace the floats; the shape stays, it is the layer's geometry.
     std::visit(
         [](auto& layer) {

@@ -15,8 +15,9 @@ namespace lowbit {
 namespace {
 
 constexpr std::uint32_t kVersion = 4, kFirstVersion = 1;
-/// What is written where no weights have a label, so that an older lowbit reads the file.
-constexpr std::uint32_t kVersionWithoutLabels = 3;
+/// What is written where no weights have a label and no layer takes signs, so that an older lowbit, which
+/// would run such layers as weight-only ones, reads all other files.
+constexpr std::uint32_t kOlderVersion = 3;
 /// Calibration tables outlive versions: what a model is known by must not change with them. All that later
 /// versions added is of quantized models, which are not calibrated.
 constexpr std::uint32_t kFingerprintVersion = 1;
@@ -25,7 +26,7 @@ constexpr detail::FileKind kModelFile{
 
 /// One description of the format for both directions: V is Writer or Reader. Version 1 has no offsets and
 /// levels, version 2 no bits of values, version 3 no labels of
-/// weights.
+/// weights and no sign activations.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
@@ -153,10 +154,11 @@ void check_shapes(detail::ModelData& data) {
 
 std::vector<std::byte> save_to_bytes(const Model& model) {
   const auto& nodes = model.data().nodes;
-  const bool labels = std::any_of(nodes.begin(), nodes.end(),
-                                  [](const NodeQuantization& q) { return !q.weights_label.empty(); });
+  const bool is_new = std::any_of(nodes.begin(), nodes.end(), [](const NodeQuantization& q) {
+    return !q.weights_label.empty() || q.scheme.activation_bits == 1;
+  });
   detail::FileKind kind = kModelFile;
-  kind.version = labels ? kVersion : kVersionWithoutLabels;
+  kind.version = is_new ? kVersion : kOlderVersion;
   Writer payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());

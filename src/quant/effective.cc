@@ -43,6 +43,11 @@ void rewrite(const QuantizedMatrix& from, QuantizedMatrix& to, const F& f) {
 }  // namespace
 
 EffectiveWeights::EffectiveWeights(const QuantizedMatrix& q, ActType act) : source_(&q), act_(act) {
+  if (act == ActType::b1) {
+    if (q.format != WeightFormat::b1)
+      not_built("weights that are no sign bits do not run with sign activations");
+    return;
+  }
   const bool integer = act == ActType::u8;
   if (integer && !q.offsets.empty())
     not_built("weights with real offsets do not run with 8-bit activations, only with float ones");

@@ -52,6 +52,15 @@ void expect_product_of_what_was_packed(const std::string& scheme) {
                           x = testing::gaussian_matrix(in, 9, 2);
     const Eigen::VectorXf b = testing::gaussian_matrix(37, 1, 3);
     const QuantizedMatrix q = quantize(weights, make_quantizer(scheme));
+    if (parse_scheme(scheme).activation_bits == 1) {
+      const Linear fc(q, {.bias = b, .activations = dynamic(1)});
+      Eigen::MatrixXd signs(x.rows(), x.cols());
+      for (Eigen::Index s = 0; s < x.cols(); ++s)
+        for (Eigen::Index i = 0; i < x.rows(); ++i)
+          signs(i, s) = (x(i, s) < 0 ? -1.0 : 1.0) * x.col(s).cast<double>().cwiseAbs().mean();
+      expect_product(fc, q, x, signs, b, 1e-6);
+      continue;
+    }
     if (floats) {
       const Linear fc(q, {.bias = b, .activations = weight_only()});
       expect_product(fc, effective_weights(q, ActType::f32), x, x.cast<double>(), b, 1e-5);

@@ -13,11 +13,12 @@ namespace lowbit {
 
 /// How a layer quantizes its input.
 struct ActivationQuantization {
-  int bits = 8;            ///< 8, or 0: not at all
+  int bits = 8;            ///< 8; 1: signs; or 0: not at all
   bool is_dynamic = true;  ///< range found per row (sample) at run time
   QParams qparams{};       ///< for static ranges: u8 codes, 0 <= zero_point <= 255
 };
-/// Per sample at run time. The layer throws Error(not_built) unless bits is 8.
+/// Per sample at run time. The layer throws Error(not_built) unless bits is 8 or, with binary weights, 1:
+/// then each sample is its signs times its mean magnitude (XNOR-Net); zeros and NaN count as positive.
 constexpr ActivationQuantization dynamic(int bits) {
   return {bits, true, {}};
 }

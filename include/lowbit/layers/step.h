@@ -70,6 +70,7 @@ struct StepSpec {
   std::vector<const ValueType*> inputs;
   const ValueType* output = nullptr;
   const QuantizedMatrix* weights = nullptr;  ///< null: the step runs in fp32
+  bool signs = false;                        ///< take the signs of the f32 input
   bool dynamic = false;   ///< quantize the f32 input per row (Linear) or sample (Conv2d) at run time
   Isa isa = Isa::scalar;  ///< kernels may use this much
   IndirectionCache* indirection =

@@ -19,9 +19,9 @@ namespace lowbit {
 /// A QuantizedMatrix in the form that kernels for one type of activations take.
 class EffectiveWeights {
  public:
-  /// Copies `q` only where it must be rewritten; else it must outlive this object. `act` is u8 or f32. Throws
+  /// Copies `q` only where it must be rewritten; else it must outlive this object. Throws
   /// Error(not_built) naming what no kernel takes: lut8 levels that are not integers or real offsets with u8
-  /// activations; offsets of scale groups with f32 ones.
+  /// activations; offsets of scale groups with f32 ones; all but b1 with sign bits.
   EffectiveWeights(const QuantizedMatrix& q, ActType act);
   EffectiveWeights(const QuantizedMatrix&& q, ActType act) = delete;  // would dangle
   EffectiveWeights(EffectiveWeights&&) = default;
