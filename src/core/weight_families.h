@@ -111,6 +111,14 @@ constexpr bool covers_weight_families(const Row (&rows)[N]) {
   return true;
 }
 
+/// How often `name` stands in the table.
+constexpr int times_named(std::string_view name) {
+  int count = 0;
+  for (const WeightFamily& family : kWeightFamilies)
+    for (const WeightName& known : family.names) count += known.name == name;
+  return count;
+}
+
 constexpr bool weight_families_are_sound() {
   for (std::size_t i = 0; i < std::size(kWeightFamilies); ++i) {
     const WeightFamily& family = kWeightFamilies[i];
@@ -118,9 +126,7 @@ constexpr bool weight_families_are_sound() {
       return false;  // in the order of WeightKind, fp32 left out
     if (family.names.empty() || family.samples.empty()) return false;
     for (const WeightName& name : family.names)
-      for (const WeightFamily& other : kWeightFamilies)
-        for (const WeightName& twin : other.names)
-          if (&name != &twin && name.name == twin.name) return false;
+      if (times_named(name.name) != 1) return false;
   }
   return true;
 }

@@ -65,9 +65,19 @@ LayerRows rows_in_other(const Model& other, const std::string& name, const Layer
   return found;
 }
 
+std::vector<Model> models_of(const Model& model, const CaptureOptions& options) {
+  std::vector<Model> models{model};
+  if (options.other) models.push_back(*options.other);
+  return models;
+}
+
+}  // namespace
+
+namespace detail {
+
 /// Layers with their sums, in order of the graph.
-struct Layers {
-  Layers(const Model& model, const CaptureOptions& options, bool allocate) {
+struct CaptureLayers {
+  CaptureLayers(const Model& model, const CaptureOptions& options, bool allocate) {
     check_options(options);
     check_input(model);
     if (options.other) {
@@ -103,13 +113,7 @@ struct Layers {
   std::vector<std::shared_ptr<LayerMoments::State>> states;
 };
 
-std::vector<Model> models_of(const Model& model, const CaptureOptions& options) {
-  std::vector<Model> models{model};
-  if (options.other) models.push_back(*options.other);
-  return models;
-}
-
-}  // namespace
+}  // namespace detail
 
 std::size_t CaptureMemory::peak() const {
   std::size_t stats = 0, work = 0;
@@ -118,7 +122,7 @@ std::size_t CaptureMemory::peak() const {
 }
 
 CaptureMemory capture_memory(const Model& model, const CaptureOptions& options) {
-  const Layers layers(model, options, false);
+  const detail::CaptureLayers layers(model, options, false);
   const auto threads = static_cast<std::size_t>(std::max(options.threads, 1));
   const std::size_t values = SampleRunner::bytes_of_lane(models_of(model, options));
   const std::size_t lanes = SampleRunner::lanes(values + layers.lane_bytes(), threads);
@@ -194,7 +198,7 @@ struct Capturer::State {
   }
 
   CaptureOptions options;
-  Layers layers;
+  detail::CaptureLayers layers;
   LayerStats stats;
   std::vector<LaneWork> work;  ///< one a lane
   const kernels::MomentKernel& kernel;

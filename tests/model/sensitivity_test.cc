@@ -162,7 +162,7 @@ TEST(Sensitivity, RefusesWhatDoesNotFit) {
   const std::vector<std::int64_t> few{1, 2, 3}, large{0, 1, 2, 5};
   expect_code(ErrorCode::invalid_argument, fp32, {}, {});
   expect_code(ErrorCode::invalid_argument, fp32, batches, {.schemes = {}});
-  EXPECT_THROW((SensitivityOptions{.schemes = {"int9-wo"}}), Error);
+  EXPECT_THROW(static_cast<void>(SensitivityOptions{.schemes = {"int9-wo"}}), Error);
   expect_code(ErrorCode::invalid_argument, fp32, batches, {.schemes = {"int8"}});  // needs a table
   expect_code(ErrorCode::invalid_argument, fp32, batches, {.labels = few});
   expect_code(ErrorCode::invalid_argument, fp32, batches, {.labels = large});
