@@ -175,14 +175,25 @@ void multiply_rows(const Tile& t) {
 struct Rows {
   const float* data;
   std::int64_t pitch, first, count, k0, k1;
+  bool padded;  ///< there are rows of anything behind the last, up to a whole tile
 };
+
+/// Of a tile, where so many rows are left. A tile reads as many as its code has, whether they count or not.
+std::int64_t tile_rows(std::int64_t left, bool padded) {
+  if (left >= kMr) return kMr;
+  if (padded) return left;
+  for (const std::int64_t rows : {std::int64_t{kMr * 2 / 3}, std::int64_t{kMr / 3}})
+    if (left >= rows) return rows;
+  return 1;
+}
 
 void multiply_block(const ConvArgs& g, const Rows& a) {
   const ConvShape& s = *g.shape;
   const std::int64_t depth = s.k();
   for (std::int64_t n0 = 0; n0 < s.n; n0 += kNr) {
     const std::int64_t width = panel_width(s.n - n0);
-    for (std::int64_t r = 0; r < a.count; r += kMr) {
+    for (std::int64_t r = 0, rows; r < a.count; r += rows) {
+      rows = tile_rows(a.count - r, a.padded);
       const std::int64_t at = (a.first + r) * s.out_stride + n0;
       const Tile t{a.data + r * a.pitch,
                    a.pitch,
@@ -190,7 +201,7 @@ void multiply_block(const ConvArgs& g, const Rows& a) {
                    a.k1 - a.k0,
                    g.out + at,
                    s.out_stride,
-                   a.count - r < kMr ? a.count - r : std::int64_t{kMr},
+                   rows,
                    s.n - n0 < width ? s.n - n0 : width,
                    a.k0 > 0,
                    a.k1 == depth,
@@ -215,10 +226,10 @@ void gathered_conv(const ConvArgs& g) {
     for (std::int64_t k0 = 0; k0 < depth; k0 += kDepth) {
       const std::int64_t k1 = depth - k0 < kDepth ? depth : k0 + kDepth;
       if (in_place) {
-        multiply_block(g, {g.in + first * s.in_stride + k0, s.in_stride, first, rows, k0, k1});
+        multiply_block(g, {g.in + first * s.in_stride + k0, s.in_stride, first, rows, k0, k1, false});
       } else {
         gather(s, g.in, first, rows, k0, k1, g.scratch);
-        multiply_block(g, {g.scratch, kPitch, first, rows, k0, k1});
+        multiply_block(g, {g.scratch, kPitch, first, rows, k0, k1, true});
       }
     }
   }
