@@ -1,4 +1,5 @@
-// Emptying a container so that its memory is free, too: `v = {}` calls the assignment of a list, which keeps it.
+// Emptying a container so that its memory is free, too: `v = {}` calls the assignment of a list, which keeps
+// it.
 #pragma once
 
 namespace lowbit {
