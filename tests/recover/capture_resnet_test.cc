@@ -15,6 +15,7 @@
 #include "model/copy_samples.h"
 #include "model/workspace.h"
 #include "recover/layer_rows.h"
+#include "support/effort.h"
 #include "support/shared_data.h"
 
 namespace lowbit {
@@ -75,7 +76,8 @@ TEST(CaptureResNet20, MomentsOf500ImagesInTimeAndMemory) {
   LOWBIT_REQUIRE_SHARED(kNet);
   LOWBIT_REQUIRE_SHARED(kData);
   const Model model = load_onnx(testing::shared_data(kNet).string());
-  const std::vector<Tensor> samples = images(model, 500);
+  const auto count = static_cast<std::int64_t>(testing::affordable(testing::affordable(500)));
+  const std::vector<Tensor> samples = images(model, count);
   const CaptureOptions options{.threads = 2};
   const CaptureMemory memory = capture_memory(model, options);
   for (const CaptureMemory::Layer& layer : memory.layers)
@@ -84,9 +86,9 @@ TEST(CaptureResNet20, MomentsOf500ImagesInTimeAndMemory) {
   const auto start = std::chrono::steady_clock::now();
   const double cpu = cpu_seconds();
   const LayerStats stats = capture(model, samples, options);
-  fmt::print("500 images, all positions, 2 threads: {:.1f} s, {:.1f} s of processor time\n",
+  fmt::print("{} images, all positions, 2 threads: {:.1f} s, {:.1f} s of processor time\n", count,
              seconds_since(start), cpu_seconds() - cpu);
-  EXPECT_EQ(stats.samples, 500);
+  EXPECT_EQ(stats.samples, count);
   EXPECT_LE(stats.bytes(), memory.peak());
   for (const LayerMoments& layer : stats.layers)
     EXPECT_EQ(layer.rows(), layer.positions()) << "all positions";
@@ -97,7 +99,8 @@ TEST(CaptureResNet20, EveryLayerEqualsAPlainSum) {
   LOWBIT_REQUIRE_SHARED(kData);
   const Model model = load_onnx(testing::shared_data(kNet).string());
   const char* wanted = std::getenv("LOWBIT_CAPTURE_IMAGES");  // 500 takes minutes of plain loops
-  const std::vector<Tensor> samples = images(model, wanted ? std::atoi(wanted) : 10);
+  const std::vector<Tensor> samples =
+      images(model, wanted ? std::atoi(wanted) : static_cast<int>(testing::affordable(10)));
   const LayerStats stats = capture(model, samples, {.threads = 2});
   double worst = 0;
   for (const LayerMoments& layer : stats.layers) {
@@ -119,7 +122,7 @@ TEST(CaptureResNet20, ShardsMakeTheSameBytes) {
   LOWBIT_REQUIRE_SHARED(kNet);
   LOWBIT_REQUIRE_SHARED(kData);
   const Model model = load_onnx(testing::shared_data(kNet).string());
-  const std::vector<Tensor> samples = images(model, 30);
+  const std::vector<Tensor> samples = images(model, static_cast<std::int64_t>(testing::affordable(30)));
   const std::vector<std::byte> whole = save_to_bytes(capture(model, samples));
   std::vector<LayerStats> parts;
   for (int shard : {2, 0, 1}) {
