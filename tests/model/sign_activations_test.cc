@@ -12,6 +12,7 @@
 #include "lowbit/model/serialize.h"
 #include "lowbit/quant/quantizer.h"
 #include "support/graph_interpreter.h"
+#include "support/put_weights.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -22,13 +23,8 @@ using testing::Sample;
 
 ops::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel,
                  Random& random) {
-  ops::Conv2d c;
-  c.weight = Tensor(Shape{out, in / groups, kernel, kernel});
-  for (float& w : c.weight.data) w = random.gaussian();
-  for (std::int64_t i = 0; i < out; ++i) c.bias.push_back(random.gaussian());
-  c.window.kernel = {kernel, kernel};
+  ops::Conv2d c = testing::random_conv(in, out, kernel, groups, random);
   c.window.pad.fill(kernel / 2);
-  c.groups = groups;
   return c;
 }
 
@@ -87,20 +83,11 @@ Sample signs_of(const Sample& x, std::int64_t pad, double scale) {
 /// The node with the weights that its codes stand for, on signs.
 Sample sign_product(const Node& node, const QuantizedMatrix& weights, const std::vector<Sample>& in,
                     bool dynamic) {
-  Tensor m(Shape{weights.rows, weights.cols});
-  dequantize(weights, MutableMatrixView(m.data.data(), weights.rows, weights.cols));
   ops::Op op = node.op;
+  testing::put_weights(op, weights);
   std::int64_t pad = 0;
-  if (auto* linear = std::get_if<ops::Linear>(&op)) linear->weight.data = m.data;
   if (auto* c = std::get_if<ops::Conv2d>(&op)) {
-    const std::int64_t channels = c->weight.shape[1], taps = c->weight.shape[2] * c->weight.shape[3];
     pad = c->window.pad[0];
-    c->weight.data.resize(m.data.size());
-    for (std::int64_t row = 0; row < weights.rows; ++row)
-      for (std::int64_t tap = 0; tap < taps; ++tap)
-        for (std::int64_t i = 0; i < channels; ++i)
-          c->weight.data[static_cast<std::size_t>((row * channels + i) * taps + tap)] =
-              m.data[static_cast<std::size_t>((row * taps + tap) * channels + i)];
     c->window.pad.fill(0);
   }
   std::vector<Sample> inputs = in;

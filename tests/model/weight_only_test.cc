@@ -10,6 +10,7 @@
 #include "lowbit/model/serialize.h"
 #include "model/node_schemes.h"
 #include "support/graph_interpreter.h"
+#include "support/put_weights.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -18,17 +19,6 @@ namespace {
 using testing::Random;
 using testing::Sample;
 
-ops::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups,
-                 Random& random) {
-  ops::Conv2d c;
-  c.weight = Tensor(Shape{out, in / groups, kernel, kernel});
-  for (float& w : c.weight.data) w = random.gaussian();
-  for (std::int64_t i = 0; i < out; ++i) c.bias.push_back(random.gaussian());
-  c.window.kernel = {kernel, kernel};
-  c.groups = groups;
-  return c;
-}
-
 /// Convolutions with padding, strides, dilation, groups, a channel multiplier, a residual, depthwise ones,
 /// and products of one row and of several.
 Graph network() {
@@ -36,21 +26,21 @@ Graph network() {
   Graph g;
   const ValueId image = g.add_value("image", Shape{3, 9, 11});
   g.inputs = {image};
-  ops::Conv2d first = conv(3, 12, 3, 1, random);
+  ops::Conv2d first = testing::random_conv(3, 12, 3, 1, random);
   first.window.pad = {1, 1, 1, 1};
   first.activation.lo = 0;
   const ValueId a = g.add_node("first", first, {image});
-  ops::Conv2d grouped = conv(12, 12, 3, 2, random);
+  ops::Conv2d grouped = testing::random_conv(12, 12, 3, 2, random);
   grouped.window.pad = {2, 2, 2, 2};
   grouped.window.dilation = {2, 2};
   const ValueId b = g.add_node("residual", grouped, {a, a});
-  ops::Conv2d depthwise = conv(12, 12, 3, 12, random);
+  ops::Conv2d depthwise = testing::random_conv(12, 12, 3, 12, random);
   depthwise.window.pad = {1, 1, 1, 1};
   depthwise.window.stride = {2, 2};
   depthwise.activation.hi = 4;
   const ValueId c = g.add_node("depthwise", depthwise, {b});
-  const ValueId d = g.add_node("multiplied", conv(12, 24, 2, 12, random), {c});
-  const ValueId e = g.add_node("pointwise", conv(24, 20, 1, 1, random), {d});
+  const ValueId d = g.add_node("multiplied", testing::random_conv(12, 24, 2, 12, random), {c});
+  const ValueId e = g.add_node("pointwise", testing::random_conv(24, 20, 1, 1, random), {d});
   const ValueId f = g.add_node("flatten", ops::Flatten{}, {e});
   ops::Linear fc;
   fc.weight = Tensor(Shape{10, 20 * 4 * 5});
@@ -65,22 +55,6 @@ Tensor random_batch(std::int64_t count) {
   Tensor t(Shape{count, 3, 9, 11});
   for (float& v : t.data) v = random.gaussian();
   return t;
-}
-
-/// The inverse of weight_matrix().
-void put_weights(ops::Op& op, const QuantizedMatrix& weights) {
-  Tensor m(Shape{weights.rows, weights.cols});
-  dequantize(weights, MutableMatrixView(m.data.data(), weights.rows, weights.cols));
-  if (auto* linear = std::get_if<ops::Linear>(&op)) linear->weight.data = m.data;
-  auto* c = std::get_if<ops::Conv2d>(&op);
-  if (c == nullptr) return;
-  const std::int64_t channels = c->weight.shape[1], taps = weights.cols / channels;
-  c->weight.data.resize(m.data.size());
-  for (std::int64_t row = 0; row < weights.rows; ++row)
-    for (std::int64_t tap = 0; tap < taps; ++tap)
-      for (std::int64_t i = 0; i < channels; ++i)
-        c->weight.data[static_cast<std::size_t>((row * channels + i) * taps + tap)] =
-            m.data[static_cast<std::size_t>((row * taps + tap) * channels + i)];
 }
 
 std::vector<float> outputs(const Model& model, const Tensor& in, std::int64_t batch, int threads) {
@@ -99,7 +73,8 @@ TEST_P(WeightOnly, EqualsTheInterpreterOnDequantizedWeights) {
   const Model model = quantize(Model(network()), {.scheme = GetParam()});
   Graph graph = model.graph();
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    if (const auto weights = model.weights(static_cast<int>(i))) put_weights(graph.nodes[i].op, *weights);
+    if (const auto weights = model.weights(static_cast<int>(i)))
+      testing::put_weights(graph.nodes[i].op, *weights);
   const Tensor in = random_batch(6);
   const std::vector<float> out = outputs(model, in, 6, 1);
   double error = 0, power = 0;
