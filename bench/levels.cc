@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "lowbit/core/minifloat.h"
-#include "quant/level_tables.h"
+#include "lowbit/quant/detail/level_tables.h"
 
 namespace lowbit::bench {
 

@@ -19,7 +19,7 @@
 #include "layers/step_common.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {

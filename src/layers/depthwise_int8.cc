@@ -18,8 +18,8 @@
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/depthwise_kernel.h"
 #include "lowbit/quant/effective.h"
+#include "lowbit/runtime/detail/float_env.h"
 #include "lowbit/runtime/executor.h"
-#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

@@ -10,7 +10,7 @@
 #include "layers/scratch.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {

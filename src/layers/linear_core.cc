@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "layers/dynamic_input.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 LinearCore::LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/rounding.h"
+#include "lowbit/core/detail/rounding.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/layers/op_common.h"
 #include "lowbit/layers/step.h"

@@ -8,9 +8,9 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_part.h"
 #include "lowbit/model/serialize.h"
+#include "lowbit/runtime/detail/float_env.h"
 #include "model/calibration_checks.h"
 #include "model/shard_checks.h"
-#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

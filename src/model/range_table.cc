@@ -8,8 +8,8 @@
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/observe/expected_error.h"
+#include "lowbit/runtime/detail/float_env.h"
 #include "model/calibration_checks.h"
-#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

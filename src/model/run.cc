@@ -4,10 +4,10 @@
 #include <cstring>
 
 #include "lowbit/core/error.h"
+#include "lowbit/runtime/detail/float_env.h"
 #include "model/compiled_model.h"
 #include "model/copy_samples.h"
 #include "model/workspace.h"
-#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

@@ -5,8 +5,8 @@
 #include <exception>
 #include <vector>
 
+#include "lowbit/runtime/detail/float_env.h"
 #include "lowbit/runtime/executor.h"
-#include "runtime/float_env.h"
 
 namespace lowbit {
 

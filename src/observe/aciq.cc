@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "lowbit/quant/detail/aciq.h"
 #include "observe/binned_ranges.h"
-#include "quant/aciq.h"
 
 namespace lowbit {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/runtime/detail/float_env.h"
 #include "observe/state_bytes.h"
-#include "runtime/float_env.h"
 
 namespace lowbit {
 namespace {

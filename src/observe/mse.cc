@@ -4,10 +4,10 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/affine_qparams.h"
+#include "lowbit/quant/detail/magnitude.h"
 #include "observe/binned_error.h"
 #include "observe/binned_ranges.h"
 #include "observe/clip_search.h"
-#include "quant/magnitude.h"
 
 namespace lowbit {
 namespace {

@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {

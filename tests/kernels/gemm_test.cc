@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 #include "support/counting_new.h"
 #include "support/random.h"
 

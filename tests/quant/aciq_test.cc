@@ -1,4 +1,4 @@
-#include "quant/aciq.h"
+#include "lowbit/quant/detail/aciq.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "quant/kmeans_1d.h"
+#include "lowbit/quant/detail/kmeans_1d.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "quant/level_search.h"
+#include "lowbit/quant/detail/level_search.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "quant/level_tables.h"
+#include "lowbit/quant/detail/level_tables.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/quant/affine.h"
-#include "quant/storage.h"
+#include "lowbit/quant/detail/storage.h"
 #include "support/random.h"
 
 namespace lowbit {

@@ -14,7 +14,8 @@
 #endif
 
 // Around an implementation: multiply and add stay two roundings, whatever the file is compiled with.
-// Compilers fuse them by default where the processor has an instruction for it (-march=native).
+// Compilers fuse them by default where the processor has an instruction for it (-march=native). Around a
+// class, too, whose constructor computes: GCC looks there.
 #if !defined(LOWBIT_HEADER_ONLY)
 #define LOWBIT_BEGIN_EXACT
 #define LOWBIT_END_EXACT

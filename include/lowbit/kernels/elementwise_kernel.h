@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/isa.h"
 
 namespace lowbit {
@@ -90,9 +91,13 @@ struct ElementwiseKernel {
                            std::uint8_t* codes);
 };
 
-/// The best entry that active_isa() allows; found once.
+/// The best entry that active_isa() allows; found once. A header-only program has the scalar one alone.
 const ElementwiseKernel& elementwise();
 /// Every entry of this build, best first, scalar last.
 const ElementwiseKernel* const* elementwise_kernels(std::size_t* count);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/kernels/elementwise_kernel-inl.h"
+#endif

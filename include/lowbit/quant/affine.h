@@ -30,6 +30,7 @@
 #include <optional>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/quant/groups.h"
@@ -78,3 +79,7 @@ requires(Bits >= 2 && Bits <= 8) struct Affine {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/affine-inl.h"
+#endif

@@ -15,6 +15,7 @@
 
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/quant/groups.h"
 
@@ -33,3 +34,7 @@ struct Binary {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/binary-inl.h"
+#endif

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/quant/groups.h"
@@ -87,3 +88,7 @@ struct NvFp4 {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/block_float-inl.h"
+#endif

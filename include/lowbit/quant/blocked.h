@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/core/view.h"
@@ -55,3 +56,7 @@ void dequantize(std::span<const std::uint8_t> codes, const BlockedQParams& q, Mi
                 const MutableTensorView& out);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/blocked-inl.h"
+#endif

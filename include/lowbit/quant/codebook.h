@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/quant/groups.h"
 #include "lowbit/quant/quantizer.h"
@@ -155,3 +156,7 @@ requires(Bits >= 3 && Bits <= 8) struct Apot {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/codebook-inl.h"
+#endif

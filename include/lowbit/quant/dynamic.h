@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit {
@@ -34,3 +35,7 @@ class AdaptiveRange {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/dynamic-inl.h"
+#endif

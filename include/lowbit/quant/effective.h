@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/quant/quantized_matrix.h"
 
@@ -62,3 +63,7 @@ class EffectiveWeights {
 QuantizedMatrix effective_weights(const QuantizedMatrix& q, ActType act);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/effective-inl.h"
+#endif

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/core/view.h"
 #include "lowbit/quant/quantizer.h"
@@ -26,3 +27,7 @@ void fake_quantize(const MatrixView& weights, const AnyQuantizer& quantizer, con
                    std::span<std::uint8_t> mask = {}, const MatrixView& importance = {});
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/fake_quantize-inl.h"
+#endif

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/quant/quantized_matrix.h"
 
@@ -98,3 +99,7 @@ QuantizedMatrix matrix_from_codes(const TernaryCodes& given);
 QuantizedMatrix matrix_from_codes(const SignCodes& given);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/given_codes-inl.h"
+#endif

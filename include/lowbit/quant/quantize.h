@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 
@@ -32,3 +33,7 @@ void dequantize(std::span<const std::int8_t> codes, QParams q, std::span<float> 
 void dequantize(std::span<const std::uint8_t> codes, QParams q, std::span<float> out);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/quantize-inl.h"
+#endif

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/view.h"
 #include "lowbit/kernels/gemm_kernel.h"
@@ -76,3 +77,8 @@ QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantize
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/detail/quantize_matrix-inl.h"
+#include "lowbit/quant/quantized_matrix-inl.h"
+#endif

@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/core/qparams.h"
@@ -144,3 +145,7 @@ Range finite_range(std::span<const float> values);
 AnyQuantizer make_quantizer(const Scheme& scheme);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/detail/group_ranges-inl.h"
+#endif

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit {
@@ -34,3 +35,7 @@ void requantize(std::span<const std::int32_t> accumulators, const Requantization
                 std::span<std::uint8_t> out);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/requantize-inl.h"
+#endif

@@ -19,6 +19,7 @@
 
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/quant/groups.h"
 
@@ -58,3 +59,7 @@ struct Ttq {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/ternary-inl.h"
+#endif

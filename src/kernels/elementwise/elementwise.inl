@@ -11,7 +11,6 @@
 
 #include "kernels/elementwise/dequantize.inl"
 #include "kernels/elementwise/min_max.inl"
-#include "kernels/elementwise/nearest_level.inl"
 #include "kernels/elementwise/quantize.inl"
 #include "kernels/elementwise/requantize.inl"
 #include "kernels/elementwise/small_codes.inl"
@@ -19,6 +18,8 @@
 
 namespace lowbit::elementwise_loops {
 namespace {
+
+#include "lowbit/kernels/detail/nearest_level.inl"
 
 constexpr ElementwiseKernel elementwise_kernel(const char* name, Isa required) {
   return {.name = name,

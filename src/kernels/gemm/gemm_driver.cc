@@ -10,7 +10,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/elementwise_kernel.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {

@@ -1,1 +1,0 @@
-#include "lowbit/quant/affine_qparams-inl.h"

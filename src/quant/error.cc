@@ -1,1 +1,0 @@
-#include "lowbit/quant/error-inl.h"
