@@ -1,0 +1,264 @@
+#include "lowbit/recover/coordinate_descent.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "lowbit/core/error.h"
+#include "lowbit/recover/gptq.h"
+#include "lowbit/recover/qronos.h"
+#include "quant/storage.h"
+#include "recover/for_rows.h"
+#include "recover/refit.h"
+#include "recover/round_by_sweep.h"
+
+namespace lowbit {
+namespace detail {
+namespace {
+
+using Options = CoordinateDescentOptions;
+
+constexpr double kWorthATurn = 1e-4;
+
+void check(const Options& options, const WeightGrid& grid) {
+  if (options.passes < 1 || options.turns < 1 || options.kept < 1 || options.threads < 1)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format(
+            "coordinate descent takes at least one pass, turn, start and thread, not {}, {}, {} and {}",
+            options.passes, options.turns, options.kept, options.threads));
+  for (const float f : options.scale_factors)
+    if (!(f > 0) || !std::isfinite(f))
+      throw Error(ErrorCode::invalid_argument, fmt::format("{} is no factor of scales", f));
+  if (!options.from.empty()) static_cast<void>(grid.matrix(options.from));  // checks the indices
+}
+
+/// Rows that share what is fitted again, from their starts to the best codes. The grid's own start is among
+/// the starts, so that nothing becomes worse; it is not the nearest codes where a quantizer has a threshold.
+class Scope {
+ public:
+  Scope(const Objective& objective, const WeightGrid& grid, std::int64_t first, const Options& options,
+        std::span<const Sweep> gptq, std::span<const Sweep> qronos, int threads)
+      : objective_(objective), grid_(grid), first_(first), options_(options), threads_(threads) {
+    add_grids();
+    add(rows_on_grid(objective_, first_, grid_, threads_));
+    for (const RowCodes& row : starts_.front().rows) before_.push_back(row.loss);
+    if (options.from_nearest) add_nearest();
+    if (!options.from.empty()) add_given();
+    if (options.from_gptq) add_swept(gptq, false);
+    if (options.from_qronos && !qronos.empty()) add_swept(qronos, true);
+  }
+
+  RowsOnGrid improved() {
+    for (RowsOnGrid& rows : starts_) improve(rows);
+    return std::move(
+        *std::min_element(starts_.begin(), starts_.end(),
+                          [](const RowsOnGrid& a, const RowsOnGrid& b) { return a.loss < b.loss; }));
+  }
+  /// Of the grid's start(), row by row.
+  const std::vector<double>& before() const { return before_; }
+
+ private:
+  std::int64_t rows() const { return grid_.rows(); }
+
+  void add_grids() {
+    grids_.push_back(grid_);
+    if (!options_.refit || grid_.free_levels() || !grid_.free_scales()) return;
+    for (const float factor : options_.scale_factors) {
+      QuantizedMatrix q = grid_.fitted();
+      bool possible = factor != 1.0f;
+      for (float& s : q.scales) s = grid_.stored_scale(s * factor), possible &= is_scale(s);
+      if (possible) grids_.push_back(grid_.refitted(std::move(q)));
+    }
+  }
+
+  void add_nearest() {
+    for (std::size_t g = 0; g < grids_.size(); ++g) {
+      std::vector<int> choice;
+      for (std::int64_t r = 0; r < rows(); ++r)
+        for (std::int64_t c = 0; c < grid_.cols(); ++c)
+          choice.push_back(grids_[g].nearest(r, c, objective_.weights(first_ + r)[c]));
+      add(g, choice);
+    }
+  }
+
+  void add(std::size_t g, std::span<const int> choice) {
+    add(rows_on_grid(objective_, first_, grids_[g].refitted(grids_[g].matrix(choice)), threads_));
+  }
+
+  // The best so far, in order of their losses; of equal ones the first.
+  void add(RowsOnGrid rows) {
+    const auto at =
+        std::upper_bound(starts_.begin(), starts_.end(), rows,
+                         [](const RowsOnGrid& a, const RowsOnGrid& b) { return a.loss < b.loss; });
+    starts_.insert(at, std::move(rows));
+    if (starts_.size() > static_cast<std::size_t>(options_.kept)) starts_.pop_back();
+  }
+
+  void add_given() {
+    const auto n = static_cast<std::size_t>(grid_.cols());
+    add(0, options_.from.subspan(static_cast<std::size_t>(first_) * n, static_cast<std::size_t>(rows()) * n));
+  }
+
+  // All grids of one row at once, which share what a sweep reads; else one after the other, for memory's
+  // sake.
+  void add_swept(std::span<const Sweep> sweeps, bool with_slope) {
+    const std::size_t at_once = rows() == 1 ? grids_.size() : 1;
+    for (std::size_t g = 0; g < grids_.size(); g += at_once) add_swept(sweeps, with_slope, g, g + at_once);
+  }
+
+  void add_swept(std::span<const Sweep> sweeps, bool with_slope, std::size_t begin, std::size_t end) {
+    const std::int64_t n = grid_.cols();
+    const auto size = static_cast<std::size_t>(rows() * n);
+    std::vector<int> choice((end - begin) * size);
+    std::vector<SweepRow> sweep_rows;
+    for (std::size_t g = begin; g < end; ++g)
+      for (std::int64_t r = 0; r < rows(); ++r)
+        sweep_rows.push_back(
+            {.grid = &grids_[g],
+             .row = r,
+             .group = objective_.group(first_ + r),
+             .weights = objective_.weights(first_ + r),
+             .slope = with_slope ? objective_.slope(first_ + r) : nullptr,
+             .choice = choice.data() + (g - begin) * size + static_cast<std::size_t>(r * n)});
+    round_rows(sweeps, sweep_rows, threads_);
+    for (std::size_t g = begin; g < end; ++g) add(g, std::span(choice).subspan((g - begin) * size, size));
+  }
+
+  bool descend_all(RowsOnGrid& rows) {
+    std::vector<char> changed(rows.rows.size());
+    for_rows(static_cast<std::int64_t>(rows.rows.size()), 1, threads_, [&](std::int64_t r, std::int64_t) {
+      const auto i = static_cast<std::size_t>(r);
+      changed[i] = descend(objective_, rows.place(i), rows.rows[i], options_.passes);
+    });
+    rows.loss = 0;
+    for (const RowCodes& row : rows.rows) rows.loss += row.loss;
+    return std::find(changed.begin(), changed.end(), 1) != changed.end();
+  }
+
+  // Fits come first: descent would bend the codes to a scale that is not to stay.
+  void improve(RowsOnGrid& rows) {
+    if (!options_.refit) {
+      descend_all(rows);
+      return;
+    }
+    const std::vector<Refit> refits = refits_of(rows.grid);
+    for (int turn = 0; turn < options_.turns; ++turn) {
+      const double before = rows.loss;
+      for (const Refit what : refits) refit(objective_, rows, what, threads_);
+      if (!descend_all(rows) || before - rows.loss < kWorthATurn * std::fabs(before)) break;
+    }
+  }
+
+  const Objective& objective_;
+  WeightGrid grid_;
+  std::int64_t first_;
+  const Options& options_;
+  int threads_;
+  std::vector<WeightGrid> grids_;
+  std::vector<RowsOnGrid> starts_;
+  std::vector<double> before_;
+};
+
+/// Whether rows share a scale or a table that is fitted again.
+bool rows_share(const WeightGrid& grid) {
+  return grid.fitted().granularity.kind == Granularity::Kind::tensor ||
+         (grid.free_levels() && grid.fitted().granularity.kind == Granularity::Kind::group);
+}
+
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+/// Parts of one row each, in order.
+QuantizedMatrix joined(const WeightGrid& grid, std::span<const QuantizedMatrix> rows) {
+  QuantizedMatrix q = grid.fitted();
+  q.codes.clear(), q.scales.clear(), q.zero_points.clear(), q.offsets.clear();
+  std::vector<float> levels;
+  for (const QuantizedMatrix& row : rows) {
+    append(q.codes, row.codes);
+    append(q.scales, row.scales);
+    append(q.zero_points, row.zero_points);
+    append(q.offsets, row.offsets);
+    append(levels, row.levels);
+  }
+  // One table where all rows have the same.
+  const std::size_t table = q.table_size();
+  bool alike = true;
+  for (std::size_t i = table; i < levels.size(); ++i) alike &= levels[i] == levels[i % table];
+  if (alike && !levels.empty()) levels.resize(table);
+  q.levels = std::move(levels);
+  return q;
+}
+
+SweepRounding gptq_rounding(int threads) {
+  const GptqOptions defaults;
+  return {.algorithm = "gptq",
+          .damping = gptq_damping,
+          .share = defaults.damping,
+          .raises = defaults.raises,
+          .threads = threads};
+}
+
+SweepRounding qronos_rounding(int threads) {
+  const QronosOptions defaults;
+  return {.algorithm = "qronos",
+          .damping = qronos_damping,
+          .share = defaults.damping,
+          .raises = defaults.raises,
+          .threads = threads};
+}
+
+}  // namespace
+}  // namespace detail
+
+RoundingResult coordinate_descent(const MatrixView& weights, const WeightGrid& grid,
+                                  std::span<const OutputError> errors,
+                                  const CoordinateDescentOptions& options) {
+  using namespace detail;
+  check(options, grid);
+  const Objective objective(weights, errors, options.threads);
+  check_grid(weights, grid);
+  std::vector<Sweep> gptq, qronos;
+  if (options.from_gptq) gptq = make_sweeps(errors, gptq_rounding(options.threads));
+  if (options.from_qronos && objective.slope(0))
+    qronos = make_sweeps(errors, qronos_rounding(options.threads));
+  RoundingResult result{.codes = {}, .report = {.algorithm = "coordinate_descent"}};
+  RoundingReport& report = result.report;
+  if (options.refit && rows_share(grid)) {
+    Scope scope(objective, grid, 0, options, gptq, qronos, options.threads);
+    const RowsOnGrid best = scope.improved();
+    std::vector<int> choice;
+    for (const RowCodes& row : best.rows) append(choice, row.choice);
+    result.codes = best.grid.matrix(choice);
+    report.loss_before = sum_of(scope.before());
+    report.loss_after = best.loss;
+  } else {
+    std::vector<QuantizedMatrix> rows(static_cast<std::size_t>(weights.rows));
+    std::vector<double> before(rows.size()), after(rows.size());
+    for_rows(weights.rows, 1, options.threads, [&](std::int64_t r, std::int64_t) {
+      const auto i = static_cast<std::size_t>(r);
+      Scope scope(objective, grid.part(r, 1), r, options, gptq, qronos, 1);
+      const RowsOnGrid best = scope.improved();
+      rows[i] = best.grid.matrix(best.rows.front().choice);
+      before[i] = sum_of(scope.before());
+      after[i] = best.loss;
+    });
+    result.codes = joined(grid, rows);
+    report.loss_before = sum_of(before);
+    report.loss_after = sum_of(after);
+  }
+  for (const auto* sweeps : {&gptq, &qronos}) report_damping(report, *sweeps);
+  return result;
+}
+
+RoundingResult coordinate_descent(const MatrixView& weights, const AnyQuantizer& quantizer,
+                                  const LayerMoments& moments, const CoordinateDescentOptions& options) {
+  const std::vector<OutputError> errors = output_errors(moments);
+  return coordinate_descent(weights, detail::grid_for(weights, quantizer, errors), errors, options);
+}
+
+}  // namespace lowbit

@@ -1,0 +1,52 @@
+#include "recover/descent.h"
+
+namespace lowbit::detail {
+namespace {
+
+// gradient += step * row of H.
+void move(const double* h, std::int64_t n, double step, double* gradient) {
+  for (std::int64_t j = 0; j < n; ++j) gradient[j] += step * h[j];
+}
+
+}  // namespace
+
+RowCodes row_codes(const Objective& objective, const RowPlace& place, std::span<const int> choice) {
+  RowCodes codes{.choice = {choice.begin(), choice.end()}, .values = {}, .gradient = {}};
+  codes.values.resize(choice.size());
+  codes.gradient.resize(choice.size());
+  for (std::size_t c = 0; c < choice.size(); ++c)
+    codes.values[c] = double(place.grid->value(place.grid_row, static_cast<std::int64_t>(c), choice[c]));
+  objective.gradient(place.row, codes.values.data(), codes.gradient.data());
+  codes.loss = objective.loss(place.row, codes.values.data(), codes.gradient.data());
+  return codes;
+}
+
+bool descend(const Objective& objective, const RowPlace& place, RowCodes& codes, int passes) {
+  const std::int64_t n = objective.columns();
+  const double* h = objective.h(place.row);
+  bool changed = false;
+  for (int pass = 0; pass < passes; ++pass) {
+    bool moved = false;
+    for (std::int64_t c = 0; c < n; ++c) {
+      const auto i = static_cast<std::size_t>(c);
+      const double curvature = h[c * n + c];
+      if (!(curvature > 0)) continue;
+      const int best =
+          place.grid->nearest(place.grid_row, c, codes.values[i] - codes.gradient[i] / curvature);
+      if (best == codes.choice[i]) continue;
+      const double value = double(place.grid->value(place.grid_row, c, best)), step = value - codes.values[i];
+      // Nearest in float: of two values that are as far away it may be the farther one.
+      if (!(step * (2 * codes.gradient[i] + step * curvature) < 0)) continue;
+      codes.choice[i] = best;
+      codes.values[i] = value;
+      move(h + c * n, n, step, codes.gradient.data());
+      moved = true;
+    }
+    if (!moved) break;
+    changed = true;
+  }
+  if (changed) codes.loss = objective.loss(place.row, codes.values.data(), codes.gradient.data());
+  return changed;
+}
+
+}  // namespace lowbit::detail
