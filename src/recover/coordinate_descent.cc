@@ -9,7 +9,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/recover/gptq.h"
 #include "lowbit/recover/qronos.h"
-#include "quant/storage.h"
+#include "lowbit/quant/detail/storage.h"
 #include "recover/for_rows.h"
 #include "recover/refit.h"
 #include "recover/round_by_sweep.h"

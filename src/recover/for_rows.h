@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lowbit/runtime/executor.h"
-#include "runtime/float_env.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit::detail {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "quant/storage.h"
+#include "lowbit/quant/detail/storage.h"
 #include "recover/dense.h"
 #include "recover/for_rows.h"
 

@@ -11,10 +11,10 @@
 #include "core/refuse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/packing.h"
-#include "quant/level_search.h"
-#include "quant/rounding.h"
-#include "quant/storage.h"
-#include "runtime/float_env.h"
+#include "lowbit/quant/detail/level_search.h"
+#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/storage.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {

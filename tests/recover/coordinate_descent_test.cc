@@ -12,7 +12,7 @@
 #include "lowbit/quant/ternary.h"
 #include "lowbit/recover/gptq.h"
 #include "lowbit/recover/qronos.h"
-#include "quant/storage.h"
+#include "lowbit/quant/detail/storage.h"
 #include "recover/random_layer.h"
 #include "support/error_of.h"
 

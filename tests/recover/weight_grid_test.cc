@@ -13,7 +13,7 @@
 #include "lowbit/quant/binary.h"
 #include "lowbit/quant/codebook.h"
 #include "lowbit/quant/ternary.h"
-#include "quant/storage.h"
+#include "lowbit/quant/detail/storage.h"
 #include "recover/random_layer.h"
 #include "support/error_of.h"
 #include "support/values.h"
