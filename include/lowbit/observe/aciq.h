@@ -7,6 +7,7 @@
 // one half are M + 1 bits on both. Only moments of the distribution matter, computed from the bins.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/binned_observer.h"
 
@@ -21,3 +22,7 @@ class Aciq : public BinnedObserver {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/aciq-inl.h"
+#endif

@@ -2,6 +2,7 @@
 // mean_max statistics. An outlier counts as much as the share of batches that have one.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/batch_ranges.h"
 
@@ -15,3 +16,7 @@ class BatchMean : public BatchRanges {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/detail/batch_averages-inl.h"
+#endif

@@ -2,6 +2,7 @@
 // Outliers do not count as long as less than half of the batches have them.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/batch_ranges.h"
 
@@ -15,3 +16,7 @@ class BatchMedian : public BatchRanges {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/detail/batch_averages-inl.h"
+#endif

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit {
@@ -49,3 +50,7 @@ class BatchRanges {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/batch_ranges-inl.h"
+#endif

@@ -5,6 +5,7 @@
 // Robust Estimation", 1974).
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/batch_ranges.h"
 
@@ -18,3 +19,7 @@ class BatchRobust : public BatchRanges {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/detail/batch_averages-inl.h"
+#endif

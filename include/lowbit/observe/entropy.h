@@ -10,6 +10,7 @@
 // from zero.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/binned_observer.h"
 
@@ -24,3 +25,7 @@ class Entropy : public BinnedObserver {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/entropy-inl.h"
+#endif

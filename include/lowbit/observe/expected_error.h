@@ -3,6 +3,7 @@
 // evenly (zeros are exact), and it is what the searching observers minimize.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/float_histogram.h"
 
@@ -20,3 +21,7 @@ struct ExpectedError {
 ExpectedError expected_error(const FloatHistogram& distribution, QParams q, IntRange codes);
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/expected_error-inl.h"
+#endif

@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// Memory: 12 KB, and 1 KB for each pair of sign and exponent that occurred; some 50 KB for most tensors, 530
@@ -77,3 +79,7 @@ class FloatHistogram {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/float_histogram-inl.h"
+#endif

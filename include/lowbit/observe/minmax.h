@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit {
@@ -31,3 +32,7 @@ class MinMax {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/minmax-inl.h"
+#endif

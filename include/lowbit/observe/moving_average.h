@@ -4,6 +4,7 @@
 // in.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/batch_ranges.h"
 
@@ -24,3 +25,7 @@ class MovingAverage : public BatchRanges {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/moving_average-inl.h"
+#endif

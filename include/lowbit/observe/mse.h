@@ -5,6 +5,7 @@
 // Quantization", 2015; this is its exact form over a histogram.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/binned_observer.h"
 
@@ -27,3 +28,7 @@ class Mse : public BinnedObserver {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/mse-inl.h"
+#endif

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/float_histogram.h"
 
@@ -140,3 +141,7 @@ AnyObserver make_observer(std::string_view name);
 std::vector<std::string> known_observers();
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/observer-inl.h"
+#endif

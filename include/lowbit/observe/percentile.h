@@ -5,6 +5,7 @@
 // FloatHistogram::quantile, which states how it interpolates.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/binned_observer.h"
 
@@ -27,3 +28,7 @@ class Percentile : public BinnedObserver {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/percentile-inl.h"
+#endif

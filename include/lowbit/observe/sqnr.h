@@ -6,6 +6,7 @@
 // the exact sum over the bins, values spread evenly in them.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/observe/binned_observer.h"
 
@@ -28,3 +29,7 @@ class Sqnr : public BinnedObserver {
 };
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/sqnr-inl.h"
+#endif

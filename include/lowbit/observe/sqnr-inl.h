@@ -1,6 +1,4 @@
-#include "lowbit/observe/sqnr.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <algorithm>
 #include <cmath>
@@ -8,16 +6,19 @@
 #include <vector>
 
 #include "lowbit/core/error.h"
-#include "observe/binned_error.h"
-#include "observe/binned_ranges.h"
+#include "lowbit/core/sentence.h"
+#include "lowbit/observe/detail/binned_error.h"
+#include "lowbit/observe/detail/binned_ranges.h"
+#include "lowbit/observe/sqnr.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::sqnr {
 
-constexpr int kScales = 256, kScalesPerOctave = 16, kZeroPoints = 33;
+inline constexpr int kScales = 256, kScalesPerOctave = 16, kZeroPoints = 33;
 
 // As steps above the lowest code, ascending.
-std::vector<double> zero_points(Range full, double steps) {
+inline std::vector<double> zero_points(Range full, double steps) {
   if (full.min == 0) return {0};
   if (full.max == 0) return {steps};
   const double whole = std::nearbyint(-double(full.min) * steps / (double(full.max) - double(full.min)));
@@ -29,23 +30,24 @@ std::vector<double> zero_points(Range full, double steps) {
   return result;
 }
 
-}  // namespace
+}  // namespace detail::sqnr
 
-Sqnr::Sqnr(double gamma) : gamma_(gamma) {
+LOWBIT_INLINE Sqnr::Sqnr(double gamma) : gamma_(gamma) {
   if (!(gamma > 0) || !std::isfinite(gamma))
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("the weight of clipping noise is positive and finite, not {}", gamma));
+                detail::sentence("the weight of clipping noise is positive and finite, not {}", gamma));
 }
 
-void Sqnr::merge(const Sqnr& other) {
+LOWBIT_INLINE void Sqnr::merge(const Sqnr& other) {
   if (other.gamma_ != gamma_)
-    throw Error(
-        ErrorCode::invalid_argument,
-        fmt::format("observers that weigh clipping {} and {} times cannot be merged", gamma_, other.gamma_));
+    throw Error(ErrorCode::invalid_argument,
+                detail::sentence("observers that weigh clipping {} and {} times cannot be merged", gamma_,
+                                 other.gamma_));
   seen_.merge(other.seen_);
 }
 
-Range Sqnr::range(IntRange codes) const {
+LOWBIT_INLINE Range Sqnr::range(IntRange codes) const {
+  using namespace detail::sqnr;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;
   const detail::BinnedError error(seen_);
@@ -69,3 +71,4 @@ Range Sqnr::range(IntRange codes) const {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

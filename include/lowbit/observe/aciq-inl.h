@@ -1,18 +1,20 @@
-#include "lowbit/observe/aciq.h"
+#pragma once
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
+#include "lowbit/observe/aciq.h"
+#include "lowbit/observe/detail/binned_ranges.h"
 #include "lowbit/quant/detail/aciq.h"
-#include "observe/binned_ranges.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::aciq_observer {
 
 using Bin = FloatHistogram::Bin;
 
-double mean_of(const std::vector<Bin>& bins) {
+inline double mean_of(const std::vector<Bin>& bins) {
   double sum = 0, n = 0;
   for (const Bin& b : bins) {
     n += static_cast<double>(b.count);
@@ -22,13 +24,13 @@ double mean_of(const std::vector<Bin>& bins) {
 }
 
 // Mean of |x - center| where x is spread evenly over the bin.
-double mean_deviation(const Bin& b, double center) {
+inline double mean_deviation(const Bin& b, double center) {
   const double lo = b.lo - center, hi = b.hi - center;
   if (lo >= 0 || hi <= 0) return std::fabs(lo + hi) / 2;
   return (lo * lo + hi * hi) / (2 * (hi - lo));
 }
 
-detail::Spread spread_of(const std::vector<Bin>& bins, double center, bool zeros) {
+inline detail::Spread spread_of(const std::vector<Bin>& bins, double center, bool zeros) {
   double squares = 0, magnitudes = 0, n = 0;
   for (const Bin& b : bins) {
     if (!zeros && b.lo == 0 && b.hi == 0) continue;
@@ -42,9 +44,10 @@ detail::Spread spread_of(const std::vector<Bin>& bins, double center, bool zeros
   return {std::sqrt(squares / n), magnitudes / n};
 }
 
-}  // namespace
+}  // namespace detail::aciq_observer
 
-Range Aciq::range(IntRange codes) const {
+LOWBIT_INLINE Range Aciq::range(IntRange codes) const {
+  using namespace detail::aciq_observer;
   const Range full{seen_.min(), seen_.max()};
   const std::int64_t count = detail::code_count(codes);
   if (count < 3 || count > 256 || full.min == full.max) return full;
@@ -58,3 +61,4 @@ Range Aciq::range(IntRange codes) const {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

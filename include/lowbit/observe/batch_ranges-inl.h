@@ -1,38 +1,40 @@
-#include "lowbit/observe/batch_ranges.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/sentence.h"
+#include "lowbit/observe/batch_ranges.h"
+#include "lowbit/observe/detail/state_bytes.h"
 #include "lowbit/observe/minmax.h"
 #include "lowbit/runtime/detail/float_env.h"
-#include "observe/state_bytes.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::batch_ranges {
 
-constexpr std::uint64_t kNumbers = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t kNumbers = std::uint64_t{1} << 63;
 constexpr Range kNoValues{std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
 
-bool is_range(Range r) {
+inline bool is_range(Range r) {
   if (r == kNoValues) return true;
   const bool minus_zero = (r.min == 0 && std::signbit(r.min)) || (r.max == 0 && std::signbit(r.max));
   return r.min <= r.max && std::isfinite(r.min) && std::isfinite(r.max) && !minus_zero;
 }
 
-}  // namespace
+}  // namespace detail::batch_ranges
 
-void BatchRanges::observe(std::span<const float> x) {
+LOWBIT_INLINE void BatchRanges::observe(std::span<const float> x) {
   observe(x, runs_.empty() ? 0 : runs_.back().end());
 }
 
-void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
+LOWBIT_INLINE void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
+  using namespace detail::batch_ranges;
   if (batch >= kNumbers)
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("the number of a batch is below 2^63, not {}", batch));
+                detail::sentence("the number of a batch is below 2^63, not {}", batch));
   if (x.empty()) return;
   const FloatEnvironmentGuard defaults;
   MinMax piece;
@@ -41,7 +43,7 @@ void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
   extend(batch, piece.empty() ? kNoValues : piece.range({}));
 }
 
-void BatchRanges::extend(std::uint64_t batch, Range r) {
+LOWBIT_INLINE void BatchRanges::extend(std::uint64_t batch, Range r) {
   const auto after = std::upper_bound(runs_.begin(), runs_.end(), batch,
                                       [](std::uint64_t b, const Run& run) { return b < run.first; });
   const auto run = static_cast<std::size_t>(after - runs_.begin());
@@ -52,7 +54,7 @@ void BatchRanges::extend(std::uint64_t batch, Range r) {
 }
 
 // A batch between the runs before and at `run`, either of which may be none.
-void BatchRanges::insert(std::size_t run, std::uint64_t batch, Range r) {
+LOWBIT_INLINE void BatchRanges::insert(std::size_t run, std::uint64_t batch, Range r) {
   const std::size_t at = run < runs_.size() ? runs_[run].begin : ranges_.size();
   ranges_.insert(ranges_.begin() + static_cast<std::ptrdiff_t>(at), r);
   for (std::size_t i = run; i < runs_.size(); ++i) ++runs_[i].begin;
@@ -71,7 +73,8 @@ void BatchRanges::insert(std::size_t run, std::uint64_t batch, Range r) {
   }
 }
 
-void BatchRanges::merge_batches(const BatchRanges& other) {
+LOWBIT_INLINE void BatchRanges::merge_batches(const BatchRanges& other) {
+  using namespace detail::batch_ranges;
   const FloatEnvironmentGuard defaults;
   // Both in order into a new list: no batch is inserted before others.
   BatchRanges all;
@@ -95,7 +98,7 @@ void BatchRanges::merge_batches(const BatchRanges& other) {
   *this = std::move(all);
 }
 
-std::vector<Range> BatchRanges::finite_ranges() const {
+LOWBIT_INLINE std::vector<Range> BatchRanges::finite_ranges() const {
   std::vector<Range> result;
   result.reserve(ranges_.size());
   for (const Range& r : ranges_)
@@ -103,7 +106,7 @@ std::vector<Range> BatchRanges::finite_ranges() const {
   return result;
 }
 
-std::vector<std::byte> BatchRanges::state() const {
+LOWBIT_INLINE std::vector<std::byte> BatchRanges::state() const {
   detail::StateWriter out;
   out.put(non_finite_);
   for (const Run& run : runs_) {
@@ -114,7 +117,8 @@ std::vector<std::byte> BatchRanges::state() const {
   return out.take();
 }
 
-void BatchRanges::set_state(std::span<const std::byte> bytes) {
+LOWBIT_INLINE void BatchRanges::set_state(std::span<const std::byte> bytes) {
+  using namespace detail::batch_ranges;
   detail::StateReader in(bytes);
   BatchRanges read;
   read.non_finite_ = in.get<std::uint64_t>();
@@ -123,14 +127,15 @@ void BatchRanges::set_state(std::span<const std::byte> bytes) {
     // Runs that touch would be one.
     const bool apart = read.runs_.empty() || (first > read.runs_.back().end());
     if (!apart || count == 0 || first >= kNumbers || count > kNumbers - first)
-      throw Error(ErrorCode::corrupt_file,
-                  fmt::format("the state of an observer has {} batches from number {} on", count, first));
+      throw Error(
+          ErrorCode::corrupt_file,
+          detail::sentence("the state of an observer has {} batches from number {} on", count, first));
     read.runs_.push_back({first, count, read.ranges_.size()});
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto min = in.get<float>(), max = in.get<float>();
       if (!is_range({min, max}))
         throw Error(ErrorCode::corrupt_file,
-                    fmt::format("the state of an observer has a batch from {} to {}", min, max));
+                    detail::sentence("the state of an observer has a batch from {} to {}", min, max));
       read.ranges_.push_back({min, max});
     }
   }
@@ -138,3 +143,4 @@ void BatchRanges::set_state(std::span<const std::byte> bytes) {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

@@ -1,23 +1,25 @@
-#include "lowbit/observe/expected_error.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <cmath>
 #include <limits>
 
 #include "lowbit/core/error.h"
-#include "observe/binned_error.h"
+#include "lowbit/core/sentence.h"
+#include "lowbit/observe/detail/binned_error.h"
+#include "lowbit/observe/expected_error.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
 
-ExpectedError expected_error(const FloatHistogram& distribution, QParams q, IntRange codes) {
+LOWBIT_INLINE ExpectedError expected_error(const FloatHistogram& distribution, QParams q, IntRange codes) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (!(q.scale > 0) || !std::isfinite(q.scale))
-    throw Error(ErrorCode::invalid_argument, fmt::format("a scale is positive and finite, not {}", q.scale));
+    throw Error(ErrorCode::invalid_argument,
+                detail::sentence("a scale is positive and finite, not {}", q.scale));
   if (codes.qmin >= codes.qmax || q.zero_point < codes.qmin || q.zero_point > codes.qmax)
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("the zero point {} is none of the codes from {} to {}", q.zero_point, codes.qmin,
-                            codes.qmax));
+                detail::sentence("the zero point {} is none of the codes from {} to {}", q.zero_point,
+                                 codes.qmin, codes.qmax));
   if (distribution.empty()) return {0, kInfinity, 0};
   const detail::BinnedError error(distribution);
   const double scale = double(q.scale), zero = q.zero_point;
@@ -31,3 +33,4 @@ ExpectedError expected_error(const FloatHistogram& distribution, QParams q, IntR
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

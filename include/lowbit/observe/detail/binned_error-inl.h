@@ -1,34 +1,39 @@
-#include "observe/binned_error.h"
+#pragma once
 
 #include <bit>
 #include <cmath>
 #include <limits>
 
+#include "lowbit/observe/detail/binned_error.h"
+
+LOWBIT_BEGIN_EXACT
 namespace lowbit::detail {
-namespace {
+namespace binned_error {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::uint32_t kBeyondFloats = 0xFF00;
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr std::uint32_t kBeyondFloats = 0xFF00;
 
-double squared_error(const BinnedError::Moments& m, double level) {
+inline double squared_error(const BinnedError::Moments& m, double level) {
   const double e = m.squares - 2 * level * m.sum + level * level * m.count;
   return e > 0 ? e : 0;
 }
 
-}  // namespace
+}  // namespace binned_error
 
-std::uint32_t bin_of(double magnitude) {
+LOWBIT_INLINE std::uint32_t bin_of(double magnitude) {
+  using namespace binned_error;
   if (magnitude < 0x1p-126) return static_cast<std::uint32_t>(magnitude * 0x1p134);
   if (magnitude >= 0x1p128) return kBeyondFloats;
   constexpr std::uint64_t kBias = std::uint64_t{1023 - 127} << 8;
   return static_cast<std::uint32_t>((std::bit_cast<std::uint64_t>(magnitude) >> 44) - kBias);
 }
 
-double bin_begin(std::uint32_t bin) {
+LOWBIT_INLINE double bin_begin(std::uint32_t bin) {
+  using namespace binned_error;
   return bin < kBeyondFloats ? double(std::bit_cast<float>(bin << 15)) : 0x1p128;
 }
 
-BinnedError::BinnedError(const FloatHistogram& seen) {
+LOWBIT_INLINE BinnedError::BinnedError(const FloatHistogram& seen) {
   const auto bins = seen.bins();
   // Room for the bins from the nearest to the farthest of each side, which come in this order.
   std::uint32_t negative_end = 0, negative_begin = 0, positive_begin = 0, positive_end = 0;
@@ -47,7 +52,7 @@ BinnedError::BinnedError(const FloatHistogram& seen) {
 }
 
 // In ascending order.
-void BinnedError::Side::add(double lo, double hi, std::uint64_t count) {
+LOWBIT_INLINE void BinnedError::Side::add(double lo, double hi, std::uint64_t count) {
   const auto n = static_cast<double>(count);
   const Moments m{n, n * (lo + hi) / 2, n * (lo * lo + lo * hi + hi * hi) / 3};
   const bool nothing = all.count == 0;
@@ -61,7 +66,7 @@ void BinnedError::Side::add(double lo, double hi, std::uint64_t count) {
 }
 
 // Bins that hold nothing stand between, so that a lookup is an index.
-void BinnedError::Side::add_bin(double lo, double hi, const Moments& m) {
+LOWBIT_INLINE void BinnedError::Side::add_bin(double lo, double hi, const Moments& m) {
   const std::uint32_t bin = bin_of(lo);
   if (sums.size() == 1) first = bin, first_begin = lo;
   last_end = hi;
@@ -71,7 +76,7 @@ void BinnedError::Side::add_bin(double lo, double hi, const Moments& m) {
 }
 
 // Of the magnitudes below that one, the part of its own bin included.
-BinnedError::Moments BinnedError::Side::within(double magnitude) const {
+LOWBIT_INLINE BinnedError::Moments BinnedError::Side::within(double magnitude) const {
   if (magnitude > farthest) return all;
   if (magnitude <= nearest) return {};
   const std::uint32_t bin = bin_of(magnitude);
@@ -89,7 +94,8 @@ BinnedError::Moments BinnedError::Side::within(double magnitude) const {
   return m;
 }
 
-double BinnedError::operator()(const Levels& levels, double clip_weight) const {
+LOWBIT_INLINE double BinnedError::operator()(const Levels& levels, double clip_weight) const {
+  using namespace binned_error;
   double error = 0, level = levels.first;
   const double lowest = levels.first - levels.step / 2;
   Moments from = at(lowest);
@@ -105,12 +111,15 @@ double BinnedError::operator()(const Levels& levels, double clip_weight) const {
   return clipped.count > 0 ? error + clip_weight * squared_error(clipped, level) : error;
 }
 
-double BinnedError::above(double at) const {
+LOWBIT_INLINE double BinnedError::above(double at) const {
+  using namespace binned_error;
   return squared_error(between(at, kInfinity), at);
 }
 
-double BinnedError::below(double at) const {
+LOWBIT_INLINE double BinnedError::below(double at) const {
+  using namespace binned_error;
   return squared_error(between(-kInfinity, at), at);
 }
 
 }  // namespace lowbit::detail
+LOWBIT_END_EXACT

@@ -1,16 +1,18 @@
-#include "lowbit/observe/mse.h"
+#pragma once
 
 #include <algorithm>
 
 #include "lowbit/core/error.h"
+#include "lowbit/observe/detail/binned_error.h"
+#include "lowbit/observe/detail/binned_ranges.h"
+#include "lowbit/observe/detail/clip_search.h"
+#include "lowbit/observe/mse.h"
 #include "lowbit/quant/affine_qparams.h"
 #include "lowbit/quant/detail/magnitude.h"
-#include "observe/binned_error.h"
-#include "observe/binned_ranges.h"
-#include "observe/clip_search.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::mse {
 
 class CodeCost final : public detail::ClipCost {
  public:
@@ -42,15 +44,16 @@ class CodeCost final : public detail::ClipCost {
   Sides sides_;
 };
 
-}  // namespace
+}  // namespace detail::mse
 
-void Mse::merge(const Mse& other) {
+LOWBIT_INLINE void Mse::merge(const Mse& other) {
   if (other.sides_ != sides_)
     throw Error(ErrorCode::invalid_argument, "'mse' and 'mse-one-sided' observers cannot be merged");
   seen_.merge(other.seen_);
 }
 
-Range Mse::range(IntRange codes) const {
+LOWBIT_INLINE Range Mse::range(IntRange codes) const {
+  using namespace detail::mse;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;
   const CodeCost cost(seen_, codes, sides_);
@@ -70,3 +73,4 @@ Range Mse::range(IntRange codes) const {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

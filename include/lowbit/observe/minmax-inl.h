@@ -1,24 +1,26 @@
-#include "lowbit/observe/minmax.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/sentence.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/observe/detail/state_bytes.h"
+#include "lowbit/observe/minmax.h"
 #include "lowbit/runtime/detail/float_env.h"
-#include "observe/state_bytes.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::minmax {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-}  // namespace
+}  // namespace detail::minmax
 
-void MinMax::observe(std::span<const float> x) {
+LOWBIT_INLINE void MinMax::observe(std::span<const float> x) {
+  using namespace detail::minmax;
   const FloatEnvironmentGuard defaults;
   // In pieces, each read again if something in it is not finite.
   constexpr std::size_t kChecked = 4096;
@@ -31,24 +33,25 @@ void MinMax::observe(std::span<const float> x) {
   }
 }
 
-void MinMax::merge(const MinMax& other) {
+LOWBIT_INLINE void MinMax::merge(const MinMax& other) {
   const FloatEnvironmentGuard defaults;
   min_ = other.min_ < min_ ? other.min_ : min_;
   max_ = other.max_ > max_ ? other.max_ : max_;
   non_finite_ += other.non_finite_;
 }
 
-Range MinMax::range(IntRange) const {
+LOWBIT_INLINE Range MinMax::range(IntRange) const {
   return min_ <= max_ ? Range{min_, max_} : Range{0.0f, 0.0f};
 }
 
-std::vector<std::byte> MinMax::state() const {
+LOWBIT_INLINE std::vector<std::byte> MinMax::state() const {
   detail::StateWriter out;
   out.put(min_), out.put(max_), out.put(non_finite_);
   return out.take();
 }
 
-void MinMax::set_state(std::span<const std::byte> bytes) {
+LOWBIT_INLINE void MinMax::set_state(std::span<const std::byte> bytes) {
+  using namespace detail::minmax;
   detail::StateReader in(bytes);
   MinMax read;
   read.min_ = in.get<float>(), read.max_ = in.get<float>(), read.non_finite_ = in.get<std::uint64_t>();
@@ -58,8 +61,9 @@ void MinMax::set_state(std::span<const std::byte> bytes) {
       (read.min_ == 0 && std::signbit(read.min_)) || (read.max_ == 0 && std::signbit(read.max_));
   if (!nothing && !(read.min_ <= read.max_ && read.max_ < kInfinity && read.min_ > -kInfinity && !minus_zero))
     throw Error(ErrorCode::corrupt_file,
-                fmt::format("the state of an observer has a range from {} to {}", read.min_, read.max_));
+                detail::sentence("the state of an observer has a range from {} to {}", read.min_, read.max_));
   *this = read;
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

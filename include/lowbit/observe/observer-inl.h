@@ -1,12 +1,11 @@
-#include "lowbit/observe/observer.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <charconv>
 #include <optional>
 #include <system_error>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/sentence.h"
 #include "lowbit/observe/aciq.h"
 #include "lowbit/observe/batch_mean.h"
 #include "lowbit/observe/batch_median.h"
@@ -16,18 +15,20 @@
 #include "lowbit/observe/minmax.h"
 #include "lowbit/observe/moving_average.h"
 #include "lowbit/observe/mse.h"
+#include "lowbit/observe/observer.h"
 #include "lowbit/observe/percentile.h"
 #include "lowbit/observe/sqnr.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::observers {
 
 struct Named {
   std::string_view name;
   AnyObserver (*make)();
 };
 
-constexpr Named kObservers[] = {
+inline constexpr Named kObservers[] = {
     {"minmax", [] { return AnyObserver(MinMax{}); }},
     {"moving-average", [] { return AnyObserver(MovingAverage{}); }},
     {"batch-mean", [] { return AnyObserver(BatchMean{}); }},
@@ -40,10 +41,10 @@ constexpr Named kObservers[] = {
     {"entropy", [] { return AnyObserver(Entropy{}); }},
     {"aciq", [] { return AnyObserver(Aciq{}); }},
 };
-constexpr std::string_view kOneSided = "-one-sided";
+inline constexpr std::string_view kOneSided = "-one-sided";
 
 // "p99.9" and "p99.9-one-sided"; nothing for other names.
-std::optional<AnyObserver> percentile_of(std::string_view name) {
+inline std::optional<AnyObserver> percentile_of(std::string_view name) {
   if (!name.starts_with('p')) return {};
   name.remove_prefix(1);
   const Sides sides = name.ends_with(kOneSided) ? Sides::one : Sides::two;
@@ -56,18 +57,19 @@ std::optional<AnyObserver> percentile_of(std::string_view name) {
   return Percentile(percent, sides);
 }
 
-}  // namespace
+}  // namespace detail::observers
 
-void AnyObserver::refuse_merge() {
+LOWBIT_INLINE void AnyObserver::refuse_merge() {
   throw Error(ErrorCode::invalid_argument, "observers of different types cannot be merged");
 }
 
-void AnyObserver::refuse_state() {
+LOWBIT_INLINE void AnyObserver::refuse_state() {
   throw Error(ErrorCode::unsupported,
               "this observer cannot be stored: it has no state() and set_state() of its own");
 }
 
-std::vector<std::string> known_observers() {
+LOWBIT_INLINE std::vector<std::string> known_observers() {
+  using namespace detail::observers;
   std::vector<std::string> names;
   for (const Named& n : kObservers) names.emplace_back(n.name);
   for (const char* percentile : {"p99.9", "p99.99", "p99.999"}) {
@@ -77,16 +79,18 @@ std::vector<std::string> known_observers() {
   return names;
 }
 
-AnyObserver make_observer(std::string_view name) {
+LOWBIT_INLINE AnyObserver make_observer(std::string_view name) {
+  using namespace detail::observers;
   for (const Named& n : kObservers)
     if (n.name == name) return n.make();
   if (auto percentile = percentile_of(name)) return *std::move(percentile);
   std::string known;
-  for (const Named& n : kObservers) known += fmt::format("'{}', ", n.name);
+  for (const Named& n : kObservers) known += detail::sentence("'{}', ", n.name);
   throw Error(ErrorCode::invalid_argument,
-              fmt::format("unknown observer '{}'; known are {}'p99.9' and other percentages, and "
-                          "'p99.9-one-sided' and such",
-                          name.substr(0, 80), known));
+              detail::sentence("unknown observer '{}'; known are {}'p99.9' and other percentages, and "
+                               "'p99.9-one-sided' and such",
+                               name.substr(0, 80), known));
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

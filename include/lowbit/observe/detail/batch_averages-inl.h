@@ -1,3 +1,5 @@
+#pragma once
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -6,11 +8,12 @@
 #include "lowbit/observe/batch_median.h"
 #include "lowbit/observe/batch_robust.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::batch_averages {
 
 // 0 of nothing.
-double median(std::vector<double> x) {
+inline double median(std::vector<double> x) {
   if (x.empty()) return 0;
   const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
   std::nth_element(x.begin(), middle, x.end());
@@ -26,14 +29,14 @@ struct Ends {
   }
 };
 
-Range mean(const std::vector<Range>& ranges) {
+inline Range mean(const std::vector<Range>& ranges) {
   double min = 0, max = 0;
   for (const Range& r : ranges) min += double(r.min), max += double(r.max);
   const double n = std::max(1.0, static_cast<double>(ranges.size()));
   return {static_cast<float>(min / n), static_cast<float>(max / n)};
 }
 
-Range medians(const Ends& ends) {
+inline Range medians(const Ends& ends) {
   return {static_cast<float>(median(ends.min)), static_cast<float>(median(ends.max))};
 }
 
@@ -50,17 +53,20 @@ class Typical {
   double median_, reach_ = 0;
 };
 
-}  // namespace
+}  // namespace detail::batch_averages
 
-Range BatchMean::range(IntRange) const {
+LOWBIT_INLINE Range BatchMean::range(IntRange) const {
+  using namespace detail::batch_averages;
   return mean(finite_ranges());
 }
 
-Range BatchMedian::range(IntRange) const {
+LOWBIT_INLINE Range BatchMedian::range(IntRange) const {
+  using namespace detail::batch_averages;
   return medians(Ends(finite_ranges()));
 }
 
-Range BatchRobust::range(IntRange) const {
+LOWBIT_INLINE Range BatchRobust::range(IntRange) const {
+  using namespace detail::batch_averages;
   auto ranges = finite_ranges();
   const Ends ends(ranges);
   const Typical low(ends.min), high(ends.max);
@@ -69,3 +75,4 @@ Range BatchRobust::range(IntRange) const {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

@@ -1,6 +1,4 @@
-#include "lowbit/observe/float_histogram.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <algorithm>
 #include <array>
@@ -8,29 +6,32 @@
 #include <cmath>
 
 #include "lowbit/core/error.h"
+#include "lowbit/core/sentence.h"
 #include "lowbit/kernels/elementwise_kernel.h"
+#include "lowbit/observe/detail/state_bytes.h"
+#include "lowbit/observe/float_histogram.h"
 #include "lowbit/runtime/detail/float_env.h"
-#include "observe/state_bytes.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::float_histogram {
 
-constexpr int kMantissaBits = 8;
-constexpr int kBinShift = 23 - kMantissaBits;
-constexpr std::uint32_t kBinsPerBlock = 1u << kMantissaBits;
-constexpr std::uint32_t kSign = 0x80000000u >> kBinShift;    // bins from here on are negative
-constexpr std::uint32_t kInfinite = 0xFFu << kMantissaBits;  // the first bin of infinities and NaNs
+inline constexpr int kMantissaBits = 8;
+inline constexpr int kBinShift = 23 - kMantissaBits;
+inline constexpr std::uint32_t kBinsPerBlock = 1u << kMantissaBits;
+inline constexpr std::uint32_t kSign = 0x80000000u >> kBinShift;    // bins from here on are negative
+inline constexpr std::uint32_t kInfinite = 0xFFu << kMantissaBits;  // the first bin of infinities and NaNs
 
-constexpr std::uint32_t kNoBin = 0xFFFFFFFFu, kMinusZero = 0x80000000u;
-constexpr std::size_t kPiece = 1024;
-constexpr int kCarryBits = 31;
-constexpr std::size_t kUncarried = std::size_t{1} << 30;
+inline constexpr std::uint32_t kNoBin = 0xFFFFFFFFu, kMinusZero = 0x80000000u;
+inline constexpr std::size_t kPiece = 1024;
+inline constexpr int kCarryBits = 31;
+inline constexpr std::size_t kUncarried = std::size_t{1} << 30;
 
-std::uint32_t bits_of(float x) {
+inline std::uint32_t bits_of(float x) {
   return std::bit_cast<std::uint32_t>(x);
 }
 // No bin for -0, which is counted as +0.
-std::uint32_t bin_of(float x) {
+inline std::uint32_t bin_of(float x) {
   return bits_of(x) == kMinusZero ? kNoBin : bits_of(x) >> kBinShift;
 }
 constexpr std::uint32_t block_of(std::uint32_t bin) {
@@ -43,16 +44,17 @@ constexpr bool is_finite(std::uint32_t bin) {
   return (bin & (kSign - 1)) < kInfinite;
 }
 
-}  // namespace
+}  // namespace detail::float_histogram
 
 // Where the counts of a block are while values come in. Those of blocks that do not exist yet, and of what is
 // not finite, are two arrays of their own: the loop over values then has no branches.
 struct FloatHistogram::Counters {
-  std::array<std::uint32_t, kBinsPerBlock> missing{}, ignored{};
+  std::array<std::uint32_t, detail::float_histogram::kBinsPerBlock> missing{}, ignored{};
   std::array<std::uint32_t*, kBlocks> of;
 };
 
-void FloatHistogram::observe(std::span<const float> x) {
+LOWBIT_INLINE void FloatHistogram::observe(std::span<const float> x) {
+  using namespace detail::float_histogram;
   for (; x.size() > kUncarried; x = x.subspan(kUncarried)) observe(x.first(kUncarried));
   if (blocks_.empty()) blocks_.resize(kBlocks);
   Counters counters;
@@ -74,7 +76,8 @@ void FloatHistogram::observe(std::span<const float> x) {
   if (uncarried_ > kUncarried) carry();
 }
 
-void FloatHistogram::count_piece(std::span<const float> x, Counters& counters) {
+LOWBIT_INLINE void FloatHistogram::count_piece(std::span<const float> x, Counters& counters) {
+  using namespace detail::float_histogram;
   std::array<std::uint32_t, kPiece> bins;
   const std::size_t n = x.size();
   for (std::size_t i = 0; i < n; ++i) {
@@ -94,21 +97,23 @@ void FloatHistogram::count_piece(std::span<const float> x, Counters& counters) {
 }
 
 // Leaves counts below 2^31, so that as many values may come before one is looked at again.
-void FloatHistogram::carry() {
+LOWBIT_INLINE void FloatHistogram::carry() {
+  using namespace detail::float_histogram;
   for (std::uint32_t b = 0; b < kBlocks; ++b)
     for (std::uint32_t i = 0; i < blocks_[b].size(); ++i)
       if (blocks_[b][i] >> kCarryBits) add(b * kBinsPerBlock + i, 0);
   uncarried_ = 0;
 }
 
-void FloatHistogram::extend_to(std::span<const float> x) {
+LOWBIT_INLINE void FloatHistogram::extend_to(std::span<const float> x) {
   float low, high;  // inf and -inf where nothing is finite; never -0
   elementwise().min_max(x.data(), x.size(), &low, &high);
   min_ = low < min_ ? low : min_;
   max_ = high > max_ ? high : max_;
 }
 
-void FloatHistogram::add(std::uint32_t bin, std::uint64_t n) {
+LOWBIT_INLINE void FloatHistogram::add(std::uint32_t bin, std::uint64_t n) {
+  using namespace detail::float_histogram;
   Block& block = blocks_[block_of(bin)];
   if (block.empty()) block.resize(kBinsPerBlock);
   std::uint32_t& count = block[place_of(bin)];
@@ -118,12 +123,14 @@ void FloatHistogram::add(std::uint32_t bin, std::uint64_t n) {
   if (carry) carries_[bin] += carry;
 }
 
-std::uint64_t FloatHistogram::count_of(std::uint32_t bin) const {
+LOWBIT_INLINE std::uint64_t FloatHistogram::count_of(std::uint32_t bin) const {
+  using namespace detail::float_histogram;
   const auto carry = carries_.find(bin);
   return blocks_[block_of(bin)][place_of(bin)] + (carry == carries_.end() ? 0 : carry->second << kCarryBits);
 }
 
-void FloatHistogram::merge(const FloatHistogram& other) {
+LOWBIT_INLINE void FloatHistogram::merge(const FloatHistogram& other) {
+  using namespace detail::float_histogram;
   const FloatEnvironmentGuard defaults;
   if (blocks_.empty()) blocks_.resize(other.blocks_.size());
   for (std::uint32_t b = 0; b < other.blocks_.size(); ++b)
@@ -138,7 +145,8 @@ void FloatHistogram::merge(const FloatHistogram& other) {
 }
 
 // What bin `bin` has from min to max. Where it holds one of these, that value is known: a bin of its own.
-void FloatHistogram::put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) const {
+LOWBIT_INLINE void FloatHistogram::put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) const {
+  using namespace detail::float_histogram;
   const bool has_min = bin == bin_of(min_), has_max = bin == bin_of(max_);
   b.lo = std::max(b.lo, double(min_)), b.hi = std::min(b.hi, double(max_));
   if (b.lo == b.hi) return bins.push_back(b);
@@ -148,14 +156,15 @@ void FloatHistogram::put_bin(std::vector<Bin>& bins, std::uint32_t bin, Bin b) c
   if (has_max) bins.push_back({double(max_), double(max_), 1});
 }
 
-std::size_t FloatHistogram::occupied() const {
+LOWBIT_INLINE std::size_t FloatHistogram::occupied() const {
   std::size_t n = carries_.size();  // as many may be zero modulo 2^32
   for (const Block& block : blocks_)
     n += block.size() - static_cast<std::size_t>(std::ranges::count(block, 0u));
   return n;
 }
 
-std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
+LOWBIT_INLINE std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
+  using namespace detail::float_histogram;
   std::vector<Bin> bins;
   const auto add_bin = [&](std::uint32_t bin) {
     const std::uint64_t count = count_of(bin);
@@ -184,10 +193,10 @@ std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
   return bins;
 }
 
-double FloatHistogram::quantile(double p) const {
+LOWBIT_INLINE double FloatHistogram::quantile(double p) const {
   if (!(p >= 0 && p <= 1))
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("a quantile is that of a share from 0 to 1, not {}", p));
+                detail::sentence("a quantile is that of a share from 0 to 1, not {}", p));
   if (empty()) return 0;
   const std::uint64_t last = count_ - non_finite_ - 1;
   const double position = p * static_cast<double>(last);
@@ -206,7 +215,8 @@ double FloatHistogram::quantile(double p) const {
   return fraction > 0 && rank < last ? low + fraction * (value(rank + 1) - low) : low;
 }
 
-FloatHistogram FloatHistogram::magnitudes() const {
+LOWBIT_INLINE FloatHistogram FloatHistogram::magnitudes() const {
+  using namespace detail::float_histogram;
   if (empty() || min_ >= 0) return *this;
   FloatHistogram result;
   result.blocks_.resize(kBlocks);
@@ -226,7 +236,8 @@ FloatHistogram FloatHistogram::magnitudes() const {
   return result;
 }
 
-std::vector<std::byte> FloatHistogram::state() const {
+LOWBIT_INLINE std::vector<std::byte> FloatHistogram::state() const {
+  using namespace detail::float_histogram;
   detail::StateWriter out;
   out.reserve(16 + 12 * occupied());
   out.put(non_finite_);
@@ -241,7 +252,8 @@ std::vector<std::byte> FloatHistogram::state() const {
   return out.take();
 }
 
-void FloatHistogram::set_state(std::span<const std::byte> bytes) {
+LOWBIT_INLINE void FloatHistogram::set_state(std::span<const std::byte> bytes) {
+  using namespace detail::float_histogram;
   detail::StateReader in(bytes);
   FloatHistogram read;
   // Blocks take memory from the first bin on: an empty state may stand in a file a million times.
@@ -272,9 +284,10 @@ void FloatHistogram::set_state(std::span<const std::byte> bytes) {
   if (empty ? bits_of(min) != 0 || bits_of(max) != 0
             : !(min <= max) || bin_of(min) != lowest || bin_of(max) != highest)
     throw Error(ErrorCode::corrupt_file,
-                fmt::format("the state of a histogram has a range from {} to {}", min, max));
+                detail::sentence("the state of a histogram has a range from {} to {}", min, max));
   if (!empty) read.min_ = min, read.max_ = max;
   *this = std::move(read);
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

@@ -1,27 +1,28 @@
-#include "lowbit/observe/percentile.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include "lowbit/core/error.h"
-#include "observe/binned_ranges.h"
+#include "lowbit/core/sentence.h"
+#include "lowbit/observe/detail/binned_ranges.h"
+#include "lowbit/observe/percentile.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
 
-Percentile::Percentile(double percent, Sides sides) : percent_(percent), sides_(sides) {
+LOWBIT_INLINE Percentile::Percentile(double percent, Sides sides) : percent_(percent), sides_(sides) {
   if (!(percent > 0 && percent <= 100))
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("a percentile is above 0 and at most 100, not {}", percent));
+                detail::sentence("a percentile is above 0 and at most 100, not {}", percent));
 }
 
-void Percentile::merge(const Percentile& other) {
+LOWBIT_INLINE void Percentile::merge(const Percentile& other) {
   if (other.percent_ != percent_ || other.sides_ != sides_)
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("observers of {} % and {} %, or of one and two sides, cannot be merged", percent_,
-                            other.percent_));
+                detail::sentence("observers of {} % and {} %, or of one and two sides, cannot be merged",
+                                 percent_, other.percent_));
   seen_.merge(other.seen_);
 }
 
-Range Percentile::range(IntRange) const {
+LOWBIT_INLINE Range Percentile::range(IntRange) const {
   const double inside = percent_ / 100;
   const Range full{seen_.min(), seen_.max()};
   if (sides_ == Sides::one) {
@@ -34,3 +35,4 @@ Range Percentile::range(IntRange) const {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

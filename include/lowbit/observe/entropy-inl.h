@@ -1,18 +1,20 @@
-#include "lowbit/observe/entropy.h"
+#pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "observe/binned_ranges.h"
+#include "lowbit/observe/detail/binned_ranges.h"
+#include "lowbit/observe/entropy.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::entropy {
 
-constexpr std::size_t kBins = 2048;
+inline constexpr std::size_t kBins = 2048;
 
 // Masses of even bins from 0 to the largest magnitude, zeros left out.
-std::vector<double> even_bins(const FloatHistogram& magnitudes) {
+inline std::vector<double> even_bins(const FloatHistogram& magnitudes) {
   std::vector<double> mass(kBins);
   const double width = double(magnitudes.max()) / static_cast<double>(kBins);
   const auto bin_at = [&](double x) { return std::min(static_cast<std::size_t>(x / width), kBins - 1); };
@@ -33,7 +35,7 @@ std::vector<double> even_bins(const FloatHistogram& magnitudes) {
   return mass;
 }
 
-double x_log_x(double x) {
+inline double x_log_x(double x) {
   return x > 0 ? x * std::log(x) : 0;
 }
 
@@ -71,9 +73,10 @@ class Divergence {
   std::vector<int> filled_;
 };
 
-}  // namespace
+}  // namespace detail::entropy
 
-Range Entropy::range(IntRange codes) const {
+LOWBIT_INLINE Range Entropy::range(IntRange codes) const {
+  using namespace detail::entropy;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;
   const auto magnitudes = seen_.magnitudes();
@@ -89,3 +92,4 @@ Range Entropy::range(IntRange codes) const {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/observe/float_histogram.h"
 
 namespace lowbit::detail {
@@ -62,3 +63,7 @@ class BinnedError {
 };
 
 }  // namespace lowbit::detail
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/detail/binned_error-inl.h"
+#endif

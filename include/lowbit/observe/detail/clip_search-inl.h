@@ -1,28 +1,30 @@
-#include "observe/clip_search.h"
+#pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
-#include "observe/binned_error.h"
+#include "lowbit/observe/detail/binned_error.h"
+#include "lowbit/observe/detail/clip_search.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit::detail {
-namespace {
+namespace clip_search {
 
 // Candidates have numbers: a bin's times 16, and 16ths of the bin.
-constexpr std::int64_t kBin = 16, kCoarse = 16 * kBin, kEnd = 0xFF00 * kBin;
-constexpr double kInnermost = 0x1p-20;
+inline constexpr std::int64_t kBin = 16, kCoarse = 16 * kBin, kEnd = 0xFF00 * kBin;
+inline constexpr double kInnermost = 0x1p-20;
 
-double value_of(std::int64_t number) {
+inline double value_of(std::int64_t number) {
   const auto bin = static_cast<std::uint32_t>(number / kBin);
   const double begin = bin_begin(bin);
   return begin + static_cast<double>(number % kBin) / kBin * (bin_begin(bin + 1) - begin);
 }
-std::int64_t number_of_bin(double magnitude) {
+inline std::int64_t number_of_bin(double magnitude) {
   return std::int64_t{bin_of(magnitude)} * kBin;
 }
-std::int64_t nearest_number(double magnitude) {
+inline std::int64_t nearest_number(double magnitude) {
   const double begin = bin_begin(bin_of(magnitude)), end = bin_begin(bin_of(magnitude) + 1);
   return number_of_bin(magnitude) + static_cast<std::int64_t>((magnitude - begin) / (end - begin) * kBin);
 }
@@ -60,7 +62,7 @@ struct Side {
   }
 };
 
-std::vector<float> every(std::size_t step, const std::vector<float>& edges) {
+inline std::vector<float> every(std::size_t step, const std::vector<float>& edges) {
   std::vector<float> result;
   for (std::size_t i = 0; i < edges.size(); i += step) result.push_back(edges[i]);
   return result;
@@ -92,9 +94,10 @@ class Search {
   Range best_{0, 0};
 };
 
-}  // namespace
+}  // namespace clip_search
 
-Range search_clip_range(const ClipCost& cost, Range seen, Range limit, bool between_edges) {
+LOWBIT_INLINE Range search_clip_range(const ClipCost& cost, Range seen, Range limit, bool between_edges) {
+  using namespace clip_search;
   const Side low{-seen.min, -limit.min}, high{seen.max, limit.max};
   const bool two = low.seen > 0 && high.seen > 0;
   const std::int64_t step = two ? kCoarse : kBin;
@@ -112,3 +115,4 @@ Range search_clip_range(const ClipCost& cost, Range seen, Range limit, bool betw
 }
 
 }  // namespace lowbit::detail
+LOWBIT_END_EXACT

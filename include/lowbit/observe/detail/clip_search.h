@@ -6,6 +6,7 @@
 // clipping alone costs more than the best pair that is known.
 #pragma once
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
 
 namespace lowbit::detail {
@@ -23,3 +24,7 @@ class ClipCost {
 Range search_clip_range(const ClipCost& cost, Range seen, Range limit, bool between_edges);
 
 }  // namespace lowbit::detail
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/observe/detail/clip_search-inl.h"
+#endif

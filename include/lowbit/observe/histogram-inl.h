@@ -1,13 +1,15 @@
-#include "lowbit/observe/histogram.h"
+#pragma once
 
 #include <algorithm>
 
-#include "observe/binned_error.h"
-#include "observe/binned_ranges.h"
-#include "observe/clip_search.h"
+#include "lowbit/observe/detail/binned_error.h"
+#include "lowbit/observe/detail/binned_ranges.h"
+#include "lowbit/observe/detail/clip_search.h"
+#include "lowbit/observe/histogram.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::histogram {
 
 class CellCost final : public detail::ClipCost {
  public:
@@ -25,12 +27,14 @@ class CellCost final : public detail::ClipCost {
   std::int64_t cells_;
 };
 
-}  // namespace
+}  // namespace detail::histogram
 
-Range Histogram::range(IntRange codes) const {
+LOWBIT_INLINE Range Histogram::range(IntRange codes) const {
+  using namespace detail::histogram;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;
   return detail::search_clip_range(CellCost(seen_, detail::code_count(codes)), full, full, false);
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

@@ -1,1 +1,0 @@
-#include "lowbit/observe/choose_qparams-inl.h"
