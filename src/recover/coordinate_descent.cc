@@ -35,20 +35,30 @@ void check(const Options& options, const WeightGrid& grid) {
   if (!options.from.empty()) static_cast<void>(grid.matrix(options.from));  // checks the indices
 }
 
+/// GPTQ's or Qronos's.
+struct Sweeps {
+  std::vector<Sweep> groups;
+  bool use_slope = false;
+};
+
 /// Rows that share what is fitted again, from their starts to the best codes. The grid's own start is among
 /// the starts, so that nothing becomes worse; it is not the nearest codes where a quantizer has a threshold.
 class Scope {
  public:
   Scope(const Objective& objective, const WeightGrid& grid, std::int64_t first, const Options& options,
-        std::span<const Sweep> gptq, std::span<const Sweep> qronos, int threads)
-      : objective_(objective), grid_(grid), first_(first), options_(options), threads_(threads) {
+        std::span<const Sweeps> sweeps, int threads)
+      : objective_(objective),
+        grid_(grid),
+        first_(first),
+        options_(options),
+        sweeps_(sweeps),
+        threads_(threads) {
     add_grids();
     add(rows_on_grid(objective_, first_, grid_, threads_));
     for (const RowCodes& row : starts_.front().rows) before_.push_back(row.loss);
     if (options.from_nearest) add_nearest();
     if (!options.from.empty()) add_given();
-    if (options.from_gptq) add_swept(gptq, false);
-    if (options.from_qronos && !qronos.empty()) add_swept(qronos, true);
+    for (const Sweeps& kind : sweeps) add_swept(kind);
   }
 
   RowsOnGrid improved() {
@@ -102,29 +112,30 @@ class Scope {
     add(0, options_.from.subspan(static_cast<std::size_t>(first_) * n, static_cast<std::size_t>(rows()) * n));
   }
 
-  // All grids of one row at once, which share what a sweep reads; else one after the other, for memory's
-  // sake.
-  void add_swept(std::span<const Sweep> sweeps, bool with_slope) {
+  // All grids of one row at once, which share what a sweep reads; else one after the other, for memory's sake.
+  void add_swept(const Sweeps& sweeps) {
     const std::size_t at_once = rows() == 1 ? grids_.size() : 1;
-    for (std::size_t g = 0; g < grids_.size(); g += at_once) add_swept(sweeps, with_slope, g, g + at_once);
+    const auto size = static_cast<std::size_t>(rows() * grid_.cols());
+    for (std::size_t begin = 0; begin < grids_.size(); begin += at_once) {
+      const std::vector<int> choice = swept(sweeps, std::span(grids_).subspan(begin, at_once));
+      for (std::size_t i = 0; i < at_once; ++i) add(begin + i, std::span(choice).subspan(i * size, size));
+    }
   }
 
-  void add_swept(std::span<const Sweep> sweeps, bool with_slope, std::size_t begin, std::size_t end) {
+  std::vector<int> swept(const Sweeps& sweeps, std::span<const WeightGrid> grids) const {
     const std::int64_t n = grid_.cols();
-    const auto size = static_cast<std::size_t>(rows() * n);
-    std::vector<int> choice((end - begin) * size);
+    std::vector<int> choice(grids.size() * static_cast<std::size_t>(rows() * n));
     std::vector<SweepRow> sweep_rows;
-    for (std::size_t g = begin; g < end; ++g)
+    for (std::size_t g = 0; g < grids.size(); ++g)
       for (std::int64_t r = 0; r < rows(); ++r)
-        sweep_rows.push_back(
-            {.grid = &grids_[g],
-             .row = r,
-             .group = objective_.group(first_ + r),
-             .weights = objective_.weights(first_ + r),
-             .slope = with_slope ? objective_.slope(first_ + r) : nullptr,
-             .choice = choice.data() + (g - begin) * size + static_cast<std::size_t>(r * n)});
-    round_rows(sweeps, sweep_rows, threads_);
-    for (std::size_t g = begin; g < end; ++g) add(g, std::span(choice).subspan((g - begin) * size, size));
+        sweep_rows.push_back({.grid = &grids[g],
+                              .row = r,
+                              .group = objective_.group(first_ + r),
+                              .weights = objective_.weights(first_ + r),
+                              .slope = sweeps.use_slope ? objective_.slope(first_ + r) : nullptr,
+                              .choice = choice.data() + (static_cast<std::int64_t>(g) * rows() + r) * n});
+    round_rows(sweeps.groups, sweep_rows, threads_);
+    return choice;
   }
 
   bool descend_all(RowsOnGrid& rows) {
@@ -139,7 +150,7 @@ class Scope {
   }
 
   // Fits come first: descent would bend the codes to a scale that is not to stay.
-  void improve(RowsOnGrid& rows) {
+  void settle(RowsOnGrid& rows) {
     if (!options_.refit) {
       descend_all(rows);
       return;
@@ -152,10 +163,24 @@ class Scope {
     }
   }
 
+  // A sweep over the scales that were found is another way out of the minimum that they were found in.
+  void improve(RowsOnGrid& rows) {
+    settle(rows);
+    if (!options_.refit || sweeps_.empty()) return;
+    for (int turn = 0; turn < options_.turns; ++turn) {
+      const std::vector<int> choice = swept(sweeps_.back(), {&rows.grid, 1});
+      RowsOnGrid again = rows_on_grid(objective_, first_, rows.grid.refitted(rows.grid.matrix(choice)), threads_);
+      settle(again);
+      if (!(rows.loss - again.loss > kWorthATurn * std::fabs(rows.loss))) return;
+      rows = std::move(again);
+    }
+  }
+
   const Objective& objective_;
   WeightGrid grid_;
   std::int64_t first_;
   const Options& options_;
+  std::span<const Sweeps> sweeps_;
   int threads_;
   std::vector<WeightGrid> grids_;
   std::vector<RowsOnGrid> starts_;
@@ -222,14 +247,14 @@ RoundingResult coordinate_descent(const MatrixView& weights, const WeightGrid& g
   check(options, grid);
   const Objective objective(weights, errors, options.threads);
   check_grid(weights, grid);
-  std::vector<Sweep> gptq, qronos;
-  if (options.from_gptq) gptq = make_sweeps(errors, gptq_rounding(options.threads));
+  std::vector<Sweeps> sweeps;
+  if (options.from_gptq) sweeps.push_back({make_sweeps(errors, gptq_rounding(options.threads)), false});
   if (options.from_qronos && objective.slope(0))
-    qronos = make_sweeps(errors, qronos_rounding(options.threads));
+    sweeps.push_back({make_sweeps(errors, qronos_rounding(options.threads)), true});
   RoundingResult result{.codes = {}, .report = {.algorithm = "coordinate_descent"}};
   RoundingReport& report = result.report;
   if (options.refit && rows_share(grid)) {
-    Scope scope(objective, grid, 0, options, gptq, qronos, options.threads);
+    Scope scope(objective, grid, 0, options, sweeps, options.threads);
     const RowsOnGrid best = scope.improved();
     std::vector<int> choice;
     for (const RowCodes& row : best.rows) append(choice, row.choice);
@@ -241,7 +266,7 @@ RoundingResult coordinate_descent(const MatrixView& weights, const WeightGrid& g
     std::vector<double> before(rows.size()), after(rows.size());
     for_rows(weights.rows, 1, options.threads, [&](std::int64_t r, std::int64_t) {
       const auto i = static_cast<std::size_t>(r);
-      Scope scope(objective, grid.part(r, 1), r, options, gptq, qronos, 1);
+      Scope scope(objective, grid.part(r, 1), r, options, sweeps, 1);
       const RowsOnGrid best = scope.improved();
       rows[i] = best.grid.matrix(best.rows.front().choice);
       before[i] = sum_of(scope.before());
@@ -251,7 +276,7 @@ RoundingResult coordinate_descent(const MatrixView& weights, const WeightGrid& g
     report.loss_before = sum_of(before);
     report.loss_after = sum_of(after);
   }
-  for (const auto* sweeps : {&gptq, &qronos}) report_damping(report, *sweeps);
+  for (const Sweeps& kind : sweeps) report_damping(report, kind.groups);
   return result;
 }
 
