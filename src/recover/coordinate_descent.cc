@@ -7,10 +7,11 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/detail/storage.h"
 #include "lowbit/recover/gptq.h"
 #include "lowbit/recover/qronos.h"
-#include "lowbit/quant/detail/storage.h"
 #include "recover/for_rows.h"
+#include "recover/join_rows.h"
 #include "recover/refit.h"
 #include "recover/round_by_sweep.h"
 
@@ -112,7 +113,8 @@ class Scope {
     add(0, options_.from.subspan(static_cast<std::size_t>(first_) * n, static_cast<std::size_t>(rows()) * n));
   }
 
-  // All grids of one row at once, which share what a sweep reads; else one after the other, for memory's sake.
+  // All grids of one row at once, which share what a sweep reads; else one after the other, for memory's
+  // sake.
   void add_swept(const Sweeps& sweeps) {
     const std::size_t at_once = rows() == 1 ? grids_.size() : 1;
     const auto size = static_cast<std::size_t>(rows() * grid_.cols());
@@ -169,7 +171,8 @@ class Scope {
     if (!options_.refit || sweeps_.empty()) return;
     for (int turn = 0; turn < options_.turns; ++turn) {
       const std::vector<int> choice = swept(sweeps_.back(), {&rows.grid, 1});
-      RowsOnGrid again = rows_on_grid(objective_, first_, rows.grid.refitted(rows.grid.matrix(choice)), threads_);
+      RowsOnGrid again =
+          rows_on_grid(objective_, first_, rows.grid.refitted(rows.grid.matrix(choice)), threads_);
       settle(again);
       if (!(rows.loss - again.loss > kWorthATurn * std::fabs(rows.loss))) return;
       rows = std::move(again);
@@ -186,38 +189,6 @@ class Scope {
   std::vector<RowsOnGrid> starts_;
   std::vector<double> before_;
 };
-
-/// Whether rows share a scale or a table that is fitted again.
-bool rows_share(const WeightGrid& grid) {
-  return grid.fitted().granularity.kind == Granularity::Kind::tensor ||
-         (grid.free_levels() && grid.fitted().granularity.kind == Granularity::Kind::group);
-}
-
-template <class T>
-void append(std::vector<T>& to, const std::vector<T>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-/// Parts of one row each, in order.
-QuantizedMatrix joined(const WeightGrid& grid, std::span<const QuantizedMatrix> rows) {
-  QuantizedMatrix q = grid.fitted();
-  q.codes.clear(), q.scales.clear(), q.zero_points.clear(), q.offsets.clear();
-  std::vector<float> levels;
-  for (const QuantizedMatrix& row : rows) {
-    append(q.codes, row.codes);
-    append(q.scales, row.scales);
-    append(q.zero_points, row.zero_points);
-    append(q.offsets, row.offsets);
-    append(levels, row.levels);
-  }
-  // One table where all rows have the same.
-  const std::size_t table = q.table_size();
-  bool alike = true;
-  for (std::size_t i = table; i < levels.size(); ++i) alike &= levels[i] == levels[i % table];
-  if (alike && !levels.empty()) levels.resize(table);
-  q.levels = std::move(levels);
-  return q;
-}
 
 SweepRounding gptq_rounding(int threads) {
   const GptqOptions defaults;
@@ -253,11 +224,11 @@ RoundingResult coordinate_descent(const MatrixView& weights, const WeightGrid& g
     sweeps.push_back({make_sweeps(errors, qronos_rounding(options.threads)), true});
   RoundingResult result{.codes = {}, .report = {.algorithm = "coordinate_descent"}};
   RoundingReport& report = result.report;
-  if (options.refit && rows_share(grid)) {
+  if (options.refit && rows_share_parameters(grid)) {
     Scope scope(objective, grid, 0, options, sweeps, options.threads);
     const RowsOnGrid best = scope.improved();
     std::vector<int> choice;
-    for (const RowCodes& row : best.rows) append(choice, row.choice);
+    for (const RowCodes& row : best.rows) choice.insert(choice.end(), row.choice.begin(), row.choice.end());
     result.codes = best.grid.matrix(choice);
     report.loss_before = sum_of(scope.before());
     report.loss_after = best.loss;
@@ -272,7 +243,7 @@ RoundingResult coordinate_descent(const MatrixView& weights, const WeightGrid& g
       before[i] = sum_of(scope.before());
       after[i] = best.loss;
     });
-    result.codes = joined(grid, rows);
+    result.codes = joined_rows(grid.fitted(), rows);
     report.loss_before = sum_of(before);
     report.loss_after = sum_of(after);
   }
