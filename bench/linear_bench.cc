@@ -12,6 +12,7 @@
 #include "gemm_case.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/layers/linear.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "registers.h"
 

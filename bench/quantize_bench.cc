@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/quant/codebook.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantized_matrix.h"
 
 namespace lowbit::bench {

@@ -24,6 +24,7 @@
 #include "lowbit/quant/effective.h"
 #include "lowbit/quant/error.h"
 #include "lowbit/quant/fake_quantize.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantize.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "model/node_schemes.h"

@@ -52,6 +52,7 @@
 #include "lowbit/quant/error.h"
 #include "lowbit/quant/fake_quantize.h"
 #include "lowbit/quant/given_codes.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantize.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/quant/quantizer.h"

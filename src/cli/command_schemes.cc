@@ -7,6 +7,7 @@
 #include "lowbit/core/scheme.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/quant/effective.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/quant/quantizer.h"
 #include "report/machine.h"

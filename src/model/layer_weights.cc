@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lowbit/core/error.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "model/quantize_nodes.h"
 
 namespace lowbit {

@@ -11,4 +11,5 @@
 #include "lowbit/quant/detail/kmeans_lloyd-inl.h"
 #include "lowbit/quant/detail/level_tables-inl.h"
 #include "lowbit/quant/detail/magnitude-inl.h"
+#include "lowbit/quant/make_quantizer-inl.h"
 #include "lowbit/quant/ternary-inl.h"

@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
-#include "core/scheme_nearest.h"
-#include "core/weight_families.h"
+#include "lowbit/core/detail/scheme_nearest.h"
+#include "lowbit/core/detail/weight_families.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit {

@@ -15,6 +15,7 @@
 #include "lowbit/quant/dynamic.h"
 #include "lowbit/quant/effective.h"
 #include "lowbit/quant/given_codes.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "support/gaussian_matrix.h"
 
 namespace lowbit {

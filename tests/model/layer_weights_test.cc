@@ -12,6 +12,7 @@
 #include "lowbit/quant/block_float.h"
 #include "lowbit/quant/codebook.h"
 #include "lowbit/quant/given_codes.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "support/error_of.h"
 #include "support/mend_checksum.h"
 #include "support/random.h"

@@ -10,6 +10,7 @@
 #include "lowbit/layers/ops.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantizer.h"
 #include "support/graph_interpreter.h"
 #include "support/put_weights.h"

@@ -8,6 +8,7 @@
 
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "model/node_schemes.h"
 #include "support/graph_interpreter.h"
 #include "support/put_weights.h"

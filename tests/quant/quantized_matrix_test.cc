@@ -1,4 +1,5 @@
 #include "lowbit/quant/quantized_matrix.h"
+#include "lowbit/quant/make_quantizer.h"
 
 #include <gtest/gtest.h>
 

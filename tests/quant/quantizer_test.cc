@@ -7,6 +7,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/quant/affine.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "support/random.h"
 
 namespace lowbit {

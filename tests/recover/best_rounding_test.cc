@@ -6,6 +6,7 @@
 
 #include "lowbit/core/scheme.h"
 #include "lowbit/quant/affine.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/recover/adaround.h"
 #include "lowbit/recover/coordinate_descent.h"
 #include "lowbit/recover/gptq.h"

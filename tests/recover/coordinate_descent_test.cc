@@ -1,5 +1,6 @@
 // Coordinate descent ends where no single code can be better, and never above where it began.
 #include "lowbit/recover/coordinate_descent.h"
+#include "lowbit/quant/make_quantizer.h"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +10,10 @@
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/binary.h"
 #include "lowbit/quant/codebook.h"
+#include "lowbit/quant/detail/storage.h"
 #include "lowbit/quant/ternary.h"
 #include "lowbit/recover/gptq.h"
 #include "lowbit/recover/qronos.h"
-#include "lowbit/quant/detail/storage.h"
 #include "recover/random_layer.h"
 #include "support/error_of.h"
 

@@ -1,6 +1,7 @@
 // GPTQ and Qronos against transcriptions of the papers in double, which invert matrices anew for every
 // column.
 #include "lowbit/recover/gptq.h"
+#include "lowbit/quant/make_quantizer.h"
 
 #include <gtest/gtest.h>
 

@@ -8,6 +8,7 @@
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/binary.h"
 #include "lowbit/quant/codebook.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/recover/adaround.h"
 #include "lowbit/recover/hqq.h"
 #include "lowbit/recover/signround.h"

@@ -1,5 +1,6 @@
 // A grid has the values of every scheme, and its nearest ones are those of quantize().
 #include "lowbit/recover/weight_grid.h"
+#include "lowbit/quant/make_quantizer.h"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +13,8 @@
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/binary.h"
 #include "lowbit/quant/codebook.h"
-#include "lowbit/quant/ternary.h"
 #include "lowbit/quant/detail/storage.h"
+#include "lowbit/quant/ternary.h"
 #include "recover/random_layer.h"
 #include "support/error_of.h"
 #include "support/values.h"

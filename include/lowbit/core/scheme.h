@@ -11,38 +11,16 @@
 // mxfp, mxint8 and nvfp4 have blocks of their own and take no granularity; log8 is base sqrt 2.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
+#include "lowbit/core/weight_kind.h"
 
 namespace lowbit {
-
-/// The families of weight quantizers that the grammar names.
-enum class WeightKind : std::uint8_t {
-  fp32,
-  affine,
-  kmeans,
-  quantile,
-  nf4,
-  fp4,
-  log,
-  apot,
-  ternary,
-  ttq,
-  absmean,
-  binary,
-  fp8e4m3,
-  fp8e5m2,
-  mxfp,
-  mxint,
-  nvfp4,
-};
-/// How many they are, fp32 left out.
-inline constexpr std::size_t kWeightKinds = static_cast<std::size_t>(WeightKind::nvfp4);
 
 /// A parsed scheme; `parse_scheme(format_scheme(s)) == s`. Text goes where a scheme is asked for:
 /// `{.scheme = "int8"}` throws as parse_scheme.
@@ -80,3 +58,8 @@ std::vector<Scheme> known_schemes();
 std::vector<Scheme> family_schemes();
 
 }  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/detail/scheme_built-inl.h"
+#include "lowbit/core/scheme-inl.h"
+#endif

@@ -28,7 +28,6 @@
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/core/qparams.h"
-#include "lowbit/core/scheme.h"
 #include "lowbit/core/view.h"
 #include "lowbit/quant/groups.h"
 #include "lowbit/quant/quantizer_members.h"
@@ -139,10 +138,6 @@ class AnyQuantizer {
 
 /// Smallest and largest finite value; {0, 0} if there are none.
 Range finite_range(std::span<const float> values);
-
-/// The weight quantizer of a scheme: make_quantizer("int4-g32-asym"). Throws Error(not_built) as
-/// require_built does; "fp32" has no quantizer and is refused.
-AnyQuantizer make_quantizer(const Scheme& scheme);
 
 }  // namespace lowbit
 

@@ -6,7 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "lowbit/core/scheme.h"
+#include "lowbit/core/config.h"
+
+namespace lowbit {
+struct Scheme;
+}
 
 namespace lowbit::detail {
 
@@ -35,3 +39,7 @@ std::span<const SchemeToken> scheme_tokens();
 const SchemeToken* apply_token(std::string_view text, Scheme& scheme);
 
 }  // namespace lowbit::detail
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/detail/scheme_tokens-inl.h"
+#endif

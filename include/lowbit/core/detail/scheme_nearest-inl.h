@@ -1,7 +1,5 @@
 // Suggestions for misspelt schemes: the text is cut into pieces, and each becomes a name of the grammar.
-#include "core/scheme_nearest.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <algorithm>
 #include <numeric>
@@ -9,11 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include "core/scheme_tokens.h"
-#include "core/weight_families.h"
+#include "lowbit/core/detail/scheme_nearest.h"
+#include "lowbit/core/detail/scheme_tokens.h"
+#include "lowbit/core/detail/weight_families.h"
+#include "lowbit/core/scheme.h"
+#include "lowbit/core/sentence.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit::detail {
-namespace {
+namespace nearest {
 
 /// What other tools, or habit, write without separators, and what it is here.
 struct Alias {
@@ -21,7 +23,7 @@ struct Alias {
 };
 
 // GGUF's blocks: _0 has a scale, _1 a scale and an offset. Half floats: what is not quantized is fp32 here.
-constexpr Alias kWeightAliases[] = {
+inline constexpr Alias kWeightAliases[] = {
     {"q40", "int4-g32"},
     {"q41", "int4-g32-asymf-wo"},
     {"q50", "int5-g32"},
@@ -76,7 +78,7 @@ constexpr Alias kWeightAliases[] = {
     {"log2", "log4"},
 };
 
-constexpr Alias kTokenAliases[] = {
+inline constexpr Alias kTokenAliases[] = {
     {"perchannel", "channel"},
     {"channelwise", "channel"},
     {"perrow", "channel"},
@@ -100,21 +102,21 @@ constexpr Alias kTokenAliases[] = {
 };
 
 /// Words that stand for g where a number follows them.
-constexpr std::string_view kGroupWords[] = {"groupsize", "groups", "group", "gs", "blocksize",
-                                            "block",     "bs",     "b",     "g",  ""};
+inline constexpr std::string_view kGroupWords[] = {"groupsize", "groups", "group", "gs", "blocksize",
+                                                   "block",     "bs",     "b",     "g",  ""};
 
-constexpr std::size_t kMostPieces = 3;  // that one name was cut into
+inline constexpr std::size_t kMostPieces = 3;  // that one name was cut into
 
-char lower(char c) {
+inline char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-bool is_digit(char c) {
+inline bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
 // Lower case, cut at separators; a point between digits is one of a number if the piece is a percentile.
-std::vector<std::string> pieces_of(std::string_view text) {
+inline std::vector<std::string> pieces_of(std::string_view text) {
   std::vector<std::string> pieces(1);
   for (const char written : text) {
     const char c = lower(written);
@@ -130,7 +132,7 @@ std::vector<std::string> pieces_of(std::string_view text) {
 }
 
 // Letters to insert, delete, replace or swap with their neighbour.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before, last, row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -158,18 +160,18 @@ struct Nearest {
 };
 
 // "w4a8", "w4", "w4a16": bits of weights and of activations, 16 and 32 of which are floats.
-std::optional<std::string> bits_of(std::string_view text) {
+inline std::optional<std::string> bits_of(std::string_view text) {
   if (text.size() < 2 || text[0] != 'w' || text[1] < '1' || text[1] > '8') return std::nullopt;
-  const std::string weights = text[1] == '1' ? "binary" : fmt::format("int{}", text[1]);
+  const std::string weights = text[1] == '1' ? "binary" : std::string("int") + text[1];
   const std::string_view rest = text.substr(2);
   if (rest.empty() || rest == "a8") return weights;
   if (rest == "a16" || rest == "a32") return weights + "-wo";
   if (rest.size() == 2 && rest[0] == 'a' && rest[1] >= '1' && rest[1] < '8')
-    return fmt::format("{}-{}", weights, rest);
+    return sentence("{}-{}", weights, rest);
   return std::nullopt;
 }
 
-std::optional<std::string> known_weights(std::string_view text) {
+inline std::optional<std::string> known_weights(std::string_view text) {
   for (const Alias& alias : kWeightAliases)
     if (alias.written == text) return std::string(alias.scheme);
   for (const WeightFamily& family : kWeightFamilies)
@@ -178,7 +180,7 @@ std::optional<std::string> known_weights(std::string_view text) {
   return bits_of(text);
 }
 
-std::string nearest_weights(std::string_view text) {
+inline std::string nearest_weights(std::string_view text) {
   Nearest nearest{text};
   for (const WeightFamily& family : kWeightFamilies)
     for (const WeightName& w : family.names) nearest.offer(w.name, w.name);
@@ -186,14 +188,14 @@ std::string nearest_weights(std::string_view text) {
   return nearest.best.empty() ? "int8" : nearest.best;
 }
 
-std::optional<std::string> known_token(std::string_view text) {
+inline std::optional<std::string> known_token(std::string_view text) {
   Scheme ignored;
   if (apply_token(text, ignored)) return std::string(text);
   for (const Alias& alias : kTokenAliases)
     if (alias.written == text) return std::string(alias.scheme);
   for (const std::string_view word : kGroupWords) {
     if (!text.starts_with(word)) continue;
-    std::string group = fmt::format("g{}", text.substr(word.size()));
+    std::string group = sentence("g{}", text.substr(word.size()));
     if (const SchemeToken* token = apply_token(group, ignored);
         token && token->sets == TokenClass::granularity)
       return group;
@@ -201,13 +203,13 @@ std::optional<std::string> known_token(std::string_view text) {
   return std::nullopt;
 }
 
-std::string nearest_token(std::string_view text) {
+inline std::string nearest_token(std::string_view text) {
   Nearest nearest{text};
   for (const SchemeToken& token : scheme_tokens()) {
     if (!token.number) nearest.offer(token.word, token.word);
     for (std::string_view likely = token.likely; !likely.empty();) {
       const std::size_t end = std::min(likely.find(' '), likely.size());
-      const std::string with_number = fmt::format("{}{}", token.word, likely.substr(0, end));
+      const std::string with_number = sentence("{}{}", token.word, likely.substr(0, end));
       nearest.offer(with_number, with_number);
       likely.remove_prefix(std::min(end + 1, likely.size()));
     }
@@ -220,7 +222,7 @@ using Known = std::optional<std::string> (*)(std::string_view);
 
 // The longest run of pieces from `at` on that `known` takes when they are written as one; moves `at` past
 // them.
-std::optional<std::string> take(const std::vector<std::string>& pieces, std::size_t& at, Known known) {
+inline std::optional<std::string> take(const std::vector<std::string>& pieces, std::size_t& at, Known known) {
   for (std::size_t count = std::min(kMostPieces, pieces.size() - at); count > 0; --count) {
     std::string joined;
     for (std::size_t i = 0; i < count; ++i) joined += pieces[at + i];
@@ -233,7 +235,7 @@ std::optional<std::string> take(const std::vector<std::string>& pieces, std::siz
 }
 
 // The canonical name, with -wo where the weights are built with float activations only.
-std::string as_built(const std::string& text) {
+inline std::string as_built(const std::string& text) {
   Scheme scheme = parse_scheme(text);
   if (!why_not_built(scheme).empty() && is_scheme(text + "-wo")) {
     const Scheme weight_only = parse_scheme(text + "-wo");
@@ -242,9 +244,10 @@ std::string as_built(const std::string& text) {
   return format_scheme(scheme);
 }
 
-}  // namespace
+}  // namespace nearest
 
-std::string nearest_scheme(std::string_view text) {
+LOWBIT_INLINE std::string nearest_scheme(std::string_view text) {
+  using namespace nearest;
   // A hostile text must not cost more than its first characters are worth.
   const std::vector<std::string> pieces = pieces_of(text.substr(0, 64));
   if (pieces.empty()) return "int8";
@@ -257,7 +260,7 @@ std::string nearest_scheme(std::string_view text) {
     std::optional<std::string> token = take(pieces, at, known_token);
     if (!token) token = nearest_token(pieces[at++]);
     // A token that has no place, as a second one of its class, is left out.
-    const std::string longer = fmt::format("{}-{}", scheme, *token);
+    const std::string longer = sentence("{}-{}", scheme, *token);
     if (is_scheme(longer))
       scheme = longer;
     else
@@ -267,3 +270,4 @@ std::string nearest_scheme(std::string_view text) {
 }
 
 }  // namespace lowbit::detail
+LOWBIT_END_EXACT

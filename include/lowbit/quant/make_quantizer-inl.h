@@ -1,20 +1,21 @@
-#include "lowbit/quant/quantizer.h"
-
-#include <fmt/format.h>
+#pragma once
 
 #include <type_traits>
 
-#include "core/weight_families.h"
+#include "lowbit/core/detail/weight_families.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/scheme.h"
+#include "lowbit/core/sentence.h"
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/binary.h"
 #include "lowbit/quant/block_float.h"
 #include "lowbit/quant/codebook.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/ternary.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace {
+namespace detail::family_quantizers {
 
 // Affine<Bits> with the width known at run time only.
 struct AffineOfScheme {
@@ -41,10 +42,10 @@ AnyQuantizer with_bits(int bits, const F& f) {
   if constexpr (Bits < 8)
     return with_bits<Bits + 1>(bits, f);
   else
-    throw Error(ErrorCode::invalid_argument, fmt::format("there is no quantizer of {} bits", bits));
+    throw Error(ErrorCode::invalid_argument, detail::sentence("there is no quantizer of {} bits", bits));
 }
 
-MiniFloat mx_element(int bits) {
+inline MiniFloat mx_element(int bits) {
   return bits == 8 ? MiniFloat::fp8_e4m3fn : bits == 6 ? MiniFloat::fp6_e2m3 : MiniFloat::fp4_e2m1;
 }
 
@@ -57,7 +58,7 @@ struct FamilyQuantizer {
 using S = const Scheme&;
 using G = Granularity;
 
-constexpr FamilyQuantizer kFamilyQuantizers[] = {
+inline constexpr FamilyQuantizer kFamilyQuantizers[] = {
     {WeightKind::affine,
      [](S s, G g) -> AnyQuantizer {
        return AffineOfScheme{g, s.mapping, s.clip, s.percentile, s.bits};
@@ -100,9 +101,10 @@ constexpr FamilyQuantizer kFamilyQuantizers[] = {
 static_assert(detail::covers_weight_families(kFamilyQuantizers),
               "a row for every family, in the order of core/weight_families.h");
 
-}  // namespace
+}  // namespace detail::family_quantizers
 
-AnyQuantizer make_quantizer(const Scheme& scheme) {
+LOWBIT_INLINE AnyQuantizer make_quantizer(const Scheme& scheme) {
+  using namespace detail::family_quantizers;
   if (scheme.is_fp32())
     throw Error(ErrorCode::invalid_argument, "scheme 'fp32' quantizes nothing: it has no quantizer");
   require_built(scheme);
@@ -111,3 +113,4 @@ AnyQuantizer make_quantizer(const Scheme& scheme) {
 }
 
 }  // namespace lowbit
+LOWBIT_END_EXACT

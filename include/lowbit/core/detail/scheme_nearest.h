@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit::detail {
 
 /// Whether parse_scheme accepts `text`.
@@ -15,3 +17,7 @@ bool is_scheme(std::string_view text);
 std::string nearest_scheme(std::string_view text);
 
 }  // namespace lowbit::detail
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/core/detail/scheme_nearest-inl.h"
+#endif

@@ -1,14 +1,17 @@
-#include "core/scheme_tokens.h"
+#pragma once
 
-#include <fmt/format.h>
+#include "lowbit/core/detail/scheme_tokens.h"
+#include "lowbit/core/scheme.h"
 
 #include <optional>
+#include "lowbit/core/sentence.h"
 
+LOWBIT_BEGIN_EXACT
 namespace lowbit::detail {
-namespace {
+namespace tokens {
 
 // Digits only, no leading zero, at most `limit`.
-std::optional<int> parse_count(std::string_view text, int limit) {
+inline std::optional<int> parse_count(std::string_view text, int limit) {
   if (text.empty() || text.size() > 7 || text[0] == '0') return std::nullopt;
   int value = 0;
   for (const char c : text) {
@@ -20,7 +23,7 @@ std::optional<int> parse_count(std::string_view text, int limit) {
 
 // "99.9": a percentile from 50 up to but not including 100, with at most seven decimals. Independent of the
 // locale.
-std::optional<float> parse_percentile(std::string_view text) {
+inline std::optional<float> parse_percentile(std::string_view text) {
   const std::size_t point = text.find('.');
   const auto whole = parse_count(text.substr(0, point), 99);
   if (!whole || *whole < 50) return std::nullopt;
@@ -58,44 +61,44 @@ bool has_granularity(const Scheme& s) {
   return s.granularity.kind == K;
 }
 
-bool set_group(std::string_view number, Scheme& s) {
+inline bool set_group(std::string_view number, Scheme& s) {
   const auto size = parse_count(number, 1 << 20);
   if (size) s.granularity = per_group(static_cast<std::uint32_t>(*size));
   return size.has_value();
 }
-std::string group_size(const Scheme& s) {
+inline std::string group_size(const Scheme& s) {
   return std::to_string(s.granularity.group_size);
 }
 
-bool set_percentile(std::string_view number, Scheme& s) {
+inline bool set_percentile(std::string_view number, Scheme& s) {
   const auto percentile = parse_percentile(number);
   if (percentile) s.clip = Clip::percentile, s.percentile = *percentile;
   return percentile.has_value();
 }
-std::string percentile(const Scheme& s) {
-  return fmt::format("{}", s.percentile);
+inline std::string percentile(const Scheme& s) {
+  return to_text(s.percentile);
 }
 
-bool set_activation_bits(std::string_view number, Scheme& s) {
+inline bool set_activation_bits(std::string_view number, Scheme& s) {
   const auto bits = parse_count(number, 8);
   if (bits) s.activation_bits = *bits;
   return bits.has_value();
 }
-bool has_other_bits(const Scheme& s) {
+inline bool has_other_bits(const Scheme& s) {
   return s.activation_bits != 0 && s.activation_bits != 8;
 }
-std::string activation_bits(const Scheme& s) {
+inline std::string activation_bits(const Scheme& s) {
   return std::to_string(s.activation_bits);
 }
 
-bool is_dynamic(const Scheme& s) {
+inline bool is_dynamic(const Scheme& s) {
   return s.dynamic && s.activation_bits != 0;
 }
 
 using enum TokenClass;
 using Kind = Granularity::Kind;
 
-constexpr SchemeToken kTokens[] = {
+inline constexpr SchemeToken kTokens[] = {
     {"channel", granularity, set_granularity<Kind::channel>},
     {"tensor", granularity, set_granularity<Kind::tensor>, has_granularity<Kind::tensor>},
     {"g", granularity, set_group, has_granularity<Kind::group>, group_size, "32 64 128 16"},
@@ -113,13 +116,15 @@ constexpr SchemeToken kTokens[] = {
     {"dynamic", dynamic, set_to<&Scheme::dynamic, true>, is_dynamic},
 };
 
-}  // namespace
+}  // namespace tokens
 
-std::span<const SchemeToken> scheme_tokens() {
+LOWBIT_INLINE std::span<const SchemeToken> scheme_tokens() {
+  using namespace tokens;
   return kTokens;
 }
 
-const SchemeToken* apply_token(std::string_view text, Scheme& scheme) {
+LOWBIT_INLINE const SchemeToken* apply_token(std::string_view text, Scheme& scheme) {
+  using namespace tokens;
   for (const SchemeToken& token : kTokens) {
     if (!text.starts_with(token.word)) continue;
     Scheme changed = scheme;
@@ -131,3 +136,4 @@ const SchemeToken* apply_token(std::string_view text, Scheme& scheme) {
 }
 
 }  // namespace lowbit::detail
+LOWBIT_END_EXACT

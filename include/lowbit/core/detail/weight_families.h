@@ -1,6 +1,6 @@
 // The weight families of the scheme grammar: one row each, from which parsing, printing, suggestions, listing
-// and what is built follow. What makes the quantizer of a family is a row in quant/quantizer.cc; that there
-// is one for each, in this order, is checked when it is compiled.
+// and what is built follow. What makes the quantizer of a family is a row in quant/make_quantizer-inl.h; that
+// there is one for each, in this order, is checked when it is compiled.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "lowbit/core/scheme.h"
+#include "lowbit/core/weight_kind.h"
 
 namespace lowbit::detail {
 

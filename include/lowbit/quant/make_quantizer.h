@@ -1,0 +1,18 @@
+// The quantizer that a scheme names.
+#pragma once
+
+#include "lowbit/core/config.h"
+#include "lowbit/core/scheme.h"
+#include "lowbit/quant/quantizer.h"
+
+namespace lowbit {
+
+/// The weight quantizer of a scheme: make_quantizer("int4-g32-asym"). Throws Error(not_built) as
+/// require_built does; "fp32" has no quantizer and is refused.
+AnyQuantizer make_quantizer(const Scheme& scheme);
+
+}  // namespace lowbit
+
+#ifdef LOWBIT_HEADER_ONLY
+#include "lowbit/quant/make_quantizer-inl.h"
+#endif

@@ -1,2 +1,0 @@
-#include "lowbit/core/error-inl.h"
-#include "lowbit/core/sentence-inl.h"

@@ -1,1 +1,0 @@
-#include "lowbit/core/minifloat-inl.h"

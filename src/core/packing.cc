@@ -1,1 +1,0 @@
-#include "lowbit/core/packing-inl.h"

@@ -1,2 +1,0 @@
-#include "lowbit/core/shape-inl.h"
-#include "lowbit/core/tensor-inl.h"

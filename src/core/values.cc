@@ -1,0 +1,7 @@
+// Errors, shapes, tensors, small floats and packed codes.
+#include "lowbit/core/error-inl.h"
+#include "lowbit/core/minifloat-inl.h"
+#include "lowbit/core/packing-inl.h"
+#include "lowbit/core/sentence-inl.h"
+#include "lowbit/core/shape-inl.h"
+#include "lowbit/core/tensor-inl.h"
