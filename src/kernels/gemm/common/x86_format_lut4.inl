@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_int8_ops.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
-#include "kernels/gemm/common/x86_vocabulary.inl"
 
 #define LOWBIT_X86_FORMAT
 

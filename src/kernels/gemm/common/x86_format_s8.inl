@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_int8_ops.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
-#include "kernels/gemm/common/x86_vocabulary.inl"
 
 #define LOWBIT_X86_FORMAT
 
@@ -21,6 +21,9 @@ struct Format {
 
   static bool supports(const WeightSpec& spec) { return group_count(spec) == 1 || weights_fit_s8(spec); }
   static VecI reorder(VecI x) { return x; }
+
+  explicit Format(const std::uint8_t*) {}
+  inline __attribute__((always_inline)) void decode(VecI v, VecI* q) const { q[0] = v; }
 };
 
 }  // namespace

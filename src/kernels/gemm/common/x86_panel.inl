@@ -17,8 +17,8 @@
 #include <cstdint>
 
 #include "kernels/gemm/common/weight_codes.inl"
+#include "kernels/gemm/common/x86_int8_ops.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
-#include "kernels/gemm/common/x86_vocabulary.inl"
 
 #ifndef LOWBIT_X86_FORMAT
 #error "the kernel file chooses a format first: x86_format_<format>.inl"
@@ -76,8 +76,8 @@ PanelHeader plan_panel(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
   return h;
 }
 
-std::size_t dot_panel_bytes(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
-                            std::uint32_t run_count) {
+std::size_t panel_bytes(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+                        std::uint32_t run_count) {
   const PanelHeader h = plan_panel(spec, n0, n);
   return h.codes + step_count(runs, run_count) * 4 * h.width;
 }
@@ -190,8 +190,8 @@ void pack_columns(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, con
     out[j] = 128u * (static_cast<std::uint32_t>(sums[j]) - whole * zero_code(spec, n0 + j, 0) + slow[j]);
 }
 
-void dot_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
-              std::uint32_t run_count, std::byte* panel, PackReport&) {
+void pack_panel(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
+                std::uint32_t run_count, std::byte* panel, PackReport&) {
   PanelHeader h = plan_panel(spec, n0, n);
   if (spec.format == WeightFormat::lut4)
     for (unsigned i = 0; i < 16; ++i) h.levels[i] = static_cast<std::uint8_t>(levels_of(spec, 0)[i] + 128);

@@ -30,22 +30,6 @@ struct alignas(64) PreparedHeader {
   }
 };
 
-/// Where the parts of prepared memory are.
-struct PreparedRows {
-  const std::uint8_t* codes;
-  const std::int32_t* sums;
-  std::size_t row_bytes;
-  std::uint32_t groups;
-
-  explicit PreparedRows(const std::byte* memory) {
-    const auto& h = *reinterpret_cast<const PreparedHeader*>(memory);
-    codes = reinterpret_cast<const std::uint8_t*>(memory + sizeof h);
-    sums = reinterpret_cast<const std::int32_t*>(memory + h.sums);
-    row_bytes = h.row_bytes;
-    groups = h.groups;
-  }
-};
-
 std::size_t prepared_rows_bytes(std::uint32_t rows, const KRun* runs, std::uint32_t run_count) {
   const PreparedHeader h(rows, runs, run_count);
   return h.sums + (rows + std::size_t{1}) * h.groups * sizeof(std::int32_t);
@@ -91,19 +75,22 @@ struct FewCursor {
   std::size_t row_bytes;
   std::uint32_t groups;
 
-  /// Row i0 of a tile of `m`, and the next ones.
-  FewCursor(const PreparedRows& rows, std::uint32_t m, std::uint32_t i0)
-      : a(rows.codes + i0 * rows.row_bytes),
-        ones(rows.codes + m * rows.row_bytes),
-        sums(rows.sums + i0 * rows.groups),
-        ones_sums(rows.sums + m * rows.groups),
-        row_bytes(rows.row_bytes),
-        groups(rows.groups) {}
+  /// Row i0 of a tile of `m` at `prepared`, and the next ones.
+  FewCursor(const std::byte* prepared, std::uint32_t m, std::uint32_t i0) {
+    const auto& h = *reinterpret_cast<const PreparedHeader*>(prepared);
+    const auto* codes = reinterpret_cast<const std::uint8_t*>(prepared + sizeof h);
+    const auto* all_sums = reinterpret_cast<const std::int32_t*>(prepared + h.sums);
+    row_bytes = h.row_bytes;
+    groups = h.groups;
+    a = codes + i0 * row_bytes;
+    ones = codes + m * row_bytes;
+    sums = all_sums + i0 * groups;
+    ones_sums = all_sums + m * groups;
+  }
 };
 
 /// The row of ones is needed where the row zeros of a grouped product are not 128.
 inline bool needs_ones(const TileArgs& args) {
-  if (header_of(args.panel).groups == 1) return false;
   if (args.epilogue.row_a == nullptr) return true;
   for (std::uint32_t i = 0; i < args.m; ++i)
     if (args.epilogue.row_a[i] != 128) return true;

@@ -1,11 +1,11 @@
-// The register tile of the dot_*.inl kernels: kRows x kVecs accumulators over s8 weights, activations
-// broadcast from memory.
+// The tile that keeps its sums in registers: kRows x kVecs accumulators over s8 weights, activations
+// broadcast from memory, and dot products of four codes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/gemm/common/x86_chunk.inl"
+#include "kernels/gemm/common/x86_strip.inl"
 #include "kernels/simd/fetch_ahead.inl"
 #include "kernels/simd/keep_pointer.inl"
 
@@ -22,23 +22,99 @@ inline void keep_in_memory([[maybe_unused]] const std::ptrdiff_t*& offset) {
 #endif
 }
 
-/// The weights of a tile, and where it brings weights of later chunks into the L2 cache, a line a step: the
-/// dot products do not wait for memory then.
-struct WeightStream {
-  const std::byte* next;
-  const std::byte* ahead;
-  std::size_t ahead_step;  // 64, or 0 when all of the next chunk is under way
-
-  inline __attribute__((always_inline)) void fetch_ahead() {
-    fetch_to_l2(ahead);
-    ahead += ahead_step;
-  }
-};
-
 /// With few accumulators kSplit sets take turns, since a dot-product instruction must wait for the last one
 /// on its accumulator (5 cycles, 2 a cycle: 10 chains).
 template <unsigned kRows, unsigned kVecs>
-struct Tile {
+class DotTile {
+ public:
+  static constexpr unsigned kStride = kVecs * kLanes;
+
+  /// Goes on with the sums at `open` if `continues`; else the caller starts a group.
+  inline __attribute__((always_inline)) DotTile(const std::int32_t* open, bool continues) {
+    if (!continues) return;
+    keep_one_pointer(open);
+    clear_others();
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) acc_[0][i][v] = load_i(open + (i * kVecs + v) * kLanes);
+  }
+
+  /// Starts a group, or goes on with one: `start` is as in GroupTerms. Accumulators start there, so that the
+  /// integer of a group is exact whatever the zero points are.
+  inline __attribute__((always_inline)) void start_group(bool continues, const std::int32_t* row_zero,
+                                                         const std::int32_t* start) {
+    clear_others();
+    keep_one_pointer(start);
+#pragma GCC unroll 64
+    for (unsigned v = 0; v < kVecs; ++v) {
+      const VecI s = load_i(start + v * kLanes);
+#pragma GCC unroll 64
+      for (unsigned i = 0; i < kRows; ++i) {
+        VecI term = s;
+        if (row_zero) term = sub_i(broadcast_i(0), mul_i(broadcast_i(row_zero[i]), s));
+        acc_[0][i][v] = continues ? add_i(acc_[0][i][v], term) : term;
+      }
+    }
+  }
+
+  /// `quads` quads of codes; moves the weights.
+  inline __attribute__((always_inline)) void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                                   std::uint32_t quads, bool, WeightStream& stream) {
+    const std::byte*& b = stream.next;
+    for (; quads >= kUnroll; quads -= kUnroll) {
+      keep_in_memory<kRows>(offset);
+      if constexpr (kChains * 2 > kAccumulators) {
+        fetch_to_l2(stream.ahead);
+        stream.ahead += stream.ahead_step;
+      }
+      if constexpr (kRows == 1) {
+#pragma GCC unroll 64
+        for (unsigned at = 0; at < kVectorBytes * kVecs * kUnroll; at += 64)
+          fetch_to_l2(b + kAheadBytes + at);
+      }
+      steps<kUnroll>(a, offset, b);
+      a += 4 * kUnroll;
+      b += kVectorBytes * kVecs * kUnroll;
+    }
+    if constexpr (kUnroll > 1) {
+      for (; quads > 0; --quads) {
+        steps<1>(a, offset, b);
+        a += 4;
+        b += kVectorBytes * kVecs;
+      }
+    }
+  }
+
+  inline __attribute__((always_inline)) VecI sum(unsigned i, unsigned v) const {
+    VecI s = acc_[0][i][v];
+#pragma GCC unroll 64
+    for (unsigned t = 1; t < kSplit; ++t) s = add_i(s, acc_[t][i][v]);
+    return s;
+  }
+  inline __attribute__((always_inline)) void put_aside(std::int32_t* open) const {
+    keep_one_pointer(open);
+#pragma GCC unroll 64
+    for (unsigned i = 0; i < kRows; ++i)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) store_i(open + (i * kVecs + v) * kLanes, sum(i, v));
+  }
+  /// closed = fma(float(sum), scale, closed). The float sums stay in memory: a tile of half the accumulators,
+  /// with these in registers, was slower for groups of 32 codes already.
+  inline __attribute__((always_inline)) void flush(const float* scales, float* closed) const {
+    keep_one_pointer(closed);
+#pragma GCC unroll 64
+    for (unsigned v = 0; v < kVecs; ++v) {
+      const VecF scale = load_f(scales + v * kLanes);
+#pragma GCC unroll 64
+      for (unsigned i = 0; i < kRows; ++i) {
+        float* f = closed + (i * kVecs + v) * kLanes;
+        store_f(f, fma_f(to_float(sum(i, v)), scale, load_f(f)));
+      }
+    }
+  }
+
+ private:
   static constexpr unsigned kChains = kRows * kVecs;
   static constexpr unsigned kSplit = !kDotWaits || kChains >= 9 || kChains * 2 > kAccumulators ? 1
                                      : kChains >= 5 || kChains * 4 > kAccumulators             ? 2
@@ -50,44 +126,16 @@ struct Tile {
   // Rows whose addresses are held in registers at a time.
   static constexpr unsigned kBlock = kRows < 6 ? kRows : 6;
 
-  VecI acc[kSplit][kRows][kVecs];
+  VecI acc_[kSplit][kRows][kVecs];
 
-  /// Accumulators start at 0 but for the first set, which the caller fills.
+  /// Accumulators start at 0 but for the first set.
   inline __attribute__((always_inline)) void clear_others() {
 #pragma GCC unroll 64
     for (unsigned s = 1; s < kSplit; ++s)
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
-        for (unsigned v = 0; v < kVecs; ++v) acc[s][i][v] = broadcast_i(0);
-  }
-  inline __attribute__((always_inline)) void clear() {
-    clear_others();
-#pragma GCC unroll 64
-    for (unsigned i = 0; i < kRows; ++i)
-#pragma GCC unroll 64
-      for (unsigned v = 0; v < kVecs; ++v) acc[0][i][v] = broadcast_i(0);
-  }
-  inline __attribute__((always_inline)) void load(const std::int32_t* sums) {
-    keep_one_pointer(sums);
-    clear_others();
-#pragma GCC unroll 64
-    for (unsigned i = 0; i < kRows; ++i)
-#pragma GCC unroll 64
-      for (unsigned v = 0; v < kVecs; ++v) acc[0][i][v] = load_i(sums + (i * kVecs + v) * kLanes);
-  }
-  inline __attribute__((always_inline)) VecI sum(unsigned i, unsigned v) const {
-    VecI s = acc[0][i][v];
-#pragma GCC unroll 64
-    for (unsigned t = 1; t < kSplit; ++t) s = add_i(s, acc[t][i][v]);
-    return s;
-  }
-  inline __attribute__((always_inline)) void store(std::int32_t* sums) const {
-    keep_one_pointer(sums);
-#pragma GCC unroll 64
-    for (unsigned i = 0; i < kRows; ++i)
-#pragma GCC unroll 64
-      for (unsigned v = 0; v < kVecs; ++v) store_i(sums + (i * kVecs + v) * kLanes, sum(i, v));
+        for (unsigned v = 0; v < kVecs; ++v) acc_[s][i][v] = broadcast_i(0);
   }
 
   /// kSteps quads of codes: row i of A starts at a + offset[i], the weights lie at b.
@@ -116,33 +164,8 @@ struct Tile {
             const VecI codes = broadcast_4_codes(a + offset[i] + 4 * u);
 #pragma GCC unroll 64
             for (unsigned v = 0; v < kVecs; ++v)
-              acc[u % kSplit][i][v] = dot4(acc[u % kSplit][i][v], codes, w[t][v]);
+              acc_[u % kSplit][i][v] = dot4(acc_[u % kSplit][i][v], codes, w[t][v]);
           }
-    }
-  }
-
-  /// `quads` quads of codes; moves the weights.
-  inline __attribute__((always_inline)) void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
-                                                   std::uint32_t quads, WeightStream& stream) {
-    const std::byte*& b = stream.next;
-    for (; quads >= kUnroll; quads -= kUnroll) {
-      keep_in_memory<kRows>(offset);
-      if constexpr (kChains * 2 > kAccumulators) stream.fetch_ahead();
-      if constexpr (kRows == 1) {
-#pragma GCC unroll 64
-        for (unsigned at = 0; at < kVectorBytes * kVecs * kUnroll; at += 64)
-          fetch_to_l2(b + kAheadBytes + at);
-      }
-      steps<kUnroll>(a, offset, b);
-      a += 4 * kUnroll;
-      b += kVectorBytes * kVecs * kUnroll;
-    }
-    if constexpr (kUnroll > 1) {
-      for (; quads > 0; --quads) {
-        steps<1>(a, offset, b);
-        a += 4;
-        b += kVectorBytes * kVecs;
-      }
     }
   }
 };

@@ -1,21 +1,13 @@
 // s2 weights on AVX-VNNI (VEX), in 256-bit tiles.
-#include <immintrin.h>
-
-#include <cstddef>
-#include <cstdint>
-
+#include "kernels/simd/vec_avx2.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-#include "kernels/simd/vec_avx2.inl"
-
 #include "kernels/gemm/common/x86_format_s2.inl"
-
 #include "kernels/gemm/x86_dot/dot_few_rows.inl"
-#include "kernels/gemm/x86_dot/dot_run_ymm.inl"
 
 namespace lowbit {
 
 extern constinit const GemmKernel kGemmS2Avxvnni =
-    x86_dot::with_few_rows(x86_dot::dot_kernel("s2/avxvnni", WeightFormat::s2, Isa::avx2 | Isa::avxvnni));
+    x86_dot::few_rows_kernel("s2/avxvnni", WeightFormat::s2, Isa::avx2 | Isa::avxvnni);
 
 }  // namespace lowbit

@@ -1,16 +1,9 @@
 // s8 weights on AVX-VNNI (VEX), in 256-bit tiles.
-#include <immintrin.h>
-
-#include <cstddef>
-#include <cstdint>
-
+#include "kernels/simd/vec_avx2.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-#include "kernels/simd/vec_avx2.inl"
-
 #include "kernels/gemm/common/x86_format_s8.inl"
-
-#include "kernels/gemm/x86_dot/dot_run_ymm.inl"
+#include "kernels/gemm/x86_dot/dot_engine.inl"
 
 namespace lowbit {
 

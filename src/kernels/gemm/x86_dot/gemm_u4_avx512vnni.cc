@@ -1,21 +1,13 @@
 // u4 weights on AVX512-VNNI, in 512-bit tiles.
-#include <immintrin.h>
-
-#include <cstddef>
-#include <cstdint>
-
+#include "kernels/simd/vec_avx512.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-#include "kernels/simd/vec_avx512.inl"
-
 #include "kernels/gemm/common/x86_format_u4.inl"
-
 #include "kernels/gemm/x86_dot/dot_few_rows.inl"
-#include "kernels/gemm/x86_dot/dot_run_zmm.inl"
 
 namespace lowbit {
 
-extern constinit const GemmKernel kGemmU4Avx512vnni = x86_dot::with_few_rows(
-    x86_dot::dot_kernel("u4/avx512vnni", WeightFormat::u4, Isa::avx2 | Isa::avx512 | Isa::avx512vnni));
+extern constinit const GemmKernel kGemmU4Avx512vnni =
+    x86_dot::few_rows_kernel("u4/avx512vnni", WeightFormat::u4, Isa::avx2 | Isa::avx512 | Isa::avx512vnni);
 
 }  // namespace lowbit

@@ -1,17 +1,13 @@
 // lut4 weights on AVX2: levels are looked up by a shuffle of bytes. Small ones add up in 16-bit lanes for 16
 // codes of K, which they cannot leave; others are split into two parts of four bits that do likewise.
-#include <immintrin.h>
-
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/vec_avx2.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-#include "kernels/simd/vec_avx2.inl"
-
 #include "kernels/gemm/common/x86_format_lut4.inl"
-
-#include "kernels/gemm/x86_maddubs/maddubs_run.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_few_rows.inl"
 
 namespace lowbit::x86_maddubs {
 namespace {
@@ -51,9 +47,9 @@ struct FewLevels {
   VecI mask_, low_, high_;
 };
 
-void run(const TileArgs& args) {
-  if (try_few_rows<FewLevels>(args)) return;
-  are_small(header_of(args.panel).levels) ? run_strips<Codes4>(args) : run_strips<Split>(args);
+void run_any_rows(const TileArgs& args) {
+  are_small(header_of(args.panel).levels) ? run_strips<Engine<Codes4>>(args)
+                                          : run_strips<Engine<Split>>(args);
 }
 
 }  // namespace
@@ -62,6 +58,7 @@ void run(const TileArgs& args) {
 namespace lowbit {
 
 extern constinit const GemmKernel kGemmLut4Avx2 =
-    x86_maddubs::maddubs_kernel("lut4/avx2", WeightFormat::lut4, x86_maddubs::run);
+    x86_maddubs::maddubs_kernel<x86_maddubs::FewLevels, x86_maddubs::run_any_rows>("lut4/avx2",
+                                                                                   WeightFormat::lut4);
 
 }  // namespace lowbit

@@ -4,15 +4,15 @@
 //
 //   header   PairsHeader
 //   parts    x86_panel.inl, 16 columns each; in clamped ones no pair can saturate
-//   columns  excess_rows.inl
-//   list     excess_list.inl
+//   columns  saturation_list_by_column.inl
+//   list     saturation_list_by_chunk.inl
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/gemm/x86_maddubs/excess_list.inl"
-#include "kernels/gemm/x86_maddubs/excess_rows.inl"
+#include "kernels/gemm/x86_maddubs/saturation_list_by_chunk.inl"
+#include "kernels/gemm/x86_maddubs/saturation_list_by_column.inl"
 
 namespace lowbit::x86_maddubs {
 namespace {
@@ -56,7 +56,7 @@ inline void count_part(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n
 
 inline std::uint32_t excess_chunks(const KRun* runs, std::uint32_t run_count) {
   std::uint32_t count = 0;
-  ExcessCutter cutter(runs, run_count);
+  ChunkCutter cutter(runs, run_count, kExcessSteps, 1);
   for (Chunk chunk; !cutter.done(); ++count) cutter.next(chunk);
   return count;
 }
@@ -80,7 +80,7 @@ PanelPlan plan_pairs(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, 
       listed += plan.excess[p];
     }
     plan.header.part[p] = static_cast<std::uint32_t>(plan.bytes);
-    plan.bytes += (dot_panel_bytes(spec, n0 + p * kColumns, columns, runs, run_count) + 63) / 64 * 64;
+    plan.bytes += (panel_bytes(spec, n0 + p * kColumns, columns, runs, run_count) + 63) / 64 * 64;
   }
   if (listed == 0) return plan;
   plan.header.columns = static_cast<std::uint32_t>(plan.bytes);
@@ -125,7 +125,7 @@ void list_chunks(const PanelPlan& plan, const KRun* runs, std::uint32_t run_coun
     next[c] = 8 * columns.begin(c);
     end[c] = next[c] + plan.entries[c];
   }
-  ExcessCutter cutter(runs, run_count);
+  ChunkCutter cutter(runs, run_count, kExcessSteps, 1);
   std::uint32_t first = 0;
   for (Chunk chunk; !cutter.done(); first += 4 * chunk.steps) {
     cutter.next(chunk);
@@ -147,8 +147,8 @@ void pairs_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
   const PanelPlan plan = plan_pairs(spec, n0, n, runs, run_count);
   __builtin_memcpy(panel, &plan.header, sizeof plan.header);
   for (unsigned p = 0; p < plan.header.parts; ++p) {
-    dot_pack(spec, n0 + p * kColumns, part_columns(n, p), runs, run_count, panel + plan.header.part[p],
-             report);
+    pack_panel(spec, n0 + p * kColumns, part_columns(n, p), runs, run_count, panel + plan.header.part[p],
+               report);
     if (plan.header.wide[p]) {
       ++report.wide_panels;
       continue;

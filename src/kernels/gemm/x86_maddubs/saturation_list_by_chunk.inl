@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/gemm/x86_maddubs/excess_scan.inl"
+#include "kernels/gemm/x86_maddubs/saturating_pairs.inl"
 
 namespace lowbit::x86_maddubs {
 namespace {
@@ -186,21 +186,10 @@ inline void excess_sums(const TileArgs& args, const std::uint32_t* list, unsigne
 /// 8 x 8 dwords of the sums from column c and row i on, as rows at `out`.
 inline void copy_transposed(const ExcessSums& in, unsigned c, unsigned i, std::int32_t* out,
                             std::size_t stride) {
-  __m256i r[8], a[8];
+  VecI r[kLanes];
   for (unsigned t = 0; t < 8; ++t) r[t] = load_i(in.sums[c + t] + i);
-  for (unsigned t = 0; t < 4; ++t) {
-    a[2 * t] = _mm256_unpacklo_epi32(r[2 * t], r[2 * t + 1]);
-    a[2 * t + 1] = _mm256_unpackhi_epi32(r[2 * t], r[2 * t + 1]);
-  }
-  for (unsigned t = 0; t < 2; ++t)
-    for (unsigned h = 0; h < 2; ++h) {
-      r[4 * t + 2 * h] = _mm256_unpacklo_epi64(a[4 * t + h], a[4 * t + 2 + h]);
-      r[4 * t + 2 * h + 1] = _mm256_unpackhi_epi64(a[4 * t + h], a[4 * t + 2 + h]);
-    }
-  for (unsigned t = 0; t < 4; ++t) {
-    store_i(out + t * stride, _mm256_permute2x128_si256(r[t], r[4 + t], 0x20));
-    store_i(out + (4 + t) * stride, _mm256_permute2x128_si256(r[t], r[4 + t], 0x31));
-  }
+  transpose_lanes(r);
+  for (unsigned t = 0; t < 8; ++t) store_i(out + t * stride, r[t]);
 }
 
 }  // namespace

@@ -1,37 +1,36 @@
-// The epilogue of a tile whose sums are still in registers, for what most products need: bytes or floats
-// out, no terms of rows, no residual. The same roundings as epilogue.inl, whose way through memory all
-// others take.
+// The epilogue of a tile whose sums are still at hand, for what most products need: bytes or floats out, no
+// terms of rows, no residual. The same roundings as epilogue.inl, whose way through memory all others take.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/gemm/common/epilogue.inl"
-#include "kernels/gemm/x86_dot/dot_tile.inl"
+#include "kernels/gemm/common/x86_panel.inl"
 
-namespace lowbit::x86_dot {
+namespace lowbit {
 namespace {
 
-/// What the tiles of a strip share. `direct`: whether this file takes them; of grouped products, whose sums
-/// are floats already, row zeros are no concern here.
-template <unsigned kVecs>
+/// What the tiles of a strip share. `direct`: whether this file takes them, if it is `asked` to; of grouped
+/// products, whose sums are floats already, row zeros are no concern here.
 struct FinishTerms {
   bool direct, bytes;
   float lo;
   ByteTerms byte;
-  alignas(64) float multiplier[kVecs][kLanes], addend[kVecs][kLanes];
+  alignas(64) float multiplier[kTileVecs][kLanes], addend[kTileVecs][kLanes];
 
   static bool takes(const TileArgs& args, bool grouped) {
     const Epilogue& e = args.epilogue;
-    return args.n == kVecs * kLanes && (e.out == OutType::f32 || (e.out == OutType::u8 && kVecs == 4)) &&
+    return args.n == header_of(args.panel).width &&
+           (e.out == OutType::f32 || (e.out == OutType::u8 && args.n == 4 * kLanes)) &&
            (grouped || (!e.row_a && !e.row_b)) && !e.row_scale && !e.residual;
   }
 
-  FinishTerms(const TileArgs& args, bool grouped)
-      : direct(takes(args, grouped)), bytes(args.epilogue.out == OutType::u8) {
+  FinishTerms(const TileArgs& args, bool grouped, bool asked)
+      : direct(asked && takes(args, grouped)), bytes(args.epilogue.out == OutType::u8) {
     if (!direct) return;
     const Epilogue& e = args.epilogue;
-    for (unsigned v = 0; v < kVecs; ++v) {
+    for (unsigned v = 0; v < args.n / kLanes; ++v) {
       const ColumnTerms t = column_terms<true>(e, v * kLanes, kLanes);
       store_f(multiplier[v], t.multiplier);
       store_f(addend[v], t.addend);
@@ -41,9 +40,9 @@ struct FinishTerms {
   }
 };
 
-/// Rows of the tile from `row` on, `row_bytes` apart. sums(i, v): int32 or floats, column_constant included.
+/// Rows of the tile from `row` on, `row_bytes` apart. sums(i, v): floats, column_constant included.
 template <unsigned kRows, unsigned kVecs, class S>
-inline __attribute__((always_inline)) void finish_rows(const FinishTerms<kVecs>& t, std::byte* row,
+inline __attribute__((always_inline)) void finish_rows(const FinishTerms& t, std::byte* row,
                                                        std::size_t row_bytes, const S& sums) {
   const auto value = [&](unsigned i, unsigned v) __attribute__((always_inline)) {
     return add_f(mul_f(sums(i, v), load_f(t.multiplier[v])), load_f(t.addend[v]));
@@ -69,10 +68,5 @@ inline __attribute__((always_inline)) void finish_rows(const FinishTerms<kVecs>&
   }
 }
 
-/// Where row i of the tile lies.
-inline std::byte* row_of_c(const TileArgs& args, unsigned i) {
-  return static_cast<std::byte*>(args.c) + i * args.c_row_bytes;
-}
-
 }  // namespace
-}  // namespace lowbit::x86_dot
+}  // namespace lowbit

@@ -1,4 +1,4 @@
-// The vocabulary of the x86 engines for AVX512-VNNI. x86_vocabulary_ymm.inl has the same names.
+// The vocabulary of the x86 engines for AVX512-VNNI. x86_int8_ops_ymm.inl has the same names.
 #pragma once
 
 #include <immintrin.h>

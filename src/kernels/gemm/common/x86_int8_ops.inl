@@ -4,7 +4,7 @@
 #include "kernels/simd/vec.inl"
 
 #if LOWBIT_VECTOR_BITS == 512
-#include "kernels/gemm/common/x86_vocabulary_zmm.inl"
+#include "kernels/gemm/common/x86_int8_ops_zmm.inl"
 #else
-#include "kernels/gemm/common/x86_vocabulary_ymm.inl"
+#include "kernels/gemm/common/x86_int8_ops_ymm.inl"
 #endif

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "kernels/gemm/common/x86_chunk.inl"
-#include "kernels/gemm/x86_maddubs/maddubs_vocabulary.inl"
+#include "kernels/gemm/x86_maddubs/maddubs_int16_ops.inl"
 
 namespace lowbit::x86_maddubs {
 namespace {
@@ -72,26 +72,6 @@ void clamp_panel(std::byte* codes, std::uint32_t width, std::size_t steps, V&& v
         visit(column + larger / 4, static_cast<std::uint32_t>(4 * step + larger % 4), excess);
       }
 }
-
-/// Cuts the runs of a packer as an excess list is cut.
-class ExcessCutter {
- public:
-  ExcessCutter(const KRun* runs, std::uint32_t run_count) : cutter_(make(runs, run_count), kExcessSteps, 1) {}
-  bool done() const { return cutter_.done(); }
-  void next(Chunk& chunk) { cutter_.next(chunk); }
-
- private:
-  const TileArgs& make(const KRun* runs, std::uint32_t run_count) {
-    args_.runs = runs;
-    args_.run_count = run_count;
-    args_.panel = reinterpret_cast<const std::byte*>(&header_);
-    return args_;
-  }
-
-  PanelHeader header_ = {};
-  TileArgs args_;
-  ChunkCutter cutter_;
-};
 
 }  // namespace
 }  // namespace lowbit::x86_maddubs

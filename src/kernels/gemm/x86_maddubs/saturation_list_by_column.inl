@@ -11,12 +11,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/gemm/x86_maddubs/excess_scan.inl"
+#include "kernels/gemm/x86_maddubs/saturating_pairs.inl"
 
 namespace lowbit::x86_maddubs {
 namespace {
 
-// Above that, transposing the rows of excess_list.inl pays.
+// Above that, transposing the rows of saturation_list_by_chunk.inl pays.
 constexpr unsigned kFewExcessRows = 3;
 constexpr unsigned kExcessShift = 24;
 constexpr std::uint32_t kExcessCode = (1u << kExcessShift) - 1;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/gemm/common/x86_vocabulary_ymm.inl"
+#include "kernels/gemm/common/x86_int8_ops_ymm.inl"
 
 namespace lowbit::x86_maddubs {
 namespace {
