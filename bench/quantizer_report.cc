@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/core/tensor.h"

@@ -14,7 +14,7 @@
 #include "lowbit/layers/eigen.h"
 #include "lowbit/layers/linear.h"
 #include "lowbit/model/calibrate.h"
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/evaluate.h"
 #include "lowbit/model/graph.h"
 #include "lowbit/model/layer_weights.h"

@@ -9,10 +9,10 @@
 #include "core/file_io.h"
 #include "core/refuse.h"
 #include "eval/calibration.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/json/range_table.h"
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 #include "report/calibration_report.h"
 #include "report/terminal.h"
 

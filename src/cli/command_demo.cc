@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "data/demo_model.h"
 #include "eval/eval_run.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "report/terminal.h"
 
 namespace lowbit::cli {

@@ -14,7 +14,7 @@
 #include "eval/compare_observers.h"
 #include "eval/eval_run.h"
 #include "eval/scheme_options.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "report/terminal.h"
 

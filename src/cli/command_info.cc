@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "cli/commands.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/kernels/cpu.h"
 #include "report/machine.h"
 #include "report/model_info.h"

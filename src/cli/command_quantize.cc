@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "eval/model_quantizer.h"
 #include "eval/scheme_options.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"

@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "data/images.h"
 #include "data/npy.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/model.h"
 

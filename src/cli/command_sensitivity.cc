@@ -15,7 +15,7 @@
 #include "eval/evaluation.h"
 #include "eval/model_quantizer.h"
 #include "eval/scheme_options.h"
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
 #include "lowbit/model/quantize.h"

@@ -7,7 +7,7 @@
 
 #include "data/data_options.h"
 #include "eval/model_quantizer.h"
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 
 namespace CLI {
 class App;

@@ -2,7 +2,7 @@
 
 #include "eval/calibration.h"
 #include "lowbit/core/error.h"
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/quantize.h"
 
 namespace lowbit::eval {

@@ -44,9 +44,9 @@ Shape infer_shape(const Conv2d& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Conv2d& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (spec.weights) return make_conv2d_quantized(op, spec);
+  if (spec.weights) return make_conv2d_quantized_weights(op, spec);
   require_f32_weights(op.weight, Conv2d::kName);
-  return make_conv2d_f32(op, spec);
+  return make_conv2d_fp32(op, spec);
 }
 
 }  // namespace lowbit::ops

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <optional>
 
-#include "layers/column_terms.h"
+#include "layers/epilogue_terms.h"
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
 #include "layers/quantize_pixels.h"

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "layers/linear_core.h"
+#include "layers/linear_product.h"
 #include "layers/scratch.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
@@ -66,7 +66,7 @@ bool is_direct(const View& m) {
 
 struct Linear::State {
   State(const QuantizedMatrix& weights, const LinearOptions& options)
-      : core(weights, row_input(options), copy(options.bias), input_quantization(options), {}, active_isa()),
+      : product(weights, row_input(options), copy(options.bias), input_quantization(options), {}, active_isa()),
         executor(options.executor) {}
 
   void run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first, std::int64_t count,
@@ -74,12 +74,12 @@ struct Linear::State {
   /// Scratch memory of `rows` rows. `x` and `y`: whether samples are gathered, and results scattered.
   std::size_t block_bytes(std::int64_t rows, const MatrixView& x, const MutableMatrixView& y) const {
     const auto count = static_cast<std::size_t>(rows);
-    return core.scratch_bytes(count) +
+    return product.scratch_bytes(count) +
            (is_direct(x) ? 0 : align64(count * static_cast<std::size_t>(x.cols) * sizeof(float))) +
            (is_direct(y) ? 0 : align64(count * static_cast<std::size_t>(y.cols) * sizeof(float)));
   }
 
-  LinearCore core;
+  LinearProduct product;
   std::shared_ptr<Executor> executor;
 };
 
@@ -87,7 +87,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
                               std::int64_t count, std::byte* block) const {
   Scratch scratch(block);
   const auto rows = static_cast<std::size_t>(count);
-  auto* memory = scratch.take<std::byte>(core.scratch_bytes(rows));
+  auto* memory = scratch.take<std::byte>(product.scratch_bytes(rows));
   constexpr auto kBytes = static_cast<std::ptrdiff_t>(sizeof(float));
   // Only read through.
   RowBlock in{const_cast<float*>(x.data + first * x.row_stride), 1, rows, 0, x.row_stride * kBytes};
@@ -104,7 +104,7 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
     out.data = result = scratch.take<float>(rows * static_cast<std::size_t>(y.cols));
     out.row_stride = y.cols * kBytes;
   }
-  core.run(in, out, memory, executor ? *executor : serial_executor());
+  product.run(in, out, memory, executor ? *executor : serial_executor());
   if (result == nullptr) return;
   for (std::int64_t i = 0; i < count; ++i)
     for (std::int64_t c = 0; c < y.cols; ++c) y(first + i, c) = result[i * y.cols + c];
@@ -118,7 +118,7 @@ Linear::Linear(const QuantizedMatrix& weights, const LinearOptions& options)
 }
 
 const char* Linear::kernel() const {
-  return state_->core.weights().kernel().name;
+  return state_->product.weights().kernel().name;
 }
 
 void Linear::forward(const TensorView& x, const MutableTensorView& y) const {

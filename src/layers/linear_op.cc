@@ -29,9 +29,9 @@ Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (spec.weights) return make_linear_quantized(op, spec);
+  if (spec.weights) return make_linear_quantized_weights(op, spec);
   require_f32_weights(op.weight, Linear::kName);
-  return make_linear_f32(op, spec);
+  return make_linear_fp32(op, spec);
 }
 
 }  // namespace lowbit::ops

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "layers/column_terms.h"
+#include "layers/epilogue_terms.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/layers/step.h"
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lowbit/core/detail/rounding.h"
+#include "lowbit/core/detail/round_to_code.h"
 #include "lowbit/core/qparams.h"
 #include "lowbit/layers/op_common.h"
 #include "lowbit/layers/step.h"

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "layers/indirection.h"
-#include "layers/kept_weights.h"
+#include "layers/conv2d_taps_and_padding.h"
+#include "layers/weight_restorer.h"
 #include "lowbit/core/error.h"
 #include "model/compiled_model.h"
 
@@ -27,7 +27,7 @@ void check_sizes(const ModelData& data) {
 CompiledModel::CompiledModel(ModelData model)
     : data(std::move(model)), zero_pixel(data.graph.values.size(), false) {
   check_sizes(data);
-  IndirectionCache indirection;
+  RowOffsetsCache row_offsets;
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
     const Node& node = data.graph.nodes[i];
     NodeQuantization& quantization = data.nodes[i];
@@ -38,7 +38,7 @@ CompiledModel::CompiledModel(ModelData model)
     spec.dynamic = quantization.weights && quantization.scheme.dynamic;
     spec.signs = quantization.weights && quantization.scheme.activation_bits == 1;
     spec.isa = active_isa();
-    spec.indirection = &indirection;
+    spec.row_offsets = &row_offsets;
     try {
       steps.push_back(ops::make_step(node.op, spec));
     } catch (const Error& e) {
@@ -46,7 +46,7 @@ CompiledModel::CompiledModel(ModelData model)
     }
     WeightSize& size = weight_sizes.emplace_back();
     if (spec.weights) size = {spec.weights->stored_bytes(), spec.weights->bits_per_weight()};
-    if (steps.back()->keeps_weights()) KeptWeights::release(*quantization.weights);
+    if (steps.back()->keeps_weights()) WeightRestorer::release(*quantization.weights);
     if (steps.back()->reads_zero_pixel() && !node.inputs.empty())
       zero_pixel[static_cast<std::size_t>(node.inputs[0])] = true;
   }

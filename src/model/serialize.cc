@@ -8,8 +8,8 @@
 
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
-#include "model/archive.h"
-#include "model/envelope.h"
+#include "model/binary_fields.h"
+#include "model/checksummed_file.h"
 
 namespace lowbit {
 namespace {
@@ -24,7 +24,7 @@ constexpr std::uint32_t kFingerprintVersion = 1;
 constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
-/// One description of the format for both directions: V is Writer or Reader. Version 1 has no offsets and
+/// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no offsets and
 /// levels, version 2 no bits of values, version 3 no labels of
 /// weights and no sign activations.
 template <class V>
@@ -44,7 +44,7 @@ void visit(V& v, ValueType& type, std::uint32_t version) {
 }
 
 /// Visiting takes mutable references.
-void write(Writer& v, detail::ModelData data, std::uint32_t version) {
+void write(FieldWriter& v, detail::ModelData data, std::uint32_t version) {
   v("scheme", data.scheme), v("source", data.source);
   v("values", static_cast<std::uint64_t>(data.graph.values.size()));
   for (std::size_t i = 0; i < data.graph.values.size(); ++i) {
@@ -79,7 +79,7 @@ bool make_op(const std::string& name, ops::Op& op) {
   return false;
 }
 
-Node read_node(Reader& v, NodeQuantization& q, std::uint32_t version) {
+Node read_node(FieldReader& v, NodeQuantization& q, std::uint32_t version) {
   Node node;
   std::string op_name, scheme;
   v("node name", node.name), v("operator", op_name);
@@ -109,7 +109,7 @@ bool has_float_weights(const ops::Op& op) {
       op);
 }
 
-detail::ModelData read(Reader& v, std::uint32_t version) {
+detail::ModelData read(FieldReader& v, std::uint32_t version) {
   detail::ModelData data;
   v("scheme", data.scheme), v("source", data.source);
   const std::uint64_t values = v.length("values", 8);
@@ -159,7 +159,7 @@ std::vector<std::byte> save_to_bytes(const Model& model) {
   });
   detail::FileKind kind = kModelFile;
   kind.version = is_new ? kVersion : kOlderVersion;
-  Writer payload;
+  FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());
 }
@@ -173,7 +173,7 @@ namespace {
 Model load_source(const ByteSource& source, const std::string& name) {
   detail::Opened file = detail::open_sealed(kModelFile, source, name);
   try {
-    Reader reader(std::move(file.payload), name);
+    FieldReader reader(std::move(file.payload), name);
     detail::ModelData data = read(reader, file.version);
     check_shapes(data);
     return Model(std::move(data));
@@ -195,7 +195,7 @@ Model load(const std::string& path) {
 std::uint64_t fingerprint(const Model& model) {
   detail::ModelData data = model.complete_data();
   data.source.clear();
-  Writer payload;
+  FieldWriter payload;
   write(payload, std::move(data), kFingerprintVersion);
   std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
   for (const std::byte b : payload.take()) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001B3u;

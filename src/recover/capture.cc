@@ -13,13 +13,13 @@
 #include "model/node_schemes.h"
 #include "model/sample_runner.h"
 #include "model/tasks.h"
-#include "recover/lane_work.h"
+#include "recover/sample_sums.h"
 
 namespace lowbit {
 namespace {
 
 using detail::CapturedLayer;
-using detail::LaneWork;
+using detail::SampleSums;
 using detail::LayerRows;
 
 void check_options(const CaptureOptions& options) {
@@ -105,7 +105,7 @@ struct CaptureLayers {
 
   std::size_t lane_bytes() const {
     std::size_t most = 0;
-    for (const CapturedLayer& layer : all) most = std::max(most, LaneWork::bytes(layer));
+    for (const CapturedLayer& layer : all) most = std::max(most, SampleSums::bytes(layer));
     return most;
   }
 
@@ -129,7 +129,7 @@ CaptureMemory capture_memory(const Model& model, const CaptureOptions& options) 
   CaptureMemory memory;
   memory.values = lanes * values;
   for (const CapturedLayer& layer : layers.all)
-    memory.layers.push_back({layer.state->layer, layer.state->bytes(), lanes * LaneWork::bytes(layer)});
+    memory.layers.push_back({layer.state->layer, layer.state->bytes(), lanes * SampleSums::bytes(layer)});
   return memory;
 }
 
@@ -185,13 +185,13 @@ struct Capturer::State {
     double tile[64];
     for (std::int64_t j = i; j < state.panels(); ++j)
       for (std::size_t lane = 0; lane < count; ++lane) {
-        const LaneWork& w = work[lane];
+        const SampleSums& w = work[lane];
         kernel.products(w.x_panel(group, i), w.x_panel(group, j), w.row_count(), tile);
         state.seconds.add(tile, 64, state.tile(group, i, j));
       }
     for (std::int64_t j = 0; state.has_other && j < state.panels(); ++j)
       for (std::size_t lane = 0; lane < count; ++lane) {
-        const LaneWork& w = work[lane];
+        const SampleSums& w = work[lane];
         kernel.products(w.x_panel(group, i), w.other_panel(group, j), w.row_count(), tile);
         state.cross.add(tile, 64, state.cross_tile(group, i, j));
       }
@@ -200,7 +200,7 @@ struct Capturer::State {
   CaptureOptions options;
   detail::CaptureLayers layers;
   LayerStats stats;
-  std::vector<LaneWork> work;  ///< one a lane
+  std::vector<SampleSums> work;  ///< one a lane
   const kernels::MomentKernel& kernel;
   SampleRunner runner;
 };

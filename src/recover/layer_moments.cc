@@ -6,7 +6,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/recover/layer_stats.h"
-#include "recover/layer_state.h"
+#include "recover/layer_moments_state.h"
 
 namespace lowbit {
 namespace detail {

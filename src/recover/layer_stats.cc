@@ -10,7 +10,7 @@
 #include "lowbit/core/error.h"
 #include "model/calibration_checks.h"
 #include "model/shard_checks.h"
-#include "recover/layer_state.h"
+#include "recover/layer_moments_state.h"
 
 namespace lowbit {
 namespace {

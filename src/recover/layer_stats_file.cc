@@ -8,10 +8,10 @@
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "lowbit/recover/layer_stats.h"
-#include "model/archive.h"
+#include "model/binary_fields.h"
 #include "model/calibration_checks.h"
-#include "model/envelope.h"
-#include "recover/layer_state.h"
+#include "model/checksummed_file.h"
+#include "recover/layer_moments_state.h"
 
 namespace lowbit {
 namespace {
@@ -27,7 +27,7 @@ void visit_header(V& v, State& s) {
   v("positions", s.positions), v("skipped positions", s.skipped_positions);
 }
 
-void write_layer(Writer& v, LayerMoments::State& s) {
+void write_layer(FieldWriter& v, LayerMoments::State& s) {
   visit_header(v, s);
   s.each_sum([&](detail::ExactSums& sums) { sums.visit(v); });
   v("sampled rows", static_cast<std::uint64_t>(s.sampled.size()));
@@ -42,7 +42,7 @@ bool finite(const std::vector<float>& values) {
   return true;
 }
 
-void read_rows(Reader& v, LayerMoments::State& s) {
+void read_rows(FieldReader& v, LayerMoments::State& s) {
   const std::uint64_t count = v.length("sampled rows", 32);
   if (count > static_cast<std::uint64_t>(s.most_rows)) v.fail("sampled rows");
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -59,7 +59,7 @@ void read_rows(Reader& v, LayerMoments::State& s) {
   }
 }
 
-void check_header(const Reader& v, const LayerMoments::State& s, std::int64_t samples) {
+void check_header(const FieldReader& v, const LayerMoments::State& s, std::int64_t samples) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   const auto within = [](std::int64_t x, std::int64_t least, std::int64_t most) {
     return x >= least && x <= most;
@@ -76,7 +76,7 @@ void check_header(const Reader& v, const LayerMoments::State& s, std::int64_t sa
     v.fail("counts of a layer");
 }
 
-std::shared_ptr<LayerMoments::State> read_layer(Reader& v, std::int64_t samples) {
+std::shared_ptr<LayerMoments::State> read_layer(FieldReader& v, std::int64_t samples) {
   auto state = std::make_shared<LayerMoments::State>();
   LayerMoments::State& s = *state;
   visit_header(v, s);
@@ -107,7 +107,7 @@ std::shared_ptr<LayerMoments::State> read_layer(Reader& v, std::int64_t samples)
   return state;
 }
 
-LayerStats read(Reader& v) {
+LayerStats read(FieldReader& v) {
   LayerStats stats;
   v("model", stats.model), v("other model", stats.other), v("data", stats.data);
   v("shard", stats.shard.index), v("shards", stats.shard.count), v("samples", stats.samples);
@@ -122,7 +122,7 @@ LayerStats read(Reader& v) {
 }  // namespace
 
 std::vector<std::byte> save_to_bytes(const LayerStats& stats) {
-  Writer v;
+  FieldWriter v;
   v("model", stats.model), v("other model", stats.other), v("data", stats.data);
   v("shard", stats.shard.index), v("shards", stats.shard.count), v("samples", stats.samples);
   v("layers", static_cast<std::uint64_t>(stats.layers.size()));
@@ -139,7 +139,7 @@ LayerStats load_layer_stats(std::span<const std::byte> bytes, const std::string&
   const ByteSource source(bytes);
   detail::Opened file = detail::open_sealed(kStatsFile, source, shown);
   try {
-    Reader reader(std::move(file.payload), shown);
+    FieldReader reader(std::move(file.payload), shown);
     LayerStats stats = read(reader);
     stats.name = name;
     return stats;

@@ -12,7 +12,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/packing.h"
 #include "lowbit/quant/detail/level_search.h"
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 #include "lowbit/quant/detail/storage.h"
 #include "lowbit/runtime/detail/float_env.h"
 

@@ -10,7 +10,7 @@
 #include "cli/command_runner.h"
 #include "data/npy.h"
 #include "data/npy_file.h"
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/quantize.h"
 
 namespace lowbit::cli {

@@ -60,6 +60,6 @@ std::vector<Scheme> family_schemes();
 }  // namespace lowbit
 
 #ifdef LOWBIT_HEADER_ONLY
-#include "lowbit/core/detail/scheme_built-inl.h"
+#include "lowbit/core/detail/scheme_support-inl.h"
 #include "lowbit/core/scheme-inl.h"
 #endif

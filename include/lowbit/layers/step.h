@@ -63,7 +63,7 @@ class Step {
   virtual bool reads_zero_pixel() const { return false; }
 };
 
-class IndirectionCache;
+class RowOffsetsCache;
 
 /// What make_step gets to know. Types stay alive as long as the step.
 struct StepSpec {
@@ -73,7 +73,7 @@ struct StepSpec {
   bool signs = false;                        ///< take the signs of the f32 input
   bool dynamic = false;   ///< quantize the f32 input per row (Linear) or sample (Conv2d) at run time
   Isa isa = Isa::scalar;  ///< kernels may use this much
-  IndirectionCache* indirection =
+  RowOffsetsCache* row_offsets =
       nullptr;  ///< shares row offsets between convolutions of one geometry; may be null
 };
 

@@ -1,7 +1,7 @@
 // Calibration: runs the fp32 model on samples and observes every value; the result is a table of observers
 // whose ranges `quantize` turns into scales and zero points. RangeTable (range_table.h) is the same as
 // numbers that a person can read. A stream too long for one machine is calibrated in shards, whose parts are
-// merged (calibration_part.h).
+// merged (calibration_shard.h).
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ struct Shard {
   friend bool operator==(const Shard&, const Shard&) = default;
 };
 
-/// What became of one shard of a stream. merge() (calibration_part.h) makes a table of all of them.
+/// What became of one shard of a stream. merge() (calibration_shard.h) makes a table of all of them.
 struct CalibrationPart {
   CalibrationTable table;  ///< may hold 0 samples
   Shard shard;

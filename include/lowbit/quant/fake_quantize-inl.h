@@ -4,7 +4,7 @@
 #include "lowbit/core/sentence.h"
 #include "lowbit/quant/detail/quantize_matrix.h"
 #include "lowbit/quant/detail/quantize_span.h"
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 #include "lowbit/quant/fake_quantize.h"
 #include "lowbit/quant/quantized_matrix.h"
 

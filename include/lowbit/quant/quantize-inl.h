@@ -6,7 +6,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/core/sentence.h"
 #include "lowbit/quant/detail/quantize_span.h"
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 #include "lowbit/quant/quantize.h"
 
 LOWBIT_BEGIN_EXACT

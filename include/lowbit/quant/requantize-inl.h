@@ -4,7 +4,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/sentence.h"
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 #include "lowbit/quant/requantize.h"
 
 LOWBIT_BEGIN_EXACT

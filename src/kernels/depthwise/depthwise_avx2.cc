@@ -142,7 +142,7 @@ inline VecI bits_of(VecF f) {
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
-#include "kernels/depthwise/depthwise_spread.inl"
+#include "kernels/depthwise/depthwise_window3_16_registers.inl"
 
 #include "kernels/depthwise/depthwise_run.inl"
 

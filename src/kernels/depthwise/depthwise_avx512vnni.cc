@@ -131,7 +131,7 @@ inline VecI bits_of(VecF f) {
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
-#include "kernels/depthwise/depthwise_slide.inl"
+#include "kernels/depthwise/depthwise_window3_32_registers.inl"
 
 #include "kernels/depthwise/depthwise_run.inl"
 

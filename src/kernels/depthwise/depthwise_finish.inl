@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/depthwise/depthwise_passes.inl"
-#include "kernels/depthwise/depthwise_terms.inl"
+#include "kernels/depthwise/depthwise_tiling.inl"
+#include "kernels/depthwise/depthwise_epilogue_terms.inl"
 
 namespace lowbit::depthwise {
 namespace {

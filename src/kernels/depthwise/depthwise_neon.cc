@@ -68,7 +68,7 @@ inline void multiply_add(VecI* acc, const Taps& taps, const Weights& weights) {
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
-#include "kernels/depthwise/depthwise_slide.inl"
+#include "kernels/depthwise/depthwise_window3_32_registers.inl"
 
 #include "kernels/depthwise/depthwise_run.inl"
 

@@ -60,7 +60,7 @@ inline void multiply_add(VecI* acc, Taps taps, Weights weights) {
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
-#include "kernels/depthwise/depthwise_slide.inl"
+#include "kernels/depthwise/depthwise_window3_32_registers.inl"
 
 #include "kernels/depthwise/depthwise_run.inl"
 

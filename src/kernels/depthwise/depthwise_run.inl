@@ -4,8 +4,8 @@
 // one output pixel is used again for its neighbours. The rows of input under a window are interleaved code by
 // code, three or four together, a bundle: one multiplication takes that many taps of a channel
 // (depthwise_plan.inl, depthwise_columns.inl). Windows three taps wide keep their columns in registers
-// (depthwise_slide.inl) or add each to all pixels that it lies under (depthwise_spread.inl); others go
-// through a buffer of columns (depthwise_tile.inl). depthwise_<isa>.cc has the twenty or so functions over
+// (depthwise_window3_32_registers.inl) or add each to all pixels that it lies under (depthwise_window3_16_registers.inl); others go
+// through a buffer of columns (depthwise_any_window.inl). depthwise_<isa>.cc has the twenty or so functions over
 // which all this is written.
 #pragma once
 
@@ -13,8 +13,8 @@
 #include <cstdint>
 
 #include "kernels/depthwise/depthwise_expand.inl"
-#include "kernels/depthwise/depthwise_slides.inl"
-#include "kernels/depthwise/depthwise_tile.inl"
+#include "kernels/depthwise/depthwise_window3.inl"
+#include "kernels/depthwise/depthwise_any_window.inl"
 
 namespace lowbit::depthwise {
 namespace {

@@ -13,7 +13,7 @@
 #include "kernels/elementwise/min_max.inl"
 #include "kernels/elementwise/quantize.inl"
 #include "kernels/elementwise/requantize.inl"
-#include "kernels/elementwise/small_codes.inl"
+#include "kernels/elementwise/pack_small_codes.inl"
 #include "lowbit/kernels/elementwise_kernel.h"
 
 namespace lowbit::elementwise_loops {

@@ -7,7 +7,7 @@ inline std::int32_t code_of(float f, float lo, float hi, std::int32_t zero_point
   f = f == f ? f : 0.0f;
   f = f < lo ? lo : f;
   f = f > hi ? hi : f;
-  // Rounds to nearest even, as core/detail/rounding.h does.
+  // Rounds to nearest even, as core/detail/round_to_code.h does.
   return static_cast<std::int32_t>((f + 12582912.0f) - 12582912.0f) + zero_point;
 }
 

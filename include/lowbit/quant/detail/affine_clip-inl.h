@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "lowbit/quant/detail/affine_clip.h"
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 
 LOWBIT_BEGIN_EXACT
 namespace lowbit::detail {

@@ -11,7 +11,7 @@
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/quant/detail/level_search.h"
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 #include "lowbit/quant/quantizer.h"
 
 namespace lowbit {

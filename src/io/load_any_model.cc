@@ -1,4 +1,4 @@
-#include "io/model_file.h"
+#include "io/load_any_model.h"
 
 #include <fmt/format.h>
 

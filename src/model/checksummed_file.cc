@@ -1,4 +1,4 @@
-#include "model/envelope.h"
+#include "model/checksummed_file.h"
 
 #include <fmt/format.h>
 

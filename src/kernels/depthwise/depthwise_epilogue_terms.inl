@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/depthwise/depthwise_sums.inl"
+#include "kernels/depthwise/depthwise_multiply_add.inl"
 
 namespace lowbit::depthwise {
 namespace {

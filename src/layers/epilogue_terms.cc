@@ -1,4 +1,4 @@
-#include "layers/column_terms.h"
+#include "layers/epilogue_terms.h"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "lowbit/core/config.h"
-#include "lowbit/core/detail/rounding.h"
+#include "lowbit/core/detail/round_to_code.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/qparams.h"
 

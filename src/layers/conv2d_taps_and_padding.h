@@ -23,7 +23,7 @@ RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, con
                             std::int64_t element);
 
 /// Owned by whoever compiles a model, for the time of compiling.
-class IndirectionCache {
+class RowOffsetsCache {
  public:
   std::shared_ptr<const RowOffsets> get(const SampleLayout& in, const SampleLayout& out,
                                         const ops::Window& window, std::int64_t element);

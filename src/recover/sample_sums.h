@@ -9,7 +9,7 @@
 
 #include "lowbit/layers/step.h"
 #include "recover/layer_rows.h"
-#include "recover/layer_state.h"
+#include "recover/layer_moments_state.h"
 
 namespace lowbit::detail {
 
@@ -21,7 +21,7 @@ struct CapturedLayer {
   std::int64_t taken = 0;  ///< rows of a sample
 };
 
-class LaneWork {
+class SampleSums {
  public:
   /// Memory of a lane for that layer, an upper bound.
   static std::size_t bytes(const CapturedLayer& layer);

@@ -10,9 +10,9 @@
 namespace lowbit::ops {
 namespace {
 
-class Conv2dF32 final : public Step {
+class Conv2dFp32 final : public Step {
  public:
-  Conv2dF32(const Conv2d& op, const StepSpec& spec)
+  Conv2dFp32(const Conv2d& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)),
         groups_(op.groups),
         pixels_(spec.output->layout().pixels()),
@@ -127,10 +127,10 @@ class Conv2dF32 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_conv2d_f32(const Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_conv2d_fp32(const Conv2d& op, const StepSpec& spec) {
   if (require_same_dtype(spec, Conv2d::kName) != DType::f32)
     throw Error(ErrorCode::unsupported, "Conv2d without quantized weights computes on f32 values only");
-  return std::make_unique<Conv2dF32>(op, spec);
+  return std::make_unique<Conv2dFp32>(op, spec);
 }
 
 }  // namespace lowbit::ops

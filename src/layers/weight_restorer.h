@@ -8,10 +8,10 @@
 namespace lowbit {
 
 /// What a step remembers of the matrix that it packed.
-class KeptWeights {
+class WeightRestorer {
  public:
-  KeptWeights() = default;
-  explicit KeptWeights(const EffectiveWeights& weights)
+  WeightRestorer() = default;
+  explicit WeightRestorer(const EffectiveWeights& weights)
       : is_source_(weights.is_source()), zero_points_(!weights.matrix().zero_points.empty()) {}
 
   /// Whether restore() can be called.

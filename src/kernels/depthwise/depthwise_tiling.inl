@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "kernels/depthwise/depthwise_columns.inl"
-#include "kernels/depthwise/depthwise_sums.inl"
+#include "kernels/depthwise/depthwise_multiply_add.inl"
 
 namespace lowbit::depthwise {
 namespace {

@@ -1,5 +1,5 @@
 // Windows three taps wide whose rows fit one bundle, by far the most frequent ones, need no buffer of
-// columns: slide_group(), of depthwise_slide.inl or depthwise_spread.inl, takes them one after the other.
+// columns: slide_group(), of depthwise_window3_32_registers.inl or depthwise_window3_16_registers.inl, takes them one after the other.
 #pragma once
 
 #include <cstddef>

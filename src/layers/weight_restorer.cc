@@ -1,4 +1,4 @@
-#include "layers/kept_weights.h"
+#include "layers/weight_restorer.h"
 
 #include "core/free_memory.h"
 
@@ -11,21 +11,21 @@ std::size_t entries(const QuantizedMatrix& w) {
 
 }  // namespace
 
-void KeptWeights::release(QuantizedMatrix& weights) {
+void WeightRestorer::release(QuantizedMatrix& weights) {
   free_memory(weights.codes);
   if (weights.groups() == 1) return;
   free_memory(weights.scales);
   free_memory(weights.zero_points);
 }
 
-void KeptWeights::prepare(QuantizedMatrix& weights) const {
+void WeightRestorer::prepare(QuantizedMatrix& weights) const {
   weights.codes.assign(static_cast<std::size_t>(weights.rows * weights.planes()) * weights.row_bytes(), 0);
   if (weights.groups() == 1) return;
   weights.scales.resize(entries(weights));
   if (zero_points_) weights.zero_points.resize(entries(weights));
 }
 
-void KeptWeights::restore(const PackedWeights& packed, std::int64_t first, QuantizedMatrix& weights) {
+void WeightRestorer::restore(const PackedWeights& packed, std::int64_t first, QuantizedMatrix& weights) {
   WeightSpec spec = weights.spec(packed.taps());
   spec.act = packed.kernel().act;
   spec.n = packed.n();

@@ -1,4 +1,4 @@
-#include "layers/indirection.h"
+#include "layers/conv2d_taps_and_padding.h"
 
 namespace lowbit {
 
@@ -19,7 +19,7 @@ RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, con
   return offsets;
 }
 
-std::shared_ptr<const RowOffsets> IndirectionCache::get(const SampleLayout& in, const SampleLayout& out,
+std::shared_ptr<const RowOffsets> RowOffsetsCache::get(const SampleLayout& in, const SampleLayout& out,
                                                         const ops::Window& window, std::int64_t element) {
   std::vector<std::int64_t> key{in.height, in.width,   in.pixel_stride, in.tail,
                                 element,   out.height, out.width};

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "layers/linear_core.h"
+#include "layers/linear_product.h"
 #include "layers/linear_steps.h"
 
 namespace lowbit {
@@ -30,40 +30,40 @@ class RowLayout {
   std::ptrdiff_t sample_bytes_, pixel_bytes_;
 };
 
-class LinearQuantized final : public Step {
+class LinearQuantizedWeights final : public Step {
  public:
-  LinearQuantized(const ops::Linear& op, const StepSpec& spec)
+  LinearQuantizedWeights(const ops::Linear& op, const StepSpec& spec)
       : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),
         in_(*spec.inputs[0], rows_per_sample_),
         out_(*spec.output, rows_per_sample_),
-        core_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa,
+        product_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa,
               sign_scale(spec)) {}
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override {
-    return core_.scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));
+    return product_.scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));
   }
-  std::string kernel() const override { return core_.weights().kernel().name; }
-  PackReport pack_report() const override { return core_.weights().report(); }
-  bool keeps_weights() const override { return core_.kept().holds(core_.weights()); }
+  std::string kernel() const override { return product_.weights().kernel().name; }
+  PackReport pack_report() const override { return product_.weights().report(); }
+  bool keeps_weights() const override { return product_.restorer().holds(product_.weights()); }
   void restore_weights(QuantizedMatrix& weights) const override {
-    core_.kept().prepare(weights);
-    KeptWeights::restore(core_.weights(), 0, weights);
+    product_.restorer().prepare(weights);
+    WeightRestorer::restore(product_.weights(), 0, weights);
   }
 
   void run(const StepArgs& args) const noexcept override {
-    core_.run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
+    product_.run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
               args.scratch, *args.executor);
   }
 
  private:
   std::int64_t rows_per_sample_;
   RowLayout in_, out_;
-  LinearCore core_;
+  LinearProduct product_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_linear_quantized(const ops::Linear& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_linear_quantized_weights(const ops::Linear& op, const StepSpec& spec) {
   const SampleLayout in = spec.inputs[0]->layout();
   const std::int64_t features = op.flattens_input ? in.pixels() * in.channels : in.channels;
   if (spec.weights->cols != features)
@@ -73,7 +73,7 @@ std::unique_ptr<Step> ops::make_linear_quantized(const ops::Linear& op, const St
     throw Error(
         ErrorCode::unsupported,
         fmt::format("Linear cannot read {} 8-bit channels without a copy: not a multiple of 4", in.channels));
-  return std::make_unique<LinearQuantized>(op, spec);
+  return std::make_unique<LinearQuantizedWeights>(op, spec);
 }
 
 }  // namespace lowbit

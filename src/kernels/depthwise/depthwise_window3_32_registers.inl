@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/depthwise/depthwise_passes.inl"
+#include "kernels/depthwise/depthwise_tiling.inl"
 
 namespace lowbit::depthwise {
 namespace {

@@ -1,4 +1,4 @@
-#include "layers/linear_core.h"
+#include "layers/linear_product.h"
 
 #include <algorithm>
 
@@ -6,24 +6,24 @@
 #include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
-LinearCore::LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
+LinearProduct::LinearProduct(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
                        const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
                        SignScale signs)
-    : LinearCore(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation, isa,
+    : LinearProduct(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation, isa,
                  signs) {}
 
-LinearCore::LinearCore(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
+LinearProduct::LinearProduct(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
                        const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
                        SignScale signs)
     : input_(input),
       signs_(signs),
       quantization_(quantization),
       activation_(activation),
-      kept_(weights),
+      restorer_(weights),
       weights_(weights.spec(), isa),
       terms_(weights_, weights.column_scales(), weights.units(), bias, quantization_) {}
 
-RowMemory LinearCore::carve(std::byte* block, std::size_t rows) const {
+RowMemory LinearProduct::carve(std::byte* block, std::size_t rows) const {
   const bool signs = input_ == RowInput::signs;
   return RowMemory::carve(
       block, rows,
@@ -33,7 +33,7 @@ RowMemory LinearCore::carve(std::byte* block, std::size_t rows) const {
        .code_bytes = makes_codes() ? rows * code_stride() : 0});
 }
 
-void LinearCore::quantize_row(const float* x, std::size_t row, const RowMemory& memory) const noexcept {
+void LinearProduct::quantize_row(const float* x, std::size_t row, const RowMemory& memory) const noexcept {
   const std::size_t count = weights_.k();
   std::uint8_t* codes = memory.codes + row * code_stride();
   if (input_ == RowInput::signs) {
@@ -47,7 +47,7 @@ void LinearCore::quantize_row(const float* x, std::size_t row, const RowMemory& 
   if (memory.row_a) memory.row_a[row] = p.zero_point;
 }
 
-void LinearCore::quantize_rows(const RowBlock& x, const RowMemory& memory,
+void LinearProduct::quantize_rows(const RowBlock& x, const RowMemory& memory,
                                Executor& executor) const noexcept {
   auto one = [&](int i) {
     const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
@@ -60,7 +60,7 @@ void LinearCore::quantize_rows(const RowBlock& x, const RowMemory& memory,
   executor.parallel_for(static_cast<int>(x.images * x.rows), one);
 }
 
-void LinearCore::run(const RowBlock& x, const RowBlock& y, std::byte* scratch,
+void LinearProduct::run(const RowBlock& x, const RowBlock& y, std::byte* scratch,
                      Executor& executor) const noexcept {
   const RowMemory memory = carve(scratch, x.images * x.rows);
   GemmLhs lhs{.a = static_cast<const std::uint8_t*>(x.data),

@@ -11,9 +11,9 @@
 namespace lowbit::ops {
 namespace {
 
-class LinearF32 final : public Step {
+class LinearFp32 final : public Step {
  public:
-  LinearF32(const Linear& op, const StepSpec& spec)
+  LinearFp32(const Linear& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)), bias_(op.bias), activation_(op.activation) {
     const SampleLayout in = spec.inputs[0]->layout(), out = spec.output->layout();
     rows_ = op.flattens_input ? 1 : in.pixels();
@@ -113,10 +113,10 @@ class LinearF32 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_linear_f32(const Linear& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_linear_fp32(const Linear& op, const StepSpec& spec) {
   if (require_same_dtype(spec, Linear::kName) != DType::f32)
     throw Error(ErrorCode::unsupported, "Linear without quantized weights computes on f32 values only");
-  return std::make_unique<LinearF32>(op, spec);
+  return std::make_unique<LinearFp32>(op, spec);
 }
 
 }  // namespace lowbit::ops

@@ -6,7 +6,7 @@
 
 #include "core/refuse.h"
 #include "lowbit/core/error.h"
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/runtime/detail/float_env.h"
 #include "model/calibration_checks.h"

@@ -21,7 +21,7 @@ namespace lowbit {
 
 static_assert(std::endian::native == std::endian::little, "lowbit runs on little-endian machines only");
 
-class Writer {
+class FieldWriter {
  public:
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void operator()(const char*, const T& value) {
@@ -57,9 +57,9 @@ class Writer {
   std::vector<std::byte> bytes_;
 };
 
-class Reader {
+class FieldReader {
  public:
-  Reader(SourceCursor bytes, std::string file) : bytes_(std::move(bytes)), file_(std::move(file)) {}
+  FieldReader(SourceCursor bytes, std::string file) : bytes_(std::move(bytes)), file_(std::move(file)) {}
 
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void operator()(const char* name, T& value) {

@@ -1,12 +1,12 @@
-#include "lowbit/model/calibration_part.h"
+#include "lowbit/model/calibration_shard.h"
 
 #include <fmt/format.h>
 
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
-#include "model/archive.h"
+#include "model/binary_fields.h"
 #include "model/calibration_checks.h"
-#include "model/envelope.h"
+#include "model/checksummed_file.h"
 
 namespace lowbit {
 namespace {
@@ -16,7 +16,7 @@ constexpr detail::FileKind kPartFile{
 
 using Bytes = std::vector<std::byte>;
 
-void write(Writer& v, const CalibrationPart& part) {
+void write(FieldWriter& v, const CalibrationPart& part) {
   const CalibrationTable& table = part.table;
   v("model", table.model), v("observer", table.observer), v("data", table.data);
   v("shard", part.shard.index), v("shards", part.shard.count), v("samples", table.samples);
@@ -43,7 +43,7 @@ void check_count(const CalibrationEntry& entry, bool own_observer, std::int64_t 
                             seen->count(), samples, elements));
 }
 
-void read_entry(Reader& v, CalibrationEntry& entry, bool own_observer, std::int64_t samples) {
+void read_entry(FieldReader& v, CalibrationEntry& entry, bool own_observer, std::int64_t samples) {
   Bytes state;
   bool has_distribution = false;
   v("value name", entry.value), v("shape", entry.shape), v("finite", entry.finite);
@@ -62,7 +62,7 @@ void read_entry(Reader& v, CalibrationEntry& entry, bool own_observer, std::int6
 }
 
 /// What stands before the entries, which says what observer they have.
-CalibrationPart read_start(Reader& v) {
+CalibrationPart read_start(FieldReader& v) {
   CalibrationPart part;
   CalibrationTable& table = part.table;
   v("model", table.model), v("observer", table.observer), v("data", table.data);
@@ -72,7 +72,7 @@ CalibrationPart read_start(Reader& v) {
   return part;
 }
 
-void read_entries(Reader& v, const AnyObserver& observer, bool own_observer, CalibrationTable& table) {
+void read_entries(FieldReader& v, const AnyObserver& observer, bool own_observer, CalibrationTable& table) {
   const std::uint64_t values = v.length("values", 26);  // three lengths and two bools
   for (std::uint64_t i = 0; i < values; ++i) {
     CalibrationEntry entry{{}, {}, observer};
@@ -96,7 +96,7 @@ CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* ob
   const ByteSource source(bytes);
   detail::Opened file = detail::open_sealed(kPartFile, source, shown);
   try {
-    Reader reader(std::move(file.payload), shown);
+    FieldReader reader(std::move(file.payload), shown);
     CalibrationPart part = read_start(reader);
     part.name = name;
     read_entries(reader, observer ? *observer : observer_of(part), observer != nullptr, part.table);
@@ -114,7 +114,7 @@ std::vector<std::byte> save_to_bytes(const CalibrationPart& part) {
         ErrorCode::invalid_argument,
         "a part of a calibration is stored with the name of its observer; CalibrateOptions::observer_name "
         "is empty");
-  Writer payload;
+  FieldWriter payload;
   write(payload, part);
   return detail::seal(kPartFile, payload.take());
 }

@@ -1,4 +1,4 @@
-#include "recover/lane_work.h"
+#include "recover/sample_sums.h"
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +25,7 @@ double bound(std::int64_t count, double a, double b) {
 
 }  // namespace
 
-std::size_t LaneWork::bytes(const CapturedLayer& layer) {
+std::size_t SampleSums::bytes(const CapturedLayer& layer) {
   const LayerMoments::State& s = *layer.state;
   const bool full = s.second == SecondMoments::full;
   const auto side =
@@ -39,7 +39,7 @@ std::size_t LaneWork::bytes(const CapturedLayer& layer) {
 }
 
 // With the lowest hashes, in ascending order.
-void LaneWork::choose_positions(std::int64_t sample, std::int64_t positions) {
+void SampleSums::choose_positions(std::int64_t sample, std::int64_t positions) {
   chosen_.clear();
   if (positions == taken_) {
     for (std::int64_t p = 0; p < positions; ++p) chosen_.push_back(p);
@@ -52,7 +52,7 @@ void LaneWork::choose_positions(std::int64_t sample, std::int64_t positions) {
   std::sort(chosen_.begin(), chosen_.end());
 }
 
-void LaneWork::start(Side& side, const LayerMoments::State& state) const {
+void SampleSums::start(Side& side, const LayerMoments::State& state) const {
   side.row.resize(state.row_floats());
   side.sums.assign(state.row_floats(), 0.0);
   side.squares.assign(state.squares.size(), 0.0);
@@ -62,7 +62,7 @@ void LaneWork::start(Side& side, const LayerMoments::State& state) const {
 }
 
 // side.row as row rows_ of the panels, and into the sums.
-void LaneWork::take(Side& side, const LayerMoments::State& state) const {
+void SampleSums::take(Side& side, const LayerMoments::State& state) const {
   for (std::size_t i = 0; i < side.sums.size(); ++i) side.sums[i] += static_cast<double>(side.row[i]);
   for (std::size_t i = 0; i < side.squares.size(); ++i)
     side.squares[i] += static_cast<double>(side.row[i]) * static_cast<double>(side.row[i]);
@@ -78,7 +78,7 @@ void LaneWork::take(Side& side, const LayerMoments::State& state) const {
     }
 }
 
-void LaneWork::keep(const LayerMoments::State& state, std::int64_t sample, std::int64_t position,
+void SampleSums::keep(const LayerMoments::State& state, std::int64_t sample, std::int64_t position,
                     bool with_other) {
   if (state.most_rows == 0) return;
   SampledRow row{place_hash(sample, position), sample, position};
@@ -96,7 +96,7 @@ void LaneWork::keep(const LayerMoments::State& state, std::int64_t sample, std::
   std::push_heap(candidates_.begin(), candidates_.end());
 }
 
-void LaneWork::read_output(const LayerRows& rows, const TensorArg& output) {
+void SampleSums::read_output(const LayerRows& rows, const TensorArg& output) {
   const float* out = LayerRows::floats(output, decoded_output_);
   const auto channels = static_cast<std::size_t>(rows.channels());
   output_sums_.assign(channels, 0.0);
@@ -116,7 +116,7 @@ void LaneWork::read_output(const LayerRows& rows, const TensorArg& output) {
   }
 }
 
-void LaneWork::read(const CapturedLayer& layer, std::int64_t sample, const TensorArg& input,
+void SampleSums::read(const CapturedLayer& layer, std::int64_t sample, const TensorArg& input,
                     const TensorArg* other, const TensorArg& output) {
   const LayerMoments::State& state = *layer.state;
   panel_count_ = state.panels(), taken_ = layer.taken;
@@ -146,7 +146,7 @@ void LaneWork::read(const CapturedLayer& layer, std::int64_t sample, const Tenso
   read_output(layer.rows, output);
 }
 
-void LaneWork::raise(LayerMoments::State& state) const {
+void SampleSums::raise(LayerMoments::State& state) const {
   const double x = x_.largest, y = state.has_other ? other_.largest : 0.0;
   state.inputs.raise(ExactSums::top_for(bound(rows_, x, 1)));
   state.squares.raise(ExactSums::top_for(bound(rows_, x, x)));
@@ -157,7 +157,7 @@ void LaneWork::raise(LayerMoments::State& state) const {
   state.output_squares.raise(ExactSums::top_for(bound(positions_, largest_output_, largest_output_)));
 }
 
-void LaneWork::add_sums(LayerMoments::State& state) {
+void SampleSums::add_sums(LayerMoments::State& state) {
   state.rows += rows_, state.skipped_rows += skipped_;
   state.positions += positions_, state.skipped_positions += skipped_positions_;
   state.inputs.add(x_.sums.data(), x_.sums.size(), 0);

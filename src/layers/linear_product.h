@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "layers/column_terms.h"
-#include "layers/kept_weights.h"
+#include "layers/epilogue_terms.h"
+#include "layers/weight_restorer.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
 #include "layers/sign_bits.h"
@@ -24,23 +24,23 @@ struct RowBlock {
   std::ptrdiff_t image_stride = 0, row_stride = 0;
 };
 
-class LinearCore {
+class LinearProduct {
  public:
   /// Packs `weights`, keeping no reference to them. Throws as EffectiveWeights, PackedWeights and
   /// ColumnTerms.
-  LinearCore(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
+  LinearProduct(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
              const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
              SignScale signs = SignScale::mean);
 
   const PackedWeights& weights() const { return weights_; }
-  const KeptWeights& kept() const { return kept_; }
+  const WeightRestorer& restorer() const { return restorer_; }
   /// Scratch memory for so many rows, 64-byte aligned.
   std::size_t scratch_bytes(std::size_t rows) const { return carve(nullptr, rows).bytes; }
   /// Rows of `y` are u8 codes where the quantization has an output, else floats.
   void run(const RowBlock& x, const RowBlock& y, std::byte* scratch, Executor& executor) const noexcept;
 
  private:
-  LinearCore(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
+  LinearProduct(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
              const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
              SignScale signs);
 
@@ -57,7 +57,7 @@ class LinearCore {
   SignScale signs_;
   LayerQuantization quantization_;
   ops::Activation activation_;
-  KeptWeights kept_;
+  WeightRestorer restorer_;
   PackedWeights weights_;
   ColumnTerms terms_;
 };

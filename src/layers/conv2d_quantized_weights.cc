@@ -1,5 +1,5 @@
 // Conv2d with quantized weights through the GEMM kernels, without im2col: the kernels follow row offsets
-// (indirection.h). With a static input range everything up to the output codes happens in the kernels'
+// (conv2d_taps_and_padding.h). With a static input range everything up to the output codes happens in the kernels'
 // epilogue, the residual included. With a dynamic one the f32 sample is quantized first, and the output is
 // f32. Weight-only, floats are multiplied as they are.
 
@@ -7,11 +7,11 @@
 
 #include <cstring>
 
-#include "layers/column_terms.h"
+#include "layers/epilogue_terms.h"
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
-#include "layers/indirection.h"
-#include "layers/kept_weights.h"
+#include "layers/conv2d_taps_and_padding.h"
+#include "layers/weight_restorer.h"
 #include "layers/quantize_pixels.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
@@ -29,9 +29,9 @@ struct ConvGroup {
   ColumnTerms terms;
 };
 
-class Conv2dQuantized final : public Step {
+class Conv2dQuantizedWeights final : public Step {
  public:
-  Conv2dQuantized(const ops::Conv2d& op, const StepSpec& spec)
+  Conv2dQuantizedWeights(const ops::Conv2d& op, const StepSpec& spec)
       : activation_(op.activation),
         input_(row_input(spec)),
         signs_(sign_scale(spec)),
@@ -48,12 +48,12 @@ class Conv2dQuantized final : public Step {
     pointwise_ = taps == 1 && op.window.stride == std::array<std::int64_t, 2>{1, 1} && !pads_;
     if (!pointwise_) {
       offsets_ =
-          spec.indirection
-              ? spec.indirection->get(in_, out_, op.window, in_element())
+          spec.row_offsets
+              ? spec.row_offsets->get(in_, out_, op.window, in_element())
               : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window, in_element()));
     }
     const EffectiveWeights w(*spec.weights, activations_of(input_));
-    kept_ = KeptWeights(w);
+    restorer_ = WeightRestorer(w);
     const std::int64_t per_group = w.matrix().rows / op.groups;
     for (std::int64_t g = 0; g < op.groups; ++g) {
       const WeightSpec part = w.spec(taps, g * per_group, per_group);
@@ -76,12 +76,12 @@ class Conv2dQuantized final : public Step {
     for (const ConvGroup& group : groups_) sum += group.weights.report();
     return sum;
   }
-  bool keeps_weights() const override { return kept_.holds(groups_[0].weights); }
+  bool keeps_weights() const override { return restorer_.holds(groups_[0].weights); }
   void restore_weights(QuantizedMatrix& weights) const override {
-    kept_.prepare(weights);
+    restorer_.prepare(weights);
     std::int64_t row = 0;
     for (const ConvGroup& group : groups_) {
-      KeptWeights::restore(group.weights, row, weights);
+      WeightRestorer::restore(group.weights, row, weights);
       row += group.weights.n();
     }
   }
@@ -219,13 +219,13 @@ class Conv2dQuantized final : public Step {
   bool residual_f32_;
   LayerQuantization quantization_;
   std::shared_ptr<const RowOffsets> offsets_;
-  KeptWeights kept_;
+  WeightRestorer restorer_;
   std::vector<ConvGroup> groups_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_conv2d_quantized(const ops::Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_conv2d_quantized_weights(const ops::Conv2d& op, const StepSpec& spec) {
   const std::int64_t in_per_group = op.weight.shape[1];
   if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
       spec.weights->rows != op.out_channels())
@@ -237,7 +237,7 @@ std::unique_ptr<Step> ops::make_conv2d_quantized(const ops::Conv2d& op, const St
     if (floats && op.groups == op.out_channels()) return make_depthwise_weight_only(op, spec);
     if (!floats && !signs && spec.weights->planes() == 1) return make_depthwise_int8(op, spec);
   }
-  return std::make_unique<Conv2dQuantized>(op, spec);
+  return std::make_unique<Conv2dQuantizedWeights>(op, spec);
 }
 
 }  // namespace lowbit

@@ -1,5 +1,5 @@
 // Roundings other than to even: halves away from zero, and stochastic.
-#include "lowbit/quant/detail/rounding.h"
+#include "lowbit/quant/detail/rounding_modes.h"
 
 #include <gtest/gtest.h>
 
