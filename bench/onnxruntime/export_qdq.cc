@@ -15,7 +15,7 @@
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/minmax.h"
-#include "lowbit/onnx/load.h"
+#include "lowbit/io/onnx/load.h"
 
 namespace {
 

@@ -19,7 +19,7 @@
 
 #include "lowbit/model/model.h"
 #include "lowbit/model/serialize.h"
-#include "lowbit/onnx/load.h"
+#include "lowbit/io/onnx/load.h"
 
 namespace {
 

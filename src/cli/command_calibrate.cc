@@ -11,7 +11,7 @@
 #include "eval/calibration.h"
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
-#include "lowbit/json/range_table.h"
+#include "lowbit/io/json/range_table.h"
 #include "lowbit/model/calibration_shard.h"
 #include "report/calibration_report.h"
 #include "report/terminal.h"

@@ -1,7 +1,7 @@
 #include "data/demo_model.h"
 
 #include "lowbit/core/error.h"
-#include "lowbit/onnx/load.h"
+#include "lowbit/io/onnx/load.h"
 
 namespace lowbit::data {
 

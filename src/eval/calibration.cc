@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "lowbit/core/error.h"
-#include "lowbit/json/range_table.h"
+#include "lowbit/io/json/range_table.h"
 #include "report/progress.h"
 
 namespace lowbit::eval {

@@ -5,7 +5,7 @@
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
-#include "lowbit/onnx/load.h"
+#include "lowbit/io/onnx/load.h"
 
 namespace lowbit::io {
 namespace {

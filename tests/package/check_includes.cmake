@@ -2,13 +2,13 @@
 # and bench/ that go against the layering.
 #
 #   core <- runtime <- kernels <- fp32 <- quant <- observe <- layers <- model <- recover
-#        <- onnx <- json <- io <- data <- report <- eval <- cli
+#        <- io/onnx <- io/json <- io <- data <- report <- eval <- cli
 #
 # (arrows: may be included by). bench/ may include all of them but cli, and nothing of tests/. Besides: core, runtime,
 # kernels, quant and observe know no Eigen, apart from the one file that adapts its thread pool; the only public header
 # that includes it is layers/eigen.h; lowbit.h is for users and never included inside.
 
-set(layers core runtime kernels fp32 quant observe layers model recover onnx json io data report eval cli)
+set(layers core runtime kernels fp32 quant observe layers model recover io/onnx io/json io data report eval cli)
 set(thread_pool_adapter "^src/runtime/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
 set(violations "")
 
@@ -20,7 +20,7 @@ if(count LESS 10)
 endif()
 
 foreach(file IN LISTS files)
-  string(REGEX REPLACE "^(include/lowbit|src)/([a-z0-9]+)/.*" "\\2" layer ${file})
+  string(REGEX REPLACE "^(include/lowbit|src)/(io/[a-z0-9]+|[a-z0-9]+)/.*" "\\2" layer ${file})
   list(FIND layers "${layer}" rank)
   file(STRINGS ${SOURCE_DIR}/${file} includes REGEX "^[ \t]*#[ \t]*include")
   foreach(line IN LISTS includes)
@@ -33,7 +33,7 @@ foreach(file IN LISTS files)
       elseif(layer MATCHES "^(core|runtime|kernels|quant|observe)$" AND NOT file MATCHES "${thread_pool_adapter}")
         list(APPEND violations "${file} is below the Eigen line and includes ${included}")
       endif()
-    elseif(included MATCHES "^(lowbit/)?([a-z0-9]+)/" AND NOT file STREQUAL "include/lowbit/lowbit.h")
+    elseif(included MATCHES "^(lowbit/)?(io/[a-z0-9]+|[a-z0-9]+)/" AND NOT file STREQUAL "include/lowbit/lowbit.h")
       list(FIND layers "${CMAKE_MATCH_2}" included_rank)
       if(included_rank GREATER rank)
         list(APPEND violations "${file} (${layer}) includes ${included}, which is above it")

@@ -10,7 +10,7 @@
 #include <cstdlib>
 
 #include "data/dataset.h"
-#include "lowbit/onnx/load.h"
+#include "lowbit/io/onnx/load.h"
 #include "lowbit/recover/capture.h"
 #include "model/copy_samples.h"
 #include "model/workspace.h"

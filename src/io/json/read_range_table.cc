@@ -12,7 +12,7 @@
 #include "core/file_io.h"
 #include "io/json/format.h"
 #include "lowbit/core/error.h"
-#include "lowbit/json/range_table.h"
+#include "lowbit/io/json/range_table.h"
 
 namespace lowbit {
 namespace {

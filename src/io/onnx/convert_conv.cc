@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "io/onnx/registry.h"
+#include "io/onnx/tensors.h"
+#include "io/onnx/window.h"
+
+namespace lowbit::onnx_import {
+
+void convert_conv(NodeContext& node) {
+  if (node.constant(1).dims.size() == 3)
+    node.refuse("is a 1-d convolution; only 2-d convolutions are supported");
+  ops::Conv2d conv;
+  conv.weight = float_tensor(node, 1, 4);
+  const Shape& weight = conv.weight.shape;
+  const std::array<std::int64_t, 2> kernel{weight[2], weight[3]};
+  if (node.has_attribute("kernel_shape") && kernel_shape(node) != kernel)
+    node.reject(
+        fmt::format("has a kernel_shape that differs from its weight of shape {}", weight.to_string()));
+  conv.window = read_window(node, kernel);
+  conv.groups = node.int_attribute("group", 1);
+  const Shape& in = node.shape(0);
+  if (conv.groups < 1 || conv.groups > in[0] || in[0] % conv.groups != 0 || weight[0] % conv.groups != 0 ||
+      weight[1] != in[0] / conv.groups)
+    node.reject(fmt::format("has a weight of shape {} and {} groups for a sample of shape {}",
+                            weight.to_string(), conv.groups, in.to_string()));
+  if (node.has_input(2)) conv.bias = float_vector(node, 2);
+  if (!conv.bias.empty() && static_cast<std::int64_t>(conv.bias.size()) != weight[0])
+    node.reject(fmt::format("has a bias of {} elements for {} output channels", conv.bias.size(), weight[0]));
+  node.emit(std::move(conv), {node.value(0)});
+}
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,35 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "io/onnx/registry.h"
+#include "io/onnx/tensors.h"
+
+namespace lowbit::onnx_import {
+
+void convert_batch_normalization(NodeContext& node) {
+  if (node.int_attribute("training_mode", 0) != 0) node.refuse("is in training mode");
+  if (node.int_attribute("spatial", 1) == 0) node.refuse("is not spatial (spatial = 0)");
+  const Shape& shape = node.shape(0);
+  if (shape.rank() != 1 && shape.rank() != 3)
+    node.refuse(fmt::format("reads a sample of shape {}; F and C x H x W are supported", shape.to_string()));
+  const auto channels = static_cast<std::size_t>(shape[0]);
+  for (int i = 1; i <= 4; ++i)
+    if (node.constant(i).is_integer || node.constant(i).size() != channels)
+      node.reject(fmt::format("needs {} floats in '{}'", channels, node.proto().input(i)));
+  const auto gamma = node.constant(1).doubles(), beta = node.constant(2).doubles();
+  const auto mean = node.constant(3).doubles(), variance = node.constant(4).doubles();
+  const double epsilon = node.float_attribute("epsilon", 1e-5f);
+  ops::ScaleShift op{std::vector<float>(channels), std::vector<float>(channels), {}};
+  for (std::size_t c = 0; c < channels; ++c) {
+    if (!(variance[c] + epsilon > 0))
+      node.reject(fmt::format("has the variance {} in channel {}", variance[c], c));
+    const double scale = gamma[c] / std::sqrt(variance[c] + epsilon);
+    op.scale[c] = static_cast<float>(scale);
+    op.shift[c] = static_cast<float>(beta[c] - mean[c] * scale);
+  }
+  node.emit(std::move(op), {node.value(0)});
+}
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,143 @@
+#include "io/onnx/importer.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+#include "lowbit/core/error.h"
+#include "io/onnx/node_context.h"
+#include "io/onnx/registry.h"
+
+namespace lowbit::onnx_import {
+
+namespace {
+
+bool is_onnx_domain(const std::string& domain) {
+  return domain.empty() || domain == "ai.onnx";
+}
+
+}  // namespace
+
+Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files) : model_(model), files_(files) {
+  for (const auto& opset : model.opset_import())
+    if (is_onnx_domain(opset.domain())) opset_ = opset.version();
+}
+
+Graph Importer::run() {
+  require_supported();
+  collect_initializers();
+  add_inputs();
+  for (const auto& proto : model_.graph().node()) {
+    NodeContext node(*this, proto);
+    find_converter(proto.op_type())(node);
+    for (int i = 1; i < proto.output_size(); ++i) side_outputs_.insert(proto.output(i));
+  }
+  add_outputs();
+  remove_dead_nodes(graph_);
+  validate(graph_);
+  return std::move(graph_);
+}
+
+void Importer::require_supported() const {
+  if (model_.graph().sparse_initializer_size() > 0)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} has sparse initializers, which lowbit does not read", file()));
+  std::map<std::string, int> missing;
+  for (const auto& node : model_.graph().node()) {
+    if (!is_onnx_domain(node.domain()))
+      ++missing[node.domain() + "." + node.op_type()];
+    else if (!find_converter(node.op_type()))
+      ++missing[node.op_type()];
+  }
+  if (missing.empty()) return;
+  std::string list;
+  for (const auto& [op, count] : missing)
+    list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", op, count);
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{} uses operators that lowbit does not have: {}", file(), list));
+}
+
+void Importer::collect_initializers() {
+  for (const auto& tensor : model_.graph().initializer()) initializers_[tensor.name()] = &tensor;
+}
+
+void Importer::add_inputs() {
+  for (const auto& input : model_.graph().input())
+    if (!initializers_.contains(input.name())) add_input(input);
+  if (graph_.inputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no inputs", file()));
+}
+
+void Importer::add_input(const onnx::ValueInfoProto& input) {
+  constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::unsupported, fmt::format("{}: input '{}' {}", file(), input.name(), what));
+  };
+  if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
+    refuse("has no tensor shape");
+  const auto& type = input.type().tensor_type();
+  if (type.elem_type() != onnx::TensorProto::FLOAT) refuse("is not of element type FLOAT");
+  const auto& dims = type.shape().dim();
+  if (dims.size() < 2 || dims.size() > 4)
+    refuse(fmt::format("has {} dimensions; N x F, N x T x F and N x C x H x W are supported", dims.size()));
+  const std::int64_t batch = dims[0].has_dim_value() ? dims[0].dim_value() : -1;
+  if (batch > 0) fixed_batch_ = batch;
+  std::vector<std::int64_t> sample;
+  std::int64_t elements = 1;
+  for (int i = 1; i < dims.size(); ++i) {
+    if (!dims[i].has_dim_value() || dims[i].dim_value() <= 0)
+      refuse(fmt::format("has no fixed size in dimension {}{}; only the batch (dimension 0) may be open", i,
+                         dims[i].has_dim_param() ? " ('" + dims[i].dim_param() + "')" : ""));
+    if (dims[i].dim_value() > kMostElements / elements) refuse("has more than 2^31 elements in a sample");
+    elements *= dims[i].dim_value();
+    sample.push_back(dims[i].dim_value());
+  }
+  const ValueId id = graph_.add_value(input.name(), Shape(sample));
+  graph_.inputs.push_back(id);
+  define(input.name(), id);
+}
+
+void Importer::add_outputs() {
+  for (const auto& output : model_.graph().output()) {
+    const Entry* entry = find(output.name());
+    if (!entry && is_side_output(output.name()))
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("{}: the output '{}' is a further output of its node", file(), output.name()));
+    if (!entry)
+      throw Error(ErrorCode::corrupt_file,
+                  fmt::format("{}: nothing computes the output '{}'", file(), output.name()));
+    const ValueId* id = std::get_if<ValueId>(entry);
+    if (!id)
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("{}: the output '{}' is a constant", file(), output.name()));
+    if (graph_.producer(*id) < 0)
+      throw Error(
+          ErrorCode::unsupported,
+          fmt::format("{}: the output '{}' is an input of the model, unchanged", file(), output.name()));
+    // An Identity or Dropout at the end is no node, but its name is the one that users know.
+    if (!graph_.is_output(*id)) graph_.values[static_cast<std::size_t>(*id)].name = output.name();
+    graph_.outputs.push_back(*id);
+  }
+  if (graph_.outputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no outputs", file()));
+}
+
+const Importer::Entry* Importer::find(const std::string& name) {
+  if (const auto entry = entries_.find(name); entry != entries_.end()) return &entry->second;
+  const auto initializer = initializers_.find(name);
+  if (initializer == initializers_.end()) return nullptr;
+  auto constant = std::make_shared<const Constant>(read(*initializer->second));
+  return &entries_.emplace(name, std::move(constant)).first->second;
+}
+
+void Importer::define(const std::string& name, Entry entry) {
+  if (initializers_.contains(name) || !entries_.emplace(name, std::move(entry)).second)
+    throw Error(ErrorCode::corrupt_file, fmt::format("{}: '{}' is computed twice", file(), name));
+}
+
+std::string Importer::unique_node_name(const std::string& wanted) {
+  std::string name = wanted;
+  for (int i = 2; !node_names_.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
+  return name;
+}
+
+}  // namespace lowbit::onnx_import

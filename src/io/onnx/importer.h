@@ -1,0 +1,62 @@
+// Importer: the state while an ONNX graph is turned into a lowbit::Graph: what each name stands for (a value
+// of the graph or a constant), and the file's version. Converters see it through NodeContext.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstddef>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "lowbit/model/graph.h"
+#include "io/onnx/constant.h"
+#include "io/onnx/initializers.h"
+
+namespace lowbit::onnx_import {
+
+/// Throws as load_onnx does. `file` is its name for messages, `folder` where external data may lie.
+Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder);
+
+class Importer {
+ public:
+  /// `model` is the outline of the file that `files` knows. Both must outlive it.
+  Importer(const onnx::ModelProto& model, const TensorFiles& files);
+  Graph run();
+
+  const std::string& file() const { return files_.name; }
+  std::int64_t opset() const { return opset_; }
+  Graph& graph() { return graph_; }
+  /// The batch size that the file fixes, or -1.
+  std::int64_t fixed_batch() const { return fixed_batch_; }
+
+  using Entry = std::variant<ValueId, ConstantPtr>;
+  /// What `name` stands for; initializers are read when they are first asked for. Null when nothing defines
+  /// it.
+  const Entry* find(const std::string& name);
+  void define(const std::string& name, Entry entry);
+  /// `wanted`, with a number behind it when a node of that name exists.
+  std::string unique_node_name(const std::string& wanted);
+  Constant read(const onnx::TensorProto& tensor) const { return read_tensor(tensor, files_); }
+  /// True for a further output of a node (a Dropout's mask), which is not computed.
+  bool is_side_output(const std::string& name) const { return side_outputs_.contains(name); }
+
+ private:
+  void require_supported() const;
+  void collect_initializers();
+  void add_inputs();
+  void add_input(const onnx::ValueInfoProto& input);
+  void add_outputs();
+
+  const onnx::ModelProto& model_;
+  const TensorFiles& files_;
+  std::int64_t opset_ = 1, fixed_batch_ = -1;
+  Graph graph_;
+  std::unordered_map<std::string, const onnx::TensorProto*> initializers_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::set<std::string> node_names_, side_outputs_;
+};
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,164 @@
+#include "io/onnx/initializers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::onnx_import {
+
+namespace {
+
+[[noreturn]] void corrupt(const onnx::TensorProto& t, const std::string& file, const std::string& what) {
+  throw Error(ErrorCode::corrupt_file, fmt::format("{}: tensor '{}' {}", file, t.name(), what));
+}
+
+/// Product of the dimensions, refused where it is beyond what any file holds.
+std::uint64_t element_count(const onnx::TensorProto& t, const std::string& file) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
+  std::uint64_t count = 1;
+  bool is_empty = false;
+  for (const std::int64_t d : t.dims()) {
+    if (d < 0) corrupt(t, file, fmt::format("has the negative dimension {}", d));
+    if (d == 0) is_empty = true;
+    if (d != 0 && count > kMost / static_cast<std::uint64_t>(d))
+      corrupt(t, file, "has more elements than a file can hold");
+    if (d != 0) count *= static_cast<std::uint64_t>(d);
+  }
+  return is_empty ? 0 : count;
+}
+
+std::size_t element_size(const onnx::TensorProto& t, const std::string& file) {
+  switch (t.data_type()) {
+    case onnx::TensorProto::BOOL:
+      return 1;
+    case onnx::TensorProto::FLOAT16:
+    case onnx::TensorProto::BFLOAT16:
+      return 2;
+    case onnx::TensorProto::FLOAT:
+    case onnx::TensorProto::INT32:
+      return 4;
+    case onnx::TensorProto::DOUBLE:
+    case onnx::TensorProto::INT64:
+      return 8;
+    default:
+      break;
+  }
+  const std::string type =
+      onnx::TensorProto::DataType_IsValid(t.data_type())
+          ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(t.data_type()))
+          : fmt::format("number {}", t.data_type());
+  throw Error(
+      ErrorCode::unsupported,
+      fmt::format(
+          "{}: tensor '{}' has the element type {}; FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT32, INT64 and "
+          "BOOL can be read",
+          file, t.name(), type));
+}
+
+bool is_float(const onnx::TensorProto& t) {
+  return t.data_type() != onnx::TensorProto::INT32 && t.data_type() != onnx::TensorProto::INT64 &&
+         t.data_type() != onnx::TensorProto::BOOL;
+}
+
+FloatType float_type(const onnx::TensorProto& t) {
+  switch (t.data_type()) {
+    case onnx::TensorProto::DOUBLE:
+      return FloatType::f64;
+    case onnx::TensorProto::FLOAT16:
+      return FloatType::f16;
+    case onnx::TensorProto::BFLOAT16:
+      return FloatType::bf16;
+    default:
+      return FloatType::f32;
+  }
+}
+
+template <class T>
+void decode_integers(const ByteSource& source, std::uint64_t offset, std::vector<std::int64_t>& out) {
+  std::vector<T> raw(out.size());
+  source.read(offset, std::as_writable_bytes(std::span(raw)));
+  std::copy(raw.begin(), raw.end(), out.begin());
+}
+
+/// Integers are shapes and the like, and are read now.
+void read_integers(const onnx::TensorProto& t, const ByteSource& source, std::uint64_t offset,
+                   std::size_t count, Constant& c) {
+  c.integers.resize(count);
+  if (t.data_type() == onnx::TensorProto::INT32)
+    return decode_integers<std::int32_t>(source, offset, c.integers);
+  if (t.data_type() == onnx::TensorProto::INT64)
+    return decode_integers<std::int64_t>(source, offset, c.integers);
+  decode_integers<std::uint8_t>(source, offset, c.integers);
+}
+
+/// Of what lies in one piece: floats stay there.
+void read_piece(const onnx::TensorProto& t, const TensorFiles& files, std::uint64_t count,
+                std::uint64_t bytes, Constant& c) {
+  const auto size = static_cast<std::size_t>(count);
+  c.stored_size = size;
+  if (t.data_location() == onnx::TensorProto::EXTERNAL) {
+    const ExternalData data = find_external_data(t, bytes, files.name, files.folder);
+    if (is_float(t))
+      c.stored.emplace(data.path, data.offset, float_type(t));
+    else
+      read_integers(t, ByteSource(data.path), data.offset, size, c);
+    return;
+  }
+  const Payload* payload = find_payload(files.payloads, t.raw_data());
+  if (!payload || payload->bytes != bytes)
+    corrupt(t, files.name,
+            fmt::format("has {} bytes where its shape needs {}", payload ? payload->bytes : 0, bytes));
+  if (is_float(t))
+    c.stored.emplace(files.source, payload->offset, float_type(t));
+  else
+    read_integers(t, files.source, payload->offset, size, c);
+}
+
+void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::string& file, Constant& c) {
+  const auto take = [&](const auto& field, auto& out, auto convert) {
+    if (static_cast<std::uint64_t>(field.size()) != count)
+      corrupt(t, file, fmt::format("has {} elements for a shape of {}", field.size(), count));
+    out.reserve(static_cast<std::size_t>(field.size()));
+    for (const auto v : field) out.push_back(convert(v));
+  };
+  const auto same = [](auto v) { return v; };
+  const auto low_half = [](std::int32_t v) { return static_cast<std::uint16_t>(v); };
+  switch (t.data_type()) {
+    case onnx::TensorProto::FLOAT:
+      return take(t.float_data(), c.floats, same);
+    case onnx::TensorProto::DOUBLE:
+      return take(t.double_data(), c.floats, same);
+    case onnx::TensorProto::FLOAT16:
+      return take(t.int32_data(), c.floats, [&](std::int32_t v) { return from_half(low_half(v)); });
+    case onnx::TensorProto::BFLOAT16:
+      return take(t.int32_data(), c.floats, [&](std::int32_t v) { return from_bfloat(low_half(v)); });
+    case onnx::TensorProto::INT64:
+      return take(t.int64_data(), c.integers, same);
+    default:
+      return take(t.int32_data(), c.integers, same);
+  }
+}
+
+}  // namespace
+
+Constant read_tensor(const onnx::TensorProto& tensor, const TensorFiles& files) {
+  const std::uint64_t count = element_count(tensor, files.name);
+  const std::uint64_t bytes = count * element_size(tensor, files.name);
+  if (tensor.has_segment())
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{}: tensor '{}' is stored in segments", files.name, tensor.name()));
+  Constant c;
+  c.dims.assign(tensor.dims().begin(), tensor.dims().end());
+  c.is_integer = !is_float(tensor);
+  if (tensor.data_location() == onnx::TensorProto::EXTERNAL || tensor.has_raw_data())
+    read_piece(tensor, files, count, bytes, c);
+  else
+    decode_fields(tensor, count, files.name, c);
+  return c;
+}
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,47 @@
+#include "lowbit/io/onnx/load.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <limits>
+#include <utility>
+
+#include "core/byte_source.h"
+#include "lowbit/core/error.h"
+#include "io/onnx/importer.h"
+#include "io/onnx/paths.h"
+
+namespace lowbit {
+
+namespace onnx_import {
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+std::string name_of(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
+}
+
+Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder) {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
+  const Error broken(ErrorCode::corrupt_file, fmt::format("{} is not an ONNX file or is truncated", file));
+  Outline outline;
+  if (source.size() == 0 || source.size() > kMost || !make_outline(source, outline)) throw broken;
+  onnx::ModelProto model;
+  if (!model.ParseFromString(outline.model)) throw broken;
+  if (!model.has_graph() || model.graph().node_size() == 0) throw broken;
+  outline.model = {};
+  const TensorFiles files{source, std::move(outline.payloads), file, folder};
+  return Importer(model, files).run();
+}
+
+}  // namespace onnx_import
+
+Graph import_onnx(const std::string& path) {
+  const ByteSource source(path);
+  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path));
+}
+
+}  // namespace lowbit

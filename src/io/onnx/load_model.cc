@@ -1,0 +1,31 @@
+#include <utility>
+
+#include "lowbit/io/onnx/load.h"
+#include "io/onnx/importer.h"
+#include "io/onnx/paths.h"
+
+namespace lowbit {
+
+namespace {
+
+Model make_model(Graph graph, const std::string& source) {
+  fuse(graph);
+  detail::ModelData data;
+  for (const Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
+  data.nodes.resize(graph.nodes.size());
+  data.graph = std::move(graph);
+  data.source = source;
+  return Model(std::move(data));
+}
+
+}  // namespace
+
+Model load_onnx(const std::string& path) {
+  return make_model(import_onnx(path), onnx_import::name_of(path));
+}
+
+Model load_onnx(std::span<const std::byte> bytes, const std::string& name, const std::string& folder) {
+  return make_model(onnx_import::import_model(ByteSource(bytes), name, folder), name);
+}
+
+}  // namespace lowbit

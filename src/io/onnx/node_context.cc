@@ -1,0 +1,96 @@
+#include "io/onnx/node_context.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "lowbit/core/error.h"
+
+namespace lowbit::onnx_import {
+
+NodeContext::NodeContext(Importer& importer, const onnx::NodeProto& node) : importer_(importer), node_(node) {
+  name_ = node.name().empty() ? (node.output_size() > 0 ? node.output(0) : node.op_type()) : node.name();
+  if (node.output_size() == 0 || node.output(0).empty()) reject("has no output");
+  for (const auto& name : node.input()) {
+    if (name.empty() || importer.find(name)) continue;
+    if (importer.is_side_output(name)) refuse(fmt::format("reads '{}', a further output of its node", name));
+    reject(fmt::format("reads '{}', which nothing before it computes", name));
+  }
+}
+
+const Importer::Entry& NodeContext::input(int i) const {
+  if (!has_input(i)) reject(fmt::format("has no input {}", i));
+  return *importer_.find(node_.input(i));
+}
+
+bool NodeContext::is_constant(int i) const {
+  return std::holds_alternative<ConstantPtr>(input(i));
+}
+
+const Constant& NodeContext::constant(int i) const {
+  if (!is_constant(i))
+    refuse(fmt::format("computes its input {} ('{}'), which must be a constant", i, node_.input(i)));
+  return *std::get<ConstantPtr>(input(i));
+}
+
+const Constant* NodeContext::optional_constant(int i) const {
+  return has_input(i) ? &constant(i) : nullptr;
+}
+
+std::vector<std::int64_t> NodeContext::integers(int i) const {
+  const Constant& c = constant(i);
+  if (!c.is_integer || c.dims.size() > 1)
+    reject(fmt::format("needs a vector of integers as its input {} ('{}')", i, node_.input(i)));
+  return c.integers;
+}
+
+ValueId NodeContext::value(int i) const {
+  if (is_constant(i))
+    refuse(fmt::format("has the constant '{}' where a computed value is expected (input {})", node_.input(i),
+                       i));
+  return std::get<ValueId>(input(i));
+}
+
+Shape NodeContext::shape(int i) const {
+  return importer_.graph().values[static_cast<std::size_t>(value(i))].shape;
+}
+
+ValueId NodeContext::emit_inner(std::string_view suffix, ops::Op op, std::vector<ValueId> inputs) {
+  const std::string unique = importer_.unique_node_name(name_ + std::string(suffix));
+  try {
+    return importer_.graph().add_node(unique, std::move(op), std::move(inputs));
+  } catch (const Error& e) {
+    throw Error(e.code(), fmt::format("{}: {}", importer_.file(), e.what()));
+  }
+}
+
+void NodeContext::emit(ops::Op op, std::vector<ValueId> inputs) {
+  const ValueId output = emit_inner("", std::move(op), std::move(inputs));
+  importer_.graph().values[static_cast<std::size_t>(output)].name = node_.output(0);
+  importer_.define(node_.output(0), output);
+}
+
+void NodeContext::emit_constant(Constant constant) {
+  importer_.define(node_.output(0), std::make_shared<const Constant>(std::move(constant)));
+}
+
+void NodeContext::emit_alias(int i) {
+  importer_.define(node_.output(0), input(i));
+}
+
+void NodeContext::refuse(const std::string& form) const {
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{}: node '{}' ({}) {}", importer_.file(), name_, node_.op_type(), form));
+}
+
+void NodeContext::reject(const std::string& what) const {
+  throw Error(ErrorCode::corrupt_file,
+              fmt::format("{}: node '{}' ({}) {}", importer_.file(), name_, node_.op_type(), what));
+}
+
+std::int64_t normalized_axis(const NodeContext& node, std::int64_t axis, std::int64_t rank) {
+  if (axis < -rank || axis >= rank) node.reject(fmt::format("has the axis {} for {} dimensions", axis, rank));
+  return axis < 0 ? axis + rank : axis;
+}
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,79 @@
+// NodeContext: one ONNX node, as its converter sees it: inputs that are values or constants, attributes with
+// defaults, and how to give the result.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/onnx/constant.h"
+#include "io/onnx/importer.h"
+
+namespace lowbit::onnx_import {
+
+class NodeContext {
+ public:
+  /// Throws Error(corrupt_file) when an input is not defined by anything before the node.
+  NodeContext(Importer& importer, const onnx::NodeProto& node);
+
+  std::int64_t opset() const { return importer_.opset(); }
+  std::int64_t fixed_batch() const { return importer_.fixed_batch(); }
+  const onnx::NodeProto& proto() const { return node_; }
+  const std::string& name() const { return name_; }
+
+  int input_count() const { return node_.input_size(); }
+  /// False for an optional input that is left out.
+  bool has_input(int i) const { return i < node_.input_size() && !node_.input(i).empty(); }
+  bool is_constant(int i) const;
+  /// Throws Error(unsupported) unless input i is a constant.
+  const Constant& constant(int i) const;
+  /// Null where the input is left out.
+  const Constant* optional_constant(int i) const;
+  /// A constant vector (or scalar) of integers.
+  std::vector<std::int64_t> integers(int i) const;
+  /// Throws Error(unsupported) unless input i is computed from the model's inputs.
+  ValueId value(int i) const;
+  /// Sample shape of value(i).
+  Shape shape(int i) const;
+
+  bool has_attribute(std::string_view name) const { return find_attribute(name) != nullptr; }
+  std::int64_t int_attribute(std::string_view name, std::int64_t otherwise) const;
+  float float_attribute(std::string_view name, float otherwise) const;
+  std::string string_attribute(std::string_view name, std::string otherwise) const;
+  std::vector<std::int64_t> ints_attribute(std::string_view name, std::vector<std::int64_t> otherwise) const;
+  const onnx::AttributeProto* find_attribute(std::string_view name) const;
+
+  /// A node of the graph whose output is the ONNX node's first output.
+  void emit(ops::Op op, std::vector<ValueId> inputs);
+  /// A node in between, when one ONNX operator takes several.
+  ValueId emit_inner(std::string_view suffix, ops::Op op, std::vector<ValueId> inputs);
+  void emit_constant(Constant constant);
+  /// The first output is the same as input i.
+  void emit_alias(int i);
+  Constant read(const onnx::TensorProto& tensor) const { return importer_.read(tensor); }
+
+  /// Throws Error(unsupported): "net.onnx: node 'n' (Conv) <form>".
+  [[noreturn]] void refuse(const std::string& form) const;
+  /// The same with Error(corrupt_file): the node contradicts the ONNX standard.
+  [[noreturn]] void reject(const std::string& what) const;
+
+ private:
+  const Importer::Entry& input(int i) const;
+
+  Importer& importer_;
+  const onnx::NodeProto& node_;
+  std::string name_;
+};
+
+/// `axis` counted from the end where negative; rejects what is outside of `rank` dimensions.
+std::int64_t normalized_axis(const NodeContext& node, std::int64_t axis, std::int64_t rank);
+
+/// A sample's axis that holds channels in memory: C of C x H x W, the last one otherwise.
+inline int channel_axis(const Shape& sample) {
+  return sample.rank() == 3 ? 0 : sample.rank() - 1;
+}
+
+}  // namespace lowbit::onnx_import

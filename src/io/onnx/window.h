@@ -1,0 +1,15 @@
+// The window attributes that Conv and the pools share: kernel_shape, strides, dilations, pads, auto_pad.
+#pragma once
+
+#include "lowbit/layers/op_common.h"
+#include "io/onnx/node_context.h"
+
+namespace lowbit::onnx_import {
+
+/// Reads and checks the attributes of a node whose input 0 is C x H x W; `kernel` is {height, width}, known
+/// already for Conv. SAME_UPPER and SAME_LOWER become the pads that they mean for this input.
+ops::Window read_window(const NodeContext& node, std::array<std::int64_t, 2> kernel);
+/// kernel_shape of a pool, which has to be there.
+std::array<std::int64_t, 2> kernel_shape(const NodeContext& node);
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,322 @@
+// What each ONNX operator becomes: the graph's form, and its values through the interpreter where they say
+// more.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lowbit/core/error.h"
+#include "io/onnx/onnx_builder.h"
+#include "support/graph_interpreter.h"
+
+namespace lowbit {
+namespace {
+
+using testing::OnnxBuilder;
+using testing::Sample;
+
+/// One node from input "x" of shape {batch, ...} to output "y".
+OnnxBuilder single(int opset, const std::vector<std::int64_t>& dims) {
+  OnnxBuilder b(opset);
+  b.input("x", dims).output("y");
+  return b;
+}
+
+template <class Op>
+const Op& only(const Graph& g) {
+  EXPECT_EQ(g.nodes.size(), 1u);
+  return std::get<Op>(g.nodes.at(0).op);
+}
+
+const Shape& output_shape(const Graph& g) {
+  return g.values[static_cast<std::size_t>(g.outputs[0])].shape;
+}
+
+std::string refusal(const OnnxBuilder& b, ErrorCode code = ErrorCode::unsupported) {
+  try {
+    b.import();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), code) << e.what();
+    return e.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {};
+}
+
+std::vector<double> run(const Graph& g, const std::vector<double>& x) {
+  const Sample in{g.values[static_cast<std::size_t>(g.inputs[0])].shape, x};
+  return testing::interpret(g, {&in, 1})[0].data;
+}
+
+TEST(OnnxConv, ReadsWindowAndGroups) {
+  auto b = single(13, {0, 4, 9, 8});
+  b.random("w", {6, 2, 3, 3}), b.random("b", {6});
+  b.node("Conv", {"x", "w", "b"}, "y")
+      .with("group", 2)
+      .with("strides", std::vector<std::int64_t>{2, 1})
+      .with("dilations", std::vector<std::int64_t>{1, 2})
+      .with("pads", std::vector<std::int64_t>{1, 2, 0, 1});
+  const Graph g = b.import();
+  const auto& conv = only<ops::Conv2d>(g);
+  EXPECT_EQ(conv.window.pad, (std::array<std::int64_t, 4>{1, 2, 0, 1}));
+  EXPECT_EQ(conv.window.dilation, (std::array<std::int64_t, 2>{1, 2}));
+  EXPECT_EQ(conv.groups, 2);
+  EXPECT_EQ(conv.bias.size(), 6u);
+  EXPECT_EQ(output_shape(g), (Shape{6, 4, 7}));
+}
+
+TEST(OnnxConv, SamePaddingPutsTheOddPixelWhereItIsAskedFor) {
+  for (const auto& [mode, pads] : {std::pair{"SAME_UPPER", std::array<std::int64_t, 4>{0, 1, 1, 1}},
+                                   {"SAME_LOWER", {1, 1, 0, 1}},
+                                   {"VALID", {0, 0, 0, 0}}}) {
+    auto b = single(13, {1, 1, 8, 7});
+    b.random("w", {1, 1, 3, 3});
+    b.node("Conv", {"x", "w"}, "y").with("auto_pad", mode).with("strides", std::vector<std::int64_t>{2, 2});
+    EXPECT_EQ(only<ops::Conv2d>(b.import()).window.pad, pads) << mode;
+  }
+}
+
+TEST(OnnxConv, RefusesOneDimensionAndWrongChannels) {
+  auto one = single(13, {0, 4, 9});
+  one.random("w", {6, 4, 3});
+  one.node("Conv", {"x", "w"}, "y").name("c");
+  EXPECT_NE(refusal(one).find("node 'c' (Conv) is a 1-d convolution"), std::string::npos);
+  auto channels = single(13, {0, 4, 9, 9});
+  channels.random("w", {6, 3, 3, 3});
+  channels.node("Conv", {"x", "w"}, "y");
+  refusal(channels, ErrorCode::corrupt_file);
+  auto computed = single(13, {0, 4, 9, 9});
+  computed.node("Conv", {"x", "x"}, "y");
+  EXPECT_NE(refusal(computed).find("must be a constant"), std::string::npos);
+}
+
+TEST(OnnxGemm, AppliesAlphaBetaAndTransposition) {
+  for (const int transposed : {0, 1}) {
+    auto b = single(13, {0, 2});
+    b.floats("w", transposed ? std::vector<std::int64_t>{3, 2} : std::vector<std::int64_t>{2, 3},
+             transposed ? std::vector<float>{1, 4, 2, 5, 3, 6} : std::vector<float>{1, 2, 3, 4, 5, 6});
+    b.floats("c", {1, 3}, {10, 20, 30});
+    b.node("Gemm", {"x", "w", "c"}, "y").with("alpha", 2.0f).with("beta", 0.5f).with("transB", transposed);
+    EXPECT_EQ(run(b.import(), {1, 10}), (std::vector<double>{2 * 41 + 5, 2 * 52 + 10, 2 * 63 + 15}));
+  }
+  auto a = single(13, {0, 2});
+  a.random("w", {2, 3});
+  a.node("Gemm", {"x", "w"}, "y").with("transA", 1);
+  EXPECT_NE(refusal(a).find("transA"), std::string::npos);
+}
+
+TEST(OnnxMatMul, WithItsBiasBecomesOneLinear) {
+  auto b = single(13, {0, 5, 2});
+  b.floats("w", {2, 3}, {1, 2, 3, 4, 5, 6}), b.floats("c", {3}, {1, 1, 2});
+  b.node("MatMul", {"x", "w"}, "m"), b.node("Add", {"c", "m"}, "s"), b.node("Relu", {"s"}, "y");
+  Graph g = b.import();
+  EXPECT_EQ(g.nodes.size(), 3u);
+  fuse(g);
+  const auto& linear = only<ops::Linear>(g);
+  EXPECT_EQ(linear.bias, (std::vector<float>{1, 1, 2}));
+  EXPECT_EQ(linear.weight.data, (std::vector<float>{1, 4, 2, 5, 3, 6}));
+  EXPECT_EQ(output_shape(g), (Shape{5, 3}));
+}
+
+TEST(OnnxBatchNormalization, BecomesScaleAndShift) {
+  auto b = single(9, {0, 2, 1, 1});
+  b.floats("g", {2}, {2, 3}), b.floats("b", {2}, {1, -1}), b.floats("m", {2}, {4, 5}),
+      b.floats("v", {2}, {3, 8});
+  b.node("BatchNormalization", {"x", "g", "b", "m", "v"}, "y").with("epsilon", 1.0f);
+  EXPECT_EQ(run(b.import(), {6, 8}), (std::vector<double>{2 * (6 - 4) / 2.0 + 1, 3 * (8 - 5) / 3.0 - 1}));
+}
+
+TEST(OnnxArithmetic, TakesConstantsOnEitherSide) {
+  struct Case {
+    const char* op;
+    bool constant_first;
+    std::vector<double> expected;
+  };
+  const Case cases[] = {{"Add", false, {8, 10}}, {"Add", true, {8, 10}},   {"Sub", false, {4, 2}},
+                        {"Sub", true, {-4, -2}}, {"Mul", false, {12, 24}}, {"Mul", true, {12, 24}},
+                        {"Div", false, {3, 1.5}}};
+  for (const Case& c : cases)
+    for (const auto& dims : {std::vector<std::int64_t>{2, 1, 1}, {1, 2, 1, 1}}) {
+      auto b = single(13, {0, 2, 1, 1});
+      b.floats("c", dims, {2, 4});
+      b.node(c.op, c.constant_first ? std::vector<std::string>{"c", "x"} : std::vector<std::string>{"x", "c"},
+             "y");
+      EXPECT_EQ(run(b.import(), {6, 6}), c.expected) << c.op << c.constant_first;
+    }
+}
+
+TEST(OnnxArithmetic, RefusesWhatIsNotLinearPerChannel) {
+  auto divides = single(13, {0, 2});
+  divides.floats("c", {}, {2});
+  divides.node("Div", {"c", "x"}, "y");
+  EXPECT_NE(refusal(divides).find("divides by a computed value"), std::string::npos);
+  auto zero = single(13, {0, 2});
+  zero.floats("c", {}, {0});
+  zero.node("Div", {"x", "c"}, "y");
+  EXPECT_NE(refusal(zero).find("finite"), std::string::npos);
+  auto positions = single(13, {0, 2, 3, 3});
+  positions.random("c", {3});
+  positions.node("Add", {"x", "c"}, "y");
+  EXPECT_NE(refusal(positions).find("per channel"), std::string::npos);
+  auto product = single(13, {0, 2});
+  product.node("Mul", {"x", "x"}, "y");
+  EXPECT_NE(refusal(product).find("multiplies two computed values"), std::string::npos);
+}
+
+TEST(OnnxClip, ReadsAttributesThenInputs) {
+  auto old = single(6, {0, 2});
+  old.node("Clip", {"x"}, "y").with("min", 0.0f).with("max", 6.0f);
+  EXPECT_EQ(only<ops::Clamp>(old.import()).activation, (ops::Activation{0, 6}));
+  auto now = single(13, {0, 2});
+  now.floats("hi", {}, {6});
+  now.node("Clip", {"x", "", "hi"}, "y");
+  EXPECT_EQ(only<ops::Clamp>(now.import()).activation.hi, 6);
+  EXPECT_EQ(only<ops::Clamp>(now.import()).activation.lo, -std::numeric_limits<float>::infinity());
+}
+
+TEST(OnnxPool, ReadsAttributes) {
+  auto b = single(13, {0, 2, 7, 7});
+  b.node("AveragePool", {"x"}, "y")
+      .with("kernel_shape", std::vector<std::int64_t>{3, 3})
+      .with("strides", std::vector<std::int64_t>{2, 2})
+      .with("ceil_mode", 1)
+      .with("count_include_pad", 1)
+      .with("pads", std::vector<std::int64_t>{1, 1, 1, 1});
+  const Graph g = b.import();
+  EXPECT_TRUE(only<ops::AveragePool>(g).ceil_mode && only<ops::AveragePool>(g).count_include_pad);
+  EXPECT_EQ(output_shape(g), (Shape{2, 4, 4}));
+  auto max = single(13, {0, 2, 8, 8});
+  max.node("MaxPool", {"x"}, "y").output("indices").with("kernel_shape", std::vector<std::int64_t>{2, 2});
+  EXPECT_EQ(output_shape(max.import()), (Shape{2, 7, 7}));
+  max.output("indices");
+  EXPECT_NE(refusal(max).find("'indices'"), std::string::npos);
+}
+
+TEST(OnnxReshape, KeepsTheBatch) {
+  struct Case {
+    std::vector<std::int64_t> target;
+    Shape expected;
+  };
+  for (const Case& c :
+       {Case{{-1, 24}, {24}}, {{0, -1}, {24}}, {{0, 0, 6}, {4, 6}}, {{5, 2, 2, 6}, {2, 2, 6}}}) {
+    auto b = single(13, {5, 4, 2, 3});
+    b.integers("shape", c.target);
+    b.node("Reshape", {"x", "shape"}, "y");
+    EXPECT_EQ(output_shape(b.import()), c.expected);
+  }
+  for (const std::vector<std::int64_t>& target : {std::vector<std::int64_t>{-1, 12}, {24, 5}, {-1}, {0, 7}}) {
+    auto b = single(13, {5, 4, 2, 3});
+    b.integers("shape", target);
+    b.node("Reshape", {"x", "shape"}, "y");
+    refusal(b);
+  }
+}
+
+TEST(OnnxReshape, FoldsTheShapeArithmeticOfPyTorch) {
+  for (const int opset : {9, 13}) {
+    auto b = single(opset, {0, 4, 2, 3});
+    b.integers("zero", {0}).clear_dims();
+    b.integers("minus", {-1}), b.integers("axes", {0});
+    b.node("Shape", {"x"}, "s");
+    b.node("Gather", {"s", "zero"}, "n").with("axis", 0);
+    auto unsqueeze = b.node(
+        "Unsqueeze", opset < 13 ? std::vector<std::string>{"n"} : std::vector<std::string>{"n", "axes"}, "u");
+    if (opset < 13) unsqueeze.with("axes", std::vector<std::int64_t>{0});
+    b.node("Concat", {"u", "minus"}, "t").with("axis", 0);
+    b.node("Reshape", {"x", "t"}, "y");
+    only<ops::Flatten>(b.import());
+  }
+}
+
+TEST(OnnxFlatten, OnlyAfterTheBatch) {
+  auto b = single(13, {0, 4, 2, 3});
+  b.node("Flatten", {"x"}, "y").with("axis", 2);
+  EXPECT_NE(refusal(b).find("axis 2"), std::string::npos);
+  auto one = single(13, {0, 1, 2, 3});
+  one.node("Flatten", {"x"}, "y").with("axis", -2);
+  EXPECT_EQ(output_shape(one.import()), (Shape{6}));
+}
+
+TEST(OnnxSlice, CountsFromTheEndAndSteps) {
+  std::vector<double> x;
+  for (int i = 0; i < 24; ++i) x.push_back(i);
+  auto b = single(13, {0, 2, 3, 4});
+  b.integers("st", {-2, 0}), b.integers("en", {std::numeric_limits<std::int64_t>::max(), -1});
+  b.integers("ax", {2, -1}), b.integers("sp", {1, 2});
+  b.node("Slice", {"x", "st", "en", "ax", "sp"}, "y");
+  EXPECT_EQ(run(b.import(), x), (std::vector<double>{4, 6, 8, 10, 16, 18, 20, 22}));
+  auto old = single(9, {0, 2, 3, 4});
+  old.node("Slice", {"x"}, "y")
+      .with("starts", std::vector<std::int64_t>{1, 2})
+      .with("ends", std::vector<std::int64_t>{2, 3})
+      .with("axes", std::vector<std::int64_t>{1, 2});
+  EXPECT_EQ(run(old.import(), x), (std::vector<double>{20, 21, 22, 23}));
+}
+
+TEST(OnnxSlice, RefusesTheBatchAndNegativeSteps) {
+  auto batch = single(9, {0, 2, 3, 4});
+  batch.node("Slice", {"x"}, "y")
+      .with("starts", std::vector<std::int64_t>{1})
+      .with("ends", std::vector<std::int64_t>{2});
+  EXPECT_NE(refusal(batch).find("slices the batch"), std::string::npos);
+  auto step = single(13, {0, 2, 3, 4});
+  step.integers("st", {-1}), step.integers("en", {-9}), step.integers("ax", {1}), step.integers("sp", {-1});
+  step.node("Slice", {"x", "st", "en", "ax", "sp"}, "y");
+  EXPECT_NE(refusal(step).find("step -1"), std::string::npos);
+}
+
+TEST(OnnxPad, PadsAndCropsSamples) {
+  auto b = single(13, {0, 1, 2, 3});
+  b.integers("p", {0, 0, 1, -1, 0, 0, 0, 1}), b.floats("v", {}, {9});
+  b.node("Pad", {"x", "p", "v"}, "y");
+  EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{9, 9, 9, 2, 3, 9, 5, 6, 9}));
+  auto reflect = single(9, {0, 1, 2, 3});
+  reflect.node("Pad", {"x"}, "y").with("mode", "reflect").with("pads", std::vector<std::int64_t>(8, 1));
+  EXPECT_NE(refusal(reflect).find("'reflect'"), std::string::npos);
+  auto batch = single(9, {0, 1, 2, 3});
+  batch.node("Pad", {"x"}, "y").with("pads", std::vector<std::int64_t>(8, 1));
+  EXPECT_NE(refusal(batch).find("pads the batch"), std::string::npos);
+}
+
+TEST(OnnxConcat, JoinsChannels) {
+  auto b = single(13, {0, 2, 1, 2});
+  b.node("Relu", {"x"}, "r"), b.node("Concat", {"x", "r"}, "y").with("axis", -3);
+  EXPECT_EQ(run(b.import(), {-1, 2, 3, -4}), (std::vector<double>{-1, 2, 3, -4, 0, 2, 3, 0}));
+  auto batch = single(13, {0, 2, 1, 2});
+  batch.node("Concat", {"x", "x"}, "y").with("axis", 0);
+  EXPECT_NE(refusal(batch).find("along the batch"), std::string::npos);
+}
+
+TEST(OnnxSoftmax, CoercesBeforeOpset13) {
+  const std::vector<double> x{0.1, 0.9, -0.3, 0.4};
+  auto now = single(13, {0, 2, 1, 2});
+  now.node("Softmax", {"x"}, "y");
+  EXPECT_EQ(only<ops::Softmax>(now.import()).axis, 2);
+  auto old = single(11, {0, 2, 1, 2});
+  old.node("Softmax", {"x"}, "y");
+  const std::vector<double> y = run(old.import(), x);
+  double sum = 0, expected = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) expected += std::exp(x[i]), sum += y[i];
+  EXPECT_NEAR(sum, 1.0, 1e-12);
+  EXPECT_NEAR(y[1], std::exp(x[1]) / expected, 1e-12);
+  auto vector = single(11, {0, 4});
+  vector.node("Softmax", {"x"}, "y");
+  EXPECT_EQ(only<ops::Softmax>(vector.import()).axis, 0);
+}
+
+TEST(OnnxIdentity, AndDropoutBecomeNoNode) {
+  auto b = single(13, {0, 4});
+  b.node("Identity", {"x"}, "i"), b.node("Relu", {"i"}, "r"), b.node("Dropout", {"r"}, "y").output("mask");
+  const Graph g = b.import();
+  only<ops::Clamp>(g);
+  EXPECT_EQ(g.values[static_cast<std::size_t>(g.outputs[0])].name, "y");
+}
+
+TEST(OnnxConstant, FeedsOtherNodes) {
+  auto b = single(13, {0, 2});
+  b.node("Constant", {}, "c").with("value_float", 2.5f);
+  b.node("Mul", {"x", "c"}, "y");
+  EXPECT_EQ(only<ops::ScaleShift>(b.import()).scale, (std::vector<float>{2.5f}));
+}
+
+}  // namespace
+}  // namespace lowbit
