@@ -102,7 +102,7 @@ CodedWeights::CodedWeights(const WeightCoding& coding, std::uint32_t n, std::uin
   if (coding.format != WeightFormat::lut4 && coding.format != WeightFormat::lut8) return;
   real_levels_ = real_levels(coding.levels);
   levels_ = integer_levels(coding.levels);
-  if (coding.act == ActType::f32) {
+  if (coding.act == kernels::ActType::f32) {
     spec_.real_levels = real_levels_.data();
   } else {
     spec_.levels = levels_.data();

@@ -13,7 +13,7 @@ namespace lowbit::bench {
 
 struct WeightCoding {
   WeightFormat format = WeightFormat::s8;
-  ActType act = ActType::u8;
+  kernels::ActType act = kernels::ActType::u8;
   std::uint32_t group = 0;
   LevelTable levels = LevelTable::nf4;  ///< lut4 and lut8
   friend auto operator<=>(const WeightCoding&, const WeightCoding&) = default;
@@ -28,11 +28,11 @@ class CodedWeights {
   CodedWeights(const WeightCoding& coding, std::uint32_t n, std::uint32_t k);
   CodedWeights(const CodedWeights&) = delete;
   CodedWeights& operator=(const CodedWeights&) = delete;
-  const WeightSpec& spec() const { return spec_; }
+  const kernels::WeightSpec& spec() const { return spec_; }
 
  private:
   void fill();
-  WeightSpec spec_;
+  kernels::WeightSpec spec_;
   WeightCoding coding_;
   std::vector<std::uint8_t> codes_;
   std::vector<float> scales_, real_levels_;

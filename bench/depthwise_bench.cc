@@ -40,7 +40,7 @@ constexpr Case kCases[] = {{112, 32, 1}, {112, 96, 2},    {56, 144, 1},    {56, 
 /// One int8 layer with random codes.
 class Int8Layer {
  public:
-  Int8Layer(const Case& c, const DepthwiseKernel& kernel)
+  Int8Layer(const Case& c, const kernels::DepthwiseKernel& kernel)
       : kernel_(kernel),
         weights_(std::size_t{c.channels} * c.kernel * c.kernel),
         constant_(c.channels, 17),
@@ -68,8 +68,8 @@ class Int8Layer {
     args_.last_row = shape_.out_height;
     args_.out = out_.get();
     args_.out_pixel_bytes = shape_.in_pixel_bytes;
-    Epilogue& e = args_.epilogue;
-    e.out = OutType::u8;
+    kernels::Epilogue& e = args_.epilogue;
+    e.out = kernels::OutType::u8;
     e.column_constant = constant_.data();
     e.multiplier = multiplier_.data();
     e.addend = addend_.data();
@@ -78,13 +78,13 @@ class Int8Layer {
   void run() const { kernel_.run(args_); }
 
  private:
-  const DepthwiseKernel& kernel_;
-  DepthwiseShape shape_;
+  const kernels::DepthwiseKernel& kernel_;
+  kernels::DepthwiseShape shape_;
   std::vector<std::int16_t> weights_;
   std::vector<std::int32_t> constant_;
   std::vector<float> multiplier_, addend_;
   AlignedBytes in_, out_, panel_;
-  DepthwiseArgs args_;
+  kernels::DepthwiseArgs args_;
 };
 
 /// The same layer in FP32.
@@ -122,7 +122,7 @@ class Fp32Layer {
   fp32::ConvArgs args_;
 };
 
-void run_case(benchmark::State& state, const Case& c, const DepthwiseKernel* kernel) {
+void run_case(benchmark::State& state, const Case& c, const kernels::DepthwiseKernel* kernel) {
   const Int8Layer int8(c, *kernel);
   const Fp32Layer fp32(c);
   const std::vector<double> seconds = alternate({[&] { int8.run(); }, [&] { fp32.run(); }}, {});
@@ -138,9 +138,9 @@ void run_case(benchmark::State& state, const Case& c, const DepthwiseKernel* ker
 
 void register_depthwise_benchmarks() {
   std::size_t count = 0;
-  const DepthwiseKernel* const* kernels = depthwise_kernels(&count);
+  const kernels::DepthwiseKernel* const* kernels = kernels::depthwise_kernels(&count);
   for (std::size_t i = 0; i < count; ++i) {
-    const DepthwiseKernel* kernel = kernels[i];
+    const kernels::DepthwiseKernel* kernel = kernels[i];
     if (kernel->required == Isa::scalar || !has_isa(active_isa(), kernel->required)) continue;
     for (const Case& c : kCases)
       benchmark::RegisterBenchmark(fmt::format("{}/{}", kernel->name, c.name()).c_str(), run_case, c, kernel)

@@ -61,108 +61,111 @@ int sample_count() {
   return options().short_set ? 300 : 1500;
 }
 
-using Run = void (*)(const ElementwiseKernel& k, Data& d, std::size_t n);
+using Run = void (*)(const kernels::ElementwiseKernel& k, Data& d, std::size_t n);
 struct Case {
   const char* name;
   double bytes;  // of one element
   Run run;
 };
 
-const QuantizeParams kU8 = {.inverse_scale = 1.3f, .lo = -101, .hi = 154, .zero_point = 101};
-const QuantizeParams kS8 = {.inverse_scale = 1.3f, .lo = -128, .hi = 127, .type = CodeType::s8};
+const kernels::QuantizeParams kU8 = {.inverse_scale = 1.3f, .lo = -101, .hi = 154, .zero_point = 101};
+const kernels::QuantizeParams kS8 = {
+    .inverse_scale = 1.3f, .lo = -128, .hi = 127, .type = kernels::CodeType::s8};
 
 const Case kCases[] = {
     {"quantize_u8", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.quantize(d.floats.data(), n, kU8, d.bytes.data(), nullptr);
      }},
     {"quantize_u8_sum", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        std::int32_t sum = 0;
        k.quantize(d.floats.data(), n, kU8, d.bytes.data(), &sum);
        benchmark::DoNotOptimize(sum);
      }},
     {"quantize_u8_zero0", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.quantize(d.floats.data(), n, {.inverse_scale = 1.3f, .lo = 0, .hi = 255}, d.bytes.data(), nullptr);
      }},
     {"quantize_u8_one_nan", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        d.floats[n / 2] = std::numeric_limits<float>::quiet_NaN();
        k.quantize(d.floats.data(), n, kU8, d.bytes.data(), nullptr);
      }},
     {"quantize_s8", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.quantize(d.floats.data(), n, kS8, d.bytes.data(), nullptr);
      }},
     {"quantize_u8_channels", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
-       QuantizeParams q = kU8;
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
+       kernels::QuantizeParams q = kU8;
        q.inverse_scales = d.scales.data();
        q.zero_points = d.zeros.data();
        k.quantize(d.floats.data(), n, q, d.bytes.data(), nullptr);
      }},
     {"requantize_u8", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.requantize(d.sums.data(), n, {.multiplier = 1e-3f, .lo = -101, .hi = 154, .zero_point = 101},
                     d.bytes.data());
      }},
     {"requantize_s8", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
-       k.requantize(d.sums.data(), n, {.multiplier = 1e-3f, .type = CodeType::s8}, d.bytes.data());
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
+       k.requantize(d.sums.data(), n, {.multiplier = 1e-3f, .type = kernels::CodeType::s8}, d.bytes.data());
      }},
     {"requantize_s8_channels", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
-       k.requantize(d.sums.data(), n, {.type = CodeType::s8, .multipliers = d.scales.data()}, d.bytes.data());
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
+       k.requantize(d.sums.data(), n, {.type = kernels::CodeType::s8, .multipliers = d.scales.data()},
+                    d.bytes.data());
      }},
     {"dequantize_u8", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.dequantize(d.codes.data(), n, {.scale = 0.3f, .zero_point = 101}, d.out.data());
      }},
     {"dequantize_s8", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
-       k.dequantize(d.codes.data(), n, {.scale = 0.3f, .type = CodeType::s8}, d.out.data());
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
+       k.dequantize(d.codes.data(), n, {.scale = 0.3f, .type = kernels::CodeType::s8}, d.out.data());
      }},
     {"dequantize_u8_channels", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.dequantize(d.codes.data(), n, {.scales = d.scales.data(), .zero_points = d.zeros.data()},
                     d.out.data());
      }},
     {"min_max", 4,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        float range[2];
        k.min_max(d.floats.data(), n, &range[0], &range[1]);
        benchmark::DoNotOptimize(range);
      }},
     {"sum_u8", 1,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        benchmark::DoNotOptimize(k.sum_u8(d.codes.data(), n));
      }},
     {"add_u8", 2,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
-       const AddParams p = {.a_zero = 3, .b_zero = 101, .a_multiplier = 0.5f, .b_multiplier = 0.6f};
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
+       const kernels::AddParams p = {.a_zero = 3, .b_zero = 101, .a_multiplier = 0.5f, .b_multiplier = 0.6f};
        k.add_u8(d.codes.data(), d.codes.data() + n, n, p, d.bytes.data());
      }},
     {"pack_u4", 1,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.pack(d.codes.data(), n, 4, d.bytes.data());
      }},
     {"pack_u2", 1,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.pack(d.codes.data(), n, 2, d.bytes.data());
      }},
     {"unpack_u4", 1,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.unpack(d.packed.data(), n, 4, d.bytes.data());
      }},
     {"unpack_u2", 1,
-     [](const ElementwiseKernel& k, Data& d, std::size_t n) {
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        k.unpack(d.packed.data(), n, 2, d.bytes.data());
      }},
 };
 
 /// Bytes a cycle in each of many short samples, ascending.
-std::vector<double> sample(const Case& c, const ElementwiseKernel& kernel, Data& data, std::size_t n) {
+std::vector<double> sample(const Case& c, const kernels::ElementwiseKernel& kernel, Data& data,
+                           std::size_t n) {
   std::vector<double> samples;
   double rate = cycles_per_second();
   for (int s = 0; s < sample_count(); ++s) {
@@ -180,7 +183,8 @@ std::vector<double> sample(const Case& c, const ElementwiseKernel& kernel, Data&
   return samples;
 }
 
-void run_case(benchmark::State& state, const Case& c, const ElementwiseKernel& kernel, std::size_t n) {
+void run_case(benchmark::State& state, const Case& c, const kernels::ElementwiseKernel& kernel,
+              std::size_t n) {
   Data data(n);
   const std::vector<double> samples = sample(c, kernel, data, n);
   for (auto _ : state) {
@@ -195,10 +199,10 @@ void run_case(benchmark::State& state, const Case& c, const ElementwiseKernel& k
 
 void register_elementwise_benchmarks() {
   std::size_t count = 0;
-  const ElementwiseKernel* const* kernels = elementwise_kernels(&count);
+  const kernels::ElementwiseKernel* const* kernels = kernels::elementwise_kernels(&count);
   for (const Case& c : kCases)
     for (std::size_t i = 0; i < count; ++i) {
-      const ElementwiseKernel& kernel = *kernels[i];
+      const kernels::ElementwiseKernel& kernel = *kernels[i];
       if (!has_isa(active_isa(), kernel.required)) continue;
       if (options().short_set && kernel.required == Isa::scalar && !options().reference) continue;
       for (const std::size_t n : kSizes) {

@@ -41,7 +41,7 @@ struct GemmBenchmark {
       : product(variant, shape), times(shape.cold ? Caches::cold : Caches::warm) {
     times.add([this] { product.run(); });
     times.add([eigen = kept_eigen(shape)] { eigen->run(); });
-    if (variant.coding.format != WeightFormat::s8 || variant.coding.act != ActType::u8) return;
+    if (variant.coding.format != WeightFormat::s8 || variant.coding.act != kernels::ActType::u8) return;
     const std::size_t bytes = std::size_t{shape.n} * shape.k;
     const Task onednn = onednn_gemm(shape.m, product.weights().spec(), copies_in_turn(shape, bytes));
     has_onednn = onednn != nullptr;

@@ -40,14 +40,14 @@ class GemmCase {
 
   GemmShape shape_;
   std::shared_ptr<const CodedWeights> weights_;
-  std::vector<PackedWeights> packed_;
+  std::vector<kernels::PackedWeights> packed_;
   std::size_t next_ = 0;
   std::vector<float> a_;  // of floats for their alignment, whatever the activations are
   std::vector<std::uint8_t> c_;
   std::vector<std::int32_t> constant_, row_zero_;
   std::vector<float> multiplier_, addend_, row_scale_;
-  GemmLhs lhs_;
-  GemmOut out_;
+  kernels::GemmLhs lhs_;
+  kernels::GemmOut out_;
 };
 
 }  // namespace lowbit::bench

@@ -18,7 +18,7 @@ using dnnl::memory;
 
 class OneDnnGemm {
  public:
-  OneDnnGemm(memory::dim m, const WeightSpec& w, std::size_t copies)
+  OneDnnGemm(memory::dim m, const kernels::WeightSpec& w, std::size_t copies)
       : a_(static_cast<std::size_t>(m) * w.k, 127), c_(static_cast<std::size_t>(m) * w.n), bias_(w.n, 0.5f) {
     const memory::dim n = w.n, k = w.k;
     const memory::desc a({m, k}, memory::data_type::u8, memory::format_tag::ab);
@@ -60,13 +60,13 @@ class OneDnnGemm {
 
 }  // namespace
 
-Task onednn_gemm(std::uint32_t m, const WeightSpec& weights, std::size_t copies) {
+Task onednn_gemm(std::uint32_t m, const kernels::WeightSpec& weights, std::size_t copies) {
   omp_set_num_threads(1);
   const auto product = std::make_shared<OneDnnGemm>(m, weights, copies);
   return [product] { product->run(); };
 }
 #else
-Task onednn_gemm(std::uint32_t, const WeightSpec&, std::size_t) {
+Task onednn_gemm(std::uint32_t, const kernels::WeightSpec&, std::size_t) {
   return {};
 }
 #endif

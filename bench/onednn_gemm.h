@@ -11,6 +11,6 @@ namespace lowbit::bench {
 
 /// Multiplies `m` rows by the codes of an s8 matrix; `copies` reordered copies of it take turns. An empty
 /// function where the build has no oneDNN.
-Task onednn_gemm(std::uint32_t m, const WeightSpec& weights, std::size_t copies = 1);
+Task onednn_gemm(std::uint32_t m, const kernels::WeightSpec& weights, std::size_t copies = 1);
 
 }  // namespace lowbit::bench

@@ -17,7 +17,7 @@ constexpr std::uint32_t kSide = 4096;
 void run_pack(benchmark::State& state, const Variant& variant) {
   const auto weights = kept_weights(variant.coding, kSide, kSide);
   for (auto _ : state) {
-    const PackedWeights packed(weights->spec(), *variant.kernel);
+    const kernels::PackedWeights packed(weights->spec(), *variant.kernel);
     benchmark::DoNotOptimize(packed.panel(0));
   }
   const double bytes = static_cast<double>(weights->spec().row_bytes) * kSide;

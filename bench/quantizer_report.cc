@@ -153,7 +153,7 @@ struct Result {
   bool u8 = false, f32 = false;  ///< the activations that layers of such weights can have
 };
 
-bool runs(const QuantizedMatrix& q, ActType act) {
+bool runs(const QuantizedMatrix& q, kernels::ActType act) {
   try {
     EffectiveWeights{q, act};
     return true;
@@ -205,11 +205,11 @@ Result measure(const Scheme& scheme, const std::vector<Matrix>& matrices) {
     result.packed_bits += packed_bits(q) * count;
     result.code_bits = q.bits;
     result.format = q.format;
-    result.f32 = result.f32 && runs(q, ActType::f32);
-    result.u8 = result.u8 && runs(q, ActType::u8);
+    result.f32 = result.f32 && runs(q, kernels::ActType::f32);
+    result.u8 = result.u8 && runs(q, kernels::ActType::u8);
     real.add(m.view(), q);
     tables = q.table_size() > 0 && result.u8;
-    if (tables) integer.add(m.view(), effective_weights(q, ActType::u8));
+    if (tables) integer.add(m.view(), effective_weights(q, kernels::ActType::u8));
   }
   result.bits /= weights;
   result.packed_bits /= weights;

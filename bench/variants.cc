@@ -9,21 +9,21 @@
 namespace lowbit::bench {
 namespace {
 
-std::vector<WeightCoding> codings(const GemmKernel& kernel) {
+std::vector<WeightCoding> codings(const kernels::GemmKernel& kernel) {
   const WeightFormat format = kernel.format;
   const WeightCoding plain{format, kernel.act, 0, LevelTable::fp8};
   if (format != WeightFormat::u4 && format != WeightFormat::lut4) return {plain};
   std::vector<WeightCoding> list;
   for (const LevelTable levels : {LevelTable::nf4, LevelTable::fp4}) {
     // Which levels a table of floats holds makes no difference.
-    const bool two_tables = format == WeightFormat::lut4 && kernel.act == ActType::u8;
+    const bool two_tables = format == WeightFormat::lut4 && kernel.act == kernels::ActType::u8;
     if (levels == LevelTable::fp4 && !two_tables) continue;
     for (const std::uint32_t group : {32u, 128u}) list.push_back({format, kernel.act, group, levels});
   }
   return list;
 }
 
-bool is_measured(const GemmKernel& kernel) {
+bool is_measured(const kernels::GemmKernel& kernel) {
   if (!has_isa(active_isa(), kernel.required)) return false;
   return options().reference || !kernel.reference;
 }
@@ -40,7 +40,7 @@ std::string Variant::name() const {
 std::vector<Variant> gemm_variants() {
   std::vector<Variant> variants;
   std::size_t count = 0;
-  const GemmKernel* const* kernels = gemm_kernels(&count);
+  const kernels::GemmKernel* const* kernels = kernels::gemm_kernels(&count);
   for (std::size_t i = 0; i < count; ++i) {
     if (!is_measured(*kernels[i])) continue;
     for (const WeightCoding& coding : codings(*kernels[i]))

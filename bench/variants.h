@@ -10,7 +10,7 @@
 namespace lowbit::bench {
 
 struct Variant {
-  const GemmKernel* kernel;
+  const kernels::GemmKernel* kernel;
   WeightCoding coding;
   /// "u4/avx512vnni-g32", "lut4/avx2-g128-fp4".
   std::string name() const;

@@ -148,9 +148,9 @@ function(lowbit_write_kernel_list folder)
     string(APPEND lists "const ${kind}Kernel* const k${kind}Kernels[] = {\n${${kind}_list}};\n")
   endforeach()
   file(CONFIGURE OUTPUT ${folder}/kernels/kernel_list.h @ONLY CONTENT "// Made by CMake from the calls of lowbit_add_kernel.
-namespace lowbit {
+namespace lowbit::kernels {
 ${declarations}namespace {
 ${lists}}  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels
 ")
 endfunction()

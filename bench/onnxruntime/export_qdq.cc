@@ -12,10 +12,10 @@
 #include "data/images.h"
 #include "io/qdq_writer.h"
 #include "lowbit/core/error.h"
+#include "lowbit/io/onnx/load.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/minmax.h"
-#include "lowbit/io/onnx/load.h"
 
 namespace {
 

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/io/onnx/load.h"
 #include "lowbit/model/model.h"
 #include "lowbit/model/serialize.h"
-#include "lowbit/io/onnx/load.h"
 
 namespace {
 

@@ -30,7 +30,7 @@ struct InfoArguments {
 Json machine_json(unsigned threads) {
   Json kernels = Json::array();
   for (const WeightFormat format : kFormats) {
-    const GemmKernel& kernel = report::usual_kernel(format);
+    const kernels::GemmKernel& kernel = report::usual_kernel(format);
     kernels.push_back({{"format", report::format_name(format)},
                        {"kernel", kernel.name},
                        {"speed", kernel.reference ? "ref" : "fast"}});
@@ -54,7 +54,7 @@ std::string machine_text(unsigned threads, bool colour) {
                        {"kernel", report::Table::Align::left},
                        {"speed", report::Table::Align::left}});
   for (const WeightFormat format : kFormats) {
-    const GemmKernel& kernel = report::usual_kernel(format);
+    const kernels::GemmKernel& kernel = report::usual_kernel(format);
     table.add_row({report::format_name(format), kernel.name, kernel.reference ? "ref" : "fast"});
   }
   return text + "\n" + table.to_string(colour);

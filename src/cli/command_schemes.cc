@@ -26,10 +26,10 @@ std::vector<std::string> scheme_row(const Scheme& scheme, const MatrixView& weig
   const std::string problem = why_not_built(scheme);
   if (!problem.empty()) return {name, "-", "-", "-", "not built"};
   const QuantizedMatrix q = quantize(weights, make_quantizer(scheme));
-  const EffectiveWeights effective(q, scheme.activation_bits == 0   ? ActType::f32
-                                      : scheme.activation_bits == 1 ? ActType::b1
-                                                                    : ActType::u8);
-  const GemmKernel& kernel = select_gemm_kernel(effective.spec(), active_isa());
+  const EffectiveWeights effective(q, scheme.activation_bits == 0   ? kernels::ActType::f32
+                                      : scheme.activation_bits == 1 ? kernels::ActType::b1
+                                                                    : kernels::ActType::u8);
+  const kernels::GemmKernel& kernel = kernels::select_gemm_kernel(effective.spec(), active_isa());
   return {name, fmt::format("{:.2f}", q.bits_per_weight()), report::format_name(q.format), kernel.name,
           kernel.reference ? "ref" : "fast"};
 }

@@ -4,8 +4,8 @@
 
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
-#include "lowbit/model/serialize.h"
 #include "lowbit/io/onnx/load.h"
+#include "lowbit/model/serialize.h"
 
 namespace lowbit::io {
 namespace {

@@ -51,16 +51,16 @@ class AddU8 final : public Step {
     for_pixel_blocks(
         args, layout_.pixels(), layout_.channels, [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
           const std::int64_t first = p0 * layout_.pixel_stride, n = (p1 - p0) * layout_.pixel_stride;
-          elementwise().add_u8(args.inputs[0].sample<const std::uint8_t>(s) + first,
-                               args.inputs[1].sample<const std::uint8_t>(s) + first,
-                               static_cast<std::size_t>(n), params_,
-                               args.output.sample<std::uint8_t>(s) + first);
+          kernels::elementwise().add_u8(args.inputs[0].sample<const std::uint8_t>(s) + first,
+                                        args.inputs[1].sample<const std::uint8_t>(s) + first,
+                                        static_cast<std::size_t>(n), params_,
+                                        args.output.sample<std::uint8_t>(s) + first);
         });
   }
-  std::string kernel() const override { return elementwise().name; }
+  std::string kernel() const override { return kernels::elementwise().name; }
 
  private:
-  AddParams params_;
+  kernels::AddParams params_;
   SampleLayout layout_;
 };
 

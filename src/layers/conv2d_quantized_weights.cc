@@ -1,22 +1,22 @@
 // Conv2d with quantized weights through the GEMM kernels, without im2col: the kernels follow row offsets
-// (conv2d_taps_and_padding.h). With a static input range everything up to the output codes happens in the kernels'
-// epilogue, the residual included. With a dynamic one the f32 sample is quantized first, and the output is
-// f32. Weight-only, floats are multiplied as they are.
+// (conv2d_taps_and_padding.h). With a static input range everything up to the output codes happens in the
+// kernels' epilogue, the residual included. With a dynamic one the f32 sample is quantized first, and the
+// output is f32. Weight-only, floats are multiplied as they are.
 
 #include <fmt/format.h>
 
 #include <cstring>
 
-#include "layers/epilogue_terms.h"
 #include "layers/conv2d_steps.h"
-#include "layers/dynamic_input.h"
 #include "layers/conv2d_taps_and_padding.h"
-#include "layers/weight_restorer.h"
+#include "layers/dynamic_input.h"
+#include "layers/epilogue_terms.h"
 #include "layers/quantize_pixels.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
 #include "layers/sign_bits.h"
 #include "layers/step_common.h"
+#include "layers/weight_restorer.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
 #include "lowbit/runtime/detail/float_env.h"
@@ -25,7 +25,7 @@ namespace lowbit {
 namespace {
 
 struct ConvGroup {
-  PackedWeights weights;
+  kernels::PackedWeights weights;
   ColumnTerms terms;
 };
 
@@ -56,9 +56,9 @@ class Conv2dQuantizedWeights final : public Step {
     restorer_ = WeightRestorer(w);
     const std::int64_t per_group = w.matrix().rows / op.groups;
     for (std::int64_t g = 0; g < op.groups; ++g) {
-      const WeightSpec part = w.spec(taps, g * per_group, per_group);
+      const kernels::WeightSpec part = w.spec(taps, g * per_group, per_group);
       const auto row = static_cast<std::size_t>(g * per_group);
-      PackedWeights packed(part, spec.isa);
+      kernels::PackedWeights packed(part, spec.isa);
       const std::span<const float> bias =
           op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
       const std::span<const float> units(w.units());
@@ -101,12 +101,12 @@ class Conv2dQuantizedWeights final : public Step {
         input_ == RowInput::signs ? in_.pixel_stride / groups : in_.channels / groups * in_element();
     const std::int64_t out_per_group = out_.channels / groups;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * group_bytes,
-                  .images = static_cast<std::size_t>(args.batch),
-                  .rows = static_cast<std::size_t>(out_.pixels()),
-                  .image_stride = in_.sample_stride * in_element(),
-                  .row_stride = in_.pixel_stride * in_element(),
-                  .offsets = pointwise_ ? nullptr : offsets_->data()};
+      kernels::GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * group_bytes,
+                           .images = static_cast<std::size_t>(args.batch),
+                           .rows = static_cast<std::size_t>(out_.pixels()),
+                           .image_stride = in_.sample_stride * in_element(),
+                           .row_stride = in_.pixel_stride * in_element(),
+                           .offsets = pointwise_ ? nullptr : offsets_->data()};
       const std::ptrdiff_t column = static_cast<std::int64_t>(g) * out_per_group;
       run_group(args, memory, groups_[g], lhs, column);
     }
@@ -175,9 +175,9 @@ class Conv2dQuantizedWeights final : public Step {
     std::memset(codes + in_.zero_pixel(), 0, static_cast<std::size_t>(in_.pixel_stride));
   }
 
-  void run_group(const StepArgs& args, const RowMemory& memory, const ConvGroup& group, const GemmLhs& lhs,
-                 std::ptrdiff_t column) const noexcept {
-    GemmOut out;
+  void run_group(const StepArgs& args, const RowMemory& memory, const ConvGroup& group,
+                 const kernels::GemmLhs& lhs, std::ptrdiff_t column) const noexcept {
+    kernels::GemmOut out;
     out.c = args.output.data + column * static_cast<std::ptrdiff_t>(element_);
     out.c_image_stride = static_cast<std::ptrdiff_t>(args.output.type->sample_bytes());
     out.c_row_bytes = static_cast<std::size_t>(out_.pixel_stride) * element_;
@@ -194,10 +194,10 @@ class Conv2dQuantizedWeights final : public Step {
     out.epilogue.row_scale = memory.row_scale;
     out.epilogue.row_a = memory.row_a;
     if (!group.weights.weight_zero_points().empty()) {
-      row_sums(lhs, group.weights, memory.row_b);
+      kernels::row_sums(lhs, group.weights, memory.row_b);
       out.epilogue.row_b = memory.row_b;
     }
-    gemm(lhs, group.weights, out, *args.executor);
+    kernels::gemm(lhs, group.weights, out, *args.executor);
   }
 
   /// Same order as in the epilogue: add, then limit.

@@ -20,7 +20,7 @@ RowOffsets make_row_offsets(const SampleLayout& in, const SampleLayout& out, con
 }
 
 std::shared_ptr<const RowOffsets> RowOffsetsCache::get(const SampleLayout& in, const SampleLayout& out,
-                                                        const ops::Window& window, std::int64_t element) {
+                                                       const ops::Window& window, std::int64_t element) {
   std::vector<std::int64_t> key{in.height, in.width,   in.pixel_stride, in.tail,
                                 element,   out.height, out.width};
   key.insert(key.end(), window.kernel.begin(), window.kernel.end());

@@ -8,9 +8,9 @@
 #include <numeric>
 #include <optional>
 
-#include "layers/epilogue_terms.h"
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
+#include "layers/epilogue_terms.h"
 #include "layers/quantize_pixels.h"
 #include "layers/row_input.h"
 #include "layers/scratch.h"
@@ -40,7 +40,8 @@ std::vector<std::int16_t> centred_weights(const EffectiveWeights& w) {
   return weights;
 }
 
-DepthwiseShape depthwise_shape(const SampleLayout& in, const SampleLayout& out, const ops::Window& window) {
+kernels::DepthwiseShape depthwise_shape(const SampleLayout& in, const SampleLayout& out,
+                                        const ops::Window& window) {
   const auto size = [](std::int64_t n) { return static_cast<std::uint32_t>(n); };
   return {.channels = size(out.channels),
           .in_height = size(in.height),
@@ -70,7 +71,7 @@ class DepthwiseInt8 final : public Step {
  public:
   DepthwiseInt8(const ops::Conv2d& op, const StepSpec& spec)
       : activation_(op.activation),
-        kernel_(select_depthwise_kernel(spec.isa)),
+        kernel_(kernels::select_depthwise_kernel(spec.isa)),
         dynamic_(spec.dynamic),
         multiplier_(spec.weights->rows / op.groups),
         in_(sample_layout(spec.inputs[0]->shape, DType::u8)),
@@ -80,7 +81,7 @@ class DepthwiseInt8 final : public Step {
     shape_ = depthwise_shape(wide_, out_, op.window);
     q_ = quantization_of(spec);
     residual_f32_ = has_f32_residual(spec);
-    const EffectiveWeights effective(*spec.weights, ActType::u8);
+    const EffectiveWeights effective(*spec.weights, kernels::ActType::u8);
     const std::vector<std::int16_t> weights = centred_weights(effective);
     set_terms(op, effective, weights);
     panel_ = aligned_bytes(kernel_.panel_bytes(shape_, weights.data()));
@@ -187,7 +188,7 @@ class DepthwiseInt8 final : public Step {
   /// Output rows [first, last) of sample b.
   void run_strip(const StepArgs& args, const Prepared& p, std::int64_t b, std::int64_t first,
                  std::int64_t last) const noexcept {
-    DepthwiseArgs a;
+    kernels::DepthwiseArgs a;
     a.shape = &shape_;
     a.panel = panel_.get();
     a.in = args.inputs[0].sample<std::uint8_t>(b);
@@ -221,16 +222,16 @@ class DepthwiseInt8 final : public Step {
   }
 
   ops::Activation activation_;
-  const DepthwiseKernel& kernel_;
+  const kernels::DepthwiseKernel& kernel_;
   bool dynamic_, residual_f32_ = false;
   std::int64_t multiplier_;
   SampleLayout in_, wide_, out_;  ///< wide_: of the input repeated for the channel multiplier
-  DepthwiseShape shape_;
+  kernels::DepthwiseShape shape_;
   LayerQuantization q_;
   AlignedBytes panel_;
   std::vector<std::int32_t> sums_;
   std::optional<ColumnTerms> terms_;
-  Epilogue epilogue_;
+  kernels::Epilogue epilogue_;
 };
 
 }  // namespace

@@ -4,14 +4,14 @@
 
 namespace lowbit {
 
-QuantizeParams u8_quantize_params(const QParams& q, std::int32_t qmax) noexcept {
+kernels::QuantizeParams u8_quantize_params(const QParams& q, std::int32_t qmax) noexcept {
   const auto zero = static_cast<float>(q.zero_point);
   return {1.0f / q.scale, 0.0f - zero, static_cast<float>(qmax) - zero, q.zero_point};
 }
 
 QParams choose_dynamic(const float* x, std::size_t count) noexcept {
   float min = 0, max = 0;
-  elementwise().min_max(x, count, &min, &max);
+  kernels::elementwise().min_max(x, count, &min, &max);
   if (min > max) min = max = 0;  // nothing finite
   return dynamic_qparams(min, max);
 }

@@ -11,7 +11,7 @@
 namespace lowbit {
 
 /// The loop parameters for u8 codes 0..qmax with these qparams.
-QuantizeParams u8_quantize_params(const QParams& q, std::int32_t qmax = 255) noexcept;
+kernels::QuantizeParams u8_quantize_params(const QParams& q, std::int32_t qmax = 255) noexcept;
 
 /// Chooses u8 qparams for `count` contiguous values: the range of the finite ones, zero included.
 QParams choose_dynamic(const float* x, std::size_t count) noexcept;

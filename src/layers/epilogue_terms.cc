@@ -12,7 +12,7 @@ void require_finite(std::span<const float> values, const char* what) {
       throw Error(ErrorCode::invalid_argument, fmt::format("{} of {} cannot be quantized with", what, v));
 }
 
-ColumnTerms::ColumnTerms(const PackedWeights& weights, std::span<const float> scales,
+ColumnTerms::ColumnTerms(const kernels::PackedWeights& weights, std::span<const float> scales,
                          std::span<const float> units, std::span<const float> bias,
                          const LayerQuantization& q)
     : ColumnTerms(weights.n(), weights.groups() > 1, weights.column_sums(), scales, units, bias, q) {}
@@ -49,9 +49,9 @@ ColumnTerms::ColumnTerms(std::size_t n, bool grouped, std::span<const std::int32
   }
 }
 
-Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q) {
-  Epilogue e;
-  e.out = q.output ? OutType::u8 : OutType::f32;
+kernels::Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q) {
+  kernels::Epilogue e;
+  e.out = q.output ? kernels::OutType::u8 : kernels::OutType::f32;
   e.lo = activation.lo;
   e.hi = activation.hi;
   const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
@@ -73,13 +73,13 @@ Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantizatio
   return e;
 }
 
-void set_columns(Epilogue& epilogue, const ColumnTerms& terms) {
+void set_columns(kernels::Epilogue& epilogue, const ColumnTerms& terms) {
   epilogue.column_constant = terms.constant.empty() ? nullptr : terms.constant.data();
   epilogue.multiplier = terms.multiplier.data();
   epilogue.addend = terms.addend.empty() ? nullptr : terms.addend.data();
 }
 
-void set_columns(Epilogue& epilogue, const ColumnTerms& terms, const PackedWeights& weights,
+void set_columns(kernels::Epilogue& epilogue, const ColumnTerms& terms, const kernels::PackedWeights& weights,
                  bool dynamic_input) {
   set_columns(epilogue, terms);
   if (dynamic_input && weights.groups() == 1) epilogue.col_a = weights.column_sums().data();

@@ -35,8 +35,8 @@ struct ColumnTerms {
 
   /// EffectiveWeights::column_scales(), `bias` (or empty) and EffectiveWeights::units() (none, one or one
   /// each) of these columns.
-  ColumnTerms(const PackedWeights& weights, std::span<const float> scales, std::span<const float> units,
-              std::span<const float> bias, const LayerQuantization& q);
+  ColumnTerms(const kernels::PackedWeights& weights, std::span<const float> scales,
+              std::span<const float> units, std::span<const float> bias, const LayerQuantization& q);
   /// The same for `n` columns that are packed otherwise; `grouped`: with several scale groups. `sums`: of the
   /// integer weights of each column.
   ColumnTerms(std::size_t n, bool grouped, std::span<const std::int32_t> sums, std::span<const float> scales,
@@ -45,10 +45,10 @@ struct ColumnTerms {
 
 /// The parts of an epilogue that are the same for all columns: output type, clamp, zero points, residual
 /// scale.
-Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q);
+kernels::Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q);
 /// Adds the column pointers; the second also those of the packed weights.
-void set_columns(Epilogue& epilogue, const ColumnTerms& terms);
-void set_columns(Epilogue& epilogue, const ColumnTerms& terms, const PackedWeights& weights,
+void set_columns(kernels::Epilogue& epilogue, const ColumnTerms& terms);
+void set_columns(kernels::Epilogue& epilogue, const ColumnTerms& terms, const kernels::PackedWeights& weights,
                  bool dynamic_input);
 
 }  // namespace lowbit

@@ -66,7 +66,8 @@ bool is_direct(const View& m) {
 
 struct Linear::State {
   State(const QuantizedMatrix& weights, const LinearOptions& options)
-      : product(weights, row_input(options), copy(options.bias), input_quantization(options), {}, active_isa()),
+      : product(weights, row_input(options), copy(options.bias), input_quantization(options), {},
+                active_isa()),
         executor(options.executor) {}
 
   void run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first, std::int64_t count,

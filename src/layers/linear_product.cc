@@ -7,14 +7,14 @@
 
 namespace lowbit {
 LinearProduct::LinearProduct(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
-                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
-                       SignScale signs)
-    : LinearProduct(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation, isa,
-                 signs) {}
+                             const LayerQuantization& quantization, const ops::Activation& activation,
+                             Isa isa, SignScale signs)
+    : LinearProduct(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation,
+                    isa, signs) {}
 
 LinearProduct::LinearProduct(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
-                       const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
-                       SignScale signs)
+                             const LayerQuantization& quantization, const ops::Activation& activation,
+                             Isa isa, SignScale signs)
     : input_(input),
       signs_(signs),
       quantization_(quantization),
@@ -28,7 +28,7 @@ RowMemory LinearProduct::carve(std::byte* block, std::size_t rows) const {
   return RowMemory::carve(
       block, rows,
       {.row_scales = dynamic() || (signs && signs_ == SignScale::mean),
-       .row_zeros = dynamic() || (activations_of(input_) == ActType::u8 && weights_.groups() > 1),
+       .row_zeros = dynamic() || (activations_of(input_) == kernels::ActType::u8 && weights_.groups() > 1),
        .weight_zeros = !weights_.weight_zero_points().empty(),
        .code_bytes = makes_codes() ? rows * code_stride() : 0});
 }
@@ -42,13 +42,14 @@ void LinearProduct::quantize_row(const float* x, std::size_t row, const RowMemor
     return;
   }
   const QParams p = quantization_.input ? *quantization_.input : choose_dynamic(x, count);
-  elementwise().quantize(x, count, u8_quantize_params(p), codes, memory.row_b ? memory.row_b + row : nullptr);
+  kernels::elementwise().quantize(x, count, u8_quantize_params(p), codes,
+                                  memory.row_b ? memory.row_b + row : nullptr);
   if (memory.row_scale) memory.row_scale[row] = p.scale;
   if (memory.row_a) memory.row_a[row] = p.zero_point;
 }
 
 void LinearProduct::quantize_rows(const RowBlock& x, const RowMemory& memory,
-                               Executor& executor) const noexcept {
+                                  Executor& executor) const noexcept {
   auto one = [&](int i) {
     const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
     const auto row = static_cast<std::size_t>(i), image = row / x.rows;
@@ -61,13 +62,13 @@ void LinearProduct::quantize_rows(const RowBlock& x, const RowMemory& memory,
 }
 
 void LinearProduct::run(const RowBlock& x, const RowBlock& y, std::byte* scratch,
-                     Executor& executor) const noexcept {
+                        Executor& executor) const noexcept {
   const RowMemory memory = carve(scratch, x.images * x.rows);
-  GemmLhs lhs{.a = static_cast<const std::uint8_t*>(x.data),
-              .images = x.images,
-              .rows = x.rows,
-              .image_stride = x.image_stride,
-              .row_stride = x.row_stride};
+  kernels::GemmLhs lhs{.a = static_cast<const std::uint8_t*>(x.data),
+                       .images = x.images,
+                       .rows = x.rows,
+                       .image_stride = x.image_stride,
+                       .row_stride = x.row_stride};
   if (makes_codes()) {
     quantize_rows(x, memory, executor);
     lhs.a = memory.codes;
@@ -76,7 +77,7 @@ void LinearProduct::run(const RowBlock& x, const RowBlock& y, std::byte* scratch
   } else if (memory.row_a) {
     std::fill_n(memory.row_a, x.images * x.rows, quantization_.input->zero_point);
   }
-  GemmOut out;
+  kernels::GemmOut out;
   out.c = y.data;
   out.c_image_stride = y.image_stride;
   out.c_row_bytes = static_cast<std::size_t>(y.row_stride);
@@ -85,8 +86,8 @@ void LinearProduct::run(const RowBlock& x, const RowBlock& y, std::byte* scratch
   out.epilogue.row_scale = memory.row_scale;
   out.epilogue.row_a = memory.row_a;
   out.epilogue.row_b = memory.row_b;
-  if (memory.row_b && input_ == RowInput::codes) row_sums(lhs, weights_, memory.row_b);
-  gemm(lhs, weights_, out, executor);
+  if (memory.row_b && input_ == RowInput::codes) kernels::row_sums(lhs, weights_, memory.row_b);
+  kernels::gemm(lhs, weights_, out, executor);
 }
 
 }  // namespace lowbit

@@ -7,10 +7,10 @@
 #include <span>
 
 #include "layers/epilogue_terms.h"
-#include "layers/weight_restorer.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
 #include "layers/sign_bits.h"
+#include "layers/weight_restorer.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/quant/effective.h"
 #include "lowbit/runtime/executor.h"
@@ -29,10 +29,10 @@ class LinearProduct {
   /// Packs `weights`, keeping no reference to them. Throws as EffectiveWeights, PackedWeights and
   /// ColumnTerms.
   LinearProduct(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
-             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
-             SignScale signs = SignScale::mean);
+                const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
+                SignScale signs = SignScale::mean);
 
-  const PackedWeights& weights() const { return weights_; }
+  const kernels::PackedWeights& weights() const { return weights_; }
   const WeightRestorer& restorer() const { return restorer_; }
   /// Scratch memory for so many rows, 64-byte aligned.
   std::size_t scratch_bytes(std::size_t rows) const { return carve(nullptr, rows).bytes; }
@@ -41,8 +41,8 @@ class LinearProduct {
 
  private:
   LinearProduct(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
-             const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
-             SignScale signs);
+                const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
+                SignScale signs);
 
   bool dynamic() const { return input_ == RowInput::quantize && !quantization_.input; }
   bool makes_codes() const { return input_ == RowInput::quantize || input_ == RowInput::signs; }
@@ -58,7 +58,7 @@ class LinearProduct {
   LayerQuantization quantization_;
   ops::Activation activation_;
   WeightRestorer restorer_;
-  PackedWeights weights_;
+  kernels::PackedWeights weights_;
   ColumnTerms terms_;
 };
 

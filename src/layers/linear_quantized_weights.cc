@@ -37,7 +37,7 @@ class LinearQuantizedWeights final : public Step {
         in_(*spec.inputs[0], rows_per_sample_),
         out_(*spec.output, rows_per_sample_),
         product_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa,
-              sign_scale(spec)) {}
+                 sign_scale(spec)) {}
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override {
     return product_.scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));
@@ -52,7 +52,7 @@ class LinearQuantizedWeights final : public Step {
 
   void run(const StepArgs& args) const noexcept override {
     product_.run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
-              args.scratch, *args.executor);
+                 args.scratch, *args.executor);
   }
 
  private:

@@ -22,8 +22,8 @@ void spread(const std::uint8_t* from, std::int64_t pixels, std::int64_t channels
 }  // namespace
 
 void quantize_pixels(const float* x, std::int64_t pixels, std::int64_t channels, std::int64_t pixel_stride,
-                     const QuantizeParams& params, std::uint8_t* out) noexcept {
-  const auto quantize = elementwise().quantize;
+                     const kernels::QuantizeParams& params, std::uint8_t* out) noexcept {
+  const auto quantize = kernels::elementwise().quantize;
   if (pixel_stride == channels) {
     quantize(x, static_cast<std::size_t>(pixels * channels), params, out, nullptr);
     return;

@@ -10,6 +10,6 @@ namespace lowbit {
 /// Quantizes `pixels` pixels of `channels` floats each into pixels `pixel_stride` codes apart. Codes in the
 /// gaps are left as they are.
 void quantize_pixels(const float* x, std::int64_t pixels, std::int64_t channels, std::int64_t pixel_stride,
-                     const QuantizeParams& params, std::uint8_t* out) noexcept;
+                     const kernels::QuantizeParams& params, std::uint8_t* out) noexcept;
 
 }  // namespace lowbit

@@ -38,10 +38,10 @@ class QuantizeStep final : public Step {
                       out + p0 * out_.pixel_stride);
     });
   }
-  std::string kernel() const override { return elementwise().name; }
+  std::string kernel() const override { return kernels::elementwise().name; }
 
  private:
-  QuantizeParams params_;
+  kernels::QuantizeParams params_;
   SampleLayout in_, out_;
 };
 
@@ -55,11 +55,11 @@ class DequantizeStep final : public Step {
       const auto* in = args.inputs[0].sample<const std::uint8_t>(s);
       float* out = args.output.sample<float>(s);
       for_runs(out_, in_, p0, p1, [&](std::int64_t x, std::int64_t code, std::size_t n) {
-        elementwise().dequantize(in + code, n, {qparams_.scale, qparams_.zero_point}, out + x);
+        kernels::elementwise().dequantize(in + code, n, {qparams_.scale, qparams_.zero_point}, out + x);
       });
     });
   }
-  std::string kernel() const override { return elementwise().name; }
+  std::string kernel() const override { return kernels::elementwise().name; }
 
  private:
   QParams qparams_;

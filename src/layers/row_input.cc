@@ -4,9 +4,9 @@
 
 namespace lowbit {
 
-ActType activations_of(RowInput input) {
-  if (input == RowInput::signs) return ActType::b1;
-  return input == RowInput::floats ? ActType::f32 : ActType::u8;
+kernels::ActType activations_of(RowInput input) {
+  if (input == RowInput::signs) return kernels::ActType::b1;
+  return input == RowInput::floats ? kernels::ActType::f32 : kernels::ActType::u8;
 }
 
 RowInput row_input(const StepSpec& spec) {

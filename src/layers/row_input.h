@@ -23,7 +23,7 @@ enum class RowInput : std::uint8_t {
 enum class SignScale : std::uint8_t { in_weights, mean };
 
 /// What a kernel multiplies by the weights.
-ActType activations_of(RowInput input);
+kernels::ActType activations_of(RowInput input);
 
 /// Throws Error(unsupported) for codes that are to be quantized again.
 RowInput row_input(const StepSpec& spec);

@@ -25,12 +25,13 @@ void WeightRestorer::prepare(QuantizedMatrix& weights) const {
   if (zero_points_) weights.zero_points.resize(entries(weights));
 }
 
-void WeightRestorer::restore(const PackedWeights& packed, std::int64_t first, QuantizedMatrix& weights) {
-  WeightSpec spec = weights.spec(packed.taps());
+void WeightRestorer::restore(const kernels::PackedWeights& packed, std::int64_t first,
+                             QuantizedMatrix& weights) {
+  kernels::WeightSpec spec = weights.spec(packed.taps());
   spec.act = packed.kernel().act;
   spec.n = packed.n();
   const auto row = static_cast<std::size_t>(first);
-  UnpackedWeights to;
+  kernels::UnpackedWeights to;
   to.codes = weights.codes.data() + row * static_cast<std::size_t>(weights.planes()) * weights.row_bytes();
   to.scales = weights.scales.data() + row * packed.groups();
   if (!weights.zero_points.empty()) to.zero_points = weights.zero_points.data() + row * packed.groups();

@@ -15,11 +15,11 @@ class WeightRestorer {
       : is_source_(weights.is_source()), zero_points_(!weights.matrix().zero_points.empty()) {}
 
   /// Whether restore() can be called.
-  bool holds(const PackedWeights& packed) const { return is_source_ && packed.can_unpack(); }
+  bool holds(const kernels::PackedWeights& packed) const { return is_source_ && packed.can_unpack(); }
   /// Makes room in `weights` for what release() took.
   void prepare(QuantizedMatrix& weights) const;
   /// Rows [first, first + packed.n()).
-  static void restore(const PackedWeights& packed, std::int64_t first, QuantizedMatrix& weights);
+  static void restore(const kernels::PackedWeights& packed, std::int64_t first, QuantizedMatrix& weights);
   /// Frees codes, and the scales and zero points of groups.
   static void release(QuantizedMatrix& weights);
 

@@ -36,8 +36,8 @@ NodePlan plan_node(const Node& node, const Scheme& scheme) {
   } else {
     plan.mode = NodePlan::Mode::static_u8;
   }
-  if (depth(node.op) >
-      (scheme.mapping == Mapping::symmetric ? PackedWeights::kMaxK : PackedWeights::kMaxKAsymmetric)) {
+  if (depth(node.op) > (scheme.mapping == Mapping::symmetric ? kernels::PackedWeights::kMaxK
+                                                             : kernels::PackedWeights::kMaxKAsymmetric)) {
     plan.mode = NodePlan::Mode::f32;
     plan.fallback = fmt::format("sums of {} products could overflow 32 bits", depth(node.op));
     return plan;

@@ -24,9 +24,8 @@ constexpr std::uint32_t kFingerprintVersion = 1;
 constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
-/// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no offsets and
-/// levels, version 2 no bits of values, version 3 no labels of
-/// weights and no sign activations.
+/// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no
+/// offsets and levels, version 2 no bits of values, version 3 no labels of weights and no sign activations.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);

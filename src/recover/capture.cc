@@ -19,8 +19,8 @@ namespace lowbit {
 namespace {
 
 using detail::CapturedLayer;
-using detail::SampleSums;
 using detail::LayerRows;
+using detail::SampleSums;
 
 void check_options(const CaptureOptions& options) {
   if (options.positions < 1 || options.positions > (std::int64_t{1} << 31))

@@ -79,7 +79,7 @@ void SampleSums::take(Side& side, const LayerMoments::State& state) const {
 }
 
 void SampleSums::keep(const LayerMoments::State& state, std::int64_t sample, std::int64_t position,
-                    bool with_other) {
+                      bool with_other) {
   if (state.most_rows == 0) return;
   SampledRow row{place_hash(sample, position), sample, position};
   // Rows that came before it are better already.
@@ -117,7 +117,7 @@ void SampleSums::read_output(const LayerRows& rows, const TensorArg& output) {
 }
 
 void SampleSums::read(const CapturedLayer& layer, std::int64_t sample, const TensorArg& input,
-                    const TensorArg* other, const TensorArg& output) {
+                      const TensorArg* other, const TensorArg& output) {
   const LayerMoments::State& state = *layer.state;
   panel_count_ = state.panels(), taken_ = layer.taken;
   rows_ = 0, skipped_ = 0;

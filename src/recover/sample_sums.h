@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "lowbit/layers/step.h"
-#include "recover/layer_rows.h"
 #include "recover/layer_moments_state.h"
+#include "recover/layer_rows.h"
 
 namespace lowbit::detail {
 

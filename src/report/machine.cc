@@ -33,19 +33,19 @@ const char* format_name(WeightFormat format) {
   return "unknown";
 }
 
-const GemmKernel& usual_kernel(WeightFormat format) {
+const kernels::GemmKernel& usual_kernel(WeightFormat format) {
   constexpr std::uint32_t kSide = 64;
   const std::vector<std::uint8_t> codes(std::size_t{kSide} * kSide);
   const std::vector<float> scales(kSide, 1.0f);
   const std::vector<std::int8_t> levels(16);
-  WeightSpec spec;
+  kernels::WeightSpec spec;
   spec.format = format;
   spec.n = spec.k = kSide;
   spec.codes = codes.data();
   spec.row_bytes = kSide;
   spec.scales = scales.data();
   spec.levels = levels.data();
-  return select_gemm_kernel(spec, active_isa());
+  return kernels::select_gemm_kernel(spec, active_isa());
 }
 
 }  // namespace lowbit::report

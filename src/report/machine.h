@@ -20,6 +20,6 @@ nlohmann::ordered_json to_json(const Machine& machine);
 /// "s8", "u4", "s2", "lut4", "b1", "lut8".
 const char* format_name(WeightFormat format);
 /// The kernel that a plain matrix of the format runs on: symmetric, one scale a channel, large.
-const GemmKernel& usual_kernel(WeightFormat format);
+const kernels::GemmKernel& usual_kernel(WeightFormat format);
 
 }  // namespace lowbit::report

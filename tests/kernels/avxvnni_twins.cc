@@ -1,11 +1,15 @@
 #include "kernels/avxvnni_twins.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern const GemmKernel kGemmS8AvxvnniTwin, kGemmU4AvxvnniTwin, kGemmS2AvxvnniTwin;
 
-namespace testing {
+}  // namespace lowbit::kernels
+
+namespace lowbit::testing {
 namespace {
+
+using kernels::GemmKernel;
 
 GemmKernel twin_of(GemmKernel kernel, const char* name) {
   kernel.name = name;
@@ -16,12 +20,11 @@ GemmKernel twin_of(GemmKernel kernel, const char* name) {
 }  // namespace
 
 std::span<const GemmKernel* const> avxvnni_twins() {
-  static const GemmKernel kTwins[] = {twin_of(kGemmS8AvxvnniTwin, "s8/avxvnnitwin"),
-                                      twin_of(kGemmU4AvxvnniTwin, "u4/avxvnnitwin"),
-                                      twin_of(kGemmS2AvxvnniTwin, "s2/avxvnnitwin")};
+  static const GemmKernel kTwins[] = {twin_of(kernels::kGemmS8AvxvnniTwin, "s8/avxvnnitwin"),
+                                      twin_of(kernels::kGemmU4AvxvnniTwin, "u4/avxvnnitwin"),
+                                      twin_of(kernels::kGemmS2AvxvnniTwin, "s2/avxvnnitwin")};
   static const GemmKernel* const kList[] = {&kTwins[0], &kTwins[1], &kTwins[2]};
   return kList;
 }
 
-}  // namespace testing
-}  // namespace lowbit
+}  // namespace lowbit::testing

@@ -9,6 +9,6 @@
 namespace lowbit::testing {
 
 /// Empty where the target has no AVX-512.
-std::span<const GemmKernel* const> avxvnni_twins();
+std::span<const kernels::GemmKernel* const> avxvnni_twins();
 
 }  // namespace lowbit::testing

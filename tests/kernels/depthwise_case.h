@@ -22,15 +22,16 @@ struct DepthwiseOptions {
 
 class DepthwiseCase {
  public:
-  DepthwiseCase(std::uint64_t seed, const DepthwiseShape& shape, const DepthwiseOptions& options = {});
+  DepthwiseCase(std::uint64_t seed, const kernels::DepthwiseShape& shape,
+                const DepthwiseOptions& options = {});
 
-  const DepthwiseShape& shape() const { return shape_; }
-  const DepthwiseArgs& args() const { return args_; }
+  const kernels::DepthwiseShape& shape() const { return shape_; }
+  const kernels::DepthwiseArgs& args() const { return args_; }
   const std::int16_t* weights() const { return weights_; }
   std::string describe() const;
 
   /// Packs and runs; returns all of the output, gaps and rows outside of the call (0xCD before) included.
-  std::vector<std::uint8_t> run(const DepthwiseKernel& kernel);
+  std::vector<std::uint8_t> run(const kernels::DepthwiseKernel& kernel);
 
  private:
   void make_weights(const DepthwiseOptions& options);
@@ -45,8 +46,8 @@ class DepthwiseCase {
   static GuardedBuffer buffers_[kBuffers];
   int next_buffer_ = 0;
   Random random_;
-  DepthwiseShape shape_;
-  DepthwiseArgs args_;
+  kernels::DepthwiseShape shape_;
+  kernels::DepthwiseArgs args_;
   std::int16_t* weights_ = nullptr;
   std::size_t out_bytes_ = 0;
 };
@@ -56,7 +57,7 @@ inline GuardedBuffer DepthwiseCase::buffers_[kBuffers] = {
     GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20),
     GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20), GuardedBuffer(4 << 20)};
 
-inline DepthwiseCase::DepthwiseCase(std::uint64_t seed, const DepthwiseShape& shape,
+inline DepthwiseCase::DepthwiseCase(std::uint64_t seed, const kernels::DepthwiseShape& shape,
                                     const DepthwiseOptions& options)
     : random_(seed), shape_(shape) {
   args_.shape = &shape_;
@@ -110,7 +111,7 @@ inline void DepthwiseCase::make_input(bool extreme) {
 }
 
 inline void DepthwiseCase::make_epilogue() {
-  Epilogue& e = args_.epilogue;
+  kernels::Epilogue& e = args_.epilogue;
   const auto coin = [&] { return random_.integer(0, 1) == 1; };
   const std::size_t n = shape_.channels, taps = std::size_t{shape_.kernel_height} * shape_.kernel_width;
   const auto ints = [&](std::size_t count, std::int64_t bound) {
@@ -123,7 +124,7 @@ inline void DepthwiseCase::make_epilogue() {
     for (std::size_t i = 0; i < count; ++i) p[i] = random_.uniform() * scale;
     return p;
   };
-  e.out = static_cast<OutType>(random_.integer(0, 3) ? 2 : random_.integer(0, 1));
+  e.out = static_cast<kernels::OutType>(random_.integer(0, 3) ? 2 : random_.integer(0, 1));
   if (coin()) e.column_constant = ints(n, coin() ? 1'000'000'000 : 10'000);
   if (random_.integer(0, 3) == 0) e.row_a = ints(1, 255), e.col_a = ints(n, 1'000'000);
   // Sums of random signs grow with the root of their number; some multipliers reach far beyond every code.
@@ -145,8 +146,8 @@ inline void DepthwiseCase::make_epilogue() {
   e.lo = static_cast<float>(-e.zero_point);
   e.hi = static_cast<float>(255 - e.zero_point);
   if (coin()) e.lo = 0.0f, e.hi = e.hi * 0.7f;  // an activation: limits that are no integers
-  if (e.out == OutType::f32 && coin()) e.lo = -1e30f, e.hi = 1e30f;
-  const std::size_t element = e.out == OutType::u8 ? 1 : 4;
+  if (e.out == kernels::OutType::f32 && coin()) e.lo = -1e30f, e.hi = 1e30f;
+  const std::size_t element = e.out == kernels::OutType::u8 ? 1 : 4;
   args_.out_pixel_bytes = (n + static_cast<std::size_t>(random_.integer(0, 3))) * element;
   out_bytes_ = args_.out_pixel_bytes * (pixels - 1) + n * element;
   args_.last_row = shape_.out_height;
@@ -156,7 +157,7 @@ inline void DepthwiseCase::make_epilogue() {
   }
 }
 
-inline std::vector<std::uint8_t> DepthwiseCase::run(const DepthwiseKernel& kernel) {
+inline std::vector<std::uint8_t> DepthwiseCase::run(const kernels::DepthwiseKernel& kernel) {
   const int buffer = next_buffer_;
   auto* out = array<std::uint8_t>(out_bytes_);
   const std::size_t panel_bytes = (kernel.panel_bytes(shape_, weights_) + 63) / 64 * 64;
@@ -165,7 +166,7 @@ inline std::vector<std::uint8_t> DepthwiseCase::run(const DepthwiseKernel& kerne
   std::memset(out, 0xCD, out_bytes_);
   std::memset(panel, 0, panel_bytes);
   kernel.pack(shape_, weights_, panel);
-  DepthwiseArgs args = args_;
+  kernels::DepthwiseArgs args = args_;
   args.panel = panel;
   args.out = out;
   kernel.run(args);

@@ -12,7 +12,7 @@
 #include "lowbit/kernels/cpu.h"
 #include "support/effort.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 using testing::DepthwiseCase;
@@ -284,4 +284,4 @@ std::string kernel_test_name(const ::testing::TestParamInfo<const DepthwiseKerne
 INSTANTIATE_TEST_SUITE_P(Table, EveryDepthwiseKernel, ::testing::ValuesIn(all_kernels()), kernel_test_name);
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

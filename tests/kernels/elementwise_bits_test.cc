@@ -23,14 +23,16 @@ void for_lengths(Body&& body) {
 }
 
 struct Setting {
-  CodeType type;
+  kernels::CodeType type;
   std::int32_t zero_point, qmin, qmax;
 };
 constexpr Setting kSettings[] = {
-    {CodeType::u8, 0, 0, 255},       {CodeType::u8, 128, 0, 255},    {CodeType::u8, 101, 0, 255},
-    {CodeType::u8, 255, 0, 255},     {CodeType::u8, 101, 90, 201},   {CodeType::u8, 0, 0, 15},
-    {CodeType::s8, 0, -128, 127},    {CodeType::s8, 0, -127, 127},   {CodeType::s8, 7, -128, 127},
-    {CodeType::s8, -128, -128, 127}, {CodeType::s8, 127, -128, 127}, {CodeType::s8, -3, -8, 7}};
+    {kernels::CodeType::u8, 0, 0, 255},      {kernels::CodeType::u8, 128, 0, 255},
+    {kernels::CodeType::u8, 101, 0, 255},    {kernels::CodeType::u8, 255, 0, 255},
+    {kernels::CodeType::u8, 101, 90, 201},   {kernels::CodeType::u8, 0, 0, 15},
+    {kernels::CodeType::s8, 0, -128, 127},   {kernels::CodeType::s8, 0, -127, 127},
+    {kernels::CodeType::s8, 7, -128, 127},   {kernels::CodeType::s8, -128, -128, 127},
+    {kernels::CodeType::s8, 127, -128, 127}, {kernels::CodeType::s8, -3, -8, 7}};
 
 template <class Params>
 Params with_setting(Params p, const Setting& s) {
@@ -94,13 +96,14 @@ TEST_P(ElementwiseBits, Quantize) {
   for_lengths([&](std::size_t n, bool front) {
     const float* x = floats(n, front);
     for (const Setting& s : kSettings) {
-      const auto q = with_setting(QuantizeParams{.inverse_scale = n % 3 ? 1.0f / 0.7f : 1.0f}, s);
+      const auto q = with_setting(kernels::QuantizeParams{.inverse_scale = n % 3 ? 1.0f / 0.7f : 1.0f}, s);
       std::int32_t sums[2] = {1, 2}, *sum = sums;
-      expect_same<std::uint8_t>(n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) {
+      expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
         k.quantize(x, n, q, out, nullptr);
       });
-      expect_same<std::uint8_t>(
-          n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.quantize(x, n, q, out, sum++); });
+      expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+        k.quantize(x, n, q, out, sum++);
+      });
       ASSERT_EQ(sums[0], sums[1]) << n;
       if (n > 200) break;
     }
@@ -112,12 +115,13 @@ TEST_P(ElementwiseBits, QuantizeByChannels) {
     const float* x = floats(n, front);
     const Setting& s = kSettings[n % std::size(kSettings)];
     for (int which = 1; which < 4; ++which) {
-      auto q = with_setting(QuantizeParams{.inverse_scale = 1.3f}, s);
+      auto q = with_setting(kernels::QuantizeParams{.inverse_scale = 1.3f}, s);
       if (which & 1) q.inverse_scales = scales(n, front);
       if (which & 2) q.zero_points = zero_points(n, front, s);
       std::int32_t sums[2] = {1, 2}, *sum = sums;
-      expect_same<std::uint8_t>(
-          n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.quantize(x, n, q, out, sum++); });
+      expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+        k.quantize(x, n, q, out, sum++);
+      });
       ASSERT_EQ(sums[0], sums[1]) << n;
     }
   });
@@ -135,23 +139,25 @@ TEST_P(ElementwiseBits, QuantizeEveryUpperHalf) {
       }
       for (const Setting& s : kSettings)
         for (const float inverse_scale : {1.0f, 1.0f / 0.3f, 0x1p-120f, 0x1p120f})
-          expect_same<std::uint8_t>(kCount, false, [&](const ElementwiseKernel& k, std::uint8_t* out) {
-            k.quantize(x, kCount, with_setting(QuantizeParams{.inverse_scale = inverse_scale}, s), out,
-                       nullptr);
-          });
+          expect_same<std::uint8_t>(
+              kCount, false, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+                k.quantize(x, kCount,
+                           with_setting(kernels::QuantizeParams{.inverse_scale = inverse_scale}, s), out,
+                           nullptr);
+              });
     }
 }
 
 // One value that no int32 holds among ordinary ones, anywhere.
 TEST_P(ElementwiseBits, QuantizeOneBadValue) {
   constexpr std::size_t kCount = 700;
-  const auto q = with_setting(QuantizeParams{}, kSettings[2]);
+  const auto q = with_setting(kernels::QuantizeParams{}, kSettings[2]);
   for (const float bad : {kNan, -kNan, kInfinity, -kInfinity, 0x1p31f, kLargest, -kLargest})
     for (std::size_t at = 0; at < kCount; at += at < 300 ? 1 : 37) {
       float* x = in_.place<float>(kCount);
       for (std::size_t i = 0; i < kCount; ++i) x[i] = random_.gaussian() * 50;
       x[at] = bad;
-      expect_same<std::uint8_t>(kCount, false, [&](const ElementwiseKernel& k, std::uint8_t* out) {
+      expect_same<std::uint8_t>(kCount, false, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
         k.quantize(x, kCount, q, out, nullptr);
       });
     }
@@ -160,13 +166,13 @@ TEST_P(ElementwiseBits, QuantizeOneBadValue) {
 // The x86 loops watch the flag of invalid operations.
 TEST_P(ElementwiseBits, QuantizeLeavesTheCallersFlags) {
   constexpr std::size_t kCount = 30000;
-  const auto q = with_setting(QuantizeParams{}, kSettings[2]);
+  const auto q = with_setting(kernels::QuantizeParams{}, kSettings[2]);
   for (const bool bad : {false, true})
     for (const bool raised : {false, true}) {
       float* x = in_.place<float>(kCount);
       for (std::size_t i = 0; i < kCount; ++i) x[i] = random_.gaussian() * 50;
       if (bad) x[9000] = kNan;
-      expect_same<std::uint8_t>(kCount, false, [&](const ElementwiseKernel& k, std::uint8_t* out) {
+      expect_same<std::uint8_t>(kCount, false, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
         std::feclearexcept(FE_ALL_EXCEPT);
         if (raised) std::feraiseexcept(FE_INVALID);
         const bool kept = !raised || std::fetestexcept(FE_INVALID);  // not under Valgrind
@@ -184,11 +190,11 @@ TEST_P(ElementwiseBits, Dequantize) {
     const Setting& s = kSettings[n % std::size(kSettings)];
     for (const float scale : {0.037f, -3.0f, 1e-30f, 1e-38f, 1e-44f, 1e36f})
       for (int which = 0; which < 4; ++which) {
-        DequantizeParams q = {.scale = scale, .zero_point = s.zero_point, .type = s.type};
+        kernels::DequantizeParams q = {.scale = scale, .zero_point = s.zero_point, .type = s.type};
         if (which & 1) q.scales = scales(n, front);
         if (which & 2) q.zero_points = zero_points(n, front, s);
-        expect_same<float>(n, front,
-                           [&](const ElementwiseKernel& k, float* out) { k.dequantize(x, n, q, out); });
+        expect_same<float>(
+            n, front, [&](const kernels::ElementwiseKernel& k, float* out) { k.dequantize(x, n, q, out); });
         if (n > 200) break;
       }
   });
@@ -198,11 +204,11 @@ TEST_P(ElementwiseBits, DequantizeEveryCode) {
   auto* x = in_.place<std::uint8_t>(256);
   for (int i = 0; i < 256; ++i) x[i] = static_cast<std::uint8_t>(i);
   for (int zero = 0; zero < 256; ++zero)
-    for (const CodeType type : {CodeType::u8, CodeType::s8}) {
-      const DequantizeParams q = {
-          .scale = 0.1f, .zero_point = type == CodeType::s8 ? zero - 128 : zero, .type = type};
-      expect_same<float>(256, false,
-                         [&](const ElementwiseKernel& k, float* out) { k.dequantize(x, 256, q, out); });
+    for (const kernels::CodeType type : {kernels::CodeType::u8, kernels::CodeType::s8}) {
+      const kernels::DequantizeParams q = {
+          .scale = 0.1f, .zero_point = type == kernels::CodeType::s8 ? zero - 128 : zero, .type = type};
+      expect_same<float>(
+          256, false, [&](const kernels::ElementwiseKernel& k, float* out) { k.dequantize(x, 256, q, out); });
     }
 }
 
@@ -217,10 +223,12 @@ TEST_P(ElementwiseBits, Requantize) {
     }
     for (std::size_t m = 0; m < std::size(kMultipliers); ++m)
       for (const float addend : {0.0f, 0.5f, -1e9f}) {
-        const auto q = with_setting(RequantizeParams{.multiplier = kMultipliers[m], .addend = addend},
-                                    kSettings[(n + m) % std::size(kSettings)]);
-        expect_same<std::uint8_t>(
-            n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.requantize(x, n, q, out); });
+        const auto q =
+            with_setting(kernels::RequantizeParams{.multiplier = kMultipliers[m], .addend = addend},
+                         kSettings[(n + m) % std::size(kSettings)]);
+        expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+          k.requantize(x, n, q, out);
+        });
         if (n > 200) break;
       }
   });
@@ -232,12 +240,13 @@ TEST_P(ElementwiseBits, RequantizeByChannels) {
     auto* addends = zeros_.place<float>(n, front);
     for (std::size_t i = 0; i < n; ++i) addends[i] = random_.gaussian() * 20;
     for (int which = 1; which < 4; ++which) {
-      auto q = with_setting(RequantizeParams{.multiplier = 2e-3f, .addend = 1.5f},
+      auto q = with_setting(kernels::RequantizeParams{.multiplier = 2e-3f, .addend = 1.5f},
                             kSettings[n % std::size(kSettings)]);
       if (which & 1) q.multipliers = scales(n, front);
       if (which & 2) q.addends = addends;
-      expect_same<std::uint8_t>(
-          n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.requantize(x, n, q, out); });
+      expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+        k.requantize(x, n, q, out);
+      });
     }
   });
 }
@@ -247,9 +256,10 @@ TEST_P(ElementwiseBits, RequantizeToFractionalLimits) {
   for (const float lo : {-100.5f, -99.5f, 0.3f, 0.5f})
     for (const float hi : {0.5f, 11.7f, 150.5f, 149.5f}) {
       const std::int32_t* x = sums(1000, false);
-      const RequantizeParams q = {.multiplier = 1e-4f, .lo = lo, .hi = hi, .zero_point = 101};
-      expect_same<std::uint8_t>(
-          1000, false, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.requantize(x, 1000, q, out); });
+      const kernels::RequantizeParams q = {.multiplier = 1e-4f, .lo = lo, .hi = hi, .zero_point = 101};
+      expect_same<std::uint8_t>(1000, false, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+        k.requantize(x, 1000, q, out);
+      });
     }
 }
 
@@ -263,7 +273,7 @@ TEST_P(ElementwiseBits, MinMax) {
       }
       std::size_t bad[2];
       int call = 0;
-      expect_same<float>(2, false, [&](const ElementwiseKernel& k, float* out) {
+      expect_same<float>(2, false, [&](const kernels::ElementwiseKernel& k, float* out) {
         bad[call++] = k.min_max(x, n, out, out + 1);
       });
       ASSERT_EQ(bad[0], bad[1]) << n;
@@ -273,7 +283,7 @@ TEST_P(ElementwiseBits, MinMax) {
 
 TEST_P(ElementwiseBits, AddU8) {
   for_lengths([&](std::size_t n, bool front) {
-    AddParams p;
+    kernels::AddParams p;
     p.a_zero = static_cast<float>(random_.integer(0, 255));
     p.b_zero = static_cast<float>(random_.integer(0, 255));
     p.a_multiplier = n % 7 ? random_.uniform() : 1e38f;
@@ -283,7 +293,7 @@ TEST_P(ElementwiseBits, AddU8) {
     p.hi = static_cast<float>(255 - p.zero_point);
     const std::uint8_t *a = codes(in_, n, front), *b = codes(in2_, n, front);
     expect_same<std::uint8_t>(
-        n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.add_u8(a, b, n, p, out); });
+        n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) { k.add_u8(a, b, n, p, out); });
   });
 }
 
@@ -299,11 +309,13 @@ TEST_P(ElementwiseBits, PackAndUnpack) {
     for (const int bits : {4, 2}) {
       const std::size_t bytes = (n * static_cast<std::size_t>(bits) + 7) / 8;
       const std::uint8_t* x = codes(in_, n, front);
-      expect_same<std::uint8_t>(
-          bytes, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.pack(x, n, bits, out); });
+      expect_same<std::uint8_t>(bytes, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+        k.pack(x, n, bits, out);
+      });
       const std::uint8_t* packed = codes(in2_, bytes, front);
-      expect_same<std::uint8_t>(
-          n, front, [&](const ElementwiseKernel& k, std::uint8_t* out) { k.unpack(packed, n, bits, out); });
+      expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+        k.unpack(packed, n, bits, out);
+      });
       // And there and back.
       std::vector<std::uint8_t> there(bytes), back(n);
       kernel().pack(x, n, bits, there.data());

@@ -22,13 +22,13 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kLargest = std::numeric_limits<float>::max();
 constexpr float kSmallest = std::numeric_limits<float>::denorm_min();
 
-inline std::vector<const ElementwiseKernel*> all_elementwise_kernels() {
+inline std::vector<const kernels::ElementwiseKernel*> all_elementwise_kernels() {
   std::size_t count = 0;
-  const ElementwiseKernel* const* kernels = elementwise_kernels(&count);
+  const kernels::ElementwiseKernel* const* kernels = kernels::elementwise_kernels(&count);
   return {kernels, kernels + count};
 }
 
-inline const ElementwiseKernel& scalar_elementwise() {
+inline const kernels::ElementwiseKernel& scalar_elementwise() {
   return *all_elementwise_kernels().back();
 }
 
@@ -61,19 +61,20 @@ inline float awkward_float(Random& random) {
   }
 }
 
-class EveryElementwiseKernel : public ::testing::TestWithParam<const ElementwiseKernel*> {
+class EveryElementwiseKernel : public ::testing::TestWithParam<const kernels::ElementwiseKernel*> {
  protected:
   void SetUp() override {
     if (!has_isa(active_isa(), kernel().required))
       GTEST_SKIP() << "this machine, or LOWBIT_ISA, cannot run " << kernel().name;
   }
-  const ElementwiseKernel& kernel() const { return *GetParam(); }
-  const ElementwiseKernel& scalar() const { return scalar_elementwise(); }
+  const kernels::ElementwiseKernel& kernel() const { return *GetParam(); }
+  const kernels::ElementwiseKernel& scalar() const { return scalar_elementwise(); }
 
   Random random_{5};
 };
 
-inline std::string elementwise_test_name(const ::testing::TestParamInfo<const ElementwiseKernel*>& info) {
+inline std::string elementwise_test_name(
+    const ::testing::TestParamInfo<const kernels::ElementwiseKernel*>& info) {
   std::string name = info.param->name;
   std::replace(name.begin(), name.end(), '/', '_');
   return name;

@@ -9,7 +9,7 @@
 namespace lowbit::testing {
 namespace {
 
-const ElementwiseKernel& kernel() {
+const kernels::ElementwiseKernel& kernel() {
   return scalar_elementwise();
 }
 
@@ -18,20 +18,20 @@ int code(double f, int zero_point, int qmin, int qmax) {
   return static_cast<int>(std::fmin(std::fmax(std::nearbyint(f) + zero_point, qmin), qmax));
 }
 
-int byte_as(CodeType type, std::uint8_t byte) {
-  return type == CodeType::s8 ? static_cast<std::int8_t>(byte) : byte;
+int byte_as(kernels::CodeType type, std::uint8_t byte) {
+  return type == kernels::CodeType::s8 ? static_cast<std::int8_t>(byte) : byte;
 }
 
 struct Range {
-  CodeType type;
+  kernels::CodeType type;
   int zero_point, qmin, qmax;
 };
-constexpr Range kRanges[] = {{CodeType::u8, 101, 0, 255},   {CodeType::u8, 0, 0, 255},
-                             {CodeType::u8, 7, 3, 200},     {CodeType::s8, 0, -128, 127},
-                             {CodeType::s8, -5, -8, 7},     {CodeType::s8, 0, -127, 127},
-                             {CodeType::s8, 127, -128, 127}};
+constexpr Range kRanges[] = {{kernels::CodeType::u8, 101, 0, 255},   {kernels::CodeType::u8, 0, 0, 255},
+                             {kernels::CodeType::u8, 7, 3, 200},     {kernels::CodeType::s8, 0, -128, 127},
+                             {kernels::CodeType::s8, -5, -8, 7},     {kernels::CodeType::s8, 0, -127, 127},
+                             {kernels::CodeType::s8, 127, -128, 127}};
 
-QuantizeParams params(const Range& r, float inverse_scale) {
+kernels::QuantizeParams params(const Range& r, float inverse_scale) {
   return {.inverse_scale = inverse_scale,
           .lo = static_cast<float>(r.qmin - r.zero_point),
           .hi = static_cast<float>(r.qmax - r.zero_point),
@@ -42,7 +42,7 @@ QuantizeParams params(const Range& r, float inverse_scale) {
 TEST(ScalarElementwise, QuantizesEveryKindOfFloat) {
   for (const Range& r : kRanges)
     for (const float inverse_scale : {1.0f, 1.0f / 0.3f, 0.01f}) {
-      const QuantizeParams q = params(r, inverse_scale);
+      const kernels::QuantizeParams q = params(r, inverse_scale);
       // Every sign, exponent and upper 7 bits of the significand.
       for (std::uint32_t high = 0; high < 65536; ++high) {
         const std::uint32_t bits = high << 16 | (high & 1 ? 0x8001 : 0);
@@ -62,11 +62,11 @@ TEST(ScalarElementwise, RoundsTiesToEven) {
   const int expected[] = {0, 2, 2, 0, -2, -2};
   std::int8_t out[6];
   std::int32_t sum = 1;
-  kernel().quantize(x, 6, params({CodeType::s8, 0, -128, 127}, 1.0f), out, &sum);
+  kernel().quantize(x, 6, params({kernels::CodeType::s8, 0, -128, 127}, 1.0f), out, &sum);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(out[i], expected[i]);
   EXPECT_EQ(sum, 0);
   const float ends[] = {kInfinity, -kInfinity, kNan};
-  kernel().quantize(ends, 3, params({CodeType::s8, 3, -128, 127}, 2.0f), out, &sum);
+  kernel().quantize(ends, 3, params({kernels::CodeType::s8, 3, -128, 127}, 2.0f), out, &sum);
   EXPECT_EQ(out[0], 127);
   EXPECT_EQ(out[1], -128);
   EXPECT_EQ(out[2], 3);
@@ -78,7 +78,7 @@ TEST(ScalarElementwise, QuantizesByChannels) {
   for (int i = 0; i < 1000; ++i) {
     float x = random.gaussian() * 50, scale = 1.0f / (0.1f + std::fabs(random.gaussian()));
     std::int32_t zero = static_cast<std::int32_t>(random.integer(0, 200)), sum = 0;
-    QuantizeParams q = params({CodeType::u8, 10, 2, 250}, 0.0f);
+    kernels::QuantizeParams q = params({kernels::CodeType::u8, 10, 2, 250}, 0.0f);
     q.inverse_scales = &scale;
     q.zero_points = &zero;
     std::uint8_t out = 0;
@@ -94,7 +94,7 @@ TEST(ScalarElementwise, Dequantizes) {
       const auto in = static_cast<std::uint8_t>(byte);
       float u8 = 0, s8 = 0;
       kernel().dequantize(&in, 1, {.scale = 0.037f, .zero_point = zero}, &u8);
-      kernel().dequantize(&in, 1, {.scale = 0.037f, .zero_point = zero, .type = CodeType::s8}, &s8);
+      kernel().dequantize(&in, 1, {.scale = 0.037f, .zero_point = zero, .type = kernels::CodeType::s8}, &s8);
       EXPECT_EQ(u8, static_cast<float>(byte - zero) * 0.037f);
       EXPECT_EQ(s8, static_cast<float>((byte < 128 ? byte : byte - 256) - zero) * 0.037f);
     }
@@ -105,10 +105,10 @@ TEST(ScalarElementwise, Requantizes) {
   for (const Range& r : kRanges)
     for (int i = 0; i < 20000; ++i) {
       const auto x = static_cast<std::int32_t>(random.next() >> random.integer(32, 62));
-      RequantizeParams q = {.multiplier =
-                                std::ldexp(random.uniform(), static_cast<int>(random.integer(-20, 4)))};
+      kernels::RequantizeParams q = {
+          .multiplier = std::ldexp(random.uniform(), static_cast<int>(random.integer(-20, 4)))};
       if (i % 2) q.addend = random.gaussian() * 20;
-      const QuantizeParams limits = params(r, 1.0f);
+      const kernels::QuantizeParams limits = params(r, 1.0f);
       q.lo = limits.lo;
       q.hi = limits.hi;
       q.zero_point = r.zero_point;
@@ -150,7 +150,7 @@ TEST(ScalarElementwise, FindsTheFiniteExtremes) {
 TEST(ScalarElementwise, AddsWithRequantization) {
   Random random(5);
   for (int i = 0; i < 5000; ++i) {
-    AddParams p;
+    kernels::AddParams p;
     p.a_zero = static_cast<float>(random.integer(0, 255));
     p.b_zero = static_cast<float>(random.integer(0, 255));
     p.a_multiplier = random.uniform();
@@ -190,9 +190,9 @@ TEST(ScalarElementwise, PacksLowBitsFirst) {
 }
 
 TEST(Elementwise, TheBestEntryIsTheFirstThatTheMachineAllows) {
-  for (const ElementwiseKernel* k : all_elementwise_kernels()) {
+  for (const kernels::ElementwiseKernel* k : all_elementwise_kernels()) {
     if (!has_isa(active_isa(), k->required)) continue;
-    EXPECT_STREQ(elementwise().name, k->name);
+    EXPECT_STREQ(kernels::elementwise().name, k->name);
     break;
   }
   EXPECT_STREQ(all_elementwise_kernels().back()->name, "elementwise/scalar");

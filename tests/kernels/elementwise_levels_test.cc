@@ -11,7 +11,7 @@
 #include "support/infinity.h"
 #include "support/random.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 class EveryElementwiseKernel : public ::testing::TestWithParam<const ElementwiseKernel*> {
@@ -78,4 +78,4 @@ INSTANTIATE_TEST_SUITE_P(Table, EveryElementwiseKernel, ::testing::ValuesIn(kern
 });
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

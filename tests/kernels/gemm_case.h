@@ -21,7 +21,7 @@ struct GemmShape {
 
 struct GemmOptions {
   WeightFormat format = WeightFormat::s8;
-  ActType act = ActType::u8;
+  kernels::ActType act = kernels::ActType::u8;
   std::uint32_t group = 0;
   std::uint32_t planes = 1;
   bool zero_points = false;
@@ -52,15 +52,15 @@ class GemmCase {
  public:
   GemmCase(std::uint64_t seed, const GemmShape& shape, const GemmOptions& options);
 
-  const WeightSpec& spec() const { return spec_; }
-  const Epilogue& epilogue() const { return out_.epilogue; }
-  const GemmLhs& lhs() const { return lhs_; }
+  const kernels::WeightSpec& spec() const { return spec_; }
+  const kernels::Epilogue& epilogue() const { return out_.epilogue; }
+  const kernels::GemmLhs& lhs() const { return lhs_; }
   const GemmShape& shape() const { return shape_; }
   std::size_t c_row_bytes() const { return out_.c_row_bytes; }
   std::size_t residual_image_stride() const { return static_cast<std::size_t>(out_.residual_image_stride); }
 
   /// Runs the driver; returns all of C, the space between rows (0xCD before) included.
-  std::span<const std::uint8_t> run(const PackedWeights& weights, Executor& executor);
+  std::span<const std::uint8_t> run(const kernels::PackedWeights& weights, Executor& executor);
 
  private:
   void make_weights(const GemmOptions& options);
@@ -79,9 +79,9 @@ class GemmCase {
   int next_buffer_ = 0;
   Random random_;
   GemmShape shape_;
-  WeightSpec spec_;
-  GemmLhs lhs_;
-  GemmOut out_;
+  kernels::WeightSpec spec_;
+  kernels::GemmLhs lhs_;
+  kernels::GemmOut out_;
   std::size_t c_bytes_ = 0;
 };
 
@@ -97,7 +97,7 @@ inline GemmCase::GemmCase(std::uint64_t seed, const GemmShape& shape, const Gemm
   make_weights(options);
   make_lhs(options.extreme);
   const bool groups = options.group != 0 && options.group < spec_.k;
-  make_epilogue(groups || options.planes > 1 || options.act == ActType::f32, options);
+  make_epilogue(groups || options.planes > 1 || options.act == kernels::ActType::f32, options);
 }
 
 inline void GemmCase::make_weights(const GemmOptions& o) {
@@ -154,8 +154,8 @@ inline void GemmCase::make_levels(const GemmOptions& o) {
     reals[i] = random_.uniform() * 2 - 1;
     if (o.small_levels && i % table >= table / 2) reals[i] = -reals[i - table / 2];
   }
-  spec_.levels = o.act == ActType::f32 ? nullptr : levels;
-  spec_.real_levels = o.act == ActType::f32 ? reals : nullptr;
+  spec_.levels = o.act == kernels::ActType::f32 ? nullptr : levels;
+  spec_.real_levels = o.act == kernels::ActType::f32 ? reals : nullptr;
 }
 
 inline void GemmCase::make_lhs(bool extreme) {
@@ -163,13 +163,13 @@ inline void GemmCase::make_lhs(bool extreme) {
   const std::size_t slack = static_cast<std::size_t>(random_.integer(0, 5));
   std::size_t readable = (shape_.k + 3) / 4 * 4, stride = shape_.k + slack;
   if (spec_.group != 0 && shape_.taps > 1 && shape_.k % 4) readable = shape_.k + 3;  // runs start anywhere
-  if (spec_.act == ActType::f32) readable = shape_.k * 4, stride = readable + slack * 4;
-  if (spec_.act == ActType::b1) readable = (shape_.k + 31) / 32 * 4, stride = readable + slack;
+  if (spec_.act == kernels::ActType::f32) readable = shape_.k * 4, stride = readable + slack * 4;
+  if (spec_.act == kernels::ActType::b1) readable = (shape_.k + 31) / 32 * 4, stride = readable + slack;
   const std::size_t rows = std::size_t{shape_.m} * shape_.taps;
   const std::size_t image = stride * (rows - 1) + readable;
   const std::size_t bytes = image * shape_.images;
-  auto* a = spec_.act == ActType::f32 ? reinterpret_cast<std::uint8_t*>(array<float>(bytes / 4))
-                                      : array<std::uint8_t>(bytes);
+  auto* a = spec_.act == kernels::ActType::f32 ? reinterpret_cast<std::uint8_t*>(array<float>(bytes / 4))
+                                               : array<std::uint8_t>(bytes);
   fill_lhs(a, stride, bytes, extreme);
   lhs_.a = a;
   lhs_.images = shape_.images;
@@ -189,12 +189,12 @@ inline void GemmCase::fill_lhs(std::uint8_t* a, std::size_t stride, std::size_t 
   for (std::size_t i = 0; i < bytes; ++i)
     a[i] =
         extreme ? static_cast<std::uint8_t>(random_.integer(0, 9) ? 255 : 0) : std::uint8_t(random_.next());
-  if (spec_.act == ActType::f32)
+  if (spec_.act == kernels::ActType::f32)
     for (std::size_t i = 0; i + 4 <= bytes; i += 4) {
       const float f = (random_.uniform() - 0.5f) * (random_.integer(0, 15) ? 1.0f : 1e3f);
       std::memcpy(a + i, &f, 4);
     }
-  if (spec_.act != ActType::b1) return;
+  if (spec_.act != kernels::ActType::b1) return;
   // The bits behind the last code of a row are zero.
   const std::size_t image = stride * (std::size_t{shape_.m} * shape_.taps - 1) + (shape_.k + 31) / 32 * 4;
   for (std::size_t b = 0; b < shape_.images; ++b)
@@ -204,7 +204,7 @@ inline void GemmCase::fill_lhs(std::uint8_t* a, std::size_t stride, std::size_t 
 }
 
 inline void GemmCase::make_epilogue(bool float_sums, const GemmOptions& options) {
-  Epilogue& e = out_.epilogue;
+  kernels::Epilogue& e = out_.epilogue;
   const std::size_t rows = std::size_t{shape_.images} * shape_.m, n = shape_.n;
   const auto coin = [&] { return random_.integer(0, 1) == 1; };
   const auto ints = [&](std::size_t count, std::int64_t bound) {
@@ -217,9 +217,9 @@ inline void GemmCase::make_epilogue(bool float_sums, const GemmOptions& options)
     for (std::size_t i = 0; i < count; ++i) p[i] = random_.uniform() * scale;
     return p;
   };
-  e.out = static_cast<OutType>(random_.integer(float_sums ? 1 : 0, 2));
+  e.out = static_cast<kernels::OutType>(random_.integer(float_sums ? 1 : 0, 2));
   if (coin() && !float_sums) e.column_constant = ints(n, 1'000'000'000);
-  if (coin() && spec_.act == ActType::u8) {
+  if (coin() && spec_.act == kernels::ActType::u8) {
     auto* row_a = ints(rows, 255);
     if (options.row_zero_128) std::fill(row_a, row_a + rows, 128);
     e.row_a = row_a;
@@ -244,20 +244,21 @@ inline void GemmCase::make_epilogue(bool float_sums, const GemmOptions& options)
   e.zero_point = static_cast<std::int32_t>(random_.integer(0, 255));
   e.lo = static_cast<float>(-e.zero_point);
   e.hi = static_cast<float>(255 - e.zero_point);
-  if (e.out == OutType::f32 && coin()) e.lo = -1e30f, e.hi = 1e30f;
-  const std::size_t element = e.out == OutType::u8 ? 1 : 4;
+  if (e.out == kernels::OutType::f32 && coin()) e.lo = -1e30f, e.hi = 1e30f;
+  const std::size_t element = e.out == kernels::OutType::u8 ? 1 : 4;
   out_.c_row_bytes = (n + static_cast<std::size_t>(random_.integer(0, 3))) * element;
   out_.c_image_stride = static_cast<std::ptrdiff_t>(out_.c_row_bytes * shape_.m);
   c_bytes_ = out_.c_row_bytes * (rows - 1) + n * element;
 }
 
-inline std::span<const std::uint8_t> GemmCase::run(const PackedWeights& weights, Executor& executor) {
+inline std::span<const std::uint8_t> GemmCase::run(const kernels::PackedWeights& weights,
+                                                   Executor& executor) {
   const int buffer = next_buffer_;
   auto* c = array<std::uint8_t>(c_bytes_);
   next_buffer_ = buffer;
   std::memset(c, 0xCD, c_bytes_);
   out_.c = c;
-  gemm(lhs_, weights, out_, executor);
+  kernels::gemm(lhs_, weights, out_, executor);
   return {c, c_bytes_};
 }
 

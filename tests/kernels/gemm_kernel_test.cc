@@ -14,7 +14,7 @@
 #include "kernels/gemm_random.h"
 #include "support/effort.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 /// Found by GoogleTest: the name in place of an address.
 static void PrintTo(const GemmKernel* kernel, std::ostream* out) {
@@ -256,4 +256,4 @@ std::string kernel_test_name(const ::testing::TestParamInfo<const GemmKernel*>& 
 INSTANTIATE_TEST_SUITE_P(Table, EveryGemmKernel, ::testing::ValuesIn(all_kernels()), kernel_test_name);
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

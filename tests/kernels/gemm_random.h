@@ -33,7 +33,8 @@ inline GemmShape random_shape(Random& random) {
 
 /// Options of a matrix that a kernel of `format` and `act` may be given; an s8 kernel also packs the other
 /// integer formats when they have one scale group.
-inline GemmOptions random_options(Random& random, WeightFormat format, ActType act, const GemmShape& shape) {
+inline GemmOptions random_options(Random& random, WeightFormat format, kernels::ActType act,
+                                  const GemmShape& shape) {
   GemmOptions o;
   o.format = format;
   o.act = act;
@@ -61,10 +62,10 @@ inline GemmOptions random_options(Random& random, WeightFormat format, ActType a
 }
 
 /// Those of the table, and the twins.
-inline std::vector<const GemmKernel*> all_kernels() {
+inline std::vector<const kernels::GemmKernel*> all_kernels() {
   std::size_t count = 0;
-  const GemmKernel* const* kernels = gemm_kernels(&count);
-  std::vector<const GemmKernel*> all(kernels, kernels + count);
+  const kernels::GemmKernel* const* kernels = kernels::gemm_kernels(&count);
+  std::vector<const kernels::GemmKernel*> all(kernels, kernels + count);
   all.insert(all.end(), avxvnni_twins().begin(), avxvnni_twins().end());
   return all;
 }

@@ -10,7 +10,7 @@
 #include "kernels/gemm_random.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 using testing::all_kernels;
@@ -169,4 +169,4 @@ TEST(GemmReference, GivesTheFormula) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

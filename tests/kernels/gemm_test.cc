@@ -15,7 +15,7 @@
 #include <xmmintrin.h>
 #endif
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 struct Weights {
@@ -197,4 +197,4 @@ TEST(FloatEnvironmentGuard, GemmIgnoresTheCallersMode) {
 #endif
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

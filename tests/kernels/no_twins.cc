@@ -2,7 +2,7 @@
 
 namespace lowbit::testing {
 
-std::span<const GemmKernel* const> avxvnni_twins() {
+std::span<const kernels::GemmKernel* const> avxvnni_twins() {
   return {};
 }
 

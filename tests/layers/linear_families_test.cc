@@ -64,11 +64,11 @@ void expect_product_of_what_was_packed(const std::string& scheme) {
     }
     if (floats) {
       const Linear fc(q, {.bias = b, .activations = weight_only()});
-      expect_product(fc, effective_weights(q, ActType::f32), x, x.cast<double>(), b, 1e-5);
+      expect_product(fc, effective_weights(q, kernels::ActType::f32), x, x.cast<double>(), b, 1e-5);
       expect_product(fc, q, x, x.cast<double>(), b, 1e-5);
       continue;
     }
-    const QuantizedMatrix packed = effective_weights(q, ActType::u8);
+    const QuantizedMatrix packed = effective_weights(q, kernels::ActType::u8);
     expect_product(Linear(q, {.bias = b}), packed, x, quantized_input(x, nullptr), b, 2e-6);
     const QParams fixed{0.03f, 117};
     expect_product(Linear(q, {.bias = b, .activations = static_range(fixed)}), packed, x,
@@ -115,8 +115,8 @@ TEST(LinearOfGivenCodes, EqualsTheProductOfWhatWasGiven) {
   for (const QuantizedMatrix& q : matrices) {
     SCOPED_TRACE(&q - matrices.data());
     expect_product(Linear(q, {.bias = b, .activations = weight_only()}), q, x, x.cast<double>(), b, 1e-5);
-    expect_product(Linear(q, {.bias = b}), effective_weights(q, ActType::u8), x, quantized_input(x, nullptr),
-                   b, 2e-6);
+    expect_product(Linear(q, {.bias = b}), effective_weights(q, kernels::ActType::u8), x,
+                   quantized_input(x, nullptr), b, 2e-6);
   }
 }
 

@@ -230,7 +230,7 @@ TEST(OwnQuantizer, OfSignedSquaresBecomesATable) {
   EXPECT_FALSE(q.levels_per_row());
   EXPECT_GT(measure_error(view, MatrixView(decoded(q).data(), 4, 100)).sqnr_db, 15);
   // 49 times the levels are integers: nothing is lost with integer kernels.
-  const QuantizedMatrix integer = effective_weights(q, ActType::u8);
+  const QuantizedMatrix integer = effective_weights(q, kernels::ActType::u8);
   for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(integer.levels[i], q.levels[i], 1e-6) << i;
 }
 

@@ -200,7 +200,7 @@ TEST(QuantizedMatrix, HalfRoundingIsThatOfEigen) {
 TEST(QuantizedMatrix, SpecPointsIntoTheMatrix) {
   const auto values = random_values(4 * 36, 7);
   auto q = quantize(MatrixView(values.data(), 4, 36), make_quantizer("int4-g8-asym"));
-  const WeightSpec s = q.spec(9);
+  const kernels::WeightSpec s = q.spec(9);
   EXPECT_EQ(s.n, 4u);
   EXPECT_EQ(s.k, 36u);
   EXPECT_EQ(s.taps, 9u);

@@ -275,7 +275,7 @@ TEST(WorkedExample, TablesInIntegerProducts) {
   const MatrixView view(w.data(), 64, 64);
   const auto integers = [&](const AnyQuantizer& quantizer) {
     const QuantizedMatrix q = quantize(view, quantizer);
-    return EffectiveWeights(q, ActType::u8).levels();
+    return EffectiveWeights(q, kernels::ActType::u8).levels();
   };
   EXPECT_EQ(integers(Nf4{}), (std::vector<std::int8_t>{-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38,
                                                        49, 63, 81, 112}));
@@ -285,12 +285,13 @@ TEST(WorkedExample, TablesInIntegerProducts) {
   EXPECT_EQ(integers(Apot<4>{})[0], -10);
   for (const char* scheme : {"mxfp6", "apot5", "apot6"}) {
     const QuantizedMatrix q = quantize(view, make_quantizer(scheme));
-    EXPECT_EQ(EffectiveWeights(q, ActType::u8).matrix().format, WeightFormat::s8) << scheme;
+    EXPECT_EQ(EffectiveWeights(q, kernels::ActType::u8).matrix().format, WeightFormat::s8) << scheme;
   }
   for (const char* scheme :
        {"kmeans8-wo", "log8-wo", "apot7-wo", "apot8-wo", "fp8e4m3-wo", "fp8e5m2-wo", "mxfp8-wo"})
-    EXPECT_ANY_THROW(effective_weights(quantize(view, make_quantizer(scheme)), ActType::u8)) << scheme;
-  const QuantizedMatrix q = quantize(view, Nf4{}), rounded = effective_weights(q, ActType::u8);
+    EXPECT_ANY_THROW(effective_weights(quantize(view, make_quantizer(scheme)), kernels::ActType::u8))
+        << scheme;
+  const QuantizedMatrix q = quantize(view, Nf4{}), rounded = effective_weights(q, kernels::ActType::u8);
   std::vector<float> a(w.size()), b(w.size());
   dequantize(q, {a.data(), 64, 64});
   dequantize(rounded, {b.data(), 64, 64});

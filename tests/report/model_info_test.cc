@@ -50,7 +50,7 @@ TEST(ModelInfo, SumsTheReportsOfTheLayers) {
   const Model model = quantize(gaussian_model(), {.scheme = "int8-dynamic", .overrides = {}});
   PackReport sum;
   for (int i = 0; i < 2; ++i)
-    sum += PackedWeights(model.quantization(i).weights->spec(), active_isa()).report();
+    sum += kernels::PackedWeights(model.quantization(i).weights->spec(), active_isa()).report();
   const PackReport shown = describe(model, "net.lowbit").packing;
   EXPECT_EQ(shown.pairs, sum.pairs);
   EXPECT_EQ(shown.excess_pairs, sum.excess_pairs);

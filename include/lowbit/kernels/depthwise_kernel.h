@@ -15,7 +15,7 @@
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/kernels/isa.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 /// What is fixed when a layer is built. Sizes are at least 1.
 struct DepthwiseShape {
@@ -73,4 +73,4 @@ const DepthwiseKernel* const* depthwise_kernels(std::size_t* count);
 /// The first kernel that `isa` allows.
 const DepthwiseKernel& select_depthwise_kernel(Isa isa);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

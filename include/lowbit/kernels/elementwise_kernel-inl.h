@@ -8,8 +8,8 @@
 #include "lowbit/kernels/elementwise_kernel.h"
 
 LOWBIT_BEGIN_EXACT
-namespace lowbit {
-namespace detail::elementwise_loops {
+namespace lowbit::kernels {
+namespace scalar_loops {
 
 #include "lowbit/kernels/detail/nearest_level.inl"
 
@@ -17,11 +17,11 @@ namespace detail::elementwise_loops {
 
 inline constexpr ElementwiseKernel kScalar = scalar_kernel();
 
-}  // namespace detail::elementwise_loops
+}  // namespace scalar_loops
 
 inline const ElementwiseKernel& elementwise() {
-  return detail::elementwise_loops::kScalar;
+  return scalar_loops::kScalar;
 }
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels
 LOWBIT_END_EXACT

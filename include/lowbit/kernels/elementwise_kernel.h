@@ -11,7 +11,7 @@
 #include "lowbit/core/config.h"
 #include "lowbit/kernels/isa.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 /// What the bytes of codes are: 0..255 or -128..127.
 enum class CodeType : std::uint8_t { u8, s8 };
@@ -96,7 +96,7 @@ const ElementwiseKernel& elementwise();
 /// Every entry of this build, best first, scalar last.
 const ElementwiseKernel* const* elementwise_kernels(std::size_t* count);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels
 
 #ifdef LOWBIT_HEADER_ONLY
 #include "lowbit/kernels/elementwise_kernel-inl.h"

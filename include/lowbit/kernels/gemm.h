@@ -26,6 +26,10 @@ inline PackReport& operator+=(PackReport& sum, const PackReport& part) {
   return sum;
 }
 
+}  // namespace lowbit
+
+namespace lowbit::kernels {
+
 /// Weights in the layout of one kernel, with the column sums that zero points need. Immutable; never written
 /// to files.
 class PackedWeights {
@@ -115,4 +119,4 @@ void gemm(const GemmLhs& lhs, const PackedWeights& weights, const GemmOut& out, 
 /// sums[b * rows + i] = sum of the codes of row i of image b over all runs of `weights`; u8 activations.
 void row_sums(const GemmLhs& lhs, const PackedWeights& weights, std::int32_t* sums) noexcept;
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

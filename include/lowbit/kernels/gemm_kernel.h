@@ -17,6 +17,7 @@
 
 #include "lowbit/kernels/isa.h"
 
+// Two types that models show to their users, too: not in kernels.
 namespace lowbit {
 
 /// Canonical weight codes, as files store them. Each row starts at a byte.
@@ -29,6 +30,19 @@ namespace lowbit {
 /// The real weight is that times the scale.
 /// The numbers are those of files.
 enum class WeightFormat : std::uint8_t { s8 = 0, u4 = 1, s2 = 2, lut4 = 3, b1 = 4, lut8 = 5 };
+
+/// What a packer found out about the weights.
+struct PackReport {
+  std::uint64_t pairs = 0;         ///< pairs of neighbouring weights that a saturating instruction multiplies
+  std::uint64_t excess_pairs = 0;  ///< of these, pairs that could saturate: clamped, the rest is listed
+  std::uint32_t panels = 0;        ///< panels packed for such an instruction
+  std::uint32_t proven_panels = 0;  ///< of these, panels without any such pair
+  std::uint32_t wide_panels = 0;    ///< panels of the same kernel that run on 16-bit products instead
+};
+
+}  // namespace lowbit
+
+namespace lowbit::kernels {
 
 /// What the rows of A hold.
 ///   u8:  codes, one a byte; any weight format but lut8.
@@ -126,15 +140,6 @@ struct TileArgs {
   const std::byte* prepared = nullptr;  ///< what GemmKernel::prepare made of these rows, or null
 };
 
-/// What a packer found out about the weights.
-struct PackReport {
-  std::uint64_t pairs = 0;         ///< pairs of neighbouring weights that a saturating instruction multiplies
-  std::uint64_t excess_pairs = 0;  ///< of these, pairs that could saturate: clamped, the rest is listed
-  std::uint32_t panels = 0;        ///< panels packed for such an instruction
-  std::uint32_t proven_panels = 0;  ///< of these, panels without any such pair
-  std::uint32_t wide_panels = 0;    ///< panels of the same kernel that run on 16-bit products instead
-};
-
 /// Where canonical weights are written, as WeightSpec has them.
 struct UnpackedWeights {
   std::uint8_t* codes = nullptr;        ///< zeros before
@@ -183,4 +188,4 @@ const GemmKernel* const* gemm_kernels(std::size_t* count);
 /// the first other one that does; else the scalar reference of the format, which takes everything.
 const GemmKernel& select_gemm_kernel(const WeightSpec& spec, Isa isa);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

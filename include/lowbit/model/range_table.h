@@ -1,6 +1,6 @@
 // RangeTable: a calibration as numbers that a person can read and change: one row per value of the graph with
-// its distribution, the range that the observer chose, and what that range costs. lowbit/io/json/range_table.h
-// makes a file of it. quantize() takes it back as a CalibrationTable.
+// its distribution, the range that the observer chose, and what that range costs.
+// lowbit/io/json/range_table.h makes a file of it. quantize() takes it back as a CalibrationTable.
 #pragma once
 
 #include <cstdint>

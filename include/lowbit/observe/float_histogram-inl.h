@@ -107,7 +107,7 @@ LOWBIT_INLINE void FloatHistogram::carry() {
 
 LOWBIT_INLINE void FloatHistogram::extend_to(std::span<const float> x) {
   float low, high;  // inf and -inf where nothing is finite; never -0
-  elementwise().min_max(x.data(), x.size(), &low, &high);
+  kernels::elementwise().min_max(x.data(), x.size(), &low, &high);
   min_ = low < min_ ? low : min_;
   max_ = high > max_ ? high : max_;
 }

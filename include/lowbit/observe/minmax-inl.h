@@ -27,7 +27,7 @@ LOWBIT_INLINE void MinMax::observe(std::span<const float> x) {
   for (std::size_t i = 0; i < x.size(); i += kChecked) {
     const auto piece = x.subspan(i, std::min(kChecked, x.size() - i));
     float low = kInfinity, high = -kInfinity;
-    non_finite_ += elementwise().min_max(piece.data(), piece.size(), &low, &high);  // -0 becomes +0
+    non_finite_ += kernels::elementwise().min_max(piece.data(), piece.size(), &low, &high);  // -0 becomes +0
     min_ = low < min_ ? low : min_;
     max_ = high > max_ ? high : max_;
   }

@@ -26,7 +26,7 @@ LOWBIT_INLINE AdaptiveRange::AdaptiveRange(float rate) : rate_(rate) {
 LOWBIT_INLINE void AdaptiveRange::update(std::span<const float> batch) {
   const FloatEnvironmentGuard defaults;
   Range seen;
-  elementwise().min_max(batch.data(), batch.size(), &seen.min, &seen.max);
+  kernels::elementwise().min_max(batch.data(), batch.size(), &seen.min, &seen.max);
   if (!(seen.min <= seen.max)) return;
   // In double, differences do not overflow, and rounding does not carry an end past that of the batch.
   const auto towards = [this](float from, float to) {

@@ -43,15 +43,15 @@ void rewrite(const QuantizedMatrix& from, QuantizedMatrix& to, const F& f) {
 
 }  // namespace detail::effective
 
-LOWBIT_INLINE EffectiveWeights::EffectiveWeights(const QuantizedMatrix& q, ActType act)
+LOWBIT_INLINE EffectiveWeights::EffectiveWeights(const QuantizedMatrix& q, kernels::ActType act)
     : source_(&q), act_(act) {
   using namespace detail::effective;
-  if (act == ActType::b1) {
+  if (act == kernels::ActType::b1) {
     if (q.format != WeightFormat::b1)
       not_built("weights that are no sign bits do not run with sign activations");
     return;
   }
-  const bool integer = act == ActType::u8;
+  const bool integer = act == kernels::ActType::u8;
   if (integer && !q.offsets.empty())
     not_built("weights with real offsets do not run with 8-bit activations, only with float ones");
   switch (q.format) {
@@ -125,24 +125,24 @@ LOWBIT_INLINE std::span<const float> EffectiveWeights::column_scales(std::int64_
                                                                      std::int64_t count) const {
   const QuantizedMatrix& q = matrix();
   // Those of planes are in the weights that floats are multiplied by.
-  if (act_ == ActType::f32 && q.format == WeightFormat::b1) return {};
+  if (act_ == kernels::ActType::f32 && q.format == WeightFormat::b1) return {};
   const auto entries = static_cast<std::size_t>(q.groups()) * static_cast<std::size_t>(q.planes());
   return std::span(q.scales).subspan(static_cast<std::size_t>(first) * entries,
                                      static_cast<std::size_t>(count) * entries);
 }
 
-LOWBIT_INLINE WeightSpec EffectiveWeights::spec(std::uint32_t taps, std::int64_t first,
-                                                std::int64_t count) const {
+LOWBIT_INLINE kernels::WeightSpec EffectiveWeights::spec(std::uint32_t taps, std::int64_t first,
+                                                         std::int64_t count) const {
   const QuantizedMatrix& q = matrix();
   const auto row = static_cast<std::size_t>(first), planes = static_cast<std::size_t>(q.planes()),
              entries = row * static_cast<std::size_t>(q.groups());
-  WeightSpec s = q.spec(taps);
+  kernels::WeightSpec s = q.spec(taps);
   s.act = act_;
   s.n = static_cast<std::uint32_t>(count);
   s.codes += row * planes * s.row_bytes;
   s.scales += entries * planes;
   if (s.zero_points) s.zero_points += entries;
-  if (act_ == ActType::u8) {
+  if (act_ == kernels::ActType::u8) {
     s.real_levels = nullptr;
     if (!levels_.empty()) s.levels = levels_.data() + (q.levels_per_row() ? row * q.table_size() : 0);
   } else if (q.levels_per_row()) {
@@ -164,7 +164,7 @@ LOWBIT_INLINE std::int32_t EffectiveWeights::integer(std::int64_t r, std::int64_
   return code - zero_of(q, static_cast<std::size_t>(r * q.groups() + group));
 }
 
-LOWBIT_INLINE QuantizedMatrix effective_weights(const QuantizedMatrix& q, ActType act) {
+LOWBIT_INLINE QuantizedMatrix effective_weights(const QuantizedMatrix& q, kernels::ActType act) {
   const EffectiveWeights effective(q, act);
   QuantizedMatrix out = q;
   const std::vector<std::int8_t>& integers = effective.levels();

@@ -23,15 +23,15 @@ class EffectiveWeights {
   /// Copies `q` only where it must be rewritten; else it must outlive this object. Throws
   /// Error(not_built) naming what no kernel takes: lut8 levels that are not integers or real offsets with u8
   /// activations; offsets of scale groups with f32 ones; all but b1 with sign bits.
-  EffectiveWeights(const QuantizedMatrix& q, ActType act);
-  EffectiveWeights(const QuantizedMatrix&& q, ActType act) = delete;  // would dangle
+  EffectiveWeights(const QuantizedMatrix& q, kernels::ActType act);
+  EffectiveWeights(const QuantizedMatrix&& q, kernels::ActType act) = delete;  // would dangle
   EffectiveWeights(EffectiveWeights&&) = default;
   EffectiveWeights& operator=(EffectiveWeights&&) = default;
 
   const QuantizedMatrix& matrix() const { return converted_.rows > 0 ? converted_ : *source_; }
   /// Rows [first, first + count), for packing; points into this object or the source.
-  WeightSpec spec(std::uint32_t taps, std::int64_t first, std::int64_t count) const;
-  WeightSpec spec(std::uint32_t taps = 1) const { return spec(taps, 0, matrix().rows); }
+  kernels::WeightSpec spec(std::uint32_t taps, std::int64_t first, std::int64_t count) const;
+  kernels::WeightSpec spec(std::uint32_t taps = 1) const { return spec(taps, 0, matrix().rows); }
   /// Scales of rows [first, first + count) that the columns of a product are multiplied by; empty: 1.
   std::span<const float> column_scales(std::int64_t first, std::int64_t count) const;
   std::span<const float> column_scales() const { return column_scales(0, matrix().rows); }
@@ -51,7 +51,7 @@ class EffectiveWeights {
   void codes_to_levels();
 
   const QuantizedMatrix* source_;
-  ActType act_;
+  kernels::ActType act_;
   QuantizedMatrix converted_;
   std::vector<std::int8_t> levels_;
   std::vector<float> units_;
@@ -60,7 +60,7 @@ class EffectiveWeights {
 /// `q` with the values that a layer of these activations multiplies by: the same but for tables, whose levels
 /// are rounded to int8 steps for u8 activations. Its error against `q` is what that rounding costs. Throws as
 /// EffectiveWeights does.
-QuantizedMatrix effective_weights(const QuantizedMatrix& q, ActType act);
+QuantizedMatrix effective_weights(const QuantizedMatrix& q, kernels::ActType act);
 
 }  // namespace lowbit
 

@@ -69,8 +69,8 @@ LOWBIT_INLINE std::size_t QuantizedMatrix::stored_bytes() const {
   return static_cast<std::size_t>(std::ceil(total_bits(*this) / 8));
 }
 
-LOWBIT_INLINE WeightSpec QuantizedMatrix::spec(std::uint32_t taps) const {
-  WeightSpec s;
+LOWBIT_INLINE kernels::WeightSpec QuantizedMatrix::spec(std::uint32_t taps) const {
+  kernels::WeightSpec s;
   s.format = format;
   s.n = static_cast<std::uint32_t>(rows);
   s.taps = taps;

@@ -58,7 +58,7 @@ struct QuantizedMatrix {
   /// For packing; points into this object. `taps` as in WeightSpec. Tables are given as real levels; integer
   /// kernels take what layers make of them. Offsets are no part of it: EffectiveWeights turns them into
   /// tables.
-  WeightSpec spec(std::uint32_t taps = 1) const;
+  kernels::WeightSpec spec(std::uint32_t taps = 1) const;
   /// Throws Error(corrupt_file) naming the first member whose size or value cannot be.
   void validate() const;
 };

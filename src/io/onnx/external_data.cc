@@ -4,8 +4,8 @@
 #include <charconv>
 #include <filesystem>
 
-#include "lowbit/core/error.h"
 #include "io/onnx/initializers.h"
+#include "lowbit/core/error.h"
 
 namespace lowbit::onnx_import {
 

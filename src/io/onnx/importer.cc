@@ -5,9 +5,9 @@
 #include <map>
 #include <utility>
 
-#include "lowbit/core/error.h"
 #include "io/onnx/node_context.h"
 #include "io/onnx/registry.h"
+#include "lowbit/core/error.h"
 
 namespace lowbit::onnx_import {
 

@@ -11,9 +11,9 @@
 #include <unordered_map>
 #include <variant>
 
-#include "lowbit/model/graph.h"
 #include "io/onnx/constant.h"
 #include "io/onnx/initializers.h"
+#include "lowbit/model/graph.h"
 
 namespace lowbit::onnx_import {
 

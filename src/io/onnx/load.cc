@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "core/byte_source.h"
-#include "lowbit/core/error.h"
 #include "io/onnx/importer.h"
 #include "io/onnx/paths.h"
+#include "lowbit/core/error.h"
 
 namespace lowbit {
 

@@ -1,8 +1,8 @@
 #include <utility>
 
-#include "lowbit/io/onnx/load.h"
 #include "io/onnx/importer.h"
 #include "io/onnx/paths.h"
+#include "lowbit/io/onnx/load.h"
 
 namespace lowbit {
 

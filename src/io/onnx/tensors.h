@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/large_floats.h"
-#include "lowbit/core/tensor.h"
 #include "io/onnx/node_context.h"
+#include "lowbit/core/tensor.h"
 
 namespace lowbit::onnx_import {
 

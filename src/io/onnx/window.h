@@ -1,8 +1,8 @@
 // The window attributes that Conv and the pools share: kernel_shape, strides, dilations, pads, auto_pad.
 #pragma once
 
-#include "lowbit/layers/op_common.h"
 #include "io/onnx/node_context.h"
+#include "lowbit/layers/op_common.h"
 
 namespace lowbit::onnx_import {
 

@@ -10,7 +10,7 @@
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 /// The steps of a tile, as byte offsets into the columns of its first pixel.
@@ -118,4 +118,4 @@ const std::byte* begin_pass(const BlockJob& job, const Place& place, std::uint32
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

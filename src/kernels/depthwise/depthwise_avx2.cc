@@ -15,7 +15,7 @@
 
 #include "kernels/depthwise/depthwise_x86.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr unsigned kBytes = 32, kTaps = 4, kUnit = 1;
@@ -138,7 +138,7 @@ inline VecI bits_of(VecF f) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
@@ -146,9 +146,9 @@ inline VecI bits_of(VecF f) {
 
 #include "kernels/depthwise/depthwise_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const DepthwiseKernel kDepthwiseAvx2 =
     depthwise::depthwise_kernel("depthwise/avx2", Isa::avx2, 4);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

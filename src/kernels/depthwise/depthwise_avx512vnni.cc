@@ -11,7 +11,7 @@
 
 #include "kernels/depthwise/depthwise_x86.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr unsigned kBytes = 64, kTaps = 4, kUnit = 1;
@@ -127,7 +127,7 @@ inline VecI bits_of(VecF f) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
@@ -135,9 +135,9 @@ inline VecI bits_of(VecF f) {
 
 #include "kernels/depthwise/depthwise_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const DepthwiseKernel kDepthwiseAvx512vnni =
     depthwise::depthwise_kernel("depthwise/avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni, 8);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

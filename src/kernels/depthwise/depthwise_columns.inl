@@ -11,7 +11,7 @@
 
 #include "kernels/depthwise/depthwise_plan.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr unsigned kMaxSegments = kBytes / kMinWidth;
@@ -75,4 +75,4 @@ inline void skip_columns(ColumnSource<kWidth>& from, std::uint32_t x, std::uint3
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -7,7 +7,7 @@
 
 #include "kernels/depthwise/depthwise_multiply_add.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 /// Lanes of vector `v` of the terms: pieces of four channels, as term_of_lane() has them.
@@ -76,4 +76,4 @@ inline std::uint8_t code_of_limit(const Epilogue& e, float limit) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

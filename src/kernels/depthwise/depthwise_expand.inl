@@ -10,7 +10,7 @@
 
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr std::uint32_t kLookup = 16;  // codes that one lookup makes, and multipliers that use it
@@ -61,4 +61,4 @@ void depthwise_expand(const DepthwiseExpand& e) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -9,10 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/depthwise/depthwise_tiling.inl"
 #include "kernels/depthwise/depthwise_epilogue_terms.inl"
+#include "kernels/depthwise/depthwise_tiling.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 /// The float half of the epilogue, as in epilogue.inl, for vector `v` of the sums of a block.
@@ -104,4 +104,4 @@ void finish_tile(const BlockJob& job, const Place& place, const std::int32_t* su
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -14,7 +14,7 @@
 
 #include "kernels/depthwise/depthwise_plan.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 /// The terms of one block of channels, in the order of term_of_lane().
@@ -68,4 +68,4 @@ inline __attribute__((always_inline)) void codes_of(const BlockTerms& terms, con
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -11,7 +11,7 @@
 
 #include "kernels/depthwise/depthwise_neon.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr unsigned kTaps = 3, kUnit = 2;
@@ -64,7 +64,7 @@ inline void multiply_add(VecI* acc, const Taps& taps, const Weights& weights) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
@@ -72,9 +72,9 @@ inline void multiply_add(VecI* acc, const Taps& taps, const Weights& weights) {
 
 #include "kernels/depthwise/depthwise_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const DepthwiseKernel kDepthwiseNeon =
     depthwise::depthwise_kernel("depthwise/neon", Isa::neon, 1);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -8,7 +8,7 @@
 
 #include "kernels/simd/vec_neon.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr unsigned kBytes = 16;
@@ -70,4 +70,4 @@ inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::ui
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

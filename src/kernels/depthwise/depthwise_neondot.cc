@@ -12,7 +12,7 @@
 
 #include "kernels/depthwise/depthwise_neon.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr unsigned kTaps = 4, kUnit = 1;
@@ -56,7 +56,7 @@ inline void multiply_add(VecI* acc, Taps taps, Weights weights) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
@@ -64,9 +64,9 @@ inline void multiply_add(VecI* acc, Taps taps, Weights weights) {
 
 #include "kernels/depthwise/depthwise_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const DepthwiseKernel kDepthwiseNeondot =
     depthwise::depthwise_kernel("depthwise/neondot", Isa::neon | Isa::neondot, 2);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -30,7 +30,7 @@
 #include "kernels/simd/vec.inl"
 #include "lowbit/kernels/depthwise_kernel.h"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr std::uint32_t kMinWidth = 16;  // channels of the narrowest block
@@ -157,4 +157,4 @@ void depthwise_pack(const DepthwiseShape& s, const std::int16_t* weights, std::b
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

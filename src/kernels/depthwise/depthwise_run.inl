@@ -4,19 +4,19 @@
 // one output pixel is used again for its neighbours. The rows of input under a window are interleaved code by
 // code, three or four together, a bundle: one multiplication takes that many taps of a channel
 // (depthwise_plan.inl, depthwise_columns.inl). Windows three taps wide keep their columns in registers
-// (depthwise_window3_32_registers.inl) or add each to all pixels that it lies under (depthwise_window3_16_registers.inl); others go
-// through a buffer of columns (depthwise_any_window.inl). depthwise_<isa>.cc has the twenty or so functions over
-// which all this is written.
+// (depthwise_window3_32_registers.inl) or add each to all pixels that it lies under
+// (depthwise_window3_16_registers.inl); others go through a buffer of columns (depthwise_any_window.inl).
+// depthwise_<isa>.cc has the twenty or so functions over which all this is written.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/depthwise/depthwise_any_window.inl"
 #include "kernels/depthwise/depthwise_expand.inl"
 #include "kernels/depthwise/depthwise_window3.inl"
-#include "kernels/depthwise/depthwise_any_window.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 inline void codes_by_rows(const std::byte* columns, const TileSteps& steps, const BlockJob& job,
@@ -141,4 +141,4 @@ constexpr DepthwiseKernel depthwise_kernel(const char* name, Isa required, std::
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -10,7 +10,7 @@
 
 #include "kernels/gemm/common/epilogue.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 std::size_t panel_bytes(const DepthwiseShape& s, const std::int16_t*) {
@@ -65,9 +65,9 @@ void expand(const DepthwiseExpand& e) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const DepthwiseKernel kDepthwiseScalar = {.name = "depthwise/scalar",
                                                            .required = Isa::scalar,
@@ -77,4 +77,4 @@ extern constinit const DepthwiseKernel kDepthwiseScalar = {.name = "depthwise/sc
                                                            .run = depthwise::run,
                                                            .expand = depthwise::expand};
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -11,7 +11,7 @@
 #include "kernels/depthwise/depthwise_columns.inl"
 #include "kernels/depthwise/depthwise_multiply_add.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 constexpr std::uint32_t kMaxPixels = 32;   // of a tile
@@ -206,4 +206,4 @@ inline __attribute__((always_inline)) void put_codes(const BlockJob& job, const 
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -1,5 +1,6 @@
 // Windows three taps wide whose rows fit one bundle, by far the most frequent ones, need no buffer of
-// columns: slide_group(), of depthwise_window3_32_registers.inl or depthwise_window3_16_registers.inl, takes them one after the other.
+// columns: slide_group(), of depthwise_window3_32_registers.inl or depthwise_window3_16_registers.inl, takes
+// them one after the other.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +8,7 @@
 
 #include "kernels/depthwise/depthwise_finish.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 template <unsigned kWidth, unsigned kRows, unsigned kStride, unsigned kUsed>
@@ -39,4 +40,4 @@ inline void slide_any(const BlockJob& job) {
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -7,7 +7,7 @@
 
 #include "kernels/depthwise/depthwise_tiling.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 /// Sums of one output pixel.
@@ -104,4 +104,4 @@ inline __attribute__((always_inline)) void slide_group(const BlockJob& job, cons
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

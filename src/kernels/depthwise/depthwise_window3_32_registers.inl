@@ -6,7 +6,7 @@
 
 #include "kernels/depthwise/depthwise_tiling.inl"
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 template <unsigned kRows>
@@ -68,4 +68,4 @@ inline __attribute__((always_inline)) void slide_group(const BlockJob& job, cons
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace lowbit::depthwise {
+namespace lowbit::kernels::depthwise {
 namespace {
 
 inline __m128i load_16(const std::uint8_t* p) {
@@ -19,4 +19,4 @@ inline void lookup(const std::uint8_t* table, const std::uint8_t* index, std::ui
 }
 
 }  // namespace
-}  // namespace lowbit::depthwise
+}  // namespace lowbit::kernels::depthwise

@@ -14,7 +14,7 @@
 
 #include "kernels/kernel_list.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 const ElementwiseKernel& best_elementwise() {
@@ -76,4 +76,4 @@ const ElementwiseKernel& elementwise() {
   return best;
 }
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

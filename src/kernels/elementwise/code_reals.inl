@@ -7,7 +7,7 @@
 
 #include "kernels/simd/codes.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 /// kSymmetric: zero point 0.
@@ -32,4 +32,4 @@ class CodeReals {
 };
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

@@ -17,7 +17,7 @@
 
 #include "kernels/simd/codes_avx2.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 template <bool kSigned, bool kSymmetric>
@@ -85,4 +85,4 @@ class CodeReals {
 };
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

@@ -6,7 +6,7 @@
 
 #include "kernels/simd/codes.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 inline std::uint32_t sum_lanes(VecI v) {
@@ -70,4 +70,4 @@ std::int32_t sum_u8(const std::uint8_t* x, std::size_t n) {
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

@@ -13,7 +13,7 @@
 #include "kernels/elementwise/code_reals.inl"
 #endif
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 template <bool kSigned>
@@ -86,4 +86,4 @@ void dequantize(const void* codes, std::size_t n, const DequantizeParams& q, flo
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

@@ -11,12 +11,12 @@
 
 #include "kernels/elementwise/dequantize.inl"
 #include "kernels/elementwise/min_max.inl"
+#include "kernels/elementwise/pack_small_codes.inl"
 #include "kernels/elementwise/quantize.inl"
 #include "kernels/elementwise/requantize.inl"
-#include "kernels/elementwise/pack_small_codes.inl"
 #include "lowbit/kernels/elementwise_kernel.h"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 #include "lowbit/kernels/detail/nearest_level.inl"
@@ -37,4 +37,4 @@ constexpr ElementwiseKernel elementwise_kernel(const char* name, Isa required) {
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

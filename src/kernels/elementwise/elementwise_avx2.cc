@@ -10,9 +10,9 @@
 
 #include "kernels/elementwise/elementwise.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const ElementwiseKernel kElementwiseAvx2 =
     elementwise_loops::elementwise_kernel("elementwise/avx2", Isa::avx2);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

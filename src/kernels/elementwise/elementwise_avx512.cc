@@ -10,9 +10,9 @@
 
 #include "kernels/elementwise/elementwise.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const ElementwiseKernel kElementwiseAvx512 =
     elementwise_loops::elementwise_kernel("elementwise/avx512", Isa::avx2 | Isa::avx512);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -10,9 +10,9 @@
 
 #include "kernels/elementwise/elementwise.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const ElementwiseKernel kElementwiseNeon =
     elementwise_loops::elementwise_kernel("elementwise/neon", Isa::neon);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

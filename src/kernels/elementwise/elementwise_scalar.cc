@@ -4,7 +4,7 @@
 
 #include "lowbit/kernels/elementwise_kernel.h"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 #include "lowbit/kernels/detail/nearest_level.inl"
@@ -12,10 +12,10 @@ namespace {
 #include "lowbit/kernels/detail/elementwise_scalar.inl"
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const ElementwiseKernel kElementwiseScalar = elementwise_loops::scalar_kernel();
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -6,7 +6,7 @@
 
 #include "kernels/simd/codes.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 struct Extremes {
@@ -92,4 +92,4 @@ std::size_t min_max(const float* x, std::size_t n, float* min, float* max) {
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

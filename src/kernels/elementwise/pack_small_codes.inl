@@ -6,7 +6,7 @@
 
 #include "kernels/simd/codes.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 /// kBlock bytes of codes, kPerByte (2 or 4) in each.
@@ -76,4 +76,4 @@ void unpack(const std::uint8_t* bytes, std::size_t n, int bits, std::uint8_t* co
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

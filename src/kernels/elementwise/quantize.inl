@@ -7,7 +7,7 @@
 #include "kernels/elementwise/round_to_codes_checked.inl"
 #include "lowbit/kernels/elementwise_kernel.h"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 // Sources. kUnroll: blocks of a turn of the loop. kChannels: may go with an array of zero points.
@@ -70,4 +70,4 @@ void quantize(const float* x, std::size_t n, const QuantizeParams& q, void* code
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

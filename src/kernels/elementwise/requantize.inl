@@ -6,7 +6,7 @@
 
 #include "kernels/elementwise/quantize.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 struct ScaledSums {
@@ -98,4 +98,4 @@ void add_u8(const std::uint8_t* a, const std::uint8_t* b, std::size_t n, const A
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

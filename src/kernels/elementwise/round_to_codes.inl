@@ -7,7 +7,7 @@
 
 #include "kernels/elementwise/code_sum.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 /// The codes of one call as integers.
@@ -170,4 +170,4 @@ std::uint32_t code_loop(Source source, Finish finish, bool is_signed, std::size_
 }
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

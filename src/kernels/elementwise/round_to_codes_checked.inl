@@ -6,7 +6,7 @@
 
 #include "kernels/elementwise/round_to_codes.inl"
 
-namespace lowbit::elementwise_loops {
+namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 /// Where the codes go, and the zero points of channels or null.
@@ -84,4 +84,4 @@ struct Padded {
 };
 
 }  // namespace
-}  // namespace lowbit::elementwise_loops
+}  // namespace lowbit::kernels::elementwise_loops

@@ -2,9 +2,9 @@
 // of ActType.
 #pragma once
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 inline constexpr const char* kFormatNames[] = {"s8", "u4", "s2", "lut4", "b1", "lut8"};
 inline constexpr const char* kActNames[] = {"u8", "f32", "b1"};
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -12,7 +12,7 @@
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/runtime/detail/float_env.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 // Rows of A that stay in the L2 cache while the panels pass by. Few rows would wait for the panels: a strip
@@ -200,4 +200,4 @@ void row_sums(const GemmLhs& lhs, const PackedWeights& weights, std::int32_t* su
   }
 }
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -11,7 +11,7 @@
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/kernels/gemm.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
@@ -170,4 +170,4 @@ void PackedWeights::sum_columns(const WeightSpec& spec) {
   weight_zero_points_ = std::move(kept);
 }
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

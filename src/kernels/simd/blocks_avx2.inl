@@ -9,7 +9,7 @@
 
 #include "kernels/simd/vec_avx2.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 inline VecI load_bytes(const void* p) {
@@ -72,4 +72,4 @@ inline void store_low_bytes(void* p, VecI v) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 
 #include "kernels/simd/vec_avx512.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 inline VecI load_bytes(const void* p) {
@@ -76,4 +76,4 @@ inline void store_low_bytes(void* p, VecI v) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

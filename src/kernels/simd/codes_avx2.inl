@@ -10,7 +10,7 @@
 #include "kernels/simd/invalid_flag_x86.inl"
 #include "kernels/simd/vec_avx2.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// Elements that make a full vector of codes.
@@ -123,4 +123,4 @@ inline VecB unpack_crumbs(const std::uint8_t* p) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

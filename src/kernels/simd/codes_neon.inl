@@ -9,7 +9,7 @@
 
 #include "kernels/simd/vec_neon.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kBlock = 4 * kLanes;
@@ -115,4 +115,4 @@ struct InvalidFlag {
 };
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 // How far ahead of one row weights are asked for: they pass by once, and pages end every 4 KiB.
@@ -23,4 +23,4 @@ inline __attribute__((always_inline)) void fetch_to_l2(const void* p) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr bool kWatchConversions = true;
@@ -58,4 +58,4 @@ class InvalidFlag {
 };
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

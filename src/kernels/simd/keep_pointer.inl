@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// Constant distances from one pointer are free; worked out before the loops they would be two dozen pointers
@@ -17,4 +17,4 @@ inline void keep_one_pointer([[maybe_unused]] T*& p) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 
 #define LOWBIT_VECTOR_BITS 256
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kLanes = 8;
@@ -117,4 +117,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 
 #define LOWBIT_VECTOR_BITS 128
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kLanes = 4;
@@ -119,4 +119,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

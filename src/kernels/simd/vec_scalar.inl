@@ -7,7 +7,7 @@
 
 #define LOWBIT_VECTOR_BITS 32
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kLanes = 1;
@@ -124,4 +124,4 @@ inline VecF larger(VecF a, VecF b) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

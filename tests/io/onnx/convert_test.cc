@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "lowbit/core/error.h"
 #include "io/onnx/onnx_builder.h"
+#include "lowbit/core/error.h"
 #include "support/graph_interpreter.h"
 
 namespace lowbit {

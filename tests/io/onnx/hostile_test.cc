@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "lowbit/core/error.h"
 #include "io/onnx/onnx_builder.h"
+#include "lowbit/core/error.h"
 
 namespace lowbit {
 namespace {

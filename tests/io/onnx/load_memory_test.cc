@@ -7,9 +7,9 @@
 #include <fstream>
 #include <memory>
 
-#include "lowbit/model/serialize.h"
-#include "lowbit/io/onnx/load.h"
 #include "io/onnx/onnx_builder.h"
+#include "lowbit/io/onnx/load.h"
+#include "lowbit/model/serialize.h"
 #include "support/counting_new.h"
 #include "support/temporary_folder.h"
 

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "io/onnx/onnx_builder.h"
 #include "lowbit/core/error.h"
 #include "lowbit/io/onnx/load.h"
-#include "io/onnx/onnx_builder.h"
 #include "support/graph_interpreter.h"
 #include "support/shared_data.h"
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "io/onnx/node_case.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/layers/conv2d.h"
 #include "lowbit/layers/linear_op.h"
@@ -20,7 +21,6 @@
 #include "lowbit/quant/blocked.h"
 #include "lowbit/quant/dynamic.h"
 #include "lowbit/quant/quantized_matrix.h"
-#include "io/onnx/node_case.h"
 #include "support/run_step.h"
 #include "support/shared_data.h"
 
@@ -222,26 +222,27 @@ Outputs matmul_integer(const Call& call) {
   const auto rows = static_cast<std::size_t>(pairs.rows), cols = static_cast<std::size_t>(pairs.cols);
   const auto k = static_cast<std::size_t>(pairs.k), stride = (k + 3) / 4 * 4;
   const QuantizedMatrix w = weight_matrix(b, pairs.weights(b.codes(), 0), call.optional(3), 1, pairs.cols);
-  const PackedWeights packed(w.spec());
+  const kernels::PackedWeights packed(w.spec());
 
   const std::vector<std::int32_t> codes = a.codes();
   std::vector<std::uint8_t> lhs_codes(rows * stride);
   for (std::size_t i = 0; i < codes.size(); ++i)
     lhs_codes[i / k * stride + i % k] = static_cast<std::uint8_t>(codes[i] + to_u8(a.type));
-  const GemmLhs lhs{.a = lhs_codes.data(), .rows = rows, .row_stride = static_cast<std::ptrdiff_t>(stride)};
+  const kernels::GemmLhs lhs{
+      .a = lhs_codes.data(), .rows = rows, .row_stride = static_cast<std::ptrdiff_t>(stride)};
   const std::vector<std::int32_t> row_a(rows, zero_point(call.optional(2)) + to_u8(a.type));
   std::vector<std::int32_t> row_b(rows), y(rows * cols);
-  GemmOut out;
+  kernels::GemmOut out;
   out.c = y.data();
   out.c_row_bytes = cols * sizeof(std::int32_t);
   out.epilogue.row_a = row_a.data();
   out.epilogue.col_a = packed.column_sums().data();
   if (!packed.weight_zero_points().empty()) {
-    row_sums(lhs, packed, row_b.data());
+    kernels::row_sums(lhs, packed, row_b.data());
     out.epilogue.row_b = row_b.data();
     out.epilogue.col_b = packed.weight_zero_points().data();
   }
-  gemm(lhs, packed, out, serial_executor());
+  kernels::gemm(lhs, packed, out, serial_executor());
   return {NodeTensor::of_codes(ElementType::s32, pairs.result_shape(a.shape), y)};
 }
 

@@ -69,7 +69,7 @@ void write_matrix(const lowbit::QuantizedMatrix& q) {
   std::vector<float> back(static_cast<std::size_t>(q.rows * q.cols));
   dequantize(q, lowbit::MutableMatrixView(back.data(), q.rows, q.cols));
   write(back);
-  for (const lowbit::ActType act : {lowbit::ActType::u8, lowbit::ActType::f32})
+  for (const lowbit::kernels::ActType act : {lowbit::kernels::ActType::u8, lowbit::kernels::ActType::f32})
     write_refusal([&] {
       const lowbit::QuantizedMatrix effective = lowbit::effective_weights(q, act);
       write_counted(effective.levels);

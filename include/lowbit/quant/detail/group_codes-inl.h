@@ -150,8 +150,8 @@ LOWBIT_INLINE bool GroupWriter::rounds_scales() const {
   return q_.granularity.kind == Granularity::Kind::group && quantizer_.scale_bits() == 0;
 }
 
-LOWBIT_INLINE CodeType GroupWriter::code_type() const {
-  return q_.format == WeightFormat::s8 ? CodeType::s8 : CodeType::u8;
+LOWBIT_INLINE kernels::CodeType GroupWriter::code_type() const {
+  return q_.format == WeightFormat::s8 ? kernels::CodeType::s8 : kernels::CodeType::u8;
 }
 
 // Rounded before codes are assigned, so that the codes are the best ones for the scale that is stored.
@@ -231,12 +231,12 @@ LOWBIT_INLINE void GroupWriter::put(const AffineGroup& g, std::span<const float>
   } else if (g.offset != 0.0f) {
     assign_affine_with_offset(values.data(), values.size(), map, codes.offset, codes.zero, out);
   } else {
-    const QuantizeParams params{.inverse_scale = map.inverse_scale,
-                                .lo = map.range.lo,
-                                .hi = map.range.hi,
-                                .zero_point = codes.zero,
-                                .type = code_type()};
-    elementwise().quantize(values.data(), values.size(), params, out, nullptr);
+    const kernels::QuantizeParams params{.inverse_scale = map.inverse_scale,
+                                         .lo = map.range.lo,
+                                         .hi = map.range.hi,
+                                         .zero_point = codes.zero,
+                                         .type = code_type()};
+    kernels::elementwise().quantize(values.data(), values.size(), params, out, nullptr);
   }
   store(codes);
 }
@@ -244,7 +244,8 @@ LOWBIT_INLINE void GroupWriter::put(const AffineGroup& g, std::span<const float>
 LOWBIT_INLINE void GroupWriter::assign(const float* x, std::size_t count, float inverse_scale,
                                        std::uint8_t* out) const {
   if (const auto format = quantizer_.minifloat())
-    elementwise().encode_minifloat(x, count, inverse_scale, bits(*format), mantissa_bits(*format), out);
+    kernels::elementwise().encode_minifloat(x, count, inverse_scale, bits(*format), mantissa_bits(*format),
+                                            out);
   else
     shared_.assign(x, count, inverse_scale, out);
 }

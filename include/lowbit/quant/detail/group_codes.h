@@ -77,7 +77,7 @@ class GroupWriter {
   void scale_row(std::span<const float> scales, std::span<const float> values);
   bool rounds_scales() const;
   void assign(const float* x, std::size_t count, float inverse_scale, std::uint8_t* out) const;
-  CodeType code_type() const;
+  kernels::CodeType code_type() const;
   float stored_scale(float scale) const;
   float stored_offset(float offset) const;
   void put_table(std::span<const float> levels);

@@ -113,13 +113,13 @@ LOWBIT_INLINE void GroupWriter::put_row(std::span<const AffineGroup> fits, std::
     if (ranges_) ranges_->push_back(affine_codes(fits[i]).range());
     ++entry_;
   }
-  const QuantizeParams params{.inverse_scale = 1.0f,
-                              .lo = first.map.range.lo,
-                              .hi = first.map.range.hi,
-                              .zero_point = first.zero,
-                              .type = code_type(),
-                              .zero_points = one_zero ? nullptr : zero_points_.data()};
-  elementwise().quantize(scaled_.data(), scaled_.size(), params, out, nullptr);
+  const kernels::QuantizeParams params{.inverse_scale = 1.0f,
+                                       .lo = first.map.range.lo,
+                                       .hi = first.map.range.hi,
+                                       .zero_point = first.zero,
+                                       .type = code_type(),
+                                       .zero_points = one_zero ? nullptr : zero_points_.data()};
+  kernels::elementwise().quantize(scaled_.data(), scaled_.size(), params, out, nullptr);
 }
 
 }  // namespace lowbit::detail

@@ -11,13 +11,13 @@ namespace lowbit {
 
 LOWBIT_INLINE Range finite_range(std::span<const float> values) {
   Range r;
-  elementwise().min_max(values.data(), values.size(), &r.min, &r.max);
+  kernels::elementwise().min_max(values.data(), values.size(), &r.min, &r.max);
   return r.min <= r.max ? r : Range{0.0f, 0.0f};
 }
 
 LOWBIT_INLINE void detail::group_ranges(std::span<const float> values, std::size_t group_size,
                                         std::vector<Range>& ranges) {
-  const auto min_max = elementwise().min_max;
+  const auto min_max = kernels::elementwise().min_max;
   ranges.resize((values.size() + group_size - 1) / group_size);
   for (std::size_t begin = 0; Range & r : ranges) {
     min_max(values.data() + begin, std::min(group_size, values.size() - begin), &r.min, &r.max);

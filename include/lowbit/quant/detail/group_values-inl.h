@@ -38,7 +38,7 @@ LOWBIT_INLINE GroupValues group_values(std::span<const float> values, std::span<
     if (!group.values.empty()) return group;
   }
   float least, greatest;
-  if (elementwise().min_max(values.data(), values.size(), &least, &greatest) == 0) {
+  if (kernels::elementwise().min_max(values.data(), values.size(), &least, &greatest) == 0) {
     group.values.assign(values.begin(), values.end());
     return group;
   }

@@ -51,7 +51,7 @@ LOWBIT_INLINE void LevelSearch::assign(const float* x, std::size_t count, float 
                                        std::uint8_t* out) const {
   using namespace level_search;
   if (thresholds_ > kFewThresholds) return assign_many(x, count, inverse_scale, out);
-  elementwise().rank(x, count, inverse_scale, threshold_.data(), thresholds_, out);
+  kernels::elementwise().rank(x, count, inverse_scale, threshold_.data(), thresholds_, out);
   if (in_order_) return;
   for (std::size_t i = 0; i < count; ++i) out[i] = code_[out[i]];
 }

@@ -38,7 +38,7 @@ LOWBIT_INLINE void append_row(QuantizedMatrix& q, std::span<const std::uint8_t> 
     q.codes.resize(begin + q.row_bytes());
     return std::span(q.codes).subspan(begin);
   };
-  if (width != 1) return elementwise().pack(codes.data(), codes.size(), width, packed().data());
+  if (width != 1) return kernels::elementwise().pack(codes.data(), codes.size(), width, packed().data());
   std::vector<std::uint8_t> bits(codes.size());
   for (int p = 0; p < q.planes(); ++p) {
     std::transform(codes.begin(), codes.end(), bits.begin(),

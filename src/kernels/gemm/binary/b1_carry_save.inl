@@ -19,7 +19,7 @@
 #include "kernels/gemm/binary/b1_gather.inl"
 #include "kernels/simd/keep_pointer.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 /// kTileRows rows: each byte of K four times, so that a 32-bit broadcast fills the byte lanes.
@@ -154,4 +154,4 @@ inline void subtract_mismatches(const Prepared& a, std::uint32_t rows, const std
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary

@@ -8,7 +8,7 @@
 
 #include "kernels/gemm/binary/b1_panel.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 // Words of a row that are prepared at a time, which bounds the stack; a multiple of kWordStep and of 16.
@@ -62,4 +62,4 @@ inline void gather_row(const TileArgs& args, std::uint32_t i, std::uint32_t firs
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary

@@ -11,7 +11,7 @@
 
 #include "kernels/gemm/binary/b1_gather.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 /// bytes[a][w]: mismatches of w with the low nibble of a, and 16 times those with its high nibble. Behind
@@ -180,4 +180,4 @@ inline void subtract_mismatches(const Prepared& a, std::uint32_t rows, const std
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary

@@ -21,7 +21,7 @@
 
 #include "kernels/gemm/common/weight_codes.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 constexpr std::uint32_t kDwords = kVecBytes / 4;
@@ -107,4 +107,4 @@ void b1_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KR
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary

@@ -19,7 +19,7 @@
 #include "kernels/gemm/binary/b1_gather.inl"
 #include "kernels/gemm/common/epilogue.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 /// What a tile knows of its panel.
@@ -120,4 +120,4 @@ constexpr GemmKernel b1_kernel(const char* name, Isa required) {
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary

@@ -8,14 +8,14 @@
 
 #include "kernels/simd/vec_avx2.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 constexpr std::uint32_t kVecBytes = 64, kWordStep = 3, kTileRows = 16;
 constexpr bool kPairs = false;
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary
 
 #include "kernels/gemm/binary/b1_gather.inl"
 
@@ -23,8 +23,8 @@ constexpr bool kPairs = false;
 
 #include "kernels/gemm/binary/b1_rows.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmB1b1Avx2 = binary::b1_kernel("b1b1/avx2", Isa::avx2);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

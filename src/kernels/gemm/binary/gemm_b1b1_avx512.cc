@@ -8,7 +8,7 @@
 
 #include "kernels/simd/vec_avx512.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 constexpr std::uint32_t kVecBytes = 64, kWordStep = 8, kTileRows = 8;
@@ -24,7 +24,7 @@ inline __m512i popcount_bytes(__m512i v) {
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary
 
 #include "kernels/gemm/binary/b1_gather.inl"
 
@@ -32,8 +32,8 @@ inline __m512i popcount_bytes(__m512i v) {
 
 #include "kernels/gemm/binary/b1_rows.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmB1b1Avx512 = binary::b1_kernel("b1b1/avx512", Isa::avx2 | Isa::avx512);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

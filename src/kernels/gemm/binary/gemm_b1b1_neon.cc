@@ -23,7 +23,7 @@
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/weight_codes.inl"
 
-namespace lowbit::binary {
+namespace lowbit::kernels::binary {
 namespace {
 
 constexpr unsigned kCols = 16, kVecs = kCols / 4, kStepCodes = 32, kStepBytes = kCols * kStepCodes / 8;
@@ -212,9 +212,9 @@ void run(const TileArgs& args) {
 }
 
 }  // namespace
-}  // namespace lowbit::binary
+}  // namespace lowbit::kernels::binary
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmB1b1Neon = {.name = "b1b1/neon",
                                                    .format = WeightFormat::b1,
@@ -230,4 +230,4 @@ extern constinit const GemmKernel kGemmB1b1Neon = {.name = "b1b1/neon",
                                                    .pack = binary::pack,
                                                    .run = binary::run};
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

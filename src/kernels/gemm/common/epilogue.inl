@@ -8,7 +8,7 @@
 #include "kernels/simd/vec.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// The terms of kLanes columns, ready in registers. An absent factor is 1 and an absent addend -0: both leave
@@ -240,4 +240,4 @@ __attribute__((noinline)) void epilogue(const TileArgs& args, const T* acc, std:
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

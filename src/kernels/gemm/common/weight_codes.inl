@@ -7,7 +7,7 @@
 
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// Code k of stored row `row` (row j of plane p is row j * planes + p).
@@ -109,4 +109,4 @@ class WeightReader {
 };
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

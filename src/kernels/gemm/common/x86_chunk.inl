@@ -6,7 +6,7 @@
 
 #include "kernels/gemm/common/x86_panel.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// Part of a run: codes [first, first + codes).
@@ -82,4 +82,4 @@ class ChunkCutter {
 };
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -13,7 +13,7 @@
 
 #include "kernels/gemm/common/x86_group_terms.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// Vectors of columns in a tile, of kVecs of a panel.
@@ -123,4 +123,4 @@ const std::byte* chunk_weights(const PanelHeader& h, const Chunk& chunk, std::by
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

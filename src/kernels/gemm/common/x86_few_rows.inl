@@ -17,7 +17,7 @@
 #include "kernels/gemm/common/x86_strip.inl"
 #include "kernels/simd/keep_pointer.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// kRows rows by kVecs vectors of columns, and the row of ones if kOnes.
@@ -151,4 +151,4 @@ constexpr GemmKernel with_few_rows(GemmKernel kernel) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

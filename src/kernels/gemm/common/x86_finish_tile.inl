@@ -8,7 +8,7 @@
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/x86_panel.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// What the tiles of a strip share. `direct`: whether this file takes them, if it is `asked` to; of grouped
@@ -69,4 +69,4 @@ inline __attribute__((always_inline)) void finish_rows(const FinishTerms& t, std
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -12,7 +12,7 @@
 
 #define LOWBIT_X86_FORMAT
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 struct Format {
@@ -39,4 +39,4 @@ struct Format {
 };
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

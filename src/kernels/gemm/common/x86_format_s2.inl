@@ -11,7 +11,7 @@
 
 #define LOWBIT_X86_FORMAT
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 struct Format {
@@ -44,4 +44,4 @@ struct Format {
 };
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

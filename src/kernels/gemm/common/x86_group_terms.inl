@@ -6,7 +6,7 @@
 
 #include "kernels/gemm/common/x86_chunk.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 // Groups that may end in a chunk.
@@ -42,4 +42,4 @@ inline bool all_alike(const std::int32_t* row_zero, unsigned rows) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

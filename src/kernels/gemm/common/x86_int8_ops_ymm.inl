@@ -10,7 +10,7 @@
 #include "kernels/simd/blocks_avx2.inl"
 #include "kernels/simd/vec_avx2.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kTileVecs = 2;
@@ -73,4 +73,4 @@ inline VecI repeat_low_byte(VecI a) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 #include "kernels/simd/blocks_avx512.inl"
 #include "kernels/simd/vec_avx512.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kTileVecs = 4;         // widest tile, in vectors of columns
@@ -63,4 +63,4 @@ inline VecI repeat_low_byte(VecI a) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

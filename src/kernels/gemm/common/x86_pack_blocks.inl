@@ -8,7 +8,7 @@
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/simd/blocks.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// A vector of the first `bytes` bytes at p, then zeros; nothing behind them is read.
@@ -97,4 +97,4 @@ inline Stretch stretch_from(const KRun* runs, std::uint32_t run_count, std::uint
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -24,7 +24,7 @@
 #error "the kernel file chooses a format first: x86_format_<format>.inl"
 #endif
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 constexpr unsigned kStepCodes = 4 * Format::kVectors;
@@ -205,4 +205,4 @@ void pack_panel(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -13,7 +13,7 @@
 
 #include "kernels/gemm/common/x86_chunk.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 /// What `prepare` lays out: this header; codes s8 [row][steps * kStepCodes], zero behind the end of a run;
@@ -98,4 +98,4 @@ inline bool needs_ones(const TileArgs& args) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

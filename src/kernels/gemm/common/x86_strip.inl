@@ -27,7 +27,7 @@
 #include "kernels/gemm/common/x86_decode_chunk.inl"
 #include "kernels/gemm/common/x86_finish_tile.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 namespace {
 
 // Quads of codes in a chunk of decoded weights: 16 KiB in the widest panel.
@@ -292,4 +292,4 @@ void run_strips(const TileArgs& args) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "kernels/gemm/f32/f32_tile.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 constexpr unsigned kChunkColumns = kTileVecs * kLanes;
@@ -212,4 +212,4 @@ void many_rows(const TileArgs& args, const F32Panel& panel) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

@@ -16,7 +16,7 @@
 #include <cstdint>
 
 #include "kernels/gemm/f32/f32_panel.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 /// Where a weight comes from: code - middle, code - a zero point, a table, one of which the second half is
@@ -24,4 +24,4 @@ namespace {
 enum class Kind { middle, zeros, table, mirrored, row_table, planes };
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

@@ -12,7 +12,7 @@
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
 #include "kernels/simd/blocks_avx2.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 inline std::uint16_t half_bits(float f) {
@@ -23,13 +23,13 @@ inline float half_value(std::uint16_t half) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32
 
 #define LOWBIT_F32_PACK_X86
 #include "kernels/gemm/f32/f32_decode.inl"
 #include "kernels/gemm/f32/f32_panel.inl"
 
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 /// Rows and column vectors of a tile of decoded weights.
@@ -104,4 +104,4 @@ constexpr bool in_registers(Kind kind) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

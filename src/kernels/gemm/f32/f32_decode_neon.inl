@@ -11,7 +11,7 @@
 
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/weight_codes.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 inline std::uint16_t half_bits(float f) {
@@ -27,12 +27,12 @@ inline bool all_half(const float* p, std::size_t count) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32
 
 #include "kernels/gemm/f32/f32_decode.inl"
 #include "kernels/gemm/f32/f32_panel.inl"
 
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 /// Rows and column vectors of a tile of decoded weights.
@@ -97,4 +97,4 @@ constexpr bool in_registers(Kind kind) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "kernels/gemm/common/x86_pack_blocks.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const F32Header& h,
@@ -31,4 +31,4 @@ inline void pack_even(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n,
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

@@ -24,7 +24,7 @@
 
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/simd/vec.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 constexpr std::uint32_t kStepCodes = 32 / kCodeBits, kLevels = 1u << kCodeBits;
@@ -172,13 +172,13 @@ inline void pack_tables(const WeightSpec& spec, std::uint32_t n0, std::uint32_t 
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32
 
 #ifdef LOWBIT_F32_PACK_X86
 #include "kernels/gemm/f32/f32_pack_x86.inl"
 #endif
 
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 void f32_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const KRun* runs,
@@ -249,4 +249,4 @@ void f32_unpack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

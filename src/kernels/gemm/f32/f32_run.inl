@@ -12,7 +12,7 @@
 
 #include "kernels/gemm/f32/f32_chunk.inl"
 #include "kernels/gemm/f32/f32_tile.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 // From so many rows on, decoding once for all of them is worth the way through memory.
@@ -60,4 +60,4 @@ constexpr GemmKernel f32_kernel(const char* name, Isa required) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

@@ -8,7 +8,7 @@
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/f32/f32_decode.inl"
 #include "kernels/simd/vec.inl"
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 // Bytes of the panel that are fetched ahead for a single row, which waits for memory more than it computes.
@@ -160,4 +160,4 @@ void few_rows(const TileArgs& args, const F32Panel& panel) {
 }
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32

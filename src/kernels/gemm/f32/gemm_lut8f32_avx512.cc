@@ -7,22 +7,22 @@
 #include "kernels/simd/vec_avx512.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 constexpr std::uint32_t kCodeBits = 8;
 constexpr WeightFormat kFormat = WeightFormat::lut8;
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32
 
 #include "kernels/gemm/f32/f32_decode_avx512.inl"
 
 #include "kernels/gemm/f32/f32_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmLut8f32Avx512 =
     f32::f32_kernel("lut8f32/avx512", Isa::avx2 | Isa::avx512);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

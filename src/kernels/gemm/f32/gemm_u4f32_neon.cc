@@ -7,21 +7,21 @@
 #include "kernels/simd/vec_neon.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit::f32 {
+namespace lowbit::kernels::f32 {
 namespace {
 
 constexpr std::uint32_t kCodeBits = 4;
 constexpr WeightFormat kFormat = WeightFormat::u4;
 
 }  // namespace
-}  // namespace lowbit::f32
+}  // namespace lowbit::kernels::f32
 
 #include "kernels/gemm/f32/f32_decode_neon.inl"
 
 #include "kernels/gemm/f32/f32_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmU4f32Neon = f32::f32_kernel("u4f32/neon", Isa::neon);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

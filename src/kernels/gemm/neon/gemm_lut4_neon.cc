@@ -12,18 +12,18 @@
 
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 using Centered = Lut4;
 using Affine = Lut4;
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmLut4Neon =
     neon::neon_kernel("lut4/neon", WeightFormat::lut4, Isa::neon);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -12,17 +12,17 @@
 
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 using Centered = S2Affine;
 using Affine = S2Affine;
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS2Neon = neon::neon_kernel("s2/neon", WeightFormat::s2, Isa::neon);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -12,18 +12,18 @@
 
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 using Centered = S2Signed;
 using Affine = S2Affine;
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS2Neondot =
     neon::neon_kernel("s2/neondot", WeightFormat::s2, Isa::neon | Isa::neondot);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -12,18 +12,18 @@
 
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 using Centered = S8;
 using Affine = S8;
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS8Neondot =
     neon::neon_kernel("s8/neondot", WeightFormat::s8, Isa::neon | Isa::neondot);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -13,17 +13,17 @@
 
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 using Centered = U4Affine;
 using Affine = U4Affine;
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmU4Neon = neon::neon_kernel("u4/neon", WeightFormat::u4, Isa::neon);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -12,18 +12,18 @@
 
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 using Centered = U4Signed;
 using Affine = U4Affine;
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon
 
 #include "kernels/gemm/neon/neon_loops.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmU4Neoni8mm =
     neon::neon_kernel("u4/neoni8mm", WeightFormat::u4, Isa::neon | Isa::neondot | Isa::neoni8mm);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -28,7 +28,7 @@
 #error "the kernel file chooses an engine first: neon_engine_<instruction>.inl"
 #endif
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 struct S8 {
@@ -104,4 +104,4 @@ struct S2Affine {
 };
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

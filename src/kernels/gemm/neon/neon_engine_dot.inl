@@ -10,7 +10,7 @@
 
 #define LOWBIT_NEON_ENGINE
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 struct Engine {
@@ -69,4 +69,4 @@ struct Engine {
 };
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

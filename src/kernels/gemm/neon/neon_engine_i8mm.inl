@@ -14,7 +14,7 @@
 
 #define LOWBIT_NEON_ENGINE
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 /// Columns 2p and 2p + 1 of four, twice.
@@ -117,4 +117,4 @@ struct Engine {
 };
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

@@ -30,7 +30,7 @@
 
 #define LOWBIT_NEON_ENGINE
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 struct Engine {
@@ -88,4 +88,4 @@ struct Engine {
 };
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

@@ -15,7 +15,7 @@
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/neon/neon_weights.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 constexpr unsigned kHalves = Engine::kCols / 4;
@@ -293,4 +293,4 @@ constexpr GemmKernel neon_kernel(const char* name, WeightFormat format, Isa requ
 }
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

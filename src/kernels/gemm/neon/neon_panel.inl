@@ -23,7 +23,7 @@
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/gemm/neon/neon_decode.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 struct PanelHeader {
@@ -228,4 +228,4 @@ void neon_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const 
 }
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

@@ -9,7 +9,7 @@
 
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 template <unsigned kRows>
@@ -52,4 +52,4 @@ struct RowFactors {
 };
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

@@ -7,7 +7,7 @@
 
 #include "kernels/gemm/neon/neon_panel.inl"
 
-namespace lowbit::neon {
+namespace lowbit::kernels::neon {
 namespace {
 
 constexpr std::size_t kScratchBytes = 64 * 1024;  // decoded weights of a block
@@ -118,4 +118,4 @@ void decode_block(const TileArgs& args, const Block& b, std::byte* out) {
 }
 
 }  // namespace
-}  // namespace lowbit::neon
+}  // namespace lowbit::kernels::neon

@@ -14,7 +14,7 @@
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/weight_codes.inl"
 
-namespace lowbit::reference {
+namespace lowbit::kernels::reference {
 namespace {
 
 inline std::uint32_t panel_k(const KRun* runs, std::uint32_t run_count) {
@@ -129,9 +129,9 @@ constexpr GemmKernel reference_kernel(const char* name, WeightFormat format, Act
 }
 
 }  // namespace
-}  // namespace lowbit::reference
+}  // namespace lowbit::kernels::reference
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 using reference::reference_kernel;
 
@@ -148,4 +148,4 @@ extern constinit const GemmKernel kGemmB1Scalar =
 extern constinit const GemmKernel kGemmB1b1Scalar =
     reference_kernel("b1b1/scalar", WeightFormat::b1, ActType::b1);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

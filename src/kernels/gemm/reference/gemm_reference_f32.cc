@@ -13,7 +13,7 @@
 #include "kernels/gemm/common/weight_codes.inl"
 #include "lowbit/kernels/gemm_kernel.h"
 
-namespace lowbit::reference {
+namespace lowbit::kernels::reference {
 namespace {
 
 struct ReferencePanel {
@@ -168,9 +168,9 @@ constexpr GemmKernel reference_kernel(const char* name, WeightFormat format) {
 }
 
 }  // namespace
-}  // namespace lowbit::reference
+}  // namespace lowbit::kernels::reference
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 using reference::reference_kernel;
 
@@ -181,4 +181,4 @@ extern constinit const GemmKernel kGemmS2f32Scalar = reference_kernel("s2f32/sca
 extern constinit const GemmKernel kGemmLut8f32Scalar = reference_kernel("lut8f32/scalar", WeightFormat::lut8);
 extern constinit const GemmKernel kGemmB1f32Scalar = reference_kernel("b1f32/scalar", WeightFormat::b1);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 #include "kernels/gemm/common/x86_strip.inl"
 #include "kernels/gemm/x86_dot/dot_tile.inl"
 
-namespace lowbit::x86_dot {
+namespace lowbit::kernels::x86_dot {
 namespace {
 
 /// Tiles of 256-bit kernels: 12 accumulators leave room for two vectors of weights and one of activations in
@@ -57,4 +57,4 @@ constexpr GemmKernel dot_kernel(const char* name, WeightFormat format, Isa requi
 }
 
 }  // namespace
-}  // namespace lowbit::x86_dot
+}  // namespace lowbit::kernels::x86_dot

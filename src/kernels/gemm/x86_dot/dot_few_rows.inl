@@ -7,7 +7,7 @@
 #include "kernels/gemm/common/x86_few_rows.inl"
 #include "kernels/gemm/x86_dot/dot_engine.inl"
 
-namespace lowbit::x86_dot {
+namespace lowbit::kernels::x86_dot {
 namespace {
 
 template <unsigned kRows, bool kOnes, unsigned kVecs>
@@ -81,4 +81,4 @@ constexpr GemmKernel few_rows_kernel(const char* name, WeightFormat format, Isa 
 }
 
 }  // namespace
-}  // namespace lowbit::x86_dot
+}  // namespace lowbit::kernels::x86_dot

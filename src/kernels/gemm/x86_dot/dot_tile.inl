@@ -9,7 +9,7 @@
 #include "kernels/simd/fetch_ahead.inl"
 #include "kernels/simd/keep_pointer.inl"
 
-namespace lowbit::x86_dot {
+namespace lowbit::kernels::x86_dot {
 namespace {
 
 /// Tall tiles have more row offsets than registers. Hoisted out of the loop they would be spilled and
@@ -171,4 +171,4 @@ class DotTile {
 };
 
 }  // namespace
-}  // namespace lowbit::x86_dot
+}  // namespace lowbit::kernels::x86_dot

@@ -5,9 +5,9 @@
 #include "kernels/gemm/common/x86_format_lut4.inl"
 #include "kernels/gemm/x86_dot/dot_few_rows.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmLut4Avx512vnni = x86_dot::few_rows_kernel(
     "lut4/avx512vnni", WeightFormat::lut4, Isa::avx2 | Isa::avx512 | Isa::avx512vnni);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -5,9 +5,9 @@
 #include "kernels/gemm/common/x86_format_s2.inl"
 #include "kernels/gemm/x86_dot/dot_few_rows.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS2Avxvnni =
     x86_dot::few_rows_kernel("s2/avxvnni", WeightFormat::s2, Isa::avx2 | Isa::avxvnni);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

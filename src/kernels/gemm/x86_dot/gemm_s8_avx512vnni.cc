@@ -5,9 +5,9 @@
 #include "kernels/gemm/common/x86_format_s8.inl"
 #include "kernels/gemm/x86_dot/dot_engine.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS8Avx512vnni =
     x86_dot::dot_kernel("s8/avx512vnni", WeightFormat::s8, Isa::avx2 | Isa::avx512 | Isa::avx512vnni);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -5,9 +5,9 @@
 #include "kernels/gemm/common/x86_format_s8.inl"
 #include "kernels/gemm/x86_dot/dot_engine.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS8Avxvnni =
     x86_dot::dot_kernel("s8/avxvnni", WeightFormat::s8, Isa::avx2 | Isa::avxvnni);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

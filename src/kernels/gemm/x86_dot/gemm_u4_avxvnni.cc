@@ -5,9 +5,9 @@
 #include "kernels/gemm/common/x86_format_u4.inl"
 #include "kernels/gemm/x86_dot/dot_few_rows.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmU4Avxvnni =
     x86_dot::few_rows_kernel("u4/avxvnni", WeightFormat::u4, Isa::avx2 | Isa::avxvnni);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -9,7 +9,7 @@
 #include "kernels/gemm/common/x86_format_lut4.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_few_rows.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 /// Levels as the panel has them, plus 128.
@@ -53,12 +53,12 @@ void run_any_rows(const TileArgs& args) {
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmLut4Avx2 =
     x86_maddubs::maddubs_kernel<x86_maddubs::FewLevels, x86_maddubs::run_any_rows>("lut4/avx2",
                                                                                    WeightFormat::lut4);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

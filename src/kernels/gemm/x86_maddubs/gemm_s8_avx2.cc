@@ -7,8 +7,8 @@
 #include "kernels/gemm/common/x86_format_s8.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_s8_run.inl"
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmS8Avx2 = x86_maddubs::pairs_kernel("s8/avx2");
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -6,7 +6,7 @@
 #include "kernels/gemm/common/x86_format_u4.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_few_rows.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 // 8 quads: 15 * 128 * 2 * 8 is below 2^15.
@@ -17,11 +17,11 @@ void run_any_rows(const TileArgs& args) {
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs
 
-namespace lowbit {
+namespace lowbit::kernels {
 
 extern constinit const GemmKernel kGemmU4Avx2 =
     x86_maddubs::maddubs_kernel<x86_maddubs::Few, x86_maddubs::run_any_rows>("u4/avx2", WeightFormat::u4);
 
-}  // namespace lowbit
+}  // namespace lowbit::kernels

@@ -14,7 +14,7 @@
 #include "kernels/gemm/common/x86_strip.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_tile.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 constexpr unsigned kStripRows = 64;
@@ -41,4 +41,4 @@ struct Engine : M {
 };
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

@@ -11,7 +11,7 @@
 #include "kernels/gemm/x86_maddubs/maddubs_engine.inl"
 #include "kernels/simd/fetch_ahead.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 template <class W, unsigned kRows, bool kOnes, unsigned kVecs>
@@ -131,4 +131,4 @@ constexpr GemmKernel maddubs_kernel(const char* name, WeightFormat format) {
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

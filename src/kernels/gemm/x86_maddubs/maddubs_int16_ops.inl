@@ -6,7 +6,7 @@
 
 #include "kernels/gemm/common/x86_int8_ops_ymm.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 /// u8 of `u` times s8 of `s`, neighbours added; saturates.
@@ -36,4 +36,4 @@ inline VecI broadcast_word(std::int16_t v) {
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

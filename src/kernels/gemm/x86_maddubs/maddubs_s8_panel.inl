@@ -14,7 +14,7 @@
 #include "kernels/gemm/x86_maddubs/saturation_list_by_chunk.inl"
 #include "kernels/gemm/x86_maddubs/saturation_list_by_column.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 constexpr unsigned kPartCount = kExcessColumns / kColumns;
@@ -164,4 +164,4 @@ void pairs_pack(const WeightSpec& spec, std::uint32_t n0, std::uint32_t n, const
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

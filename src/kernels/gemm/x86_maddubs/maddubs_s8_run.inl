@@ -9,7 +9,7 @@
 #include "kernels/gemm/x86_maddubs/maddubs_engine.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_s8_panel.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 /// Clamped weights of one scale group: pairs of products do not saturate, so that dot products are exact.
@@ -86,4 +86,4 @@ constexpr GemmKernel pairs_kernel(const char* name) {
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

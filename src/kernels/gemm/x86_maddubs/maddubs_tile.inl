@@ -18,7 +18,7 @@
 #include "kernels/gemm/x86_maddubs/maddubs_int16_ops.inl"
 #include "kernels/simd/keep_pointer.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 template <unsigned kQuads>
@@ -202,4 +202,4 @@ class MaddubsTile {
 };
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

@@ -9,7 +9,7 @@
 #include "kernels/gemm/common/x86_chunk.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_int16_ops.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 constexpr std::int32_t kPairLimit = 128;
@@ -74,4 +74,4 @@ void clamp_panel(std::byte* codes, std::uint32_t width, std::size_t steps, V&& v
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

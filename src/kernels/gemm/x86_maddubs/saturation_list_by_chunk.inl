@@ -17,7 +17,7 @@
 
 #include "kernels/gemm/x86_maddubs/saturating_pairs.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 constexpr unsigned kExcessRows = 64;
@@ -193,4 +193,4 @@ inline void copy_transposed(const ExcessSums& in, unsigned c, unsigned i, std::i
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs

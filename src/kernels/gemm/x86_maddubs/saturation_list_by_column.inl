@@ -13,7 +13,7 @@
 
 #include "kernels/gemm/x86_maddubs/saturating_pairs.inl"
 
-namespace lowbit::x86_maddubs {
+namespace lowbit::kernels::x86_maddubs {
 namespace {
 
 // Above that, transposing the rows of saturation_list_by_chunk.inl pays.
@@ -85,4 +85,4 @@ inline void excess_of_row(const std::byte* row, const ExcessColumns& list, const
 }
 
 }  // namespace
-}  // namespace lowbit::x86_maddubs
+}  // namespace lowbit::kernels::x86_maddubs
