@@ -14,8 +14,8 @@ std::vector<float> real_levels(LevelTable table) {
     return {nf4.begin(), nf4.end()};
   }
   const MiniFloat format = table == LevelTable::fp4 ? MiniFloat::fp4_e2m1 : MiniFloat::fp8_e4m3fn;
-  std::vector<float> levels = lowbit::table(format);
-  for (float& level : levels) level /= largest(format);
+  std::vector<float> levels = lowbit::minifloat::table(format);
+  for (float& level : levels) level /= minifloat::largest(format);
   // The two NaNs of E4M3.
   if (table == LevelTable::fp8) levels[0x7F] = 1.0f, levels[0xFF] = -1.0f;
   return levels;

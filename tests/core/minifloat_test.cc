@@ -14,7 +14,7 @@
 #include "support/infinity.h"
 #include "support/random.h"
 
-namespace lowbit {
+namespace lowbit::minifloat {
 namespace {
 
 using enum MiniFloat;
@@ -329,4 +329,4 @@ TEST(MiniFloat, RefusesSpansOfDifferentSizes) {
 }
 
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::minifloat

@@ -57,9 +57,10 @@ TEST_P(EveryElementwiseKernel, EncodesMinifloats) {
     for (std::size_t n = 0; n < 150; ++n) {
       const std::vector<float> x = values(n, n + 2);
       std::vector<std::uint8_t> codes(n + 1, 99);
-      GetParam()->encode_minifloat(x.data(), n, 1.7f, bits(format), mantissa_bits(format), codes.data());
+      GetParam()->encode_minifloat(x.data(), n, 1.7f, minifloat::bits(format),
+                                   minifloat::mantissa_bits(format), codes.data());
       for (std::size_t i = 0; i < n; ++i)
-        ASSERT_EQ(codes[i], encode(format, x[i] * 1.7f)) << name(format) << " " << x[i];
+        ASSERT_EQ(codes[i], minifloat::encode(format, x[i] * 1.7f)) << minifloat::name(format) << " " << x[i];
       ASSERT_EQ(codes[n], 99);
     }
 }

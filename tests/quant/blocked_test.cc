@@ -126,8 +126,10 @@ TEST(Blocked, MinifloatsHaveAScaleForEachBlock) {
   Tensor back(x.shape);
   dequantize(codes, q, MiniFloat::fp4_e2m1, back);
   EXPECT_EQ(back.data, (std::vector<float>{0, 1, 3, 12, 2, 4, -6, -24}));
-  quantize(x, {.scales = {scales.data(), 1}}, MiniFloat::fp8_e5m2, codes, Overflow::spec, Scaling::division);
-  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(codes[i], encode(MiniFloat::fp8_e5m2, x.data[i] + 0.0f));
+  quantize(x, {.scales = {scales.data(), 1}}, MiniFloat::fp8_e5m2, codes, minifloat::Overflow::spec,
+           Scaling::division);
+  for (std::size_t i = 0; i < 8; ++i)
+    EXPECT_EQ(codes[i], minifloat::encode(MiniFloat::fp8_e5m2, x.data[i] + 0.0f));
 }
 
 TEST(Blocked, RefusesWhatDoesNotFit) {

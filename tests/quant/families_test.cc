@@ -304,7 +304,7 @@ TEST(MxFp, ScalesArePowersOfTwoAndCodesThoseOfTheFormat) {
       EXPECT_EQ(scale, std::exp2(std::floor(std::log2(largest)) - 2));
       for (std::int64_t c = 32 * g; c < 32 * (g + 1); ++c)
         EXPECT_EQ(q.code(r, c),
-                  encode(MiniFloat::fp4_e2m1, w[static_cast<std::size_t>(r * 160 + c)] / scale));
+                  minifloat::encode(MiniFloat::fp4_e2m1, w[static_cast<std::size_t>(r * 160 + c)] / scale));
     }
 }
 
@@ -317,7 +317,8 @@ TEST(NvFp4, ScalesAreFp8TimesOneFloat) {
   const float matrix_scale = largest / (448.0f * 6.0f);
   for (const float s : q.scales) {
     const float code = s / matrix_scale;
-    EXPECT_NEAR(decode(MiniFloat::fp8_e4m3fn, encode(MiniFloat::fp8_e4m3fn, code)), code, 1e-5 * code);
+    EXPECT_NEAR(minifloat::decode(MiniFloat::fp8_e4m3fn, minifloat::encode(MiniFloat::fp8_e4m3fn, code)),
+                code, 1e-5 * code);
   }
   EXPECT_NEAR(q.bits_per_weight(), 4 + 0.5 + 16 * 32 / 320.0, 1e-9);
 }

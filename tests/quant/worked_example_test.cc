@@ -248,7 +248,7 @@ TEST(WorkedExample, Binary) {
 TEST(WorkedExample, Minifloats) {
   const Row fp8 = row_of(Fp8{}), mxfp4 = row_of(MxFp{}), mxint8 = row_of(MxInt8{});
   EXPECT_NEAR(0.503 / fp8.q.scales[0], 177.4, 0.05);
-  EXPECT_EQ(decode(MiniFloat::fp8_e4m3fn, static_cast<std::uint8_t>(fp8.codes[0])), 176.0f);
+  EXPECT_EQ(minifloat::decode(MiniFloat::fp8_e4m3fn, static_cast<std::uint8_t>(fp8.codes[0])), 176.0f);
   expect_values(fp8, {0.4989, -1.27, 0.2495, 0.0312});
   EXPECT_EQ(mxfp4.q.scales[0], 0.25f);
   expect_values(mxfp4, {0.5, -1.5, 0.25, 0});

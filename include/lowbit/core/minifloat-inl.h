@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "lowbit runs on little
 
 LOWBIT_BEGIN_EXACT
 namespace lowbit {
-namespace detail::minifloat {
+namespace detail::minifloat_codec {
 
 #include "lowbit/core/minifloat_encode.inl"
 
@@ -129,9 +129,9 @@ auto with_format(MiniFloat format, Function function) {
   return function(std::integral_constant<MiniFloat, e8m0>{});
 }
 
-inline float limit_of(MiniFloat format, Overflow overflow) {
+inline float limit_of(MiniFloat format, minifloat::Overflow overflow) {
   const Format& f = kFormats[index(format)];
-  return overflow == Overflow::spec ? f.beyond : f.largest;
+  return overflow == minifloat::Overflow::spec ? f.beyond : f.largest;
 }
 
 inline void check_sizes(std::size_t values, std::size_t codes) {
@@ -139,64 +139,69 @@ inline void check_sizes(std::size_t values, std::size_t codes) {
     throw Error(ErrorCode::shape_mismatch, sentence("{} values do not fit {} codes", values, codes));
 }
 
-}  // namespace detail::minifloat
+}  // namespace detail::minifloat_codec
+
+namespace minifloat {
 
 LOWBIT_INLINE int bits(MiniFloat format) noexcept {
-  return detail::minifloat::kFormats[detail::minifloat::index(format)].bits;
+  return detail::minifloat_codec::kFormats[detail::minifloat_codec::index(format)].bits;
 }
 
 LOWBIT_INLINE int mantissa_bits(MiniFloat format) noexcept {
-  return detail::minifloat::kFormats[detail::minifloat::index(format)].mantissa;
+  return detail::minifloat_codec::kFormats[detail::minifloat_codec::index(format)].mantissa;
 }
 
 LOWBIT_INLINE std::string_view name(MiniFloat format) noexcept {
-  return detail::minifloat::kFormats[detail::minifloat::index(format)].name;
+  return detail::minifloat_codec::kFormats[detail::minifloat_codec::index(format)].name;
 }
 
 LOWBIT_INLINE float largest(MiniFloat format) noexcept {
-  return detail::minifloat::kFormats[detail::minifloat::index(format)].largest;
+  return detail::minifloat_codec::kFormats[detail::minifloat_codec::index(format)].largest;
 }
 
 LOWBIT_INLINE float decode(MiniFloat format, std::uint8_t code) noexcept {
-  return detail::minifloat::kTables[detail::minifloat::index(format)][code];
+  return detail::minifloat_codec::kTables[detail::minifloat_codec::index(format)][code];
 }
 
 LOWBIT_INLINE std::vector<float> table(MiniFloat format) {
-  const auto& row = detail::minifloat::kTables[detail::minifloat::index(format)];
+  const auto& row = detail::minifloat_codec::kTables[detail::minifloat_codec::index(format)];
   return {row.begin(), row.begin() + (1 << bits(format))};
 }
 
 LOWBIT_INLINE std::uint8_t encode(MiniFloat format, float x, Overflow overflow) noexcept {
-  const float limit = detail::minifloat::limit_of(format, overflow);
-  return detail::minifloat::with_format(format, [&](auto f) {
-    return static_cast<std::uint8_t>(detail::minifloat::encode_one<f()>(x, limit));
+  const float limit = detail::minifloat_codec::limit_of(format, overflow);
+  return detail::minifloat_codec::with_format(format, [&](auto f) {
+    return static_cast<std::uint8_t>(detail::minifloat_codec::encode_one<f()>(x, limit));
   });
 }
 
 LOWBIT_INLINE std::uint8_t e8m0_floor(float x) noexcept {
   const auto all = std::bit_cast<std::uint32_t>(x);
-  const std::uint32_t magnitude = all & detail::minifloat::kMagnitude;
-  if (magnitude > detail::minifloat::kInfinity || (all > detail::minifloat::kMagnitude && magnitude != 0))
+  const std::uint32_t magnitude = all & detail::minifloat_codec::kMagnitude;
+  if (magnitude > detail::minifloat_codec::kInfinity ||
+      (all > detail::minifloat_codec::kMagnitude && magnitude != 0))
     return 0xFF;
   // The exponent field is the code, of subnormal floats too; that of Inf is NaN's.
-  return static_cast<std::uint8_t>(
-      magnitude == detail::minifloat::kInfinity ? 0xFE : magnitude >> detail::minifloat::kMantissaBits);
+  return static_cast<std::uint8_t>(magnitude == detail::minifloat_codec::kInfinity
+                                       ? 0xFE
+                                       : magnitude >> detail::minifloat_codec::kMantissaBits);
 }
 
 LOWBIT_INLINE void encode(MiniFloat format, std::span<const float> x, float inverse_scale,
                           std::span<std::uint8_t> out, Overflow overflow) {
-  detail::minifloat::check_sizes(x.size(), out.size());
-  const float limit = detail::minifloat::limit_of(format, overflow);
-  detail::minifloat::with_format(
-      format, [&](auto f) { detail::minifloat::encode_all<f()>(x, inverse_scale, out, limit); });
+  detail::minifloat_codec::check_sizes(x.size(), out.size());
+  const float limit = detail::minifloat_codec::limit_of(format, overflow);
+  detail::minifloat_codec::with_format(
+      format, [&](auto f) { detail::minifloat_codec::encode_all<f()>(x, inverse_scale, out, limit); });
 }
 
 LOWBIT_INLINE void decode(MiniFloat format, std::span<const std::uint8_t> codes, float scale,
                           std::span<float> out) {
-  detail::minifloat::check_sizes(out.size(), codes.size());
-  const auto& row = detail::minifloat::kTables[detail::minifloat::index(format)];
+  detail::minifloat_codec::check_sizes(out.size(), codes.size());
+  const auto& row = detail::minifloat_codec::kTables[detail::minifloat_codec::index(format)];
   for (std::size_t i = 0; i < codes.size(); ++i) out[i] = row[codes[i]] * scale;
 }
 
+}  // namespace minifloat
 }  // namespace lowbit
 LOWBIT_END_EXACT

@@ -26,6 +26,8 @@ namespace lowbit {
 /// The name gives the widths: e4m3 has four exponent and three mantissa bits, beside the sign.
 enum class MiniFloat : std::uint8_t { fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0 };
 
+namespace minifloat {
+
 /// What a value becomes that rounds to more than the largest finite one, as Inf does. Formats with neither
 /// Inf nor NaN (fp6_*, fp4_e2m1) always saturate.
 enum class Overflow : std::uint8_t {
@@ -71,6 +73,7 @@ void encode(MiniFloat format, std::span<const float> x, float inverse_scale, std
 /// spans must not overlap.
 void decode(MiniFloat format, std::span<const std::uint8_t> codes, float scale, std::span<float> out);
 
+}  // namespace minifloat
 }  // namespace lowbit
 
 #ifdef LOWBIT_HEADER_ONLY

@@ -32,13 +32,13 @@ inline float to_e4m3(float x) {
 namespace detail {
 
 LOWBIT_INLINE std::vector<float> finite_table(MiniFloat format) {
-  std::vector<float> levels = table(format);
+  std::vector<float> levels = minifloat::table(format);
   for (float& l : levels) l = std::isfinite(l) ? l : 0.0f;
   return levels;
 }
 
 LOWBIT_INLINE ScaleGroup fit_minifloat(Range range, MiniFloat format) {
-  return {scale_for(largest_magnitude(range), largest(format))};
+  return {scale_for(largest_magnitude(range), minifloat::largest(format))};
 }
 
 LOWBIT_INLINE float fit_power_of_two(Range range, int exponent) {
@@ -54,7 +54,7 @@ LOWBIT_INLINE float fit_power_of_two(Range range, int exponent) {
 
 LOWBIT_INLINE ScaleGroup MxFp::fit_range(Range range) const {
   using namespace detail::block_float;
-  return {detail::fit_power_of_two(range, exponent_of(largest(element)))};
+  return {detail::fit_power_of_two(range, exponent_of(minifloat::largest(element)))};
 }
 
 LOWBIT_INLINE ScaleGroup NvFp4::fit_range(Range range) const {
@@ -69,7 +69,7 @@ LOWBIT_INLINE ScaleGroup NvFp4::fit_range(Range range) const {
 LOWBIT_INLINE AnyQuantizer NvFp4::bind(const MatrixView& weights, const MatrixView&) const {
   if (matrix_scale > 0.0f) return *this;
   NvFp4 bound = *this;
-  const float of_fp8 = largest(MiniFloat::fp8_e4m3fn) * largest(minifloat());
+  const float of_fp8 = minifloat::largest(MiniFloat::fp8_e4m3fn) * minifloat::largest(minifloat());
   bound.matrix_scale = detail::scale_for(detail::largest_magnitude(weights), of_fp8);
   return bound;
 }

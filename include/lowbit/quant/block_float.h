@@ -32,7 +32,7 @@ struct Fp8 {
   MiniFloat element = MiniFloat::fp8_e4m3fn;
   Granularity granularity = per_channel();
 
-  int code_bits() const { return bits(element); }
+  int code_bits() const { return minifloat::bits(element); }
   MiniFloat minifloat() const { return element; }
   std::vector<float> levels() const { return detail::finite_table(element); }
   ScaleGroup fit(std::span<const float> values, std::span<const float> = {}) const {
@@ -46,7 +46,7 @@ struct MxFp {
   MiniFloat element = MiniFloat::fp4_e2m1;  ///< any but e8m0
   Granularity granularity = per_group(32);
 
-  int code_bits() const { return bits(element); }
+  int code_bits() const { return minifloat::bits(element); }
   static constexpr double scale_bits() { return 8; }
   MiniFloat minifloat() const { return element; }
   std::vector<float> levels() const { return detail::finite_table(element); }

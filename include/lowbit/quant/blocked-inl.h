@@ -173,13 +173,13 @@ LOWBIT_INLINE void dequantize(std::span<const std::uint8_t> codes, const Blocked
 }
 
 LOWBIT_INLINE void quantize(const TensorView& x, const BlockedQParams& q, MiniFloat format,
-                            std::span<std::uint8_t> out, Overflow overflow, Scaling scaling) {
+                            std::span<std::uint8_t> out, minifloat::Overflow overflow, Scaling scaling) {
   using namespace detail::blocked;
   const Walk walk(x.shape, x.strides, q, out.size());
   const BlockScales scaled(q, scaling);
   refuse_zero_points(q);
   walk.each([&](std::size_t element, std::ptrdiff_t offset, std::size_t slot) {
-    out[element] = encode(format, scaled(x.data[offset], slot) + 0.0f, overflow);
+    out[element] = minifloat::encode(format, scaled(x.data[offset], slot) + 0.0f, overflow);
   });
 }
 
@@ -189,7 +189,7 @@ LOWBIT_INLINE void dequantize(std::span<const std::uint8_t> codes, const Blocked
   const Walk walk(out.shape, out.strides, q, codes.size());
   refuse_zero_points(q);
   walk.each([&](std::size_t element, std::ptrdiff_t offset, std::size_t slot) {
-    out.data[offset] = decode(format, codes[element]) * q.scales[slot];
+    out.data[offset] = minifloat::decode(format, codes[element]) * q.scales[slot];
   });
 }
 

@@ -50,7 +50,8 @@ void dequantize(std::span<const std::uint8_t> codes, const BlockedQParams& q, co
 /// code = encode(x scaled + 0), one a byte: as the zero point 0 of ONNX does, the sum makes +0 of -0. Throws
 /// Error(invalid_argument) too when a zero point is not 0.
 void quantize(const TensorView& x, const BlockedQParams& q, MiniFloat format, std::span<std::uint8_t> out,
-              Overflow overflow = Overflow::saturate, Scaling scaling = Scaling::reciprocal);
+              minifloat::Overflow overflow = minifloat::Overflow::saturate,
+              Scaling scaling = Scaling::reciprocal);
 /// out = decode(code) * scale.
 void dequantize(std::span<const std::uint8_t> codes, const BlockedQParams& q, MiniFloat format,
                 const MutableTensorView& out);

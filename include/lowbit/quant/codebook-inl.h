@@ -157,7 +157,7 @@ LOWBIT_INLINE std::vector<float> nf4_table() {
   return codebook::copy(nf4_levels());
 }
 LOWBIT_INLINE std::vector<float> fp4_table() {
-  return lowbit::table(MiniFloat::fp4_e2m1);
+  return lowbit::minifloat::table(MiniFloat::fp4_e2m1);
 }
 LOWBIT_INLINE std::vector<float> log2_table(int bits) {
   return codebook::copy(log_levels(bits));

@@ -124,8 +124,8 @@ Outputs quantize_linear(const Call& call) {
   if (is_minifloat(type)) {
     std::vector<std::uint8_t> bits(x.data.size());
     const bool saturates = call.node.integer("saturate", 1) != 0;
-    quantize(x, blocks.q, minifloat(type), bits, saturates ? Overflow::saturate : Overflow::spec,
-             Scaling::division);
+    quantize(x, blocks.q, minifloat(type), bits,
+             saturates ? minifloat::Overflow::saturate : minifloat::Overflow::spec, Scaling::division);
     codes.assign(bits.begin(), bits.end());
   } else if (const IntRange range = code_range(type); element_info(type).bits > 8) {
     codes = quantize_as<std::int32_t>(x, blocks.q, range);

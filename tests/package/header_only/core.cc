@@ -26,19 +26,21 @@ void write_minifloats(const std::vector<float>& x) {
   std::vector<std::uint8_t> codes(x.size());
   std::vector<float> back(x.size());
   for (const lowbit::MiniFloat format : {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0}) {
-    for (const lowbit::Overflow overflow : {lowbit::Overflow::saturate, lowbit::Overflow::spec}) {
-      lowbit::encode(format, x, 0.7f, codes, overflow);
+    for (const lowbit::minifloat::Overflow overflow :
+         {lowbit::minifloat::Overflow::saturate, lowbit::minifloat::Overflow::spec}) {
+      lowbit::minifloat::encode(format, x, 0.7f, codes, overflow);
       write(codes);
-      lowbit::decode(format, codes, 1.1f, back);
+      lowbit::minifloat::decode(format, codes, 1.1f, back);
       write(back);
     }
-    for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::encode(format, x[i]);
+    for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::minifloat::encode(format, x[i]);
     write(codes);
-    write(lowbit::table(format));
-    std::printf("%s %d %d %a\n", std::string(lowbit::name(format)).c_str(), lowbit::bits(format),
-                lowbit::mantissa_bits(format), double(lowbit::largest(format)));
+    write(lowbit::minifloat::table(format));
+    std::printf("%s %d %d %a\n", std::string(lowbit::minifloat::name(format)).c_str(),
+                lowbit::minifloat::bits(format), lowbit::minifloat::mantissa_bits(format),
+                double(lowbit::minifloat::largest(format)));
   }
-  for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::e8m0_floor(x[i]);
+  for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::minifloat::e8m0_floor(x[i]);
   write(codes);
 }
 

@@ -67,8 +67,8 @@ void write_blocked(const std::vector<float>& x) {
     lowbit::dequantize(codes, q, back);
     write(back.data);
     const lowbit::MiniFloat format = lowbit::MiniFloat::fp8_e4m3fn;
-    lowbit::quantize(lowbit::TensorView(x.data(), shape), whole, format, codes, lowbit::Overflow::saturate,
-                     scaling);
+    lowbit::quantize(lowbit::TensorView(x.data(), shape), whole, format, codes,
+                     lowbit::minifloat::Overflow::saturate, scaling);
     write(codes);
     lowbit::dequantize(codes, whole, format, back);
     write(back.data);

@@ -244,8 +244,8 @@ LOWBIT_INLINE void GroupWriter::put(const AffineGroup& g, std::span<const float>
 LOWBIT_INLINE void GroupWriter::assign(const float* x, std::size_t count, float inverse_scale,
                                        std::uint8_t* out) const {
   if (const auto format = quantizer_.minifloat())
-    kernels::elementwise().encode_minifloat(x, count, inverse_scale, bits(*format), mantissa_bits(*format),
-                                            out);
+    kernels::elementwise().encode_minifloat(x, count, inverse_scale, minifloat::bits(*format),
+                                            minifloat::mantissa_bits(*format), out);
   else
     shared_.assign(x, count, inverse_scale, out);
 }

@@ -37,10 +37,10 @@ inline void check_matrices(const MatrixView& w, const MatrixView& importance) {
 inline void check_minifloat(const AnyQuantizer& quantizer, MiniFloat format) {
   if (format == MiniFloat::e8m0)
     throw Error(ErrorCode::invalid_argument, "e8m0 is a format of scales, not of weights");
-  if (quantizer.code_bits() != bits(format) || quantizer.levels() != detail::finite_table(format))
+  if (quantizer.code_bits() != minifloat::bits(format) || quantizer.levels() != detail::finite_table(format))
     throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a quantizer for {} has {} bits and a table of its own", name(format),
-                                 quantizer.code_bits()));
+                detail::sentence("a quantizer for {} has {} bits and a table of its own",
+                                 minifloat::name(format), quantizer.code_bits()));
 }
 
 // `quantizer` is bound: what a user's own bind returns is checked, too.
