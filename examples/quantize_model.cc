@@ -33,7 +33,7 @@ int main(int argc, char** argv) try {
   const auto batches = make_batches(fp32.input_shape(), 16),
              test_batches = make_batches(fp32.input_shape(), 4);
 
-  auto table = lowbit::calibrate(fp32, batches, {.observer = lowbit::Mse{}, .threads = 2});
+  auto table = lowbit::calibrate(fp32, batches, {.observer = lowbit::MseObserver{}, .threads = 2});
   auto int8 = lowbit::quantize(fp32, table, {.scheme = "int8"});
   auto r = lowbit::compare(fp32, int8, test_batches);
   fmt::print("{}\n{:.2f} bits per weight, {} bytes, agreement {:.1f} %, SQNR {:.1f} dB\n",

@@ -68,8 +68,8 @@ void fold_scale_shift(Graph& graph) {
 }
 
 CalibrationTable observe(const Model& model, const data::Images& images) {
-  Calibrator calibrator(model,
-                        {.observer = MinMax{}, .threads = 1, .observer_name = "minmax", .progress = {}});
+  Calibrator calibrator(
+      model, {.observer = MinMaxObserver{}, .threads = 1, .observer_name = "minmax", .progress = {}});
   std::vector<float> batch(static_cast<std::size_t>(images.shape().elements()));
   for (std::int64_t i = 0; i < images.count(); ++i) {
     images.read(i, batch);

@@ -105,12 +105,12 @@ TEST(Calibration, KeepsDistributionsOnlyWhereAsked) {
   const auto table = calibrate(fp32, std::vector<Tensor>{calibration_samples(3)}, options);
   ASSERT_NE(table.entries[0].distribution(), nullptr);
   EXPECT_EQ(table.entries[0].distribution()->count(), 18u);
-  options.observer = Histogram{};
+  options.observer = HistogramObserver{};
   const auto own = calibrate(fp32, std::vector<Tensor>{calibration_samples(3)}, options);
   EXPECT_FALSE(own.entries[0].seen) << "one is enough";
   EXPECT_EQ(own.entries[0].distribution(), own.entries[0].observer.distribution());
   options.distributions = false;
-  options.observer = MinMax{};
+  options.observer = MinMaxObserver{};
   const auto bare = calibrate(fp32, std::vector<Tensor>{calibration_samples(3)}, options);
   EXPECT_EQ(bare.entries[0].distribution(), nullptr);
 }
@@ -147,8 +147,8 @@ TEST(Calibration, StreamsOfNothingAreRefused) {
   Tensor samples = calibration_samples(2);
   std::fill(samples.data.begin(), samples.data.begin() + 6, std::numeric_limits<float>::quiet_NaN());
   EXPECT_NO_THROW(calibrate(fp32, std::vector<Tensor>{samples}));
-  EXPECT_NO_THROW(merge({part_of(fp32, samples, with(MinMax{}, "minmax", {0, 2})),
-                         part_of(fp32, samples, with(MinMax{}, "minmax", {1, 2}))}));
+  EXPECT_NO_THROW(merge({part_of(fp32, samples, with(MinMaxObserver{}, "minmax", {0, 2})),
+                         part_of(fp32, samples, with(MinMaxObserver{}, "minmax", {1, 2}))}));
   const auto nothing = [&] { calibrate(fp32, std::vector<Tensor>{every_nth(samples, 0, 2)}); };
   EXPECT_TRUE(
       says(error_of(nothing, ErrorCode::invalid_argument), {"'x'", "finite", "1 calibration sample"}));
@@ -157,7 +157,7 @@ TEST(Calibration, StreamsOfNothingAreRefused) {
 class Merging : public ::testing::Test {
  protected:
   CalibrationPart part(int index, int count, const std::string& name = {}) const {
-    CalibrationPart p = part_of(fp32_, samples_, with(MinMax{}, "minmax", {index, count}));
+    CalibrationPart p = part_of(fp32_, samples_, with(MinMaxObserver{}, "minmax", {index, count}));
     p.name = name;
     return p;
   }
@@ -182,7 +182,7 @@ TEST_F(Merging, AShardGivenTwiceIsNamed) {
 
 TEST_F(Merging, AShardThatEndedEarlyIsNamed) {
   const auto short_part = [&](int index) {
-    return part_of(fp32_, calibration_samples(kSamples - 9), with(MinMax{}, "minmax", {index, 2}));
+    return part_of(fp32_, calibration_samples(kSamples - 9), with(MinMaxObserver{}, "minmax", {index, 2}));
   };
   EXPECT_EQ(refusal({part(0, 2), short_part(1)}),
             "shard 1 of 2 has 27 samples and shard 2 of 2 has 22: one of them was not calibrated to its end");
@@ -191,9 +191,9 @@ TEST_F(Merging, AShardThatEndedEarlyIsNamed) {
 
 TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
   const CalibrationPart first = part(0, 2, "a.part");
-  CalibrationPart other = part_of(calibration_network(2), samples_, with(MinMax{}, "minmax", {1, 2}));
+  CalibrationPart other = part_of(calibration_network(2), samples_, with(MinMaxObserver{}, "minmax", {1, 2}));
   EXPECT_EQ(refusal({first, other}), "shard 2 of 2 is of another model than 'a.part' (shard 1 of 2)");
-  other = part_of(fp32_, samples_, with(Histogram{}, "histogram", {1, 2}));
+  other = part_of(fp32_, samples_, with(HistogramObserver{}, "histogram", {1, 2}));
   other.name = "b";
   EXPECT_TRUE(says(refusal({first, other}), {"'b' (shard 2 of 2)", "'histogram'", "'minmax'"}));
   other = part(1, 2);
@@ -230,18 +230,19 @@ TEST(PartFile, NeedsAnObserverThatIsKnown) {
       says(error_of([&] { load_part(bytes, "d.part"); }, ErrorCode::unsupported), {"'d.part'", "'diary'"}));
   error_of([&] { save_to_bytes(part_of(fp32, samples, with(Forgetful{}, "forgetful"))); },
            ErrorCode::unsupported);
-  EXPECT_EQ(load_part(save_to_bytes(part_of(fp32, samples, with(MinMax{}, "minmax"))), "m").name, "m");
+  EXPECT_EQ(load_part(save_to_bytes(part_of(fp32, samples, with(MinMaxObserver{}, "minmax"))), "m").name,
+            "m");
 }
 
 TEST(PartFile, IsStoredWithTheNameOfItsObserver) {
-  Calibrator unnamed(calibration_network(), {.observer = Mse{}});
+  Calibrator unnamed(calibration_network(), {.observer = MseObserver{}});
   unnamed.add(calibration_samples(2).view());
   EXPECT_TRUE(
       says(error_of([&] { save_to_bytes(unnamed.part()); }, ErrorCode::invalid_argument), {"observer_name"}));
 }
 
 TEST(PartFile, CountsMustBeThoseOfTheSamples) {
-  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(Mse{}, "mse"));
+  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(MseObserver{}, "mse"));
   part.table.samples = 3;
   EXPECT_TRUE(says(error_of([&] { load_part(save_to_bytes(part), "p"); }, ErrorCode::corrupt_file),
                    {"'p'", "'x'", "12 times in 3 samples"}));
@@ -251,7 +252,7 @@ TEST(PartFile, CountsMustBeThoseOfTheSamples) {
 }
 
 TEST(PartFile, ANameOfOneLetterIsNoExcuse) {
-  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(Mse{}, "mse"));
+  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(MseObserver{}, "mse"));
   part.shard = {5, 2};
   EXPECT_EQ(error_of([&] { load_part(save_to_bytes(part), "a"); }, ErrorCode::corrupt_file),
             "'a': there is no shard 6 of 2");
@@ -259,7 +260,7 @@ TEST(PartFile, ANameOfOneLetterIsNoExcuse) {
 
 TEST(PartFile, DamagedFilesAreRefused) {
   const auto bytes = save_to_bytes(
-      part_of(calibration_network(), calibration_samples(5), with(Histogram{}, "histogram", {0, 2})));
+      part_of(calibration_network(), calibration_samples(5), with(HistogramObserver{}, "histogram", {0, 2})));
   for (std::size_t size = 0; size < bytes.size(); size += size < 64 ? 1 : 97)
     EXPECT_TRUE(says(error_of([&] { load_part(std::span(bytes).first(size), "p"); }, ErrorCode::corrupt_file),
                      {"'p'"}));
@@ -277,7 +278,7 @@ TEST(PartFile, DamagedFilesAreRefused) {
 /// With the checksum mended, the reader itself must hold.
 TEST(PartFile, HostilePayloadsNeverCrash) {
   const auto bytes = save_to_bytes(
-      part_of(calibration_network(), calibration_samples(3), with(Histogram{}, "histogram", {0, 2})));
+      part_of(calibration_network(), calibration_samples(3), with(HistogramObserver{}, "histogram", {0, 2})));
   Random random(3);
   int refused = 0;
   for (int round = 0; round < 300; ++round) {

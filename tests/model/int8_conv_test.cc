@@ -99,7 +99,7 @@ TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
     const std::int64_t batch = random.integer(1, 3);
     Tensor in(Shape{batch, chain.channels, chain.height, chain.width});
     for (float& v : in.data) v = random.gaussian();
-    const auto table = calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMax{}});
+    const auto table = calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMaxObserver{}});
     const Model model = quantize(fp32, table, {.scheme = GetParam()});
     ASSERT_EQ(fallback_count(model), 0);
 
@@ -147,8 +147,8 @@ TEST(Int8ConvGroups, MayDifferInWhatTheyDoWithZeroPoints) {
   Tensor in(Shape{1, 8, 5, 5});
   for (float& v : in.data) v = random.gaussian();
   for (const char* scheme : {"int8-asym", "int8-asym-dynamic"}) {
-    const Model model =
-        quantize(fp32, calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMax{}}), {.scheme = scheme});
+    const Model model = quantize(
+        fp32, calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMaxObserver{}}), {.scheme = scheme});
     EXPECT_GT(compare(fp32, model, std::vector<Tensor>{in}).outputs[0].error.sqnr_db, 35.0) << scheme;
   }
 }

@@ -56,7 +56,7 @@ Tensor random_batch(std::int64_t count, std::uint64_t seed = 1) {
 }
 
 Model quantized(const Model& fp32, const QuantizeOptions& options) {
-  return quantize(fp32, calibrate(fp32, std::vector<Tensor>{random_batch(8)}, {.observer = MinMax{}}),
+  return quantize(fp32, calibrate(fp32, std::vector<Tensor>{random_batch(8)}, {.observer = MinMaxObserver{}}),
                   options);
 }
 
@@ -111,7 +111,7 @@ TEST(Model, FlatteningAnImageBeforeQuantizationGivesTheSameBits) {
   const Model fp32(g);
   Tensor in(Shape{4, 3, 5, 5});
   for (float& v : in.data) v = random.gaussian();
-  const auto table = calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMax{}});
+  const auto table = calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMaxObserver{}});
   const Model model = quantize(fp32, table, {.scheme = "int8"});
   EXPECT_EQ(describe_coverage(model), "2 of 2 layers int8");
   EXPECT_EQ(model.type(model.graph().nodes[0].output).dtype, DType::f32);  // moved first
@@ -122,9 +122,9 @@ TEST(Model, FlatteningAnImageBeforeQuantizationGivesTheSameBits) {
   h.outputs = {h.add_node("fc", fc, {y})};
   const Model flat_model(h);
   const Tensor flat_in(Shape{4, 75}, in.data);
-  const Model expected =
-      quantize(flat_model, calibrate(flat_model, std::vector<Tensor>{flat_in}, {.observer = MinMax{}}),
-               {.scheme = "int8"});
+  const Model expected = quantize(
+      flat_model, calibrate(flat_model, std::vector<Tensor>{flat_in}, {.observer = MinMaxObserver{}}),
+      {.scheme = "int8"});
   Workspace a(model, {.batch = 4}), b(expected, {.batch = 4});
   Tensor out_a(Shape{4, 6}), out_b(Shape{4, 6});
   run(model, in, out_a, a);

@@ -129,7 +129,7 @@ class WayBack : public ::testing::Test {
   }
   const Model fp32_ = calibration_network();
   const CalibrationTable table_ =
-      calibrate(fp32_, std::vector<Tensor>{calibration_samples(30)}, {.observer = Histogram{}});
+      calibrate(fp32_, std::vector<Tensor>{calibration_samples(30)}, {.observer = HistogramObserver{}});
   const RangeTable ranges_ = make_range_table(table_);
 };
 

@@ -40,13 +40,13 @@ void expect_range(Range r, double min, double max, const std::string& where) {
   EXPECT_EQ(r, expected) << where;
 }
 
-TEST(BatchRanges, AveragesAreThoseOfAllBatchesInOrder) {
+TEST(BatchRangeObserver, AveragesAreThoseOfAllBatchesInOrder) {
   for (const auto& d : testing::distributions())
     for (const std::size_t batches : {1u, 2u, 5u, 40u}) {
-      MovingAverage moving, quick(0.5);
-      BatchMean means;
-      BatchMedian medians;
-      BatchRobust robust;
+      MovingAverageObserver moving, quick(0.5);
+      BatchMeanObserver means;
+      BatchMedianObserver medians;
+      BatchRobustObserver robust;
       Ends ends;
       for (std::size_t i = 0; i < batches; ++i) {
         auto x = draw(d, 50, i);
@@ -85,8 +85,8 @@ TEST(BatchRanges, AveragesAreThoseOfAllBatchesInOrder) {
     }
 }
 
-TEST(BatchRanges, WithoutNumbersABatchComesAfterTheLast) {
-  MovingAverage counted, numbered;
+TEST(BatchRangeObserver, WithoutNumbersABatchComesAfterTheLast) {
+  MovingAverageObserver counted, numbered;
   numbered.observe(std::vector<float>{-1, 3}, 5);
   numbered.observe(std::vector<float>{-2, 1});
   numbered.observe(std::vector<float>{NAN});
@@ -102,23 +102,23 @@ TEST(BatchRanges, WithoutNumbersABatchComesAfterTheLast) {
   EXPECT_THROW(numbered.observe(std::vector<float>{1}), Error);
 }
 
-TEST(BatchRanges, TakesEightBytesABatch) {
-  BatchMean m;
+TEST(BatchRangeObserver, TakesEightBytesABatch) {
+  BatchMeanObserver m;
   for (std::uint64_t b = 0; b < 1000; ++b) m.observe(std::vector<float>{float(b)}, 999 - b);
   EXPECT_EQ(m.state().size(), 8u + 16 + 8 * 1000);
   m.observe(std::vector<float>{1}, 2000);
   EXPECT_EQ(m.state().size(), 8u + 16 + 8 * 1000 + 16 + 8);
 }
 
-TEST(BatchRanges, RefusesStatesThatItDoesNotMake) {
-  BatchMean m;
+TEST(BatchRangeObserver, RefusesStatesThatItDoesNotMake) {
+  BatchMeanObserver m;
   m.observe(std::vector<float>{1, 2}, 3), m.observe(std::vector<float>{1, 2}, 5);
   const auto good = m.state();
   ASSERT_EQ(good.size(), 8u + 24 + 24);
   const auto refused = [&](std::size_t at, auto value) {
     auto bytes = good;
     std::memcpy(bytes.data() + at, &value, sizeof value);
-    BatchMean read;
+    BatchMeanObserver read;
     try {
       read.set_state(bytes);
       return false;
@@ -139,8 +139,8 @@ TEST(BatchRanges, RefusesStatesThatItDoesNotMake) {
   EXPECT_TRUE(refused(28, INFINITY));
 }
 
-TEST(BatchRanges, RefusesImpossibleConstants) {
-  for (const double bad : {0.0, -0.1, 1.1, double(NAN)}) EXPECT_THROW(MovingAverage{bad}, Error);
+TEST(BatchRangeObserver, RefusesImpossibleConstants) {
+  for (const double bad : {0.0, -0.1, 1.1, double(NAN)}) EXPECT_THROW(MovingAverageObserver{bad}, Error);
 }
 
 }  // namespace

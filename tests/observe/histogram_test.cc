@@ -7,11 +7,11 @@
 namespace lowbit {
 namespace {
 
-TEST(Histogram, SpikesAreNotClipped) {
-  expect_spikes_kept<Histogram>();
+TEST(HistogramObserver, SpikesAreNotClipped) {
+  expect_spikes_kept<HistogramObserver>();
 }
-TEST(Histogram, HoldsAtTheLimits) {
-  expect_limits_held<Histogram>();
+TEST(HistogramObserver, HoldsAtTheLimits) {
+  expect_limits_held<HistogramObserver>();
 }
 
 }  // namespace

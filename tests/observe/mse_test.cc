@@ -49,7 +49,7 @@ double brute_force(const std::vector<float>& x, IntRange codes) {
   return best;
 }
 
-TEST(Mse, RangeIsAsGoodAsBruteForceOnTheValues) {
+TEST(MseObserver, RangeIsAsGoodAsBruteForceOnTheValues) {
   const std::vector<std::pair<const char*, std::function<float(testing::Random&)>>> distributions = {
       {"gaussian", [](auto& r) { return r.gaussian(); }},
       {"shifted", [](auto& r) { return r.gaussian() + 1.5f; }},
@@ -70,7 +70,7 @@ TEST(Mse, RangeIsAsGoodAsBruteForceOnTheValues) {
     for (const int bits : {2, 3, 4, 6, 8}) {
       if (!testing::affords(index++)) continue;
       const auto x = draw(8000, 3, f);
-      Mse h;
+      MseObserver h;
       h.observe(x);
       const IntRange codes = bits % 2 ? signed_range(bits) : unsigned_range(bits);
       const Range r = h.range(codes);
@@ -82,9 +82,9 @@ TEST(Mse, RangeIsAsGoodAsBruteForceOnTheValues) {
     }
 }
 
-TEST(Mse, EightBitsStayCloseToMinMax) {
+TEST(MseObserver, EightBitsStayCloseToMinMax) {
   const auto x = draw(100000, 4, [](auto& r) { return r.gaussian(); });
-  Mse h;
+  MseObserver h;
   h.observe(x);
   const auto [lo, hi] = std::minmax_element(x.begin(), x.end());
   const Range r = h.range(unsigned_range(8));
@@ -95,25 +95,25 @@ TEST(Mse, EightBitsStayCloseToMinMax) {
   EXPECT_LT(clipped, 100);  // a tenth of a percent
 }
 
-TEST(Mse, SpikesAreNotClipped) {
-  expect_spikes_kept<Mse>();
+TEST(MseObserver, SpikesAreNotClipped) {
+  expect_spikes_kept<MseObserver>();
 }
-TEST(Mse, HoldsAtTheLimits) {
-  expect_limits_held<Mse>();
+TEST(MseObserver, HoldsAtTheLimits) {
+  expect_limits_held<MseObserver>();
 }
 
-TEST(Mse, ReachesBeyondTheValuesForLevelsOnThem) {
-  Mse h;
+TEST(MseObserver, ReachesBeyondTheValuesForLevelsOnThem) {
+  MseObserver h;
   h.observe(std::vector<float>{-1, 1});
   const Range r = h.range(unsigned_range(2));
   EXPECT_EQ(r, (Range{-2, 1}));
-  Mse one(Sides::one);
+  MseObserver one(RangeSides::one);
   one.observe(std::vector<float>{-1, 1, 0});
   EXPECT_EQ(choose_qparams(one.range(signed_range(2)), signed_range(2), Mapping::symmetric), (QParams{1, 0}));
 }
 
 // No other observer leaves an error that is more than 1 % below that of the search, on any distribution.
-TEST(Mse, IsWithinOnePercentOfTheBestObserver) {
+TEST(MseObserver, IsWithinOnePercentOfTheBestObserver) {
   std::uint64_t index = 0;
   for (const auto& d : testing::distributions()) {
     const auto x = draw(d, 100000, 31);

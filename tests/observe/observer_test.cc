@@ -28,11 +28,11 @@ struct AverageMinMax {
   Range range(IntRange) const { return {float(min / pieces), float(max / pieces)}; }
 };
 
-static_assert(Observer<AverageMinMax> && Observer<MinMax> && Observer<Histogram>);
+static_assert(Observer<AverageMinMax> && Observer<MinMaxObserver> && Observer<HistogramObserver>);
 static_assert(!Observer<int>);
-static_assert(PersistentObserver<MinMax> && PersistentObserver<Histogram> &&
+static_assert(PersistentObserver<MinMaxObserver> && PersistentObserver<HistogramObserver> &&
               !PersistentObserver<AverageMinMax>);
-static_assert(DistributionObserver<Histogram> && !DistributionObserver<MinMax>);
+static_assert(DistributionObserver<HistogramObserver> && !DistributionObserver<MinMaxObserver>);
 
 TEST(AnyObserver, HoldsAUsersObserverAsAValue) {
   AnyObserver a = AverageMinMax{};
@@ -46,9 +46,9 @@ TEST(AnyObserver, HoldsAUsersObserverAsAValue) {
 }
 
 TEST(AnyObserver, RefusesToMergeAnotherType) {
-  AnyObserver a = MinMax{};
-  EXPECT_THROW(a.merge(AnyObserver(Histogram{})), Error);
-  EXPECT_NO_THROW(a.merge(AnyObserver(MinMax{})));
+  AnyObserver a = MinMaxObserver{};
+  EXPECT_THROW(a.merge(AnyObserver(HistogramObserver{})), Error);
+  EXPECT_NO_THROW(a.merge(AnyObserver(MinMaxObserver{})));
 }
 
 TEST(AnyObserver, SavesAndRestoresWhatWasSeen) {
@@ -94,8 +94,8 @@ struct LastBatch {
 };
 
 TEST(AnyObserver, TellsTheNumberOfABatch) {
-  static_assert(BatchObserver<LastBatch> && !BatchObserver<MinMax>);
-  AnyObserver a = LastBatch{}, b = MinMax{};
+  static_assert(BatchObserver<LastBatch> && !BatchObserver<MinMaxObserver>);
+  AnyObserver a = LastBatch{}, b = MinMaxObserver{};
   for (AnyObserver* o : {&a, &b}) {
     o->observe(std::vector<float>{3}, 7);
     o->observe(std::vector<float>{5}, 4);
@@ -103,7 +103,7 @@ TEST(AnyObserver, TellsTheNumberOfABatch) {
   EXPECT_EQ(a.range({}), (Range{0, 3}));
   EXPECT_EQ(b.range({}), (Range{3, 5}));
   EXPECT_EQ(a.distribution(), nullptr);
-  AnyObserver h = Histogram{};
+  AnyObserver h = HistogramObserver{};
   h.observe(std::vector<float>{3, NAN});
   EXPECT_EQ(h.distribution()->count(), 2u);
 }
@@ -145,8 +145,8 @@ TEST(MakeObserver, OtherOptionsDoNotMerge) {
   EXPECT_TRUE(refused(make_observer("p99.9"), make_observer("p99.9-one-sided")));
   EXPECT_TRUE(refused(make_observer("mse"), make_observer("mse-one-sided")));
   EXPECT_TRUE(refused(make_observer("mse"), make_observer("histogram")));
-  EXPECT_TRUE(refused(Sqnr{}, Sqnr{1}));
-  EXPECT_TRUE(refused(MovingAverage{}, MovingAverage{0.1}));
+  EXPECT_TRUE(refused(SqnrObserver{}, SqnrObserver{1}));
+  EXPECT_TRUE(refused(MovingAverageObserver{}, MovingAverageObserver{0.1}));
   EXPECT_FALSE(refused(make_observer("p99.9"), make_observer("p99.90")));
 }
 

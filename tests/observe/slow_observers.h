@@ -137,7 +137,7 @@ inline std::vector<float> candidates(float seen, double limit, std::int64_t from
 
 using Cost = std::function<double(Range, double limit)>;
 
-// The documented candidates of Histogram and Mse.
+// The documented candidates of HistogramObserver and MseObserver.
 inline Range search(const Cost& cost, Range seen, double low_limit, double high_limit, bool between) {
   double least = std::numeric_limits<double>::infinity();
   Range best{0, 0};

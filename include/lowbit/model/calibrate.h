@@ -60,7 +60,7 @@ struct CalibrationPart {
 };
 
 struct CalibrateOptions {
-  AnyObserver observer = MinMax{};  ///< copied for every value
+  AnyObserver observer = MinMaxObserver{};  ///< copied for every value
   int threads = 1;
   /// For reports; parts are stored with it, and found to belong together by it.
   std::string observer_name{};

@@ -46,7 +46,7 @@ inline detail::Spread spread_of(const std::vector<Bin>& bins, double center, boo
 
 }  // namespace detail::aciq_observer
 
-LOWBIT_INLINE Range Aciq::range(IntRange codes) const {
+LOWBIT_INLINE Range AciqObserver::range(IntRange codes) const {
   using namespace detail::aciq_observer;
   const Range full{seen_.min(), seen_.max()};
   const std::int64_t count = detail::code_count(codes);

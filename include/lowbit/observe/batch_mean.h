@@ -1,5 +1,5 @@
-// BatchMean: the mean of the batches' smallest values, and of their largest, as of NNCF's mean_min and
-// mean_max statistics. An outlier counts as much as the share of batches that have one.
+// BatchMeanObserver: the mean of the batches' smallest values, and of their largest, as of NNCF's mean_min
+// and mean_max statistics. An outlier counts as much as the share of batches that have one.
 #pragma once
 
 #include "lowbit/core/config.h"
@@ -8,9 +8,9 @@
 
 namespace lowbit {
 
-class BatchMean : public BatchRanges {
+class BatchMeanObserver : public BatchRangeObserver {
  public:
-  void merge(const BatchMean& other) { merge_batches(other); }
+  void merge(const BatchMeanObserver& other) { merge_batches(other); }
   /// Does not depend on the codes. Summed in doubles, in the order of the batches.
   Range range(IntRange codes) const;
 };

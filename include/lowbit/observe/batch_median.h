@@ -1,5 +1,5 @@
-// BatchMedian: the median of the batches' smallest values, and of their largest: what a typical batch spans.
-// Outliers do not count as long as less than half of the batches have them.
+// BatchMedianObserver: the median of the batches' smallest values, and of their largest: what a typical batch
+// spans. Outliers do not count as long as less than half of the batches have them.
 #pragma once
 
 #include "lowbit/core/config.h"
@@ -8,9 +8,9 @@
 
 namespace lowbit {
 
-class BatchMedian : public BatchRanges {
+class BatchMedianObserver : public BatchRangeObserver {
  public:
-  void merge(const BatchMedian& other) { merge_batches(other); }
+  void merge(const BatchMedianObserver& other) { merge_batches(other); }
   /// Does not depend on the codes. Of an even number, the mean of the middle two.
   Range range(IntRange codes) const;
 };

@@ -26,24 +26,24 @@ inline bool is_range(Range r) {
 
 }  // namespace detail::batch_ranges
 
-LOWBIT_INLINE void BatchRanges::observe(std::span<const float> x) {
+LOWBIT_INLINE void BatchRangeObserver::observe(std::span<const float> x) {
   observe(x, runs_.empty() ? 0 : runs_.back().end());
 }
 
-LOWBIT_INLINE void BatchRanges::observe(std::span<const float> x, std::uint64_t batch) {
+LOWBIT_INLINE void BatchRangeObserver::observe(std::span<const float> x, std::uint64_t batch) {
   using namespace detail::batch_ranges;
   if (batch >= kNumbers)
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("the number of a batch is below 2^63, not {}", batch));
   if (x.empty()) return;
   const FloatEnvironmentGuard defaults;
-  MinMax piece;
+  MinMaxObserver piece;
   piece.observe(x);
   non_finite_ += piece.non_finite();
   extend(batch, piece.empty() ? kNoValues : piece.range({}));
 }
 
-LOWBIT_INLINE void BatchRanges::extend(std::uint64_t batch, Range r) {
+LOWBIT_INLINE void BatchRangeObserver::extend(std::uint64_t batch, Range r) {
   const auto after = std::upper_bound(runs_.begin(), runs_.end(), batch,
                                       [](std::uint64_t b, const Run& run) { return b < run.first; });
   const auto run = static_cast<std::size_t>(after - runs_.begin());
@@ -54,7 +54,7 @@ LOWBIT_INLINE void BatchRanges::extend(std::uint64_t batch, Range r) {
 }
 
 // A batch between the runs before and at `run`, either of which may be none.
-LOWBIT_INLINE void BatchRanges::insert(std::size_t run, std::uint64_t batch, Range r) {
+LOWBIT_INLINE void BatchRangeObserver::insert(std::size_t run, std::uint64_t batch, Range r) {
   const std::size_t at = run < runs_.size() ? runs_[run].begin : ranges_.size();
   ranges_.insert(ranges_.begin() + static_cast<std::ptrdiff_t>(at), r);
   for (std::size_t i = run; i < runs_.size(); ++i) ++runs_[i].begin;
@@ -73,11 +73,11 @@ LOWBIT_INLINE void BatchRanges::insert(std::size_t run, std::uint64_t batch, Ran
   }
 }
 
-LOWBIT_INLINE void BatchRanges::merge_batches(const BatchRanges& other) {
+LOWBIT_INLINE void BatchRangeObserver::merge_batches(const BatchRangeObserver& other) {
   using namespace detail::batch_ranges;
   const FloatEnvironmentGuard defaults;
   // Both in order into a new list: no batch is inserted before others.
-  BatchRanges all;
+  BatchRangeObserver all;
   all.ranges_.reserve(ranges_.size() + other.ranges_.size());
   std::size_t run = 0, i = 0;
   const auto take_below = [&](std::uint64_t end) {
@@ -98,7 +98,7 @@ LOWBIT_INLINE void BatchRanges::merge_batches(const BatchRanges& other) {
   *this = std::move(all);
 }
 
-LOWBIT_INLINE std::vector<Range> BatchRanges::finite_ranges() const {
+LOWBIT_INLINE std::vector<Range> BatchRangeObserver::finite_ranges() const {
   std::vector<Range> result;
   result.reserve(ranges_.size());
   for (const Range& r : ranges_)
@@ -106,7 +106,7 @@ LOWBIT_INLINE std::vector<Range> BatchRanges::finite_ranges() const {
   return result;
 }
 
-LOWBIT_INLINE std::vector<std::byte> BatchRanges::state() const {
+LOWBIT_INLINE std::vector<std::byte> BatchRangeObserver::state() const {
   detail::StateWriter out;
   out.put(non_finite_);
   for (const Run& run : runs_) {
@@ -117,10 +117,10 @@ LOWBIT_INLINE std::vector<std::byte> BatchRanges::state() const {
   return out.take();
 }
 
-LOWBIT_INLINE void BatchRanges::set_state(std::span<const std::byte> bytes) {
+LOWBIT_INLINE void BatchRangeObserver::set_state(std::span<const std::byte> bytes) {
   using namespace detail::batch_ranges;
   detail::StateReader in(bytes);
-  BatchRanges read;
+  BatchRangeObserver read;
   read.non_finite_ = in.get<std::uint64_t>();
   while (!in.at_end()) {
     const auto first = in.get<std::uint64_t>(), count = in.get<std::uint64_t>();

@@ -1,7 +1,8 @@
-// BatchRanges: the smallest and largest value of every batch, in the order of the batches' numbers: what the
-// observers have in common whose range is an average over batches. Nothing is averaged before all is seen, so
-// that parts may come in any order, and a batch in pieces from several observers. A batch takes 8 bytes; its
-// number none while numbers are consecutive, else (as in one of several shards, until they are merged) 24.
+// BatchRangeObserver: the smallest and largest value of every batch, in the order of the batches' numbers:
+// what the observers have in common whose range is an average over batches. Nothing is averaged before all is
+// seen, so that parts may come in any order, and a batch in pieces from several observers. A batch takes 8
+// bytes; its number none while numbers are consecutive, else (as in one of several shards, until they are
+// merged) 24.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 
 namespace lowbit {
 
-class BatchRanges {
+class BatchRangeObserver {
  public:
   /// A batch of its own, the one after the last.
   void observe(std::span<const float> x);
@@ -31,7 +32,7 @@ class BatchRanges {
   void set_state(std::span<const std::byte> bytes);
 
  protected:
-  void merge_batches(const BatchRanges& other);
+  void merge_batches(const BatchRangeObserver& other);
   /// Of the batches with a finite value, in order.
   std::vector<Range> finite_ranges() const;
 

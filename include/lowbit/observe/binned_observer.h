@@ -14,7 +14,7 @@ namespace lowbit {
 /// How many ends of the range are chosen. `two`: each by itself, for asymmetric codes. `one`: a threshold on
 /// |x|, for symmetric ones (quantize() of a model makes asymmetric codes of activations); the range is [-t,
 /// t], less what no value reaches on the side of the smaller ones.
-enum class Sides { one, two };
+enum class RangeSides { one, two };
 
 class BinnedObserver {
  public:

@@ -75,7 +75,7 @@ class Divergence {
 
 }  // namespace detail::entropy
 
-LOWBIT_INLINE Range Entropy::range(IntRange codes) const {
+LOWBIT_INLINE Range EntropyObserver::range(IntRange codes) const {
   using namespace detail::entropy;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;

@@ -29,7 +29,7 @@ class CellCost final : public detail::ClipCost {
 
 }  // namespace detail::histogram
 
-LOWBIT_INLINE Range Histogram::range(IntRange codes) const {
+LOWBIT_INLINE Range HistogramObserver::range(IntRange codes) const {
   using namespace detail::histogram;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;

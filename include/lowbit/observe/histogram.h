@@ -1,10 +1,10 @@
-// Histogram: the range with the least L2 norm of the error, as torch.ao.quantization's HistogramObserver
-// measures it: [min, max] is cut into as many equal cells as there are codes, a value goes to the middle of
-// its cell or of the outermost one, and values are spread evenly inside a bin. That norm is an approximation
-// in that it knows of no zero point: codes stand for qmin..qmax steps from an exact zero, not for middles of
-// cells. Mse computes the error of the codes themselves. PyTorch walks inwards from both ends and stops at
-// the first pair that is worse; here the best of all pairs of bin edges is found (docs/calibration.md says
-// which).
+// HistogramObserver: the range with the least L2 norm of the error, as torch.ao.quantization's
+// HistogramObserver measures it: [min, max] is cut into as many equal cells as there are codes, a value goes
+// to the middle of its cell or of the outermost one, and values are spread evenly inside a bin. That norm is
+// an approximation in that it knows of no zero point: codes stand for qmin..qmax steps from an exact zero,
+// not for middles of cells. MseObserver computes the error of the codes themselves. PyTorch walks inwards
+// from both ends and stops at the first pair that is worse; here the best of all pairs of bin edges is found
+// (docs/calibration.md says which).
 #pragma once
 
 #include "lowbit/core/config.h"
@@ -13,9 +13,9 @@
 
 namespace lowbit {
 
-class Histogram : public BinnedObserver {
+class HistogramObserver : public BinnedObserver {
  public:
-  void merge(const Histogram& other) { seen_.merge(other.seen_); }
+  void merge(const HistogramObserver& other) { seen_.merge(other.seen_); }
   /// Contains zero and lies inside what was seen and zero. {min, max} as seen, with zero, for more than 4096
   /// codes, where clipping gains nothing.
   Range range(IntRange codes) const;

@@ -19,7 +19,7 @@ inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace detail::minmax
 
-LOWBIT_INLINE void MinMax::observe(std::span<const float> x) {
+LOWBIT_INLINE void MinMaxObserver::observe(std::span<const float> x) {
   using namespace detail::minmax;
   const FloatEnvironmentGuard defaults;
   // In pieces, each read again if something in it is not finite.
@@ -33,27 +33,27 @@ LOWBIT_INLINE void MinMax::observe(std::span<const float> x) {
   }
 }
 
-LOWBIT_INLINE void MinMax::merge(const MinMax& other) {
+LOWBIT_INLINE void MinMaxObserver::merge(const MinMaxObserver& other) {
   const FloatEnvironmentGuard defaults;
   min_ = other.min_ < min_ ? other.min_ : min_;
   max_ = other.max_ > max_ ? other.max_ : max_;
   non_finite_ += other.non_finite_;
 }
 
-LOWBIT_INLINE Range MinMax::range(IntRange) const {
+LOWBIT_INLINE Range MinMaxObserver::range(IntRange) const {
   return min_ <= max_ ? Range{min_, max_} : Range{0.0f, 0.0f};
 }
 
-LOWBIT_INLINE std::vector<std::byte> MinMax::state() const {
+LOWBIT_INLINE std::vector<std::byte> MinMaxObserver::state() const {
   detail::StateWriter out;
   out.put(min_), out.put(max_), out.put(non_finite_);
   return out.take();
 }
 
-LOWBIT_INLINE void MinMax::set_state(std::span<const std::byte> bytes) {
+LOWBIT_INLINE void MinMaxObserver::set_state(std::span<const std::byte> bytes) {
   using namespace detail::minmax;
   detail::StateReader in(bytes);
-  MinMax read;
+  MinMaxObserver read;
   read.min_ = in.get<float>(), read.max_ = in.get<float>(), read.non_finite_ = in.get<std::uint64_t>();
   in.finish();
   const bool nothing = read.min_ == kInfinity && read.max_ == -kInfinity;

@@ -1,4 +1,5 @@
-// MinMax: the smallest and largest finite value of a stream. Exactly mergeable: min and max are associative.
+// MinMaxObserver: the smallest and largest finite value of a stream. Exactly mergeable: min and max are
+// associative.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +13,10 @@
 
 namespace lowbit {
 
-class MinMax {
+class MinMaxObserver {
  public:
   void observe(std::span<const float> x);
-  void merge(const MinMax& other);
+  void merge(const MinMaxObserver& other);
   /// {min, max} as seen; {0, 0} when nothing finite was.
   Range range(IntRange codes) const;
   bool empty() const { return !(min_ <= max_); }

@@ -7,14 +7,14 @@
 LOWBIT_BEGIN_EXACT
 namespace lowbit {
 
-LOWBIT_INLINE MovingAverage::MovingAverage(double constant) : constant_(constant) {
+LOWBIT_INLINE MovingAverageObserver::MovingAverageObserver(double constant) : constant_(constant) {
   if (!(constant > 0 && constant <= 1))
     throw Error(
         ErrorCode::invalid_argument,
         detail::sentence("the constant of a moving average is above 0 and at most 1, not {}", constant));
 }
 
-LOWBIT_INLINE void MovingAverage::merge(const MovingAverage& other) {
+LOWBIT_INLINE void MovingAverageObserver::merge(const MovingAverageObserver& other) {
   if (other.constant_ != constant_)
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("moving averages with the constants {} and {} cannot be merged", constant_,
@@ -22,7 +22,7 @@ LOWBIT_INLINE void MovingAverage::merge(const MovingAverage& other) {
   merge_batches(other);
 }
 
-LOWBIT_INLINE Range MovingAverage::range(IntRange) const {
+LOWBIT_INLINE Range MovingAverageObserver::range(IntRange) const {
   double min = 0, max = 0;
   bool first = true;
   for (const Range& r : finite_ranges()) {

@@ -29,17 +29,17 @@ struct Named {
 };
 
 inline constexpr Named kObservers[] = {
-    {"minmax", [] { return AnyObserver(MinMax{}); }},
-    {"moving-average", [] { return AnyObserver(MovingAverage{}); }},
-    {"batch-mean", [] { return AnyObserver(BatchMean{}); }},
-    {"batch-median", [] { return AnyObserver(BatchMedian{}); }},
-    {"batch-robust", [] { return AnyObserver(BatchRobust{}); }},
-    {"histogram", [] { return AnyObserver(Histogram{}); }},
-    {"mse", [] { return AnyObserver(Mse{}); }},
-    {"mse-one-sided", [] { return AnyObserver(Mse{Sides::one}); }},
-    {"sqnr", [] { return AnyObserver(Sqnr{}); }},
-    {"entropy", [] { return AnyObserver(Entropy{}); }},
-    {"aciq", [] { return AnyObserver(Aciq{}); }},
+    {"minmax", [] { return AnyObserver(MinMaxObserver{}); }},
+    {"moving-average", [] { return AnyObserver(MovingAverageObserver{}); }},
+    {"batch-mean", [] { return AnyObserver(BatchMeanObserver{}); }},
+    {"batch-median", [] { return AnyObserver(BatchMedianObserver{}); }},
+    {"batch-robust", [] { return AnyObserver(BatchRobustObserver{}); }},
+    {"histogram", [] { return AnyObserver(HistogramObserver{}); }},
+    {"mse", [] { return AnyObserver(MseObserver{}); }},
+    {"mse-one-sided", [] { return AnyObserver(MseObserver{RangeSides::one}); }},
+    {"sqnr", [] { return AnyObserver(SqnrObserver{}); }},
+    {"entropy", [] { return AnyObserver(EntropyObserver{}); }},
+    {"aciq", [] { return AnyObserver(AciqObserver{}); }},
 };
 inline constexpr std::string_view kOneSided = "-one-sided";
 
@@ -47,14 +47,14 @@ inline constexpr std::string_view kOneSided = "-one-sided";
 inline std::optional<AnyObserver> percentile_of(std::string_view name) {
   if (!name.starts_with('p')) return {};
   name.remove_prefix(1);
-  const Sides sides = name.ends_with(kOneSided) ? Sides::one : Sides::two;
-  if (sides == Sides::one) name.remove_suffix(kOneSided.size());
+  const RangeSides sides = name.ends_with(kOneSided) ? RangeSides::one : RangeSides::two;
+  if (sides == RangeSides::one) name.remove_suffix(kOneSided.size());
   double percent = 0;
   const auto [end, problem] =
       std::from_chars(name.data(), name.data() + name.size(), percent, std::chars_format::fixed);
   if (problem != std::errc() || end != name.data() + name.size() || !(percent > 0 && percent <= 100))
     return {};
-  return Percentile(percent, sides);
+  return PercentileObserver(percent, sides);
 }
 
 }  // namespace detail::observers

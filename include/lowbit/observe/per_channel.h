@@ -1,5 +1,5 @@
-// PerChannel: one observer per channel of a tensor whose last dimension is the channel (NHWC images, rows of
-// features).
+// PerChannelObserver: one observer per channel of a tensor whose last dimension is the channel (NHWC images,
+// rows of features).
 #pragma once
 
 #include <array>
@@ -14,10 +14,11 @@
 namespace lowbit {
 
 template <Observer O>
-class PerChannel {
+class PerChannelObserver {
  public:
   /// Throws Error(invalid_argument) for no channels.
-  explicit PerChannel(std::size_t channels, const O& observer = O{}) : observers_(channels, observer) {
+  explicit PerChannelObserver(std::size_t channels, const O& observer = O{})
+      : observers_(channels, observer) {
     if (channels == 0)
       throw Error(ErrorCode::invalid_argument, "an observer per channel needs at least one channel");
   }
@@ -48,7 +49,7 @@ class PerChannel {
     if (x.rows > 0 && batch >= next_batch_) next_batch_ = batch + 1;
   }
   /// Throws Error(shape_mismatch) for another number of channels.
-  void merge(const PerChannel& other) {
+  void merge(const PerChannelObserver& other) {
     if (other.observers_.size() != observers_.size())
       throw Error(ErrorCode::shape_mismatch, "an observer of " + std::to_string(other.observers_.size()) +
                                                  " channels cannot be merged into one of " +

@@ -8,13 +8,14 @@
 LOWBIT_BEGIN_EXACT
 namespace lowbit {
 
-LOWBIT_INLINE Percentile::Percentile(double percent, Sides sides) : percent_(percent), sides_(sides) {
+LOWBIT_INLINE PercentileObserver::PercentileObserver(double percent, RangeSides sides)
+    : percent_(percent), sides_(sides) {
   if (!(percent > 0 && percent <= 100))
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("a percentile is above 0 and at most 100, not {}", percent));
 }
 
-LOWBIT_INLINE void Percentile::merge(const Percentile& other) {
+LOWBIT_INLINE void PercentileObserver::merge(const PercentileObserver& other) {
   if (other.percent_ != percent_ || other.sides_ != sides_)
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("observers of {} % and {} %, or of one and two sides, cannot be merged",
@@ -22,10 +23,10 @@ LOWBIT_INLINE void Percentile::merge(const Percentile& other) {
   seen_.merge(other.seen_);
 }
 
-LOWBIT_INLINE Range Percentile::range(IntRange) const {
+LOWBIT_INLINE Range PercentileObserver::range(IntRange) const {
   const double inside = percent_ / 100;
   const Range full{seen_.min(), seen_.max()};
-  if (sides_ == Sides::one) {
+  if (sides_ == RangeSides::one) {
     const auto threshold = static_cast<float>(seen_.magnitudes().quantile(inside));
     return threshold > 0 ? detail::range_of_threshold(threshold, detail::range_with_zero(seen_)) : full;
   }

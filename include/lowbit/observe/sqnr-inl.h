@@ -32,13 +32,13 @@ inline std::vector<double> zero_points(Range full, double steps) {
 
 }  // namespace detail::sqnr
 
-LOWBIT_INLINE Sqnr::Sqnr(double gamma) : gamma_(gamma) {
+LOWBIT_INLINE SqnrObserver::SqnrObserver(double gamma) : gamma_(gamma) {
   if (!(gamma > 0) || !std::isfinite(gamma))
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("the weight of clipping noise is positive and finite, not {}", gamma));
 }
 
-LOWBIT_INLINE void Sqnr::merge(const Sqnr& other) {
+LOWBIT_INLINE void SqnrObserver::merge(const SqnrObserver& other) {
   if (other.gamma_ != gamma_)
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("observers that weigh clipping {} and {} times cannot be merged", gamma_,
@@ -46,7 +46,7 @@ LOWBIT_INLINE void Sqnr::merge(const Sqnr& other) {
   seen_.merge(other.seen_);
 }
 
-LOWBIT_INLINE Range Sqnr::range(IntRange codes) const {
+LOWBIT_INLINE Range SqnrObserver::range(IntRange codes) const {
   using namespace detail::sqnr;
   const Range full = detail::range_with_zero(seen_);
   if (!detail::worth_clipping(full, codes)) return full;

@@ -16,7 +16,7 @@ QParams dynamic_qparams(float min, float max) noexcept;
 
 /// A range that adapts over batches: the exponential moving average of their ranges (Jacob et al. 2018,
 /// section 3.1), as training with quantized activations uses it. Starts at the range of the first batch. What
-/// MovingAverage (observe/moving_average.h) finds at the end of a calibration, found as batches come.
+/// MovingAverageObserver (observe/moving_average.h) finds at the end of a calibration, found as batches come.
 class AdaptiveRange {
  public:
   /// `rate` is the weight of the new batch. Throws Error(invalid_argument) unless 0 < rate <= 1.

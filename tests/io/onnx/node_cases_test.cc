@@ -66,7 +66,7 @@ Outputs binary(const Call& call, F f) {
 }
 
 Outputs reduce(const Call& call, float Range::*end) {
-  MinMax seen;
+  MinMaxObserver seen;
   seen.observe(call.input(0).reals());
   return {scalar(seen.range(unsigned_range(8)).*end)};
 }
@@ -153,7 +153,7 @@ Outputs dequantize_linear(const Call& call) {
 /// The range of the tensor, its parameters, and then the codes that one scale gives.
 Outputs dynamic_quantize_linear(const Call& call, Scaling scaling) {
   const Tensor x(call.input(0).shape, call.input(0).reals());
-  MinMax seen;
+  MinMaxObserver seen;
   seen.observe(x.data);
   const Range range = seen.range(unsigned_range(8));
   const QParams q = dynamic_qparams(range.min, range.max);

@@ -62,11 +62,11 @@ void write_observer(const std::string& name, std::span<const float> x) {
     write_counted(restored.state());
     restored.set_state(std::vector<std::byte>(13));
   });
-  write_refusal([&] { second.merge(lowbit::Percentile(17)); });
+  write_refusal([&] { second.merge(lowbit::PercentileObserver(17)); });
 }
 
 void write_channels(std::span<const float> x) {
-  lowbit::PerChannel<lowbit::Percentile> channels(7, lowbit::Percentile(98.3));
+  lowbit::PerChannelObserver<lowbit::PercentileObserver> channels(7, lowbit::PercentileObserver(98.3));
   channels.observe(x.first(x.size() / 7 * 7));
   for (const lowbit::Range r : channels.ranges(kCodes[0])) write_range(r);
   write_refusal([&] { channels.observe(x.first(8)); });
@@ -91,6 +91,6 @@ int main() {
   }
   write_channels(tame);
   write_refusal([] { lowbit::make_observer("p0"); });
-  write_refusal([] { lowbit::Percentile(101); });
+  write_refusal([] { lowbit::PercentileObserver(101); });
   return 0;
 }

@@ -55,17 +55,17 @@ class Typical {
 
 }  // namespace detail::batch_averages
 
-LOWBIT_INLINE Range BatchMean::range(IntRange) const {
+LOWBIT_INLINE Range BatchMeanObserver::range(IntRange) const {
   using namespace detail::batch_averages;
   return mean(finite_ranges());
 }
 
-LOWBIT_INLINE Range BatchMedian::range(IntRange) const {
+LOWBIT_INLINE Range BatchMedianObserver::range(IntRange) const {
   using namespace detail::batch_averages;
   return medians(Ends(finite_ranges()));
 }
 
-LOWBIT_INLINE Range BatchRobust::range(IntRange) const {
+LOWBIT_INLINE Range BatchRobustObserver::range(IntRange) const {
   using namespace detail::batch_averages;
   auto ranges = finite_ranges();
   const Ends ends(ranges);
