@@ -86,6 +86,7 @@ class AnyObserver {
     virtual std::unique_ptr<Base> clone() const = 0;
     virtual void observe(std::span<const float> x) = 0;
     virtual void observe(std::span<const float> x, std::uint64_t batch) = 0;
+    virtual const void* type() const = 0;  // equal for equal types: works without run-time type information
     virtual void merge(const Base& other) = 0;
     virtual Range range(IntRange codes) const = 0;
     virtual std::vector<std::byte> state() const = 0;
@@ -105,10 +106,10 @@ class AnyObserver {
       else
         value.observe(x);
     }
+    const void* type() const override { return &type_of_value; }
     void merge(const Base& other) override {
-      const auto* same = dynamic_cast<const Model*>(&other);
-      if (!same) refuse_merge();
-      value.merge(same->value);
+      if (other.type() != type()) refuse_merge();
+      value.merge(static_cast<const Model&>(other).value);
     }
     Range range(IntRange codes) const override { return value.range(codes); }
     std::vector<std::byte> state() const override {
@@ -130,6 +131,7 @@ class AnyObserver {
         return nullptr;
     }
     O value;
+    static inline char type_of_value = 0;  // its address is the type
   };
   std::unique_ptr<Base> self_;
 };
