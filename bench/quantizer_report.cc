@@ -113,7 +113,7 @@ std::vector<Matrix> layer_matrices(const Model& model, bool channel_first) {
   for (const Node& node : model.graph().nodes) {
     if (!ops::has_weights(node.op)) continue;
     Tensor weights = weight_matrix(node.op);
-    const auto* conv = std::get_if<ops::Conv2d>(&node.op);
+    const auto* conv = std::get_if<ops::Conv2dOp>(&node.op);
     if (channel_first && conv) weights.data = conv->weight.data;
     matrices.push_back({node.name, std::move(weights)});
   }
@@ -135,8 +135,8 @@ Model rounded_channel_first(const Model& model, const AnyQuantizer& quantizer) {
     fake_quantize({before.data.data(), rows, columns}, quantizer, {weight.data.data(), rows, columns});
   };
   for (Node& node : graph.nodes) {
-    if (auto* conv = std::get_if<ops::Conv2d>(&node.op)) round(conv->weight);
-    if (auto* linear = std::get_if<ops::Linear>(&node.op)) round(linear->weight);
+    if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op)) round(conv->weight);
+    if (auto* linear = std::get_if<ops::LinearOp>(&node.op)) round(linear->weight);
   }
   return Model(std::move(graph));
 }

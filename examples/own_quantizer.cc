@@ -37,7 +37,7 @@ int main() {
     good = good && e.sqnr_db > 15;
   }
 
-  lowbit::ops::Linear hidden, head;
+  lowbit::ops::LinearOp hidden, head;
   hidden.weight = lowbit::Tensor(lowbit::Shape{256, 512});
   head.weight = lowbit::Tensor(lowbit::Shape{10, 256});
   lowbit::Tensor sample(lowbit::Shape{1, 512});

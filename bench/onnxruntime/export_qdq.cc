@@ -41,14 +41,14 @@ void write_onnx(const std::string& path, const onnx::ModelProto& model) {
 // keeps its other operators, whose ranges the int8 file needs one by one.
 void fold_scale_shift(Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size();) {
-    const auto* shift = std::get_if<ops::ScaleShift>(&graph.nodes[i].op);
+    const auto* shift = std::get_if<ops::ScaleShiftOp>(&graph.nodes[i].op);
     const int before = shift ? graph.producer(graph.nodes[i].inputs[0]) : -1;
     if (before < 0 || graph.consumers(graph.nodes[i].inputs[0]).size() != 1) {
       ++i;
       continue;
     }
     Node& producer = graph.nodes[static_cast<std::size_t>(before)];
-    auto* conv = std::get_if<ops::Conv2d>(&producer.op);
+    auto* conv = std::get_if<ops::Conv2dOp>(&producer.op);
     if (!conv) {
       ++i;
       continue;

@@ -34,8 +34,8 @@ void describe(onnx::ValueInfoProto& info, const std::string& name, const Shape& 
 }
 
 // A ReLU needs no operator of its own: codes that end at zero_point 0 cannot be negative.
-const ops::Clamp* as_relu(const Node& node) {
-  const auto* clamp = std::get_if<ops::Clamp>(&node.op);
+const ops::ClampOp* as_relu(const Node& node) {
+  const auto* clamp = std::get_if<ops::ClampOp>(&node.op);
   return clamp && clamp->activation.lo == 0.0f ? clamp : nullptr;
 }
 
@@ -104,7 +104,7 @@ void QdqWriter::write_node(const Node& node) {
   if (graph_.is_output(node.output) && !codes.empty()) dequantize(node.output, name);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Conv2d& op) {
+void QdqWriter::write_op(const Node& node, const ops::Conv2dOp& op) {
   const Weights w = add_weights(node, op.weight, op.bias, false);
   onnx::NodeProto& conv =
       add_node("Conv", {dequantized(node.inputs[0], node), w.weight, w.bias}, node.name + "_f32");
@@ -116,7 +116,7 @@ void QdqWriter::write_op(const Node& node, const ops::Conv2d& op) {
   quantize(node.name + "_f32", node.output);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Linear& op) {
+void QdqWriter::write_op(const Node& node, const ops::LinearOp& op) {
   const Weights w = add_weights(node, op.weight, op.bias, true);
   const bool last = graph_.is_output(node.output);
   // QGemm can give floats, which spares the network's output a rounding.
@@ -126,12 +126,12 @@ void QdqWriter::write_op(const Node& node, const ops::Linear& op) {
   if (!last) quantize(out, node.output);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Add&) {
+void QdqWriter::write_op(const Node& node, const ops::AddOp&) {
   add_node("Add", {dequantized(node.inputs[0], node), dequantized(node.inputs[1], node)}, node.name + "_f32");
   quantize(node.name + "_f32", node.output);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Clamp&) {
+void QdqWriter::write_op(const Node& node, const ops::ClampOp&) {
   const auto in = static_cast<std::size_t>(node.inputs[0]), out = static_cast<std::size_t>(node.output);
   if (!as_relu(node) || qparams_[in].zero_point != 0 || graph_.consumers(node.inputs[0]).size() != 1)
     throw Error(ErrorCode::unsupported,
@@ -139,14 +139,14 @@ void QdqWriter::write_op(const Node& node, const ops::Clamp&) {
   codes_[out] = codes_[in];
 }
 
-void QdqWriter::write_op(const Node& node, const ops::GlobalAveragePool&) {
+void QdqWriter::write_op(const Node& node, const ops::GlobalAveragePoolOp&) {
   add_node("GlobalAveragePool", {dequantized(node.inputs[0], node)}, node.name + "_f32");
   quantize(node.name + "_f32", node.output);
 }
 
 // Movement works on the codes themselves, so nothing is left for an optimizer to recognise.
 
-void QdqWriter::write_op(const Node& node, const ops::Slice& op) {
+void QdqWriter::write_op(const Node& node, const ops::SliceOp& op) {
   std::vector<std::int64_t> ends, axes;
   for (std::size_t i = 0; i < op.starts.size(); ++i) {
     if (op.steps[i] <= 0)
@@ -162,7 +162,7 @@ void QdqWriter::write_op(const Node& node, const ops::Slice& op) {
            node.name + "_q");
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Pad& op) {
+void QdqWriter::write_op(const Node& node, const ops::PadOp& op) {
   const QParams& q = qparams_[static_cast<std::size_t>(node.inputs[0])];
   std::vector<std::int64_t> pads{0};
   pads.insert(pads.end(), op.before.begin(), op.before.end());
@@ -178,7 +178,7 @@ void QdqWriter::write_op(const Node& node, const ops::Pad& op) {
            node.name + "_q");
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Flatten&) {
+void QdqWriter::write_op(const Node& node, const ops::FlattenOp&) {
   codes_[static_cast<std::size_t>(node.output)] = node.name + "_q";
   add_node("Flatten", {codes_[static_cast<std::size_t>(node.inputs[0])]}, node.name + "_q");
 }

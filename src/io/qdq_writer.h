@@ -27,14 +27,14 @@ class QdqWriter {
  private:
   void choose_types();
   void write_node(const Node& node);
-  void write_op(const Node& node, const ops::Conv2d& op);
-  void write_op(const Node& node, const ops::Linear& op);
-  void write_op(const Node& node, const ops::Add& op);
-  void write_op(const Node& node, const ops::Clamp& op);
-  void write_op(const Node& node, const ops::GlobalAveragePool& op);
-  void write_op(const Node& node, const ops::Slice& op);
-  void write_op(const Node& node, const ops::Pad& op);
-  void write_op(const Node& node, const ops::Flatten& op);
+  void write_op(const Node& node, const ops::Conv2dOp& op);
+  void write_op(const Node& node, const ops::LinearOp& op);
+  void write_op(const Node& node, const ops::AddOp& op);
+  void write_op(const Node& node, const ops::ClampOp& op);
+  void write_op(const Node& node, const ops::GlobalAveragePoolOp& op);
+  void write_op(const Node& node, const ops::SliceOp& op);
+  void write_op(const Node& node, const ops::PadOp& op);
+  void write_op(const Node& node, const ops::FlattenOp& op);
 
   onnx::NodeProto& add_node(const std::string& type, std::vector<std::string> inputs,
                             const std::string& output);

@@ -66,17 +66,17 @@ class AddU8 final : public Step {
 
 }  // namespace
 
-Shape infer_shape(const Add&, std::span<const Shape> inputs) {
-  require_inputs(inputs, 2, Add::kName);
+Shape infer_shape(const AddOp&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 2, AddOp::kName);
   if (!(inputs[0] == inputs[1]))
     throw Error(ErrorCode::shape_mismatch, fmt::format("Add: the shapes {} and {} differ",
                                                        inputs[0].to_string(), inputs[1].to_string()));
   return inputs[0];
 }
 
-std::unique_ptr<Step> make_step(const Add& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const AddOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (require_same_dtype(spec, Add::kName) == DType::f32)
+  if (require_same_dtype(spec, AddOp::kName) == DType::f32)
     return std::make_unique<AddF32>(op.activation, spec.output->layout());
   return std::make_unique<AddU8>(op.activation, spec);
 }

@@ -46,7 +46,7 @@ void copy_part(const Part& part, const Box& out, const T* src, T* dst) {
 
 class ConcatStep final : public Step {
  public:
-  ConcatStep(const Concat& op, const StepSpec& spec)
+  ConcatStep(const ConcatOp& op, const StepSpec& spec)
       : out_(spec.output->layout()), dtype_(spec.output->dtype) {
     const auto axis =
         static_cast<std::size_t>(memory_axis(spec.output->shape.rank(), static_cast<int>(op.axis)));
@@ -81,7 +81,7 @@ class ConcatStep final : public Step {
 
 }  // namespace
 
-Shape infer_shape(const Concat& op, std::span<const Shape> inputs) {
+Shape infer_shape(const ConcatOp& op, std::span<const Shape> inputs) {
   if (inputs.empty()) throw Error(ErrorCode::shape_mismatch, "Concat takes at least one input");
   const int rank = inputs[0].rank();
   if (op.axis < 0 || op.axis >= rank)
@@ -100,9 +100,9 @@ Shape infer_shape(const Concat& op, std::span<const Shape> inputs) {
   return Shape(dims);
 }
 
-std::unique_ptr<Step> make_step(const Concat& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const ConcatOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_same_dtype(spec, Concat::kName);
+  require_same_dtype(spec, ConcatOp::kName);
   return std::make_unique<ConcatStep>(op, spec);
 }
 

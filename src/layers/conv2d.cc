@@ -8,13 +8,13 @@
 namespace lowbit::ops {
 namespace {
 
-void require_weight(const Conv2d& op, const Shape& in) {
+void require_weight(const Conv2dOp& op, const Shape& in) {
   const Shape& w = op.weight.shape;
   if (w.rank() != 4 || w[2] != op.window.kernel[0] || w[3] != op.window.kernel[1] || w[0] < 1)
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Conv2d: the weight has shape {}; expected out x in x {} x {}", w.to_string(),
                             op.window.kernel[0], op.window.kernel[1]));
-  require_weight_data(op.weight, Conv2d::kName);
+  require_weight_data(op.weight, Conv2dOp::kName);
   if (op.groups < 1 || w[0] % op.groups != 0 || w[1] < 1 || in[0] % op.groups != 0 ||
       in[0] / op.groups != w[1])
     throw Error(ErrorCode::shape_mismatch,
@@ -27,13 +27,13 @@ void require_weight(const Conv2d& op, const Shape& in) {
 
 }  // namespace
 
-Shape infer_shape(const Conv2d& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, inputs.size() == 2 ? 2 : 1, Conv2d::kName);
+Shape infer_shape(const Conv2dOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, inputs.size() == 2 ? 2 : 1, Conv2dOp::kName);
   const Shape& in = inputs[0];
   if (in.rank() != 3)
     throw Error(ErrorCode::shape_mismatch, fmt::format("Conv2d takes C x H x W, not {}", in.to_string()));
   require_weight(op, in);
-  const auto size = op.window.output_size(in[1], in[2], false, Conv2d::kName);
+  const auto size = op.window.output_size(in[1], in[2], false, Conv2dOp::kName);
   const Shape out{op.out_channels(), size[0], size[1]};
   if (inputs.size() == 2 && !(inputs[1] == out))
     throw Error(ErrorCode::shape_mismatch,
@@ -42,10 +42,10 @@ Shape infer_shape(const Conv2d& op, std::span<const Shape> inputs) {
   return out;
 }
 
-std::unique_ptr<Step> make_step(const Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const Conv2dOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (spec.weights) return make_conv2d_quantized_weights(op, spec);
-  require_f32_weights(op.weight, Conv2d::kName);
+  require_f32_weights(op.weight, Conv2dOp::kName);
   return make_conv2d_fp32(op, spec);
 }
 

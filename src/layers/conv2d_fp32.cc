@@ -12,7 +12,7 @@ namespace {
 
 class Conv2dFp32 final : public Step {
  public:
-  Conv2dFp32(const Conv2d& op, const StepSpec& spec)
+  Conv2dFp32(const Conv2dOp& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)),
         groups_(op.groups),
         pixels_(spec.output->layout().pixels()),
@@ -63,7 +63,7 @@ class Conv2dFp32 final : public Step {
   std::int64_t scratch_floats() const { return depthwise_ ? 0 : round_up(kernel_.conv_scratch(shape_), 16); }
 
   /// [out][in][height][width] to [height][width][channel].
-  void pack_depthwise(const Conv2d& op) {
+  void pack_depthwise(const Conv2dOp& op) {
     shape_.channels = shape_.n = groups_;
     const std::int64_t taps = shape_.kernel_height * shape_.kernel_width;
     take_packed(groups_ * taps);
@@ -74,7 +74,7 @@ class Conv2dFp32 final : public Step {
   }
 
   /// [out][in][height][width] to [out][height][width][in], then as the kernel wants it.
-  void pack_groups(const Conv2d& op) {
+  void pack_groups(const Conv2dOp& op) {
     const std::int64_t taps = shape_.kernel_height * shape_.kernel_width, channels = shape_.channels;
     std::vector<float> ordered(op.weight.data.size());
     for (std::int64_t o = 0; o < op.out_channels(); ++o)
@@ -127,8 +127,8 @@ class Conv2dFp32 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_conv2d_fp32(const Conv2d& op, const StepSpec& spec) {
-  if (require_same_dtype(spec, Conv2d::kName) != DType::f32)
+std::unique_ptr<Step> make_conv2d_fp32(const Conv2dOp& op, const StepSpec& spec) {
+  if (require_same_dtype(spec, Conv2dOp::kName) != DType::f32)
     throw Error(ErrorCode::unsupported, "Conv2d without quantized weights computes on f32 values only");
   return std::make_unique<Conv2dFp32>(op, spec);
 }

@@ -31,7 +31,7 @@ struct ConvGroup {
 
 class Conv2dQuantizedWeights final : public Step {
  public:
-  Conv2dQuantizedWeights(const ops::Conv2d& op, const StepSpec& spec)
+  Conv2dQuantizedWeights(const ops::Conv2dOp& op, const StepSpec& spec)
       : activation_(op.activation),
         input_(row_input(spec)),
         signs_(sign_scale(spec)),
@@ -225,7 +225,7 @@ class Conv2dQuantizedWeights final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_conv2d_quantized_weights(const ops::Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_conv2d_quantized_weights(const ops::Conv2dOp& op, const StepSpec& spec) {
   const std::int64_t in_per_group = op.weight.shape[1];
   if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
       spec.weights->rows != op.out_channels())

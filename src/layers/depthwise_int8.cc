@@ -69,7 +69,7 @@ struct Prepared {
 
 class DepthwiseInt8 final : public Step {
  public:
-  DepthwiseInt8(const ops::Conv2d& op, const StepSpec& spec)
+  DepthwiseInt8(const ops::Conv2dOp& op, const StepSpec& spec)
       : activation_(op.activation),
         kernel_(kernels::select_depthwise_kernel(spec.isa)),
         dynamic_(spec.dynamic),
@@ -117,7 +117,7 @@ class DepthwiseInt8 final : public Step {
   }
 
  private:
-  void set_terms(const ops::Conv2d& op, const EffectiveWeights& effective,
+  void set_terms(const ops::Conv2dOp& op, const EffectiveWeights& effective,
                  const std::vector<std::int16_t>& weights) {
     const auto rows = static_cast<std::size_t>(effective.matrix().rows), taps = weights.size() / rows;
     for (std::size_t o = 0; o < rows; ++o)
@@ -236,7 +236,7 @@ class DepthwiseInt8 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_depthwise_int8(const ops::Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_depthwise_int8(const ops::Conv2dOp& op, const StepSpec& spec) {
   return std::make_unique<DepthwiseInt8>(op, spec);
 }
 

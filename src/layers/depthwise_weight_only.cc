@@ -12,7 +12,7 @@ namespace {
 
 class DepthwiseWeightOnly final : public Step {
  public:
-  DepthwiseWeightOnly(const Conv2d& op, const StepSpec& spec)
+  DepthwiseWeightOnly(const Conv2dOp& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)),
         weights_(*spec.weights),
         bias_(op.bias),
@@ -63,7 +63,7 @@ class DepthwiseWeightOnly final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_depthwise_weight_only(const Conv2d& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_depthwise_weight_only(const Conv2dOp& op, const StepSpec& spec) {
   return std::make_unique<DepthwiseWeightOnly>(op, spec);
 }
 

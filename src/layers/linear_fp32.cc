@@ -13,7 +13,7 @@ namespace {
 
 class LinearFp32 final : public Step {
  public:
-  LinearFp32(const Linear& op, const StepSpec& spec)
+  LinearFp32(const LinearOp& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)), bias_(op.bias), activation_(op.activation) {
     const SampleLayout in = spec.inputs[0]->layout(), out = spec.output->layout();
     rows_ = op.flattens_input ? 1 : in.pixels();
@@ -113,8 +113,8 @@ class LinearFp32 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_linear_fp32(const Linear& op, const StepSpec& spec) {
-  if (require_same_dtype(spec, Linear::kName) != DType::f32)
+std::unique_ptr<Step> make_linear_fp32(const LinearOp& op, const StepSpec& spec) {
+  if (require_same_dtype(spec, LinearOp::kName) != DType::f32)
     throw Error(ErrorCode::unsupported, "Linear without quantized weights computes on f32 values only");
   return std::make_unique<LinearFp32>(op, spec);
 }

@@ -7,13 +7,13 @@
 
 namespace lowbit::ops {
 
-Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Linear::kName);
+Shape infer_shape(const LinearOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, LinearOp::kName);
   const Shape &in = inputs[0], &w = op.weight.shape;
   if (w.rank() != 2 || w[0] < 1 || w[1] < 1)
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Linear: the weight has shape {}; expected out x in", w.to_string()));
-  require_weight_data(op.weight, Linear::kName);
+  require_weight_data(op.weight, LinearOp::kName);
   if (!op.bias.empty() && op.bias.size() != static_cast<std::size_t>(w[0]))
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("Linear: {} biases for {} output features", op.bias.size(), w[0]));
@@ -27,10 +27,10 @@ Shape infer_shape(const Linear& op, std::span<const Shape> inputs) {
   return {w[0]};
 }
 
-std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const LinearOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (spec.weights) return make_linear_quantized_weights(op, spec);
-  require_f32_weights(op.weight, Linear::kName);
+  require_f32_weights(op.weight, LinearOp::kName);
   return make_linear_fp32(op, spec);
 }
 

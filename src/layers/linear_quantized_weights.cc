@@ -32,7 +32,7 @@ class RowLayout {
 
 class LinearQuantizedWeights final : public Step {
  public:
-  LinearQuantizedWeights(const ops::Linear& op, const StepSpec& spec)
+  LinearQuantizedWeights(const ops::LinearOp& op, const StepSpec& spec)
       : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),
         in_(*spec.inputs[0], rows_per_sample_),
         out_(*spec.output, rows_per_sample_),
@@ -63,7 +63,7 @@ class LinearQuantizedWeights final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_linear_quantized_weights(const ops::Linear& op, const StepSpec& spec) {
+std::unique_ptr<Step> ops::make_linear_quantized_weights(const ops::LinearOp& op, const StepSpec& spec) {
   const SampleLayout in = spec.inputs[0]->layout();
   const std::int64_t features = op.flattens_input ? in.pixels() * in.channels : in.channels;
   if (spec.weights->cols != features)

@@ -8,8 +8,8 @@
 namespace lowbit::ops {
 
 /// `op` must outlive the step, which may read its weights where they are.
-std::unique_ptr<Step> make_linear_fp32(const Linear& op, const StepSpec& spec);
+std::unique_ptr<Step> make_linear_fp32(const LinearOp& op, const StepSpec& spec);
 /// Static (u8 input), dynamic (f32 input, spec.dynamic) or weight-only (f32 input).
-std::unique_ptr<Step> make_linear_quantized_weights(const Linear& op, const StepSpec& spec);
+std::unique_ptr<Step> make_linear_quantized_weights(const LinearOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -21,7 +21,7 @@ std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec) {
 }
 
 bool has_weights(const Op& op) {
-  return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op);
+  return std::holds_alternative<Conv2dOp>(op) || std::holds_alternative<LinearOp>(op);
 }
 
 }  // namespace lowbit::ops

@@ -30,7 +30,7 @@ struct BoxCopy {
 
 class PadStep final : public Step {
  public:
-  PadStep(const Pad& op, const StepSpec& spec)
+  PadStep(const PadOp& op, const StepSpec& spec)
       : out_(spec.output->layout()), dtype_(spec.output->dtype), value_(op.value) {
     const Box in(spec.inputs[0]->layout()), out(out_);
     const int rank = spec.output->shape.rank();
@@ -78,7 +78,7 @@ class PadStep final : public Step {
 
 class SliceStep final : public Step {
  public:
-  SliceStep(const Slice& op, const StepSpec& spec) : dtype_(spec.output->dtype) {
+  SliceStep(const SliceOp& op, const StepSpec& spec) : dtype_(spec.output->dtype) {
     const Box in(spec.inputs[0]->layout()), out(spec.output->layout());
     const int rank = spec.output->shape.rank();
     copy_.size = out.size;
@@ -112,10 +112,10 @@ void require_rank(std::size_t count, const Shape& shape, std::string_view what) 
 
 }  // namespace
 
-Shape infer_shape(const Pad& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Pad::kName);
-  require_rank(op.before.size(), inputs[0], Pad::kName);
-  require_rank(op.after.size(), inputs[0], Pad::kName);
+Shape infer_shape(const PadOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, PadOp::kName);
+  require_rank(op.before.size(), inputs[0], PadOp::kName);
+  require_rank(op.after.size(), inputs[0], PadOp::kName);
   std::vector<std::int64_t> dims(inputs[0].dims().begin(), inputs[0].dims().end());
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   for (std::size_t i = 0; i < dims.size(); ++i) {
@@ -131,11 +131,11 @@ Shape infer_shape(const Pad& op, std::span<const Shape> inputs) {
   return Shape(dims);
 }
 
-Shape infer_shape(const Slice& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Slice::kName);
-  require_rank(op.starts.size(), inputs[0], Slice::kName);
-  require_rank(op.steps.size(), inputs[0], Slice::kName);
-  require_rank(op.sizes.size(), inputs[0], Slice::kName);
+Shape infer_shape(const SliceOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, SliceOp::kName);
+  require_rank(op.starts.size(), inputs[0], SliceOp::kName);
+  require_rank(op.steps.size(), inputs[0], SliceOp::kName);
+  require_rank(op.sizes.size(), inputs[0], SliceOp::kName);
   for (std::size_t i = 0; i < op.starts.size(); ++i) {
     const std::int64_t start = op.starts[i], step = op.steps[i], size = op.sizes[i],
                        dim = inputs[0].dims()[i];
@@ -150,17 +150,17 @@ Shape infer_shape(const Slice& op, std::span<const Shape> inputs) {
   return Shape(op.sizes);
 }
 
-std::unique_ptr<Step> make_step(const Pad& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const PadOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_same_dtype(spec, Pad::kName);
-  require_equal_qparams(spec, Pad::kName);
+  require_same_dtype(spec, PadOp::kName);
+  require_equal_qparams(spec, PadOp::kName);
   return std::make_unique<PadStep>(op, spec);
 }
 
-std::unique_ptr<Step> make_step(const Slice& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const SliceOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_same_dtype(spec, Slice::kName);
-  require_equal_qparams(spec, Slice::kName);
+  require_same_dtype(spec, SliceOp::kName);
+  require_equal_qparams(spec, SliceOp::kName);
   return std::make_unique<SliceStep>(op, spec);
 }
 

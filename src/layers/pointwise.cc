@@ -64,7 +64,7 @@ std::vector<float> per_channel_values(const std::vector<float>& values, std::int
 
 class ScaleShiftF32 final : public Step {
  public:
-  ScaleShiftF32(const ScaleShift& op, const SampleLayout& layout)
+  ScaleShiftF32(const ScaleShiftOp& op, const SampleLayout& layout)
       : scale_(per_channel_values(op.scale, layout.channels)),
         shift_(per_channel_values(op.shift, layout.channels)),
         activation_(op.activation),
@@ -94,7 +94,7 @@ class ScaleShiftF32 final : public Step {
 
 class ScaleShiftU8 final : public Step {
  public:
-  ScaleShiftU8(const ScaleShift& op, const StepSpec& spec)
+  ScaleShiftU8(const ScaleShiftOp& op, const StepSpec& spec)
       : range_(code_range(*spec.output, op.activation)),
         in_zero_(spec.inputs[0]->qparams.zero_point),
         layout_(spec.output->layout()) {
@@ -130,13 +130,13 @@ class ScaleShiftU8 final : public Step {
 
 }  // namespace
 
-Shape infer_shape(const Clamp&, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Clamp::kName);
+Shape infer_shape(const ClampOp&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, ClampOp::kName);
   return inputs[0];
 }
 
-Shape infer_shape(const ScaleShift& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, ScaleShift::kName);
+Shape infer_shape(const ScaleShiftOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, ScaleShiftOp::kName);
   const auto channels = static_cast<std::size_t>(sample_layout(inputs[0], DType::f32).channels);
   for (const std::size_t n : {op.scale.size(), op.shift.size()})
     if (n != 1 && n != channels)
@@ -147,17 +147,17 @@ Shape infer_shape(const ScaleShift& op, std::span<const Shape> inputs) {
   return inputs[0];
 }
 
-std::unique_ptr<Step> make_step(const Clamp& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const ClampOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (require_same_dtype(spec, Clamp::kName) == DType::f32)
+  if (require_same_dtype(spec, ClampOp::kName) == DType::f32)
     return std::make_unique<ClampF32>(op.activation, spec.output->layout());
-  require_equal_qparams(spec, Clamp::kName);
+  require_equal_qparams(spec, ClampOp::kName);
   return std::make_unique<ClampU8>(op.activation, *spec.output);
 }
 
-std::unique_ptr<Step> make_step(const ScaleShift& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const ScaleShiftOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (require_same_dtype(spec, ScaleShift::kName) == DType::f32)
+  if (require_same_dtype(spec, ScaleShiftOp::kName) == DType::f32)
     return std::make_unique<ScaleShiftF32>(op, spec.output->layout());
   return std::make_unique<ScaleShiftU8>(op, spec);
 }

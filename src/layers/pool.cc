@@ -63,7 +63,7 @@ struct Geometry {
 template <class T>
 class MaxPoolStep final : public Step {
  public:
-  MaxPoolStep(const MaxPool& op, const StepSpec& spec) : g_(op.window, spec) {}
+  MaxPoolStep(const MaxPoolOp& op, const StepSpec& spec) : g_(op.window, spec) {}
 
   void run(const StepArgs& args) const noexcept override {
     for_pixel_blocks(args, g_.out.pixels(), g_.pixel_work(),
@@ -179,37 +179,37 @@ std::unique_ptr<Step> make_pool(const StepSpec& spec, const Args&... args) {
 
 }  // namespace
 
-Shape infer_shape(const MaxPool& op, std::span<const Shape> inputs) {
-  return pooled_shape(op.window, op.ceil_mode, inputs, MaxPool::kName);
+Shape infer_shape(const MaxPoolOp& op, std::span<const Shape> inputs) {
+  return pooled_shape(op.window, op.ceil_mode, inputs, MaxPoolOp::kName);
 }
 
-Shape infer_shape(const AveragePool& op, std::span<const Shape> inputs) {
-  return pooled_shape(op.window, op.ceil_mode, inputs, AveragePool::kName);
+Shape infer_shape(const AveragePoolOp& op, std::span<const Shape> inputs) {
+  return pooled_shape(op.window, op.ceil_mode, inputs, AveragePoolOp::kName);
 }
 
-Shape infer_shape(const GlobalAveragePool&, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, GlobalAveragePool::kName);
+Shape infer_shape(const GlobalAveragePoolOp&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, GlobalAveragePoolOp::kName);
   Window window;
   if (inputs[0].rank() == 3) window.kernel = {inputs[0][1], inputs[0][2]};
-  return pooled_shape(window, false, inputs, GlobalAveragePool::kName);
+  return pooled_shape(window, false, inputs, GlobalAveragePoolOp::kName);
 }
 
-std::unique_ptr<Step> make_step(const MaxPool& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const MaxPoolOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_equal_qparams(spec, MaxPool::kName);
-  return make_pool<MaxPool, MaxPoolStep>(spec, op);
+  require_equal_qparams(spec, MaxPoolOp::kName);
+  return make_pool<MaxPoolOp, MaxPoolStep>(spec, op);
 }
 
-std::unique_ptr<Step> make_step(const AveragePool& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const AveragePoolOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  return make_pool<AveragePool, AveragePoolStep>(spec, op.window, op.count_include_pad);
+  return make_pool<AveragePoolOp, AveragePoolStep>(spec, op.window, op.count_include_pad);
 }
 
-std::unique_ptr<Step> make_step(const GlobalAveragePool& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const GlobalAveragePoolOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   Window window;
   window.kernel = {spec.inputs[0]->shape[1], spec.inputs[0]->shape[2]};
-  return make_pool<GlobalAveragePool, AveragePoolStep>(spec, window, false);
+  return make_pool<GlobalAveragePoolOp, AveragePoolStep>(spec, window, false);
 }
 
 }  // namespace lowbit::ops

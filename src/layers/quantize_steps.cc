@@ -76,25 +76,25 @@ void require_dtypes(const StepSpec& spec, DType in, std::string_view what) {
 
 }  // namespace
 
-Shape infer_shape(const Quantize&, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Quantize::kName);
+Shape infer_shape(const QuantizeOp&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, QuantizeOp::kName);
   return inputs[0];
 }
 
-Shape infer_shape(const Dequantize&, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Dequantize::kName);
+Shape infer_shape(const DequantizeOp&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, DequantizeOp::kName);
   return inputs[0];
 }
 
-std::unique_ptr<Step> make_step(const Quantize& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const QuantizeOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_dtypes(spec, DType::f32, Quantize::kName);
+  require_dtypes(spec, DType::f32, QuantizeOp::kName);
   return std::make_unique<QuantizeStep>(spec);
 }
 
-std::unique_ptr<Step> make_step(const Dequantize& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const DequantizeOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_dtypes(spec, DType::u8, Dequantize::kName);
+  require_dtypes(spec, DType::u8, DequantizeOp::kName);
   return std::make_unique<DequantizeStep>(spec);
 }
 

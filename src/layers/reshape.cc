@@ -76,13 +76,13 @@ std::unique_ptr<Step> make_reshape(const Op& op, const StepSpec& spec) {
 
 }  // namespace
 
-Shape infer_shape(const Flatten&, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Flatten::kName);
+Shape infer_shape(const FlattenOp&, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, FlattenOp::kName);
   return {inputs[0].elements()};
 }
 
-Shape infer_shape(const Reshape& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Reshape::kName);
+Shape infer_shape(const ReshapeOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, ReshapeOp::kName);
   const Shape shape(op.shape);
   if (shape.elements() != inputs[0].elements())
     throw Error(ErrorCode::shape_mismatch,
@@ -91,10 +91,10 @@ Shape infer_shape(const Reshape& op, std::span<const Shape> inputs) {
   return shape;
 }
 
-std::unique_ptr<Step> make_step(const Flatten& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const FlattenOp& op, const StepSpec& spec) {
   return make_reshape(op, spec);
 }
-std::unique_ptr<Step> make_step(const Reshape& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const ReshapeOp& op, const StepSpec& spec) {
   return make_reshape(op, spec);
 }
 

@@ -20,7 +20,7 @@ void softmax_line(const float* in, std::int64_t n, std::int64_t stride, float* o
 
 class SoftmaxStep final : public Step {
  public:
-  SoftmaxStep(const Softmax& op, const ValueType& type)
+  SoftmaxStep(const SoftmaxOp& op, const ValueType& type)
       : box_(type.layout()),
         axis_(static_cast<std::size_t>(memory_axis(type.shape.rank(), static_cast<int>(op.axis)))) {}
 
@@ -44,8 +44,8 @@ class SoftmaxStep final : public Step {
 
 }  // namespace
 
-Shape infer_shape(const Softmax& op, std::span<const Shape> inputs) {
-  require_inputs(inputs, 1, Softmax::kName);
+Shape infer_shape(const SoftmaxOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, SoftmaxOp::kName);
   if (op.axis < 0 || op.axis >= inputs[0].rank() || inputs[0].elements() == 0)
     throw Error(
         ErrorCode::invalid_argument,
@@ -53,9 +53,9 @@ Shape infer_shape(const Softmax& op, std::span<const Shape> inputs) {
   return inputs[0];
 }
 
-std::unique_ptr<Step> make_step(const Softmax& op, const StepSpec& spec) {
+std::unique_ptr<Step> make_step(const SoftmaxOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (require_same_dtype(spec, Softmax::kName) != DType::f32)
+  if (require_same_dtype(spec, SoftmaxOp::kName) != DType::f32)
     throw Error(ErrorCode::unsupported, "Softmax computes on f32 values only");
   return std::make_unique<SoftmaxStep>(op, *spec.output);
 }

@@ -23,8 +23,8 @@ ops::Activation* activation_of(ops::Op& op) {
 
 /// Clamping commutes with operators that move elements or choose the largest.
 bool commutes_with_clamp(const ops::Op& op) {
-  return std::holds_alternative<ops::MaxPool>(op) || std::holds_alternative<ops::Flatten>(op) ||
-         std::holds_alternative<ops::Reshape>(op) || std::holds_alternative<ops::Slice>(op);
+  return std::holds_alternative<ops::MaxPoolOp>(op) || std::holds_alternative<ops::FlattenOp>(op) ||
+         std::holds_alternative<ops::ReshapeOp>(op) || std::holds_alternative<ops::SliceOp>(op);
 }
 
 bool fuse_one_clamp(Graph& graph, int clamp) {
@@ -36,7 +36,7 @@ bool fuse_one_clamp(Graph& graph, int clamp) {
     if (target < 0 || !is_read_only_by(graph, between, reader)) return false;
     Node& candidate = graph.nodes[static_cast<std::size_t>(target)];
     if (ops::Activation* activation = activation_of(candidate.op)) {
-      *activation = compose(*activation, std::get<ops::Clamp>(node.op).activation);
+      *activation = compose(*activation, std::get<ops::ClampOp>(node.op).activation);
       break;
     }
     if (!commutes_with_clamp(candidate.op)) return false;
@@ -54,7 +54,7 @@ bool fuse_one_clamp(Graph& graph, int clamp) {
 bool fuse_clamp(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::Clamp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+    if (std::holds_alternative<ops::ClampOp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
         fuse_one_clamp(graph, i))
       changed = true;
     else

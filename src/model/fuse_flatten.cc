@@ -32,14 +32,14 @@ bool fuse_one_flatten(Graph& graph, int flatten) {
   if (pixels != 1 && shape[0] % 4 != 0) return false;
   const std::vector<int> readers = graph.consumers(node.output);
   const bool only_linear = std::all_of(readers.begin(), readers.end(), [&](int r) {
-    const auto* linear = std::get_if<ops::Linear>(&graph.nodes[static_cast<std::size_t>(r)].op);
+    const auto* linear = std::get_if<ops::LinearOp>(&graph.nodes[static_cast<std::size_t>(r)].op);
     return linear && !linear->flattens_input && !linear->weight.data.empty();
   });
   if (readers.empty() || !only_linear) return false;
 
   for (const int r : readers) {
     Node& reader = graph.nodes[static_cast<std::size_t>(r)];
-    auto& linear = std::get<ops::Linear>(reader.op);
+    auto& linear = std::get<ops::LinearOp>(reader.op);
     to_memory_order(linear.weight, static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(pixels));
     linear.flattens_input = true;
     reader.inputs[0] = node.inputs[0];
@@ -53,7 +53,7 @@ bool fuse_one_flatten(Graph& graph, int flatten) {
 bool fuse_flatten(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::Flatten>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+    if (std::holds_alternative<ops::FlattenOp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
         fuse_one_flatten(graph, i))
       changed = true;
     else

@@ -11,7 +11,7 @@ int convolution_for(const Graph& graph, ValueId operand, int add) {
   const int p = graph.producer(operand);
   if (p < 0 || !is_read_only_by(graph, operand, add)) return -1;
   const Node& node = graph.nodes[static_cast<std::size_t>(p)];
-  const auto* conv = std::get_if<ops::Conv2d>(&node.op);
+  const auto* conv = std::get_if<ops::Conv2dOp>(&node.op);
   return conv && conv->activation.is_identity() && node.inputs.size() == 1 ? p : -1;
 }
 
@@ -27,7 +27,7 @@ bool fuse_one_residual(Graph& graph, int add) {
   const ValueId residual = conv == conv_a ? b : a;
 
   Node& fused = graph.nodes[static_cast<std::size_t>(conv)];
-  std::get<ops::Conv2d>(fused.op).activation = std::get<ops::Add>(node.op).activation;
+  std::get<ops::Conv2dOp>(fused.op).activation = std::get<ops::AddOp>(node.op).activation;
   fused.inputs.push_back(residual);
   fused.output = node.output;
   const auto first = graph.nodes.begin();
@@ -42,7 +42,7 @@ bool fuse_one_residual(Graph& graph, int add) {
 bool fuse_residual(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::Add>(graph.nodes[static_cast<std::size_t>(i)].op) &&
+    if (std::holds_alternative<ops::AddOp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
         fuse_one_residual(graph, i))
       changed = true;
     else

@@ -15,13 +15,13 @@ double channel(const std::vector<float>& v, std::size_t i) {
 }
 
 /// The lengths of scale and shift fit `channels` channels.
-bool fits(const ops::ScaleShift& s, std::size_t channels) {
+bool fits(const ops::ScaleShiftOp& s, std::size_t channels) {
   const auto ok = [&](std::size_t n) { return n == 1 || n == channels; };
   return ok(s.scale.size()) && ok(s.shift.size());
 }
 
 /// Conv2d and Linear alike: `weight` is [out][...].
-bool fold_rows(Tensor& weight, std::vector<float>& bias, const ops::ScaleShift& s) {
+bool fold_rows(Tensor& weight, std::vector<float>& bias, const ops::ScaleShiftOp& s) {
   const auto rows = static_cast<std::size_t>(weight.shape[0]);
   if (!fits(s, rows) || weight.data.empty()) return false;
   const std::size_t cols = weight.data.size() / rows;
@@ -39,7 +39,7 @@ bool fold_rows(Tensor& weight, std::vector<float>& bias, const ops::ScaleShift& 
 
 /// `weight` is [out][in channels of the group][taps]; row r reads the channels from first_channel(r) on.
 template <class FirstChannel>
-void fold_columns(Tensor& weight, std::vector<float>& bias, const ops::ScaleShift& s,
+void fold_columns(Tensor& weight, std::vector<float>& bias, const ops::ScaleShiftOp& s,
                   FirstChannel first_channel) {
   const auto rows = static_cast<std::size_t>(weight.shape[0]),
              channels = static_cast<std::size_t>(weight.shape[1]);
@@ -57,24 +57,24 @@ void fold_columns(Tensor& weight, std::vector<float>& bias, const ops::ScaleShif
   }
 }
 
-bool fold_into_producer(Node& node, const ops::ScaleShift& s) {
-  if (auto* conv = std::get_if<ops::Conv2d>(&node.op)) {
+bool fold_into_producer(Node& node, const ops::ScaleShiftOp& s) {
+  if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op)) {
     if (node.inputs.size() != 1 || !conv->activation.is_identity() || !fold_rows(conv->weight, conv->bias, s))
       return false;
     conv->activation = s.activation;
     return true;
   }
-  if (auto* linear = std::get_if<ops::Linear>(&node.op)) {
+  if (auto* linear = std::get_if<ops::LinearOp>(&node.op)) {
     if (!linear->activation.is_identity() || !fold_rows(linear->weight, linear->bias, s)) return false;
     linear->activation = s.activation;
     return true;
   }
-  if (auto* first = std::get_if<ops::ScaleShift>(&node.op)) {
+  if (auto* first = std::get_if<ops::ScaleShiftOp>(&node.op)) {
     if (!first->activation.is_identity()) return false;
     const std::size_t n =
         std::max({first->scale.size(), first->shift.size(), s.scale.size(), s.shift.size()});
     if (!fits(*first, n) || !fits(s, n)) return false;
-    ops::ScaleShift both{std::vector<float>(n), std::vector<float>(n), s.activation};
+    ops::ScaleShiftOp both{std::vector<float>(n), std::vector<float>(n), s.activation};
     for (std::size_t i = 0; i < n; ++i) {
       const double scale = channel(s.scale, i);
       both.scale[i] = static_cast<float>(channel(first->scale, i) * scale);
@@ -86,8 +86,8 @@ bool fold_into_producer(Node& node, const ops::ScaleShift& s) {
   return false;
 }
 
-bool fold_into_consumer(Node& node, const ops::ScaleShift& s) {
-  if (auto* conv = std::get_if<ops::Conv2d>(&node.op)) {
+bool fold_into_consumer(Node& node, const ops::ScaleShiftOp& s) {
+  if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op)) {
     const auto group_channels = static_cast<std::size_t>(conv->weight.shape[1]);
     const auto group_rows = static_cast<std::size_t>(conv->out_channels() / conv->groups);
     // A padding tap reads zero after the ScaleShift, which is not zero before it unless nothing is shifted.
@@ -98,7 +98,7 @@ bool fold_into_consumer(Node& node, const ops::ScaleShift& s) {
     fold_columns(conv->weight, conv->bias, s, [&](std::size_t r) { return r / group_rows * group_channels; });
     return true;
   }
-  if (auto* linear = std::get_if<ops::Linear>(&node.op)) {
+  if (auto* linear = std::get_if<ops::LinearOp>(&node.op)) {
     if (linear->flattens_input || linear->weight.data.empty()) return false;
     if (!fits(s, static_cast<std::size_t>(linear->weight.shape[1]))) return false;
     fold_columns(linear->weight, linear->bias, s, [](std::size_t) { return std::size_t{0}; });
@@ -113,7 +113,7 @@ bool fold_scale_shift_backward(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
     const Node& node = graph.nodes[static_cast<std::size_t>(i)];
-    const auto* s = std::get_if<ops::ScaleShift>(&node.op);
+    const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
     const int p = s ? graph.producer(node.inputs[0]) : -1;
     if (p < 0 || !is_read_only_by(graph, node.inputs[0], i) ||
         !fold_into_producer(graph.nodes[static_cast<std::size_t>(p)], *s)) {
@@ -131,7 +131,7 @@ bool fold_scale_shift_forward(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
     const Node& node = graph.nodes[static_cast<std::size_t>(i)];
-    const auto* s = std::get_if<ops::ScaleShift>(&node.op);
+    const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
     const std::vector<int> readers = s ? graph.consumers(node.output) : std::vector<int>{};
     if (!s || !s->activation.is_identity() || readers.size() != 1 || graph.is_output(node.output)) {
       ++i;

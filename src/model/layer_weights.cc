@@ -15,7 +15,7 @@ namespace {
 
 /// A view of the operator's own weights where they lie as a matrix does, else of `copy`.
 MatrixView matrix_view(const ops::Op& op, Tensor& copy) {
-  const auto* linear = std::get_if<ops::Linear>(&op);
+  const auto* linear = std::get_if<ops::LinearOp>(&op);
   if (!linear) copy = weight_matrix(op);
   const Tensor& m = linear ? linear->weight : copy;
   return {m.data.data(), m.shape[0], m.shape[1]};
@@ -47,8 +47,8 @@ MatrixView importance_view(const LayerContext& layer, const std::vector<float>& 
 }  // namespace
 
 Tensor weight_matrix(const ops::Op& op) {
-  if (const auto* linear = std::get_if<ops::Linear>(&op)) return linear->weight;
-  const auto* conv = std::get_if<ops::Conv2d>(&op);
+  if (const auto* linear = std::get_if<ops::LinearOp>(&op)) return linear->weight;
+  const auto* conv = std::get_if<ops::Conv2dOp>(&op);
   if (!conv)
     throw Error(ErrorCode::invalid_argument, fmt::format("{} has no weight matrix", ops::op_name(op)));
   const Tensor& w = conv->weight;

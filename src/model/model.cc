@@ -76,11 +76,11 @@ struct WeightCount {
 
 WeightCount count(const ops::Op& op) {
   WeightCount c;
-  if (const auto* conv = std::get_if<ops::Conv2d>(&op)) {
+  if (const auto* conv = std::get_if<ops::Conv2dOp>(&op)) {
     c = {conv->weight.shape.elements(), static_cast<std::int64_t>(conv->bias.size())};
-  } else if (const auto* linear = std::get_if<ops::Linear>(&op)) {
+  } else if (const auto* linear = std::get_if<ops::LinearOp>(&op)) {
     c = {linear->weight.shape.elements(), static_cast<std::int64_t>(linear->bias.size())};
-  } else if (const auto* scale_shift = std::get_if<ops::ScaleShift>(&op)) {
+  } else if (const auto* scale_shift = std::get_if<ops::ScaleShiftOp>(&op)) {
     c.biases = static_cast<std::int64_t>(scale_shift->scale.size() + scale_shift->shift.size());
   }
   return c;

@@ -9,9 +9,9 @@ namespace lowbit {
 namespace {
 
 std::int64_t depth(const ops::Op& op) {
-  if (const auto* conv = std::get_if<ops::Conv2d>(&op))
+  if (const auto* conv = std::get_if<ops::Conv2dOp>(&op))
     return conv->weight.shape.elements() / conv->weight.shape[0];
-  if (const auto* linear = std::get_if<ops::Linear>(&op)) return linear->weight.shape[1];
+  if (const auto* linear = std::get_if<ops::LinearOp>(&op)) return linear->weight.shape[1];
   return 0;
 }
 

@@ -126,7 +126,7 @@ class Rewriter {
   ValueId as_f32(ValueId id) {
     if (f32_[index(id)] < 0) {
       f32_[index(id)] = add_value(id, DType::f32);
-      add_node(old_.graph.values[index(id)].name + ":dequantize", ops::Dequantize{}, {u8_[index(id)]},
+      add_node(old_.graph.values[index(id)].name + ":dequantize", ops::DequantizeOp{}, {u8_[index(id)]},
                f32_[index(id)], {});
     }
     return f32_[index(id)];
@@ -135,7 +135,7 @@ class Rewriter {
   ValueId as_u8(ValueId id) {
     if (u8_[index(id)] < 0) {
       u8_[index(id)] = add_value(id, DType::u8, observed(id));
-      add_node(old_.graph.values[index(id)].name + ":quantize", ops::Quantize{}, {f32_[index(id)]},
+      add_node(old_.graph.values[index(id)].name + ":quantize", ops::QuantizeOp{}, {f32_[index(id)]},
                u8_[index(id)], {});
     }
     return u8_[index(id)];
@@ -164,7 +164,7 @@ class Rewriter {
   /// image.
   bool moves_before_quantization(const Node& node, const NodePlan& plan) const {
     const bool reshapes =
-        std::holds_alternative<ops::Flatten>(node.op) || std::holds_alternative<ops::Reshape>(node.op);
+        std::holds_alternative<ops::FlattenOp>(node.op) || std::holds_alternative<ops::ReshapeOp>(node.op);
     return plan.mode == Mode::static_u8 && reshapes && u8_[index(node.inputs[0])] < 0;
   }
 
@@ -209,7 +209,7 @@ Model quantize_model(const Model& fp32, const CalibrationTable* table, const Qua
 }
 
 bool is_conversion(const ops::Op& op) {
-  return std::holds_alternative<ops::Quantize>(op) || std::holds_alternative<ops::Dequantize>(op);
+  return std::holds_alternative<ops::QuantizeOp>(op) || std::holds_alternative<ops::DequantizeOp>(op);
 }
 
 }  // namespace

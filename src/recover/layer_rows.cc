@@ -10,14 +10,14 @@ LayerRows::LayerRows(const Model& model, int node) {
   output_ = n.output;
   const SampleLayout in = model.type(input_).layout(), out = model.type(output_).layout();
   channels_ = out.channels;
-  if (const auto* conv = std::get_if<ops::Conv2d>(&n.op)) {
+  if (const auto* conv = std::get_if<ops::Conv2dOp>(&n.op)) {
     groups_ = conv->groups;
     window_ = conv->window;
     height_ = in.height, width_ = in.width, in_channels_ = in.channels;
     out_height_ = out.height, out_width_ = out.width;
     columns_ = conv->weight.shape.elements() / conv->weight.shape[0];
   } else {
-    columns_ = std::get<ops::Linear>(n.op).weight.shape[1];
+    columns_ = std::get<ops::LinearOp>(n.op).weight.shape[1];
     in_channels_ = columns_;
     width_ = out_width_ = out.width;  // steps of a sequence; a flattened input is one row
   }

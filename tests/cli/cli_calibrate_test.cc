@@ -179,7 +179,7 @@ TEST_F(Calibrate, PartsThatDoNotBelongTogether) {
 TEST_F(Calibrate, PartsOfAnotherModel) {
   const std::string first = shard(1, 2);
   Graph graph = lowbit::testing::small_model().graph();
-  std::get<ops::Linear>(graph.nodes[0].op).bias[0] += 1;
+  std::get<ops::LinearOp>(graph.nodes[0].op).bias[0] += 1;
   save(Model(graph), folder_ / "other.lowbit");
   made("calibrate " + file("other.lowbit") + data_ + " --shard 2/2", "odd");
   EXPECT_TRUE(bad("calibrate --merge " + first + " " + file("odd") + " -o " + file("o"), "another model"));

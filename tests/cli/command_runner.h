@@ -62,7 +62,7 @@ inline ::testing::AssertionResult refused_without_a_file(const TemporaryFolder& 
 inline Model small_model(std::int64_t in = 12) {
   Random random(1);
   const auto linear = [&](std::int64_t rows, std::int64_t cols) {
-    ops::Linear op;
+    ops::LinearOp op;
     op.weight = Tensor(Shape{rows, cols});
     for (float& w : op.weight.data) w = random.uniform();
     op.bias.assign(static_cast<std::size_t>(rows), 0.125f);
@@ -70,7 +70,7 @@ inline Model small_model(std::int64_t in = 12) {
   };
   Graph graph;
   graph.inputs = {graph.add_value("x", Shape{in})};
-  ops::Linear first = linear(16, in);
+  ops::LinearOp first = linear(16, in);
   first.activation.lo = 0.0f;
   const int hidden = graph.add_node("first", first, graph.inputs);
   graph.outputs = {graph.add_node("second", linear(4, 16), {hidden})};

@@ -106,7 +106,7 @@ TEST_F(SensitivityCommand, BadInput) {
   EXPECT_TRUE(bad("sensitivity " + folder_ / "q.lowbit " + data_, "quantized already"));
   Graph bare;
   bare.inputs = {bare.add_value("x", {12})};
-  bare.outputs = {bare.add_node("clamp", ops::Clamp{}, bare.inputs)};
+  bare.outputs = {bare.add_node("clamp", ops::ClampOp{}, bare.inputs)};
   save(Model(bare), folder_ / "bare.lowbit");
   EXPECT_TRUE(bad("sensitivity " + folder_ / "bare.lowbit " + data_, "no layer with weights"));
 }

@@ -19,7 +19,7 @@ void PrintTo(const ConvCase& c, std::ostream* os) {
   *os << c.name;
 }
 
-double brute_force(const ops::Conv2d& op, const Values& in, std::int64_t b, std::int64_t o, std::int64_t y,
+double brute_force(const ops::Conv2dOp& op, const Values& in, std::int64_t b, std::int64_t o, std::int64_t y,
                    std::int64_t x) {
   const Shape &w = op.weight.shape, &s = in.type.shape;
   double sum = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(o)];
@@ -37,8 +37,8 @@ double brute_force(const ops::Conv2d& op, const Values& in, std::int64_t b, std:
   return sum;
 }
 
-ops::Conv2d make_conv(const ConvCase& t) {
-  ops::Conv2d op;
+ops::Conv2dOp make_conv(const ConvCase& t) {
+  ops::Conv2dOp op;
   op.window = t.window;
   op.groups = t.groups;
   op.activation = t.activation;
@@ -54,7 +54,7 @@ class Conv2dF32 : public ::testing::TestWithParam<ConvCase> {};
 
 TEST_P(Conv2dF32, EqualsPlainLoops) {
   const ConvCase& t = GetParam();
-  const ops::Conv2d op = make_conv(t);
+  const ops::Conv2dOp op = make_conv(t);
   std::vector<Values> inputs{random_values(f32_type({t.channels, t.height, t.width}), t.batch, 1)};
   const ValueType output = f32_type(shape_of(op, inputs));
   if (t.residual) inputs.push_back(random_values(output, t.batch, 2));
@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Conv2dF32NaN, PassesThroughActivations) {
   for (const std::int64_t groups : {1, 40}) {
-    const ops::Conv2d op =
+    const ops::Conv2dOp op =
         make_conv({"", 40, 3, 3, 40, groups, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}, true, false, kClip});
     std::vector<Values> in{random_values(f32_type({40, 3, 3}), 1, 1)};
     for (std::size_t c = 0; c < 40; ++c) in[0].data[c * 9 + 4] = std::numeric_limits<float>::quiet_NaN();
@@ -126,12 +126,12 @@ TEST(Conv2dF32NaN, PassesThroughActivations) {
 }
 
 TEST(Conv2dShape, RefusesWhatDoesNotFit) {
-  ops::Conv2d op = make_conv({"", 4, 8, 8, 6, 2, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}});
+  ops::Conv2dOp op = make_conv({"", 4, 8, 8, 6, 2, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}});
   const std::vector<Shape> good{{4, 8, 8}};
   EXPECT_EQ(ops::infer_shape(op, good), (Shape{6, 4, 4}));
   for (const std::vector<Shape>& bad : {std::vector<Shape>{{5, 8, 8}}, {{4, 8}}, {{4, 8, 8}, {6, 4, 5}}, {}})
     expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(op, bad); });
-  ops::Conv2d large = op;
+  ops::Conv2dOp large = op;
   large.window.pad = {0, 0, 0, 0};
   expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(large, std::vector<Shape>{{4, 2, 8}}); });
   op.bias.pop_back();

@@ -27,7 +27,7 @@ void PrintTo(const DepthwiseCase& c, std::ostream* os) {
 
 /// A layer with its inputs; `weights` have to outlive the step.
 struct Layer {
-  ops::Conv2d op;
+  ops::Conv2dOp op;
   QuantizedMatrix weights;
   std::vector<Values> inputs;
   ValueType output;
@@ -45,7 +45,7 @@ struct Layer {
 
 Layer make_layer(const DepthwiseCase& t) {
   Layer layer;
-  ops::Conv2d& op = layer.op;
+  ops::Conv2dOp& op = layer.op;
   Random random(17);
   const std::int64_t out = t.channels * t.multiplier;
   op.window = t.window;

@@ -23,7 +23,7 @@ class LinearF32 : public ::testing::TestWithParam<LinearCase> {};
 TEST_P(LinearF32, EqualsPlainLoops) {
   const LinearCase& t = GetParam();
   const std::int64_t features = t.flattens ? t.in.elements() : t.in[t.in.rank() - 1];
-  ops::Linear op;
+  ops::LinearOp op;
   op.flattens_input = t.flattens;
   op.activation = t.activation;
   op.weight = Tensor(Shape{t.out, features});
@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearF32,
                          [](const auto& c) { return c.param.name; });
 
 TEST(LinearShape, RefusesWhatDoesNotFit) {
-  ops::Linear op;
+  ops::LinearOp op;
   op.weight = Tensor(Shape{3, 8});
   for (const Shape& bad : {Shape{7}, Shape{8, 7}, Shape{2, 2, 2}, Shape{}})
     expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(op, std::vector<Shape>{bad}); });

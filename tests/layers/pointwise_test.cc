@@ -19,7 +19,7 @@ TEST(Add, F32) {
   const std::vector<Values> in{random_values(f32_type({5, 30, 31}), 3, 1),
                                random_values(f32_type({5, 30, 31}), 3, 2)};
   for (const int threads : {1, 2}) {
-    const Values y = run_op(ops::Add{kQuarterToHalf}, in, in[0].type, threads);
+    const Values y = run_op(ops::AddOp{kQuarterToHalf}, in, in[0].type, threads);
     for (std::size_t i = 0; i < y.data.size(); ++i) ASSERT_EQ(y.data[i], clip(in[0].data[i] + in[1].data[i]));
   }
 }
@@ -33,7 +33,7 @@ TEST(Add, U8) {
   const float mb = static_cast<float>(static_cast<double>(0.013f) / static_cast<double>(0.03f));
   const ops::Activation relu{0.0f, 3.0f};
   for (const int threads : {1, 2}) {
-    const Values y = run_op(ops::Add{relu}, in, output, threads);
+    const Values y = run_op(ops::AddOp{relu}, in, output, threads);
     for (std::size_t i = 0; i < y.data.size(); ++i) {
       const float a = (in[0].data[i] - 120.0f) * ma, b = (in[1].data[i] - 7.0f) * mb;
       ASSERT_EQ(y.data[i], clip_code(a + b, 100.0f, 200.0f, 100.0f));
@@ -43,9 +43,9 @@ TEST(Add, U8) {
 
 TEST(Add, RefusesOtherShapes) {
   expect_error(ErrorCode::shape_mismatch, [&] {
-    ops::infer_shape(ops::Add{}, std::vector<Shape>{{3}, {4}});
+    ops::infer_shape(ops::AddOp{}, std::vector<Shape>{{3}, {4}});
   });
-  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::Add{}, std::vector<Shape>{{3}}); });
+  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::AddOp{}, std::vector<Shape>{{3}}); });
 }
 
 TEST(Concat, JoinsEveryAxis) {
@@ -55,7 +55,7 @@ TEST(Concat, JoinsEveryAxis) {
     all[static_cast<std::size_t>(axis)] += 2;
     const std::vector<Values> in{random_values(f32_type({3, 4, 5}), 2, 1),
                                  random_values(f32_type(Shape(small)), 2, 2)};
-    const Values y = run_op(ops::Concat{axis}, in, f32_type(Shape(all)));
+    const Values y = run_op(ops::ConcatOp{axis}, in, f32_type(Shape(all)));
     const std::int64_t cut = in[0].type.shape[static_cast<int>(axis)];
     for (std::int64_t b = 0; b < 2; ++b)
       for (std::int64_t c = 0; c < all[0]; ++c)
@@ -72,7 +72,7 @@ TEST(Concat, JoinsEveryAxis) {
 TEST(Concat, RequantizesCodes) {
   const std::vector<Values> in{random_values(u8_type({3, 6}, 0.5f, 10), 2, 1),
                                random_values(u8_type({3, 7}, 0.3f, 50), 2, 2)};
-  const Values y = run_op(ops::Concat{1}, in, u8_type({3, 13}, 0.5f, 10));
+  const Values y = run_op(ops::ConcatOp{1}, in, u8_type({3, 13}, 0.5f, 10));
   const float m = static_cast<float>(static_cast<double>(0.3f) / 0.5);
   for (std::size_t r = 0; r < 6; ++r)
     for (std::size_t c = 0; c < 13; ++c) {
@@ -84,18 +84,18 @@ TEST(Concat, RequantizesCodes) {
 
 TEST(Concat, RefusesOtherShapes) {
   expect_error(ErrorCode::shape_mismatch, [&] {
-    ops::infer_shape(ops::Concat{0}, std::vector<Shape>{{3, 4}, {3, 5}});
+    ops::infer_shape(ops::ConcatOp{0}, std::vector<Shape>{{3, 4}, {3, 5}});
   });
   expect_error(ErrorCode::invalid_argument, [&] {
-    ops::infer_shape(ops::Concat{2}, std::vector<Shape>{{3, 4}, {3, 4}});
+    ops::infer_shape(ops::ConcatOp{2}, std::vector<Shape>{{3, 4}, {3, 4}});
   });
-  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::Concat{0}, {}); });
+  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::ConcatOp{0}, {}); });
 }
 
 TEST(Clamp, F32PassesNaN) {
   std::vector<Values> in{random_values(f32_type({70}), 2, 1)};
   in[0].data[5] = std::numeric_limits<float>::quiet_NaN();
-  const Values y = run_op(ops::Clamp{kQuarterToHalf}, in, in[0].type);
+  const Values y = run_op(ops::ClampOp{kQuarterToHalf}, in, in[0].type);
   for (std::size_t i = 0; i < y.data.size(); ++i)
     if (i == 5)
       ASSERT_TRUE(std::isnan(y.data[i]));
@@ -105,16 +105,16 @@ TEST(Clamp, F32PassesNaN) {
 
 TEST(Clamp, U8) {
   const std::vector<Values> in{random_values(u8_type({7, 40, 40}, 0.005f, 128), 2, 1)};
-  const Values y = run_op(ops::Clamp{kQuarterToHalf}, in, in[0].type, 2);
+  const Values y = run_op(ops::ClampOp{kQuarterToHalf}, in, in[0].type, 2);
   for (std::size_t i = 0; i < y.data.size(); ++i)
     ASSERT_EQ(y.data[i], std::min(228.0f, std::max(78.0f, in[0].data[i])));
   expect_error(ErrorCode::invalid_argument, [&] {
-    run_op(ops::Clamp{kQuarterToHalf}, in, u8_type({7, 40, 40}, 0.005f, 127));
+    run_op(ops::ClampOp{kQuarterToHalf}, in, u8_type({7, 40, 40}, 0.005f, 127));
   });
 }
 
 TEST(ScaleShift, F32AndU8) {
-  const ops::ScaleShift op{{0.5f, -1.25f, 3.0f}, {0.125f, 0.0f, -0.75f}, kQuarterToHalf};
+  const ops::ScaleShiftOp op{{0.5f, -1.25f, 3.0f}, {0.125f, 0.0f, -0.75f}, kQuarterToHalf};
   const Shape shape{3, 5, 7};
   const std::vector<Values> f32{random_values(f32_type(shape), 2, 1)},
       u8{random_values(u8_type(shape, 0.004f, 99), 2, 2)};
@@ -132,10 +132,10 @@ TEST(ScaleShift, F32AndU8) {
 
 TEST(ScaleShift, OneFactorForAll) {
   const std::vector<Values> in{random_values(f32_type({3, 5}), 2, 1)};
-  const Values y = run_op(ops::ScaleShift{{2.0f}, {1.0f}, {}}, in, in[0].type);
+  const Values y = run_op(ops::ScaleShiftOp{{2.0f}, {1.0f}, {}}, in, in[0].type);
   for (std::size_t i = 0; i < y.data.size(); ++i) ASSERT_EQ(y.data[i], in[0].data[i] * 2.0f + 1.0f);
   expect_error(ErrorCode::shape_mismatch, [&] {
-    ops::infer_shape(ops::ScaleShift{{1.0f, 2.0f}, {0.0f}, {}}, std::vector<Shape>{{3, 5}});
+    ops::infer_shape(ops::ScaleShiftOp{{1.0f, 2.0f}, {0.0f}, {}}, std::vector<Shape>{{3, 5}});
   });
 }
 
@@ -144,8 +144,8 @@ TEST(Quantize, RoundTripsThroughDequantize) {
     const std::vector<Values> x{random_values(f32_type(shape), 2, 1)};
     const ValueType codes =
         u8_type(shape, 0.0078125f, 100);  // a power of two: the definition in double is exact
-    const std::vector<Values> q{run_op(ops::Quantize{}, x, codes, 2)};
-    const Values y = run_op(ops::Dequantize{}, q, x[0].type, 2);
+    const std::vector<Values> q{run_op(ops::QuantizeOp{}, x, codes, 2)};
+    const Values y = run_op(ops::DequantizeOp{}, q, x[0].type, 2);
     for (std::size_t i = 0; i < y.data.size(); ++i) {
       ASSERT_EQ(q[0].data[i], code_of(x[0].data[i], codes.qparams));
       ASSERT_EQ(y.data[i], dequantized(q[0], i));
@@ -156,11 +156,11 @@ TEST(Quantize, RoundTripsThroughDequantize) {
 TEST(Quantize, RefusesOtherTypes) {
   const std::vector<Values> x{random_values(f32_type({4}), 1, 1)},
       q{random_values(u8_type({4}, 1.0f, 0), 1, 1)};
-  expect_error(ErrorCode::unsupported, [&] { run_op(ops::Quantize{}, q, u8_type({4}, 1.0f, 0)); });
-  expect_error(ErrorCode::unsupported, [&] { run_op(ops::Quantize{}, x, f32_type({4})); });
-  expect_error(ErrorCode::unsupported, [&] { run_op(ops::Dequantize{}, x, f32_type({4})); });
-  expect_error(ErrorCode::invalid_argument, [&] { run_op(ops::Quantize{}, x, u8_type({4}, 1.0f, 256)); });
-  expect_error(ErrorCode::invalid_argument, [&] { run_op(ops::Quantize{}, x, u8_type({4}, 0.0f, 3)); });
+  expect_error(ErrorCode::unsupported, [&] { run_op(ops::QuantizeOp{}, q, u8_type({4}, 1.0f, 0)); });
+  expect_error(ErrorCode::unsupported, [&] { run_op(ops::QuantizeOp{}, x, f32_type({4})); });
+  expect_error(ErrorCode::unsupported, [&] { run_op(ops::DequantizeOp{}, x, f32_type({4})); });
+  expect_error(ErrorCode::invalid_argument, [&] { run_op(ops::QuantizeOp{}, x, u8_type({4}, 1.0f, 256)); });
+  expect_error(ErrorCode::invalid_argument, [&] { run_op(ops::QuantizeOp{}, x, u8_type({4}, 0.0f, 3)); });
 }
 
 }  // namespace

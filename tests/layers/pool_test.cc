@@ -55,7 +55,7 @@ class Pool : public ::testing::TestWithParam<PoolCase> {
 
 TEST_P(Pool, MaxPool) {
   const PoolCase& t = GetParam();
-  const ops::MaxPool op{t.window, t.ceil_mode};
+  const ops::MaxPoolOp op{t.window, t.ceil_mode};
   for (const ValueType& type : {f32_type(t.in), u8_type(t.in, 0.5f, 77)}) {
     const std::vector<Values> in{random_values(type, 2, 11)};
     ValueType output = type;
@@ -70,7 +70,7 @@ TEST_P(Pool, MaxPool) {
 TEST_P(Pool, AveragePoolF32) {
   const PoolCase& t = GetParam();
   for (const bool count_include_pad : {false, true}) {
-    const ops::AveragePool op{t.window, t.ceil_mode, count_include_pad};
+    const ops::AveragePoolOp op{t.window, t.ceil_mode, count_include_pad};
     const std::vector<Values> in{random_values(f32_type(t.in), 2, 12)};
     for_outputs(in[0], run_op(op, in, f32_type(t.out), 2), [&](const Window& w, float y) {
       ASSERT_NEAR(y, w.sum / static_cast<double>(count_include_pad ? w.padded : w.inside), 1e-5);
@@ -81,7 +81,7 @@ TEST_P(Pool, AveragePoolF32) {
 TEST_P(Pool, AveragePoolU8) {
   const PoolCase& t = GetParam();
   for (const bool count_include_pad : {false, true}) {
-    const ops::AveragePool op{t.window, t.ceil_mode, count_include_pad};
+    const ops::AveragePoolOp op{t.window, t.ceil_mode, count_include_pad};
     const std::vector<Values> in{random_values(u8_type(t.in, 0.25f, 100), 2, 13)};
     const ValueType output = u8_type(t.out, 0.1875f, 90);
     for_outputs(in[0], run_op(op, in, output, 2), [&](const Window& w, float y) {
@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(GlobalAveragePool, F32) {
   const std::vector<Values> in{random_values(f32_type({67, 5, 9}), 3, 14)};
-  const Values y = run_op(ops::GlobalAveragePool{}, in, f32_type({67, 1, 1}));
+  const Values y = run_op(ops::GlobalAveragePoolOp{}, in, f32_type({67, 1, 1}));
   for (std::size_t i = 0; i < y.data.size(); ++i) {
     double sum = 0;
     for (std::size_t p = 0; p < 45; ++p) sum += in[0].data[i * 45 + p];
@@ -122,7 +122,7 @@ TEST(GlobalAveragePool, F32) {
 
 TEST(GlobalAveragePool, U8) {
   const std::vector<Values> in{random_values(u8_type({67, 5, 9}, 0.5f, 3), 3, 15)};
-  const Values y = run_op(ops::GlobalAveragePool{}, in, u8_type({67, 1, 1}, 0.375f, 20));
+  const Values y = run_op(ops::GlobalAveragePoolOp{}, in, u8_type({67, 1, 1}, 0.375f, 20));
   for (std::size_t i = 0; i < y.data.size(); ++i) {
     std::int32_t sum = 0;
     for (std::size_t p = 0; p < 45; ++p) sum += static_cast<std::int32_t>(in[0].data[i * 45 + p]) - 3;
@@ -132,7 +132,7 @@ TEST(GlobalAveragePool, U8) {
 }
 
 TEST(PoolErrors, AreRefused) {
-  const ops::MaxPool op{{{2, 2}, {2, 2}}, false};
+  const ops::MaxPoolOp op{{{2, 2}, {2, 2}}, false};
   const std::vector<Values> in{random_values(u8_type({3, 4, 4}, 0.5f, 3), 1, 15)};
   expect_error(ErrorCode::invalid_argument, [&] { run_op(op, in, u8_type({3, 2, 2}, 0.25f, 3)); });
   expect_error(ErrorCode::shape_mismatch, [&] { run_op(op, in, u8_type({3, 2, 3}, 0.5f, 3)); });

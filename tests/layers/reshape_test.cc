@@ -21,7 +21,7 @@ TEST(Reshape, KeepsLogicalOrder) {
                                                    {{4, 5}, {2, 10}},    {{3, 4, 6}, {6, 2, 6}}};
   for (const auto& [from, to] : cases)
     for (const ValueType& type : both_types(from)) {
-      ops::Reshape op;
+      ops::ReshapeOp op;
       op.shape.assign(to.dims().begin(), to.dims().end());
       const std::vector<Values> in{random_values(type, 2, 1)};
       EXPECT_EQ(run_op(op, in, with_shape(type, to), 2).data, in[0].data)
@@ -32,12 +32,12 @@ TEST(Reshape, KeepsLogicalOrder) {
 TEST(Flatten, KeepsLogicalOrder) {
   for (const ValueType& type : both_types({5, 3, 7})) {
     const std::vector<Values> in{random_values(type, 3, 2)};
-    EXPECT_EQ(run_op(ops::Flatten{}, in, with_shape(type, {105})).data, in[0].data);
+    EXPECT_EQ(run_op(ops::FlattenOp{}, in, with_shape(type, {105})).data, in[0].data);
   }
 }
 
 TEST(Slice, TakesElements) {
-  const ops::Slice op{{1, 0, 2}, {2, 3, 1}, {3, 2, 4}};
+  const ops::SliceOp op{{1, 0, 2}, {2, 3, 1}, {3, 2, 4}};
   for (const ValueType& type : both_types({6, 5, 7})) {
     const std::vector<Values> in{random_values(type, 2, 3)};
     const Values y = run_op(op, in, with_shape(type, shape_of(op, in)));
@@ -53,19 +53,19 @@ TEST(Slice, TakesElements) {
 TEST(Slice, TakesElementsOfRank1And2) {
   for (const ValueType& type : both_types({4, 9})) {
     const std::vector<Values> in{random_values(type, 2, 4)};
-    const Values y = run_op(ops::Slice{{1, 3}, {2, 2}, {2, 3}}, in, with_shape(type, {2, 3}));
+    const Values y = run_op(ops::SliceOp{{1, 3}, {2, 2}, {2, 3}}, in, with_shape(type, {2, 3}));
     for (std::size_t b = 0; b < 2; ++b)
       for (std::size_t t = 0; t < 2; ++t)
         for (std::size_t f = 0; f < 3; ++f)
           ASSERT_EQ(y.data[(b * 2 + t) * 3 + f], in[0].data[(b * 4 + 1 + 2 * t) * 9 + 3 + 2 * f]);
   }
   const std::vector<Values> in{random_values(f32_type({9}), 1, 4)};
-  EXPECT_EQ(run_op(ops::Slice{{8}, {5}, {1}}, in, f32_type({1})).data[0], in[0].data[8]);
+  EXPECT_EQ(run_op(ops::SliceOp{{8}, {5}, {1}}, in, f32_type({1})).data[0], in[0].data[8]);
 }
 
 TEST(Slice, RefusesWhatLeavesTheAxis) {
   const std::vector<Shape> in{{9}};
-  for (const ops::Slice& bad : {ops::Slice{{-1}, {1}, {1}},
+  for (const ops::SliceOp& bad : {ops::SliceOp{{-1}, {1}, {1}},
                                 {{0}, {0}, {1}},
                                 {{0}, {1}, {10}},
                                 {{1}, {4}, {4}},
@@ -73,14 +73,14 @@ TEST(Slice, RefusesWhatLeavesTheAxis) {
                                 {{0}, {INT64_MAX}, {3}},
                                 {{0}, {1}, {-1}}})
     expect_error(ErrorCode::invalid_argument, [&] { ops::infer_shape(bad, in); });
-  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::Slice{{0, 0}, {1, 1}, {1, 1}}, in); });
+  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::SliceOp{{0, 0}, {1, 1}, {1, 1}}, in); });
 }
 
 TEST(Pad, AddsAndRemoves) {
   for (const std::vector<std::int64_t>& before :
        {std::vector<std::int64_t>{1, 2, 0}, {0, -1, 3}, {-2, 1, -1}})
     for (const ValueType& type : both_types({5, 4, 6})) {
-      const ops::Pad op{before, {2, -1, 1}, 3.26f};
+      const ops::PadOp op{before, {2, -1, 1}, 3.26f};
       const std::vector<Values> in{random_values(type, 2, 5)};
       const Values y = run_op(op, in, with_shape(type, shape_of(op, in)));
       const float value = type.dtype == DType::u8 ? 7.0f + 9.0f : 3.26f;  // 3.26 / 0.5 rounds to 7
@@ -99,16 +99,16 @@ TEST(Pad, AddsAndRemoves) {
 
 TEST(Movement, RefusesOtherParametersAndShapes) {
   const std::vector<Values> in{random_values(u8_type({6}, 0.5f, 3), 1, 15)};
-  expect_error(ErrorCode::invalid_argument, [&] { run_op(ops::Flatten{}, in, u8_type({6}, 0.5f, 4)); });
+  expect_error(ErrorCode::invalid_argument, [&] { run_op(ops::FlattenOp{}, in, u8_type({6}, 0.5f, 4)); });
   expect_error(ErrorCode::invalid_argument, [&] {
-    run_op(ops::Pad{{1}, {0}, 0}, in, u8_type({7}, 0.25f, 3));
+    run_op(ops::PadOp{{1}, {0}, 0}, in, u8_type({7}, 0.25f, 3));
   });
   expect_error(ErrorCode::invalid_argument, [&] {
-    run_op(ops::Slice{{0}, {1}, {2}}, in, u8_type({2}, 0.25f, 3));
+    run_op(ops::SliceOp{{0}, {1}, {2}}, in, u8_type({2}, 0.25f, 3));
   });
-  expect_error(ErrorCode::shape_mismatch, [&] { run_op(ops::Reshape{{7}}, in, u8_type({7}, 0.5f, 3)); });
+  expect_error(ErrorCode::shape_mismatch, [&] { run_op(ops::ReshapeOp{{7}}, in, u8_type({7}, 0.5f, 3)); });
   expect_error(ErrorCode::invalid_argument, [&] {
-    ops::infer_shape(ops::Pad{{-3}, {-4}, 0}, std::vector<Shape>{{6}});
+    ops::infer_shape(ops::PadOp{{-3}, {-4}, 0}, std::vector<Shape>{{6}});
   });
 }
 

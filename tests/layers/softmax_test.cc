@@ -34,7 +34,7 @@ TEST(Softmax, EveryAxisAgainstDouble) {
     for (int axis = 0; axis < shape.rank(); ++axis) {
       std::vector<Values> in{random_values(f32_type(shape), 2, 1)};
       for (float& x : in[0].data) x *= 20.0f;
-      const Values y = run_op(ops::Softmax{axis}, in, in[0].type);
+      const Values y = run_op(ops::SoftmaxOp{axis}, in, in[0].type);
       std::int64_t inner = 1, outer = 2;
       for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
       for (int i = 0; i < axis; ++i) outer *= shape[i];
@@ -55,15 +55,15 @@ TEST(Softmax, EveryAxisAgainstDouble) {
 TEST(Softmax, SameBitsEverywhere) {
   std::vector<Values> in{random_values(f32_type({1000}), 4, 9)};
   for (float& x : in[0].data) x *= 16.0f;
-  const Values y = run_op(ops::Softmax{0}, in, in[0].type);
+  const Values y = run_op(ops::SoftmaxOp{0}, in, in[0].type);
   EXPECT_EQ(fnv1a(y.data.data(), y.data.size() * sizeof(float)), kGolden);
 }
 
 TEST(Softmax, RefusesCodes) {
   const std::vector<Values> in{random_values(u8_type({4}, 1.0f, 0), 1, 1)};
-  expect_error(ErrorCode::unsupported, [&] { run_op(ops::Softmax{0}, in, in[0].type); });
+  expect_error(ErrorCode::unsupported, [&] { run_op(ops::SoftmaxOp{0}, in, in[0].type); });
   expect_error(ErrorCode::invalid_argument,
-               [&] { ops::infer_shape(ops::Softmax{1}, std::vector<Shape>{{4}}); });
+               [&] { ops::infer_shape(ops::SoftmaxOp{1}, std::vector<Shape>{{4}}); });
 }
 
 }  // namespace

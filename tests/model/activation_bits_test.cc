@@ -16,8 +16,8 @@ namespace {
 using testing::Random;
 using testing::Sample;
 
-ops::Conv2d conv(Random& random, std::int64_t in, std::int64_t out) {
-  ops::Conv2d op;
+ops::Conv2dOp conv(Random& random, std::int64_t in, std::int64_t out) {
+  ops::Conv2dOp op;
   op.weight = Tensor(Shape{out, in, 3, 3});
   for (float& w : op.weight.data) w = random.gaussian() * 0.2f;
   op.window = {.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}};
@@ -34,30 +34,30 @@ Graph network() {
   g.inputs = {x};
   const ValueId a = g.add_node("conv1", conv(random, 3, 8), {x});
   const ValueId b = g.add_node("conv2", conv(random, 8, 8), {a, a});
-  ops::Pad pad;
+  ops::PadOp pad;
   pad.before = pad.after = {0, 1, 1};
   pad.value = 0.4f;
-  ops::MaxPool pool;
+  ops::MaxPoolOp pool;
   pool.window.kernel = pool.window.stride = {2, 2};
   const ValueId c = g.add_node("pool", pool, {g.add_node("pad", pad, {b})});
-  const ValueId d = g.add_node("sum", ops::Add{}, {c, c});
-  ops::ScaleShift affine;
+  const ValueId d = g.add_node("sum", ops::AddOp{}, {c, c});
+  ops::ScaleShiftOp affine;
   affine.scale = {0.75f};
   affine.shift = {-0.3f};
-  ops::Clamp clamp;
+  ops::ClampOp clamp;
   clamp.activation.lo = 0.0f;
   clamp.activation.hi = 4.0f;
   const ValueId k = g.add_node("clamp", clamp, {g.add_node("affine", affine, {d})});
-  ops::Conv2d depthwise = conv(random, 1, 8);
+  ops::Conv2dOp depthwise = conv(random, 1, 8);
   depthwise.groups = 8;
   const ValueId m = g.add_node("depthwise", depthwise, {k});
-  const ValueId j = g.add_node("concat", ops::Concat{.axis = 0}, {m, k});
-  ops::AveragePool average;
+  const ValueId j = g.add_node("concat", ops::ConcatOp{.axis = 0}, {m, k});
+  ops::AveragePoolOp average;
   average.window.kernel = {2, 2};
   const ValueId p = g.add_node("average", average, {j});
   const ValueId f =
-      g.add_node("flatten", ops::Flatten{}, {g.add_node("mean", ops::GlobalAveragePool{}, {p})});
-  ops::Linear fc;
+      g.add_node("flatten", ops::FlattenOp{}, {g.add_node("mean", ops::GlobalAveragePoolOp{}, {p})});
+  ops::LinearOp fc;
   fc.weight = Tensor(Shape{10, 16});
   for (float& w : fc.weight.data) w = random.gaussian();
   g.outputs = {g.add_node("fc", fc, {f})};
@@ -82,8 +82,8 @@ double rounded(double x, const ValueType& type) {
 void put_weights(ops::Op& op, const QuantizedMatrix& weights) {
   Tensor w(Shape{weights.rows, weights.cols});
   dequantize(weights, MutableMatrixView(w.data.data(), weights.rows, weights.cols));
-  if (auto* linear = std::get_if<ops::Linear>(&op)) linear->weight.data = w.data;
-  if (auto* c = std::get_if<ops::Conv2d>(&op)) {
+  if (auto* linear = std::get_if<ops::LinearOp>(&op)) linear->weight.data = w.data;
+  if (auto* c = std::get_if<ops::Conv2dOp>(&op)) {
     const std::int64_t channels = c->weight.shape[1], taps = 9;
     c->weight.data.resize(w.data.size());
     for (std::size_t i = 0; i < w.data.size(); ++i) {
@@ -102,7 +102,7 @@ std::vector<double> oracle(const Model& model, const float* image) {
     const Node& node = graph.nodes[i];
     const ValueType& type = model.type(node.output);
     Sample& out = values[static_cast<std::size_t>(node.output)];
-    if (std::holds_alternative<ops::Quantize>(node.op) || std::holds_alternative<ops::Dequantize>(node.op)) {
+    if (std::holds_alternative<ops::QuantizeOp>(node.op) || std::holds_alternative<ops::DequantizeOp>(node.op)) {
       out = values[static_cast<std::size_t>(node.inputs[0])];
     } else {
       Graph one;

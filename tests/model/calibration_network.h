@@ -16,7 +16,7 @@ namespace lowbit::testing {
 inline Model calibration_network(std::uint64_t seed = 1) {
   Random random(seed);
   const auto linear = [&](std::int64_t rows, std::int64_t cols) {
-    ops::Linear op;
+    ops::LinearOp op;
     op.weight = Tensor(Shape{rows, cols});
     for (float& w : op.weight.data) w = random.uniform();
     op.bias.assign(static_cast<std::size_t>(rows), 0.1f);
@@ -24,7 +24,7 @@ inline Model calibration_network(std::uint64_t seed = 1) {
   };
   Graph graph;
   graph.inputs = {graph.add_value("x", Shape{6})};
-  ops::Linear first = linear(8, 6);
+  ops::LinearOp first = linear(8, 6);
   first.activation.lo = 0.0f;
   const ValueId hidden = graph.add_node("hidden", first, graph.inputs);
   graph.outputs = {graph.add_node("y", linear(3, 8), {hidden})};

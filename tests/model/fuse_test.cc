@@ -29,7 +29,7 @@ class Builder {
   ValueId conv(const std::string& name, ValueId in, std::int64_t out, std::int64_t kernel,
                std::int64_t pad = 0, std::int64_t groups = 1, bool bias = false) {
     const std::int64_t channels = shape(in)[0];
-    ops::Conv2d op;
+    ops::Conv2dOp op;
     const Shape ws{out, channels / groups, kernel, kernel};
     op.weight = Tensor(ws, random_vector(random, ws.elements()));
     op.window.kernel = {kernel, kernel};
@@ -42,17 +42,17 @@ class Builder {
     const Shape& s = shape(in);
     const Shape ws{out, s[s.rank() - 1]};
     return last = graph.add_node(
-               name, ops::Linear{Tensor(ws, random_vector(random, ws.elements())), {}, {}, false}, {in});
+               name, ops::LinearOp{Tensor(ws, random_vector(random, ws.elements())), {}, {}, false}, {in});
   }
   ValueId scale(const std::string& name, ValueId in, std::int64_t n) {
     return last = graph.add_node(
-               name, ops::ScaleShift{random_vector(random, n), random_vector(random, n), {}}, {in});
+               name, ops::ScaleShiftOp{random_vector(random, n), random_vector(random, n), {}}, {in});
   }
   ValueId clamp(const std::string& name, ValueId in, float lo = 0.0f, float hi = kInf) {
-    return last = graph.add_node(name, ops::Clamp{{lo, hi}}, {in});
+    return last = graph.add_node(name, ops::ClampOp{{lo, hi}}, {in});
   }
   ValueId add(const std::string& name, ValueId a, ValueId b) {
-    return last = graph.add_node(name, ops::Add{}, {a, b});
+    return last = graph.add_node(name, ops::AddOp{}, {a, b});
   }
   ValueId node(const std::string& name, ops::Op op, ValueId in) {
     return last = graph.add_node(name, op, {in});
@@ -104,14 +104,14 @@ TEST(Fuse, BatchNormAndReluFoldIntoAConvolution) {
   const Graph g = fused(b);
   ASSERT_EQ(ops_of(g), "Conv2d");
   EXPECT_EQ(g.nodes[0].name, "conv");
-  EXPECT_EQ(std::get<ops::Conv2d>(g.nodes[0].op).activation, (ops::Activation{0.0f, kInf}));
+  EXPECT_EQ(std::get<ops::Conv2dOp>(g.nodes[0].op).activation, (ops::Activation{0.0f, kInf}));
 }
 
 TEST(Fuse, ScalesFoldIntoGroupedConvolutionsAndLinear) {
   Builder b({6, 4, 4});
   b.scale("s1", b.conv("depthwise", 0, 6, 3, 1, 6, true), 6);
   b.scale("s2", b.conv("grouped", b.last, 4, 1, 0, 2), 1);
-  b.scale("s3", b.linear("fc", b.node("flat", ops::Flatten{}, b.last), 5), 5);
+  b.scale("s3", b.linear("fc", b.node("flat", ops::FlattenOp{}, b.last), 5), 5);
   EXPECT_EQ(ops_of(fused(b)), "Conv2d Conv2d Linear");
 }
 
@@ -140,7 +140,7 @@ TEST(Fuse, AScaleBeforeAConvolutionFoldsForwardUnlessPaddingForbidsIt) {
   padded.conv("conv", padded.scale("normalize", 0, 4), 6, 3, 1);
   EXPECT_EQ(ops_of(fused(padded)), "ScaleShift Conv2d");
   Builder pure({4, 5, 5});
-  pure.conv("conv", pure.node("scale", ops::ScaleShift{{2.0f}, {0.0f}, {}}, 0), 6, 3, 1);
+  pure.conv("conv", pure.node("scale", ops::ScaleShiftOp{{2.0f}, {0.0f}, {}}, 0), 6, 3, 1);
   EXPECT_EQ(ops_of(fused(pure)), "Conv2d");
   Builder rows({7, 3});
   rows.linear("fc", rows.scale("normalize", 0, 3), 5);
@@ -152,7 +152,7 @@ TEST(Fuse, ChainsOfScalesBecomeOne) {
   b.clamp("relu6", b.scale("s3", b.scale("s2", b.scale("s1", 0, 3), 1), 3), 0, 6);
   const Graph g = fused(b);
   ASSERT_EQ(ops_of(g), "ScaleShift");
-  EXPECT_EQ(std::get<ops::ScaleShift>(g.nodes[0].op).activation, (ops::Activation{0, 6}));
+  EXPECT_EQ(std::get<ops::ScaleShiftOp>(g.nodes[0].op).activation, (ops::Activation{0, 6}));
 }
 
 TEST(Fuse, ClampsComposeAlsoWhereTheyDoNotMeet) {
@@ -165,17 +165,17 @@ TEST(Fuse, ClampsComposeAlsoWhereTheyDoNotMeet) {
 
 TEST(Fuse, AClampGoesThroughPoolingAndFlattening) {
   Builder b({3, 6, 6});
-  ops::MaxPool pool;
+  ops::MaxPoolOp pool;
   pool.window.kernel = pool.window.stride = {2, 2};
-  b.clamp("relu", b.node("flat", ops::Flatten{}, b.node("pool", pool, b.conv("conv", 0, 4, 3, 1))));
+  b.clamp("relu", b.node("flat", ops::FlattenOp{}, b.node("pool", pool, b.conv("conv", 0, 4, 3, 1))));
   const Graph g = fused(b);
   EXPECT_EQ(ops_of(g), "Conv2d MaxPool Flatten");
-  EXPECT_FALSE(std::get<ops::Conv2d>(g.nodes[0].op).activation.is_identity());
+  EXPECT_FALSE(std::get<ops::Conv2dOp>(g.nodes[0].op).activation.is_identity());
 }
 
 TEST(Fuse, AClampStaysWhereAnAverageOrAnotherReaderIsInBetween) {
   Builder b({3, 6, 6});
-  b.clamp("relu", b.node("gap", ops::GlobalAveragePool{}, b.conv("conv", 0, 4, 3)));
+  b.clamp("relu", b.node("gap", ops::GlobalAveragePoolOp{}, b.conv("conv", 0, 4, 3)));
   EXPECT_EQ(ops_of(fused(b)), "Conv2d GlobalAveragePool Clamp");
   Builder c({2, 4, 4});
   const ValueId conv = c.conv("conv", 0, 2, 3);
@@ -191,7 +191,7 @@ TEST(Fuse, AResidualBlockBecomesTwoConvolutions) {
   ASSERT_EQ(ops_of(g), "Conv2d Conv2d");
   ASSERT_EQ(g.nodes[1].inputs.size(), 2u);
   EXPECT_EQ(g.nodes[1].inputs[1], g.inputs[0]);
-  EXPECT_EQ(std::get<ops::Conv2d>(g.nodes[1].op).activation.lo, 0.0f);
+  EXPECT_EQ(std::get<ops::Conv2dOp>(g.nodes[1].op).activation.lo, 0.0f);
 }
 
 TEST(Fuse, OfTwoConvolutionsTheLaterOneTakesTheResidual) {
@@ -209,7 +209,7 @@ TEST(Fuse, OfTwoConvolutionsTheLaterOneTakesTheResidual) {
 TEST(Fuse, AConvolutionMovesBehindALaterResidual) {
   Builder b({4, 6, 6});
   const ValueId conv = b.conv("conv", 0, 4, 3, 1);
-  ops::MaxPool pool;
+  ops::MaxPoolOp pool;
   pool.window.kernel = {3, 3};
   pool.window.pad = {1, 1, 1, 1};
   b.add("add", conv, b.node("pool", pool, 0));
@@ -233,25 +233,25 @@ TEST(Fuse, AdditionsStayWhereNoConvolutionCanTakeThem) {
 
 TEST(Fuse, FlattenPermutesTheColumnsOfLinear) {
   Builder b({4, 3, 2});
-  b.clamp("relu", b.linear("fc", b.node("flat", ops::Flatten{}, 0), 5));
+  b.clamp("relu", b.linear("fc", b.node("flat", ops::FlattenOp{}, 0), 5));
   const Graph g = fused(b);
   ASSERT_EQ(ops_of(g), "Linear");
-  EXPECT_TRUE(std::get<ops::Linear>(g.nodes[0].op).flattens_input);
+  EXPECT_TRUE(std::get<ops::LinearOp>(g.nodes[0].op).flattens_input);
 }
 
 TEST(Fuse, FlattenStaysWherePixelsOfCodesWouldHaveGaps) {
   Builder three({3, 3, 2});
-  three.linear("fc", three.node("flat", ops::Flatten{}, 0), 5);
+  three.linear("fc", three.node("flat", ops::FlattenOp{}, 0), 5);
   EXPECT_EQ(ops_of(fused(three)), "Flatten Linear");
   Builder pixel({3, 1, 1});
-  pixel.linear("fc", pixel.node("flat", ops::Flatten{}, 0), 5);
+  pixel.linear("fc", pixel.node("flat", ops::FlattenOp{}, 0), 5);
   EXPECT_EQ(ops_of(fused(pixel)), "Linear");
   Builder output({4, 2, 2});
-  const ValueId flat = output.node("flat", ops::Flatten{}, 0);
+  const ValueId flat = output.node("flat", ops::FlattenOp{}, 0);
   const ValueId fc = output.linear("fc", flat, 5);
   EXPECT_EQ(ops_of(fused(output, {flat, fc})), "Flatten Linear");
   Builder two({4, 2, 2});
-  const ValueId shared = two.node("flat", ops::Flatten{}, 0);
+  const ValueId shared = two.node("flat", ops::FlattenOp{}, 0);
   const ValueId a = two.linear("a", shared, 5), c = two.linear("c", shared, 6);
   EXPECT_EQ(ops_of(fused(two, {a, c})), "Linear Linear");
 }
@@ -260,14 +260,14 @@ TEST(Fuse, IsIdempotentAndDeterministic) {
   Builder b({4, 6, 6});
   b.clamp("r1", b.scale("bn1", b.conv("c1", 0, 4, 3, 1), 4));
   b.clamp("r2", b.add("add", b.scale("bn2", b.conv("c2", b.last, 4, 3, 1), 4), 0));
-  b.linear("fc", b.node("flat", ops::Flatten{}, b.last), 3);
+  b.linear("fc", b.node("flat", ops::FlattenOp{}, b.last), 3);
   const Graph once = fused(b), again = fused(b);
   Graph twice = once;
   fuse(twice);
   for (const Graph* g : {&again, static_cast<const Graph*>(&twice)}) {
     ASSERT_EQ(ops_of(*g), ops_of(once));
-    EXPECT_EQ(std::get<ops::Conv2d>(g->nodes[1].op).weight, std::get<ops::Conv2d>(once.nodes[1].op).weight);
-    EXPECT_EQ(std::get<ops::Linear>(g->nodes[2].op).weight, std::get<ops::Linear>(once.nodes[2].op).weight);
+    EXPECT_EQ(std::get<ops::Conv2dOp>(g->nodes[1].op).weight, std::get<ops::Conv2dOp>(once.nodes[1].op).weight);
+    EXPECT_EQ(std::get<ops::LinearOp>(g->nodes[2].op).weight, std::get<ops::LinearOp>(once.nodes[2].op).weight);
   }
 }
 

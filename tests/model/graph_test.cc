@@ -7,7 +7,7 @@
 namespace lowbit {
 namespace {
 
-ops::Clamp relu() {
+ops::ClampOp relu() {
   return {{0.0f, std::numeric_limits<float>::infinity()}};
 }
 
@@ -19,14 +19,14 @@ Graph diamond() {
   const ValueId a = g.add_node("a", relu(), {x});
   g.add_node("dead", relu(), {x});
   const ValueId b = g.add_node("b", relu(), {a});
-  g.outputs = {g.add_node("c", ops::Add{}, {a, b})};
+  g.outputs = {g.add_node("c", ops::AddOp{}, {a, b})};
   return g;
 }
 
 TEST(Graph, ANodeNamesItsOutputAndInfersItsShape) {
   Graph g;
   const ValueId x = g.add_value("x", {4, 2, 3});
-  const ValueId flat = g.add_node("flat", ops::Flatten{}, {x});
+  const ValueId flat = g.add_node("flat", ops::FlattenOp{}, {x});
   EXPECT_EQ(g.values[static_cast<std::size_t>(flat)].name, "flat");
   EXPECT_EQ(g.values[static_cast<std::size_t>(flat)].shape, (Shape{24}));
 }
@@ -38,7 +38,7 @@ TEST(Graph, FindsProducersAndConsumersOncePerUse) {
   EXPECT_EQ(g.producer(a), 0);
   EXPECT_EQ(g.consumers(x), (std::vector<int>{0, 1}));
   EXPECT_EQ(g.consumers(a), (std::vector<int>{2, 3}));
-  const ValueId twice = g.add_node("twice", ops::Add{}, {a, a});
+  const ValueId twice = g.add_node("twice", ops::AddOp{}, {a, a});
   EXPECT_EQ(g.consumers(a), (std::vector<int>{2, 3, 4, 4}));
   EXPECT_TRUE(g.consumers(twice).empty());
   EXPECT_TRUE(g.is_output(g.outputs[0]));
@@ -78,7 +78,7 @@ std::string message(ErrorCode code, F f) {
 
 TEST(Graph, InferenceNamesTheNodeThatDoesNotFit) {
   Graph g = diamond();
-  g.nodes[2].op = ops::Flatten{};
+  g.nodes[2].op = ops::FlattenOp{};
   EXPECT_NE(message(ErrorCode::shape_mismatch, [&] { infer_shapes(g); }).find("'c' (Add)"),
             std::string::npos);
 }

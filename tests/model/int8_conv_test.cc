@@ -17,8 +17,8 @@ namespace {
 using testing::CodeImage;
 using testing::Random;
 
-ops::Conv2d random_conv(Random& random, std::int64_t in, std::int64_t out, std::int64_t groups) {
-  ops::Conv2d op;
+ops::Conv2dOp random_conv(Random& random, std::int64_t in, std::int64_t out, std::int64_t groups) {
+  ops::Conv2dOp op;
   op.window.kernel = {random.integer(1, 3), random.integer(1, 3)};
   op.window.stride = {random.integer(1, 2), random.integer(1, 2)};
   op.window.dilation = {random.integer(1, 2), random.integer(1, 2)};
@@ -53,7 +53,7 @@ Chain random_chain(Random& random) {
   chain.graph.inputs = {x};
   const ValueId y = chain.graph.add_node(
       "conv1", random_conv(random, chain.channels, middle, depthwise ? chain.channels : groups), {x});
-  ops::Conv2d second;
+  ops::Conv2dOp second;
   second.weight = Tensor(Shape{middle, middle, 1, 1});
   for (float& w : second.weight.data) w = random.gaussian();
   second.activation.lo = 0.0f;
@@ -66,7 +66,7 @@ Chain random_chain(Random& random) {
 CodeImage run_oracle(const Model& model, std::size_t node_index, const CodeImage& in,
                      const CodeImage* residual, std::vector<float>* floats) {
   const Node& node = model.graph().nodes[node_index];
-  const auto& op = std::get<ops::Conv2d>(node.op);
+  const auto& op = std::get<ops::Conv2dOp>(node.op);
   const ValueType& type = model.type(node.output);
   const QuantizedMatrix& w = *model.quantization(static_cast<int>(node_index)).weights;
   CodeImage out{type.shape[0], type.shape[1], type.shape[2], {}, type.qparams, (1 << type.bits) - 1};
@@ -129,7 +129,7 @@ TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
 /// Groups of one convolution are packed on their own: some fold their zero points, others keep them.
 TEST(Int8ConvGroups, MayDifferInWhatTheyDoWithZeroPoints) {
   Random random(5);
-  ops::Conv2d op;
+  ops::Conv2dOp op;
   op.groups = 2;
   op.weight = Tensor(Shape{4, 4, 1, 1});
   for (std::size_t i = 0; i < 16; ++i) {

@@ -27,18 +27,18 @@ using testing::says;
 /// image 4x6x6 -> conv (2 groups) -> fc
 Model network() {
   Random random(3);
-  ops::Conv2d conv;
+  ops::Conv2dOp conv;
   conv.weight = Tensor(Shape{6, 2, 3, 2});
   for (float& w : conv.weight.data) w = random.gaussian();
   conv.window.kernel = {3, 2};
   conv.groups = 2;
-  ops::Linear fc;
+  ops::LinearOp fc;
   fc.weight = Tensor(Shape{5, 120});
   for (float& w : fc.weight.data) w = random.gaussian();
   Graph g;
   g.inputs = {g.add_value("image", {4, 6, 6})};
   const ValueId a = g.add_node("conv", conv, {g.inputs[0]});
-  const ValueId b = g.add_node("flatten", ops::Flatten{}, {a});
+  const ValueId b = g.add_node("flatten", ops::FlattenOp{}, {a});
   g.outputs = {g.add_node("fc", fc, {b})};
   return Model(g);
 }
@@ -102,11 +102,11 @@ TEST(LayerWeights, ThePolicyIsAskedForLayersWithWeights) {
 }
 
 TEST(LayerWeights, ColumnsAreTapsThenChannels) {
-  ops::Conv2d conv;
+  ops::Conv2dOp conv;
   conv.weight = Tensor(Shape{1, 2, 2, 3});
   for (std::size_t i = 0; i < 12; ++i) conv.weight.data[i] = static_cast<float>(i);
   EXPECT_EQ(weight_matrix(conv).data, (std::vector<float>{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11}));
-  error_of([] { weight_matrix(ops::Flatten{}); }, ErrorCode::invalid_argument);
+  error_of([] { weight_matrix(ops::FlattenOp{}); }, ErrorCode::invalid_argument);
 }
 
 TEST(LayerWeights, AUsersQuantizerReachesTheModelItsFileAndItsReports) {
@@ -154,7 +154,7 @@ TEST(LayerWeights, GivenCodesAreKept) {
        }});
   Graph graph = fp32.graph();
   for (std::size_t i = 0; i < 600; ++i)
-    std::get<ops::Linear>(graph.nodes[2].op).weight.data[i] = 3.0f * scales[i / 120];
+    std::get<ops::LinearOp>(graph.nodes[2].op).weight.data[i] = 3.0f * scales[i / 120];
   const std::vector<float> a = outputs(given), b = outputs(Model(graph));
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-4f);
 }

@@ -22,7 +22,7 @@ using testing::Random;
 Graph small_network() {
   Random random(7);
   const auto conv = [&](std::int64_t in, std::int64_t out) {
-    ops::Conv2d op;
+    ops::Conv2dOp op;
     op.weight = Tensor(Shape{out, in, 3, 3});
     for (float& w : op.weight.data) w = random.gaussian() * 0.2f;
     op.bias.assign(static_cast<std::size_t>(out), 0.1f);
@@ -35,16 +35,16 @@ Graph small_network() {
   g.inputs = {x};
   const ValueId a = g.add_node("conv1", conv(3, 10), {x});
   const ValueId b = g.add_node("conv2", conv(10, 10), {a, a});
-  ops::MaxPool pool;
+  ops::MaxPoolOp pool;
   pool.window.kernel = pool.window.stride = {2, 2};
   const ValueId c = g.add_node("pool", pool, {b});
-  const ValueId d = g.add_node("average", ops::GlobalAveragePool{}, {c});
-  const ValueId e = g.add_node("flatten", ops::Flatten{}, {d});
-  ops::Linear fc;
+  const ValueId d = g.add_node("average", ops::GlobalAveragePoolOp{}, {c});
+  const ValueId e = g.add_node("flatten", ops::FlattenOp{}, {d});
+  ops::LinearOp fc;
   fc.weight = Tensor(Shape{4, 10});
   for (float& w : fc.weight.data) w = random.gaussian();
   const ValueId f = g.add_node("fc", fc, {e});
-  g.outputs = {g.add_node("probabilities", ops::Softmax{}, {f})};
+  g.outputs = {g.add_node("probabilities", ops::SoftmaxOp{}, {f})};
   return g;
 }
 
@@ -103,8 +103,8 @@ TEST(Model, FlatteningAnImageBeforeQuantizationGivesTheSameBits) {
   Graph g;
   const ValueId x = g.add_value("image", {3, 5, 5});
   g.inputs = {x};
-  const ValueId flat = g.add_node("flatten", ops::Flatten{}, {x});
-  ops::Linear fc;
+  const ValueId flat = g.add_node("flatten", ops::FlattenOp{}, {x});
+  ops::LinearOp fc;
   fc.weight = Tensor(Shape{6, 75});
   for (float& w : fc.weight.data) w = random.gaussian();
   g.outputs = {g.add_node("fc", fc, {flat})};

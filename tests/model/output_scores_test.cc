@@ -26,7 +26,7 @@ TEST(Argmax, FirstOfEqualsAndNeverNanUnlessAllAre) {
 Model relu_model(std::int64_t features) {
   Graph graph;
   graph.inputs = {graph.add_value("x", Shape{features})};
-  graph.outputs = {graph.add_node("y", ops::Clamp{.activation = {.lo = 0}}, graph.inputs)};
+  graph.outputs = {graph.add_node("y", ops::ClampOp{.activation = {.lo = 0}}, graph.inputs)};
   return Model(std::move(graph));
 }
 

@@ -20,7 +20,7 @@ using testing::Random;
 Graph network() {
   Random random(3);
   const auto conv = [&](std::int64_t in, std::int64_t out) {
-    ops::Conv2d op;
+    ops::Conv2dOp op;
     op.weight = Tensor(Shape{out, in, 3, 3});
     for (float& w : op.weight.data) w = random.gaussian();
     op.window.kernel = {3, 3};
@@ -32,9 +32,9 @@ Graph network() {
   g.inputs = {x};
   const ValueId a = g.add_node("conv1", conv(3, 6), {x});
   const ValueId b = g.add_node("conv2", conv(6, 8), {a});
-  const ValueId c = g.add_node("average", ops::GlobalAveragePool{}, {b});
-  const ValueId d = g.add_node("flatten", ops::Flatten{}, {c});
-  ops::Linear fc;
+  const ValueId c = g.add_node("average", ops::GlobalAveragePoolOp{}, {b});
+  const ValueId d = g.add_node("flatten", ops::FlattenOp{}, {c});
+  ops::LinearOp fc;
   fc.weight = Tensor(Shape{5, 8});
   for (float& w : fc.weight.data) w = random.gaussian();
   g.outputs = {g.add_node("fc", fc, {d})};
@@ -170,7 +170,7 @@ TEST(Sensitivity, RefusesWhatDoesNotFit) {
   expect_code(ErrorCode::shape_mismatch, fp32, {Tensor(Shape{2, 3, 6, 7})}, {});
   Graph bare;
   bare.inputs = {bare.add_value("x", {3, 6, 6})};
-  bare.outputs = {bare.add_node("clamp", ops::Clamp{}, bare.inputs)};
+  bare.outputs = {bare.add_node("clamp", ops::ClampOp{}, bare.inputs)};
   expect_code(ErrorCode::invalid_argument, Model(bare), batches, {});
 }
 

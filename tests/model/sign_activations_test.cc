@@ -22,9 +22,9 @@ namespace {
 using testing::Random;
 using testing::Sample;
 
-ops::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel,
+ops::Conv2dOp conv(std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel,
                  Random& random) {
-  ops::Conv2d c = testing::random_conv(in, out, kernel, groups, random);
+  ops::Conv2dOp c = testing::random_conv(in, out, kernel, groups, random);
   c.window.pad.fill(kernel / 2);
   return c;
 }
@@ -36,13 +36,13 @@ Graph network() {
   g.inputs = {image};
   const ValueId a = g.add_node("first", conv(3, 40, 1, 3, random), {image});
   const ValueId b = g.add_node("residual", conv(40, 40, 1, 3, random), {a, a});
-  ops::Conv2d grouped = conv(40, 12, 2, 3, random);
+  ops::Conv2dOp grouped = conv(40, 12, 2, 3, random);
   grouped.window.stride = {2, 2};
   const ValueId c = g.add_node("grouped", grouped, {b});
   const ValueId d = g.add_node("depthwise", conv(12, 12, 12, 3, random), {c});
   const ValueId e = g.add_node("pointwise", conv(12, 12, 1, 1, random), {d});
-  const ValueId f = g.add_node("flatten", ops::Flatten{}, {e});
-  ops::Linear fc;
+  const ValueId f = g.add_node("flatten", ops::FlattenOp{}, {e});
+  ops::LinearOp fc;
   fc.weight = Tensor(Shape{10, 12 * 5 * 6});
   for (float& w : fc.weight.data) w = random.gaussian();
   g.outputs = {g.add_node("fc", fc, {f})};
@@ -87,7 +87,7 @@ Sample sign_product(const Node& node, const QuantizedMatrix& weights, const std:
   ops::Op op = node.op;
   testing::put_weights(op, weights);
   std::int64_t pad = 0;
-  if (auto* c = std::get_if<ops::Conv2d>(&op)) {
+  if (auto* c = std::get_if<ops::Conv2dOp>(&op)) {
     pad = c->window.pad[0];
     c->window.pad.fill(0);
   }
@@ -215,7 +215,7 @@ TEST(SignActivations, TakeFloatsAndNotCodes) {
   ValueType in{Shape{8}, DType::u8, {0.1f, 3}}, out{Shape{2}, DType::f32, {}};
   QuantizedMatrix weights =
       quantize(MatrixView(std::vector<float>(16, 1.0f).data(), 2, 8), make_quantizer("binary-a1"));
-  ops::Linear fc;
+  ops::LinearOp fc;
   fc.weight.shape = Shape{2, 8};
   const StepSpec spec{.inputs = {&in}, .output = &out, .weights = &weights, .signs = true};
   try {

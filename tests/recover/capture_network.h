@@ -20,7 +20,7 @@ inline Tensor whole_numbers(Random& random, const Shape& shape, int most) {
 inline Graph capture_graph() {
   Random random(11);
   const auto conv = [&](const Shape& weight, std::int64_t groups, const ops::Window& window) {
-    ops::Conv2d op;
+    ops::Conv2dOp op;
     op.weight = whole_numbers(random, weight, 2);
     op.bias.assign(static_cast<std::size_t>(weight[0]), 1.0f);
     op.groups = groups;
@@ -29,7 +29,7 @@ inline Graph capture_graph() {
   };
   Graph g;
   g.inputs = {g.add_value("image", {4, 9, 8})};
-  ops::Conv2d grouped =
+  ops::Conv2dOp grouped =
       conv({6, 2, 3, 2}, 2, {.kernel = {3, 2}, .stride = {2, 1}, .dilation = {1, 2}, .pad = {1, 0, 2, 1}});
   grouped.activation.lo = 0.0f;
   const ValueId a = g.add_node("grouped", grouped, g.inputs);
@@ -38,8 +38,8 @@ inline Graph capture_graph() {
       conv({6, 1, 3, 3}, 6, {.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}}),
       {a});
   const ValueId c = g.add_node("mixed", conv({6, 6, 1, 1}, 1, {}), {b, a});
-  const ValueId d = g.add_node("flatten", ops::Flatten{}, {c});
-  ops::Linear fc;
+  const ValueId d = g.add_node("flatten", ops::FlattenOp{}, {c});
+  ops::LinearOp fc;
   fc.weight = whole_numbers(random, {5, g.values[static_cast<std::size_t>(d)].shape.elements()}, 1);
   g.outputs = {g.add_node("fc", fc, {d})};
   fuse(g);
@@ -52,7 +52,7 @@ inline Graph sequence_graph() {
   Random random(12);
   Graph g;
   g.inputs = {g.add_value("steps", {7, 11})};
-  ops::Linear op;
+  ops::LinearOp op;
   op.weight = whole_numbers(random, {3, 11}, 3);
   g.outputs = {g.add_node("linear", op, g.inputs)};
   infer_shapes(g);

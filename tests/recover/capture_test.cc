@@ -23,7 +23,7 @@ using testing::says;
 std::vector<std::vector<double>> rows_of(const ops::Op& op, const Sample& in, const Shape& out,
                                          std::int64_t group) {
   std::vector<std::vector<double>> rows;
-  if (const auto* linear = std::get_if<ops::Linear>(&op)) {
+  if (const auto* linear = std::get_if<ops::LinearOp>(&op)) {
     std::vector<double> all = in.data;
     if (linear->flattens_input) {  // C x H x W, read channels last
       const std::int64_t channels = in.shape[0], pixels = in.shape[1] * in.shape[2];
@@ -35,7 +35,7 @@ std::vector<std::vector<double>> rows_of(const ops::Op& op, const Sample& in, co
     for (auto at = all.begin(); at != all.end(); at += size) rows.emplace_back(at, at + size);
     return rows;
   }
-  const auto& conv = std::get<ops::Conv2d>(op);
+  const auto& conv = std::get<ops::Conv2dOp>(op);
   const std::int64_t channels = in.shape[0] / conv.groups;
   const ops::Window& w = conv.window;
   for (std::int64_t oy = 0; oy < out[1]; ++oy)
@@ -138,7 +138,7 @@ void expect_layer(const LayerMoments& got, const Graph& graph, const Graph& othe
 /// The same network with other weights: its layers see other inputs.
 Graph changed(Graph graph) {
   for (Node& node : graph.nodes)
-    if (auto* conv = std::get_if<ops::Conv2d>(&node.op))
+    if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op))
       for (float& w : conv->weight.data) w = w > 1.0f ? 1.0f : w;
   return graph;
 }
@@ -291,7 +291,7 @@ TEST(Capture, RefusesWhatCannotBe) {
   other.nodes[1].name = "elsewhere";
   EXPECT_TRUE(says(refused({.other = Model(other)}), {"no layer 'depthwise'"}));
   other = graph;
-  std::get<ops::Conv2d>(other.nodes[1].op).window = {
+  std::get<ops::Conv2dOp>(other.nodes[1].op).window = {
       .kernel = {3, 3}, .stride = {1, 1}, .dilation = {2, 2}, .pad = {2, 2, 2, 2}};
   EXPECT_TRUE(says(refused({.other = Model(other)}), {"'depthwise'", "another shape"}));
   EXPECT_TRUE(says(refused({.shard = {3, 3}}), {"no shard 4 of 3"}));

@@ -39,7 +39,7 @@ Tensor uneven_samples() {
 Model other_model() {
   Graph graph = capture_graph();
   for (Node& node : graph.nodes)
-    if (auto* conv = std::get_if<ops::Conv2d>(&node.op))
+    if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op))
       for (float& w : conv->weight.data) w *= 0.9f;
   return Model(graph);
 }

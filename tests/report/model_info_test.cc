@@ -36,7 +36,7 @@ Model gaussian_model() {
   graph.inputs = {graph.add_value("x", Shape{64})};
   std::vector<ValueId> last = graph.inputs;
   for (const char* name : {"first", "second"}) {
-    ops::Linear op;
+    ops::LinearOp op;
     op.weight = Tensor(Shape{64, 64});
     for (float& w : op.weight.data) w = random.gaussian();
     last = {graph.add_node(name, op, last)};

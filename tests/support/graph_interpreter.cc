@@ -58,7 +58,7 @@ void add_tap(const ops::Window& w, std::int64_t ky, std::int64_t kx, double weig
   }
 }
 
-void eval(const ops::Conv2d& op, const Inputs& in, Sample& out) {
+void eval(const ops::Conv2dOp& op, const Inputs& in, Sample& out) {
   const Shape& ws = op.weight.shape;
   const std::int64_t group_rows = ws[0] / op.groups;
   std::size_t i = 0;
@@ -83,7 +83,7 @@ std::vector<double> channels_last(const Sample& s) {
   return result;
 }
 
-void eval(const ops::Linear& op, const Inputs& in, Sample& out) {
+void eval(const ops::LinearOp& op, const Inputs& in, Sample& out) {
   const std::vector<double> x = op.flattens_input ? channels_last(*in[0]) : in[0]->data;
   const auto rows = static_cast<std::size_t>(op.weight.shape[0]),
              cols = static_cast<std::size_t>(op.weight.shape[1]);
@@ -95,16 +95,16 @@ void eval(const ops::Linear& op, const Inputs& in, Sample& out) {
     }
 }
 
-void eval(const ops::Add& op, const Inputs& in, Sample& out) {
+void eval(const ops::AddOp& op, const Inputs& in, Sample& out) {
   for (std::size_t i = 0; i < out.data.size(); ++i)
     out.data[i] = limited(in[0]->data[i] + in[1]->data[i], op.activation);
 }
 
-void eval(const ops::Clamp& op, const Inputs& in, Sample& out) {
+void eval(const ops::ClampOp& op, const Inputs& in, Sample& out) {
   for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = limited(in[0]->data[i], op.activation);
 }
 
-void eval(const ops::ScaleShift& op, const Inputs& in, Sample& out) {
+void eval(const ops::ScaleShiftOp& op, const Inputs& in, Sample& out) {
   const bool is_image = out.shape.rank() == 3;
   const auto channels = static_cast<std::size_t>(out.shape[is_image ? 0 : out.shape.rank() - 1]);
   const std::size_t pixels = is_image ? out.data.size() / channels : 1;
@@ -116,7 +116,7 @@ void eval(const ops::ScaleShift& op, const Inputs& in, Sample& out) {
   }
 }
 
-void eval(const ops::MaxPool& op, const Inputs& in, Sample& out) {
+void eval(const ops::MaxPoolOp& op, const Inputs& in, Sample& out) {
   fill(out, [&](std::int64_t c, std::int64_t y, std::int64_t x) {
     double most = -std::numeric_limits<double>::infinity();
     for_taps(op.window, in[0]->shape, y, x, [&](auto iy, auto ix, auto, auto, bool inside) {
@@ -126,7 +126,7 @@ void eval(const ops::MaxPool& op, const Inputs& in, Sample& out) {
   });
 }
 
-void eval(const ops::AveragePool& op, const Inputs& in, Sample& out) {
+void eval(const ops::AveragePoolOp& op, const Inputs& in, Sample& out) {
   const Shape& shape = in[0]->shape;
   fill(out, [&](std::int64_t c, std::int64_t y, std::int64_t x) {
     double sum = 0;
@@ -141,7 +141,7 @@ void eval(const ops::AveragePool& op, const Inputs& in, Sample& out) {
   });
 }
 
-void eval(const ops::GlobalAveragePool&, const Inputs& in, Sample& out) {
+void eval(const ops::GlobalAveragePoolOp&, const Inputs& in, Sample& out) {
   const std::size_t pixels = in[0]->data.size() / out.data.size();
   for (std::size_t c = 0; c < out.data.size(); ++c) {
     for (std::size_t p = 0; p < pixels; ++p) out.data[c] += in[0]->data[c * pixels + p];
@@ -149,10 +149,10 @@ void eval(const ops::GlobalAveragePool&, const Inputs& in, Sample& out) {
   }
 }
 
-void eval(const ops::Flatten&, const Inputs& in, Sample& out) {
+void eval(const ops::FlattenOp&, const Inputs& in, Sample& out) {
   out.data = in[0]->data;
 }
-void eval(const ops::Reshape&, const Inputs& in, Sample& out) {
+void eval(const ops::ReshapeOp&, const Inputs& in, Sample& out) {
   out.data = in[0]->data;
 }
 
@@ -173,20 +173,20 @@ void gather(const Sample& in, Sample& out, F map_index) {
   }
 }
 
-void eval(const ops::Pad& op, const Inputs& in, Sample& out) {
+void eval(const ops::PadOp& op, const Inputs& in, Sample& out) {
   std::fill(out.data.begin(), out.data.end(), op.value);
   gather(*in[0], out,
          [&](int axis, std::int64_t i) { return i - op.before[static_cast<std::size_t>(axis)]; });
 }
 
-void eval(const ops::Slice& op, const Inputs& in, Sample& out) {
+void eval(const ops::SliceOp& op, const Inputs& in, Sample& out) {
   gather(*in[0], out, [&](int axis, std::int64_t i) {
     const auto a = static_cast<std::size_t>(axis);
     return op.starts[a] + i * op.steps[a];
   });
 }
 
-void eval(const ops::Concat& op, const Inputs& in, Sample& out) {
+void eval(const ops::ConcatOp& op, const Inputs& in, Sample& out) {
   std::int64_t before = 0;
   for (const Sample* part : in) {
     Sample placed{out.shape, std::vector<double>(out.data.size(), std::nan(""))};
@@ -197,7 +197,7 @@ void eval(const ops::Concat& op, const Inputs& in, Sample& out) {
   }
 }
 
-void eval(const ops::Softmax& op, const Inputs& in, Sample& out) {
+void eval(const ops::SoftmaxOp& op, const Inputs& in, Sample& out) {
   std::size_t inner = 1;
   for (int axis = static_cast<int>(op.axis) + 1; axis < out.shape.rank(); ++axis)
     inner *= static_cast<std::size_t>(out.shape[axis]);
@@ -215,10 +215,10 @@ void eval(const ops::Softmax& op, const Inputs& in, Sample& out) {
 [[noreturn]] void refuse_codes() {
   throw Error(ErrorCode::unsupported, "the interpreter runs fp32 graphs, without Quantize and Dequantize");
 }
-void eval(const ops::Quantize&, const Inputs&, Sample&) {
+void eval(const ops::QuantizeOp&, const Inputs&, Sample&) {
   refuse_codes();
 }
-void eval(const ops::Dequantize&, const Inputs&, Sample&) {
+void eval(const ops::DequantizeOp&, const Inputs&, Sample&) {
   refuse_codes();
 }
 

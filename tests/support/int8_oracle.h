@@ -38,7 +38,7 @@ struct OracleOutput {
 };
 
 /// One output element before rounding to codes.
-inline float conv_element(const ops::Conv2d& op, const QuantizedMatrix& w, const CodeImage& in,
+inline float conv_element(const ops::Conv2dOp& op, const QuantizedMatrix& w, const CodeImage& in,
                           std::int64_t o, std::int64_t oy, std::int64_t ox, const OracleOutput& spec,
                           std::optional<std::uint8_t> residual, const QParams& residual_q, bool* fits) {
   const std::int64_t per_group_in = op.weight.shape[1], per_group_out = w.rows / op.groups;

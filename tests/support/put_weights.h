@@ -10,9 +10,9 @@
 namespace lowbit::testing {
 
 /// Square window, stride 1, no padding; Gaussian weights, then biases.
-inline ops::Conv2d random_conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups,
+inline ops::Conv2dOp random_conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups,
                                Random& random) {
-  ops::Conv2d c;
+  ops::Conv2dOp c;
   c.weight = Tensor(Shape{out, in / groups, kernel, kernel});
   for (float& w : c.weight.data) w = random.gaussian();
   for (std::int64_t i = 0; i < out; ++i) c.bias.push_back(random.gaussian());
@@ -25,8 +25,8 @@ inline ops::Conv2d random_conv(std::int64_t in, std::int64_t out, std::int64_t k
 inline void put_weights(ops::Op& op, const QuantizedMatrix& weights) {
   Tensor m(Shape{weights.rows, weights.cols});
   dequantize(weights, MutableMatrixView(m.data.data(), weights.rows, weights.cols));
-  if (auto* linear = std::get_if<ops::Linear>(&op)) linear->weight.data = m.data;
-  auto* c = std::get_if<ops::Conv2d>(&op);
+  if (auto* linear = std::get_if<ops::LinearOp>(&op)) linear->weight.data = m.data;
+  auto* c = std::get_if<ops::Conv2dOp>(&op);
   if (c == nullptr) return;
   const std::int64_t channels = c->weight.shape[1], taps = weights.cols / channels;
   c->weight.data.resize(m.data.size());

@@ -5,7 +5,7 @@
 
 namespace lowbit::ops {
 
-struct Add {
+struct AddOp {
   static constexpr std::string_view kName = "Add";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   Activation activation;
@@ -16,7 +16,7 @@ struct Add {
   }
 };
 
-Shape infer_shape(const Add& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Add& op, const StepSpec& spec);
+Shape infer_shape(const AddOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const AddOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -6,7 +6,7 @@
 
 namespace lowbit::ops {
 
-struct Concat {
+struct ConcatOp {
   static constexpr std::string_view kName = "Concat";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   std::int64_t axis = 0;  ///< of the sample: 0 is C in C x H x W
@@ -17,7 +17,7 @@ struct Concat {
   }
 };
 
-Shape infer_shape(const Concat& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Concat& op, const StepSpec& spec);
+Shape infer_shape(const ConcatOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const ConcatOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -7,7 +7,7 @@
 
 namespace lowbit::ops {
 
-struct Conv2d {
+struct Conv2dOp {
   static constexpr std::string_view kName = "Conv2d";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
 
@@ -25,7 +25,7 @@ struct Conv2d {
   }
 };
 
-Shape infer_shape(const Conv2d& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Conv2d& op, const StepSpec& spec);
+Shape infer_shape(const Conv2dOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const Conv2dOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -1,4 +1,4 @@
-// ops::Linear: y = W x + b over the last dimension (channels) of its input, with a fused activation. The
+// ops::LinearOp: y = W x + b over the last dimension (channels) of its input, with a fused activation. The
 // typed layer for direct use from C++ is lowbit::Linear in linear.h.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace lowbit::ops {
 
-struct Linear {
+struct LinearOp {
   static constexpr std::string_view kName = "Linear";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
 
@@ -23,7 +23,7 @@ struct Linear {
   }
 };
 
-Shape infer_shape(const Linear& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Linear& op, const StepSpec& spec);
+Shape infer_shape(const LinearOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const LinearOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

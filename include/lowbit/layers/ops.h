@@ -27,8 +27,8 @@
 
 namespace lowbit::ops {
 
-using Op = std::variant<Conv2d, Linear, Add, Concat, Clamp, ScaleShift, Quantize, Dequantize, MaxPool,
-                        AveragePool, GlobalAveragePool, Flatten, Reshape, Pad, Slice, Softmax>;
+using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp, MaxPoolOp,
+                        AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp, SoftmaxOp>;
 
 std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);

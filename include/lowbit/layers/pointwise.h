@@ -8,7 +8,7 @@
 namespace lowbit::ops {
 
 /// Limits values to the activation's range. On codes: output qparams equal the input's.
-struct Clamp {
+struct ClampOp {
   static constexpr std::string_view kName = "Clamp";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;
   Activation activation;
@@ -20,7 +20,7 @@ struct Clamp {
 };
 
 /// y = x * scale + shift per channel, then the activation.
-struct ScaleShift {
+struct ScaleShiftOp {
   static constexpr std::string_view kName = "ScaleShift";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   std::vector<float> scale, shift;  ///< [channels], or one element for all
@@ -33,7 +33,7 @@ struct ScaleShift {
 };
 
 /// f32 in, u8 out.
-struct Quantize {
+struct QuantizeOp {
   static constexpr std::string_view kName = "Quantize";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   template <class V>
@@ -41,20 +41,20 @@ struct Quantize {
 };
 
 /// u8 in, f32 out.
-struct Dequantize {
+struct DequantizeOp {
   static constexpr std::string_view kName = "Dequantize";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   template <class V>
   void visit_fields(V&&) {}
 };
 
-Shape infer_shape(const Clamp& op, std::span<const Shape> inputs);
-Shape infer_shape(const ScaleShift& op, std::span<const Shape> inputs);
-Shape infer_shape(const Quantize& op, std::span<const Shape> inputs);
-Shape infer_shape(const Dequantize& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Clamp& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const ScaleShift& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const Quantize& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const Dequantize& op, const StepSpec& spec);
+Shape infer_shape(const ClampOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const ScaleShiftOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const QuantizeOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const DequantizeOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const ClampOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const ScaleShiftOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const QuantizeOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const DequantizeOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -6,7 +6,7 @@
 
 namespace lowbit::ops {
 
-struct MaxPool {
+struct MaxPoolOp {
   static constexpr std::string_view kName = "MaxPool";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;
   Window window;
@@ -18,7 +18,7 @@ struct MaxPool {
   }
 };
 
-struct AveragePool {
+struct AveragePoolOp {
   static constexpr std::string_view kName = "AveragePool";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   Window window;
@@ -32,18 +32,18 @@ struct AveragePool {
 };
 
 /// C x H x W to C x 1 x 1.
-struct GlobalAveragePool {
+struct GlobalAveragePoolOp {
   static constexpr std::string_view kName = "GlobalAveragePool";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   template <class V>
   void visit_fields(V&&) {}
 };
 
-Shape infer_shape(const MaxPool& op, std::span<const Shape> inputs);
-Shape infer_shape(const AveragePool& op, std::span<const Shape> inputs);
-Shape infer_shape(const GlobalAveragePool& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const MaxPool& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const AveragePool& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const GlobalAveragePool& op, const StepSpec& spec);
+Shape infer_shape(const MaxPoolOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const AveragePoolOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const GlobalAveragePoolOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const MaxPoolOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const AveragePoolOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const GlobalAveragePoolOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -7,7 +7,7 @@
 namespace lowbit::ops {
 
 /// To rank 1.
-struct Flatten {
+struct FlattenOp {
   static constexpr std::string_view kName = "Flatten";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;
   template <class V>
@@ -15,7 +15,7 @@ struct Flatten {
 };
 
 /// To another sample shape with as many elements.
-struct Reshape {
+struct ReshapeOp {
   static constexpr std::string_view kName = "Reshape";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;
   std::vector<std::int64_t> shape;
@@ -28,7 +28,7 @@ struct Reshape {
 
 /// Constant padding (or cropping, where negative) of each axis of the sample. On codes the value is quantized
 /// with the input's qparams, which represent zero exactly.
-struct Pad {
+struct PadOp {
   static constexpr std::string_view kName = "Pad";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;
   std::vector<std::int64_t> before, after;  ///< one per axis of the sample
@@ -41,7 +41,7 @@ struct Pad {
 };
 
 /// starts[i], steps[i] > 0 and sizes[i] elements of each axis of the sample.
-struct Slice {
+struct SliceOp {
   static constexpr std::string_view kName = "Slice";
   static constexpr Arithmetic kArithmetic = Arithmetic::movement;
   std::vector<std::int64_t> starts, steps, sizes;
@@ -52,13 +52,13 @@ struct Slice {
   }
 };
 
-Shape infer_shape(const Flatten& op, std::span<const Shape> inputs);
-Shape infer_shape(const Reshape& op, std::span<const Shape> inputs);
-Shape infer_shape(const Pad& op, std::span<const Shape> inputs);
-Shape infer_shape(const Slice& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Flatten& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const Reshape& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const Pad& op, const StepSpec& spec);
-std::unique_ptr<Step> make_step(const Slice& op, const StepSpec& spec);
+Shape infer_shape(const FlattenOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const ReshapeOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const PadOp& op, std::span<const Shape> inputs);
+Shape infer_shape(const SliceOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const FlattenOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const ReshapeOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const PadOp& op, const StepSpec& spec);
+std::unique_ptr<Step> make_step(const SliceOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

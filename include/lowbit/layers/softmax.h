@@ -6,7 +6,7 @@
 
 namespace lowbit::ops {
 
-struct Softmax {
+struct SoftmaxOp {
   static constexpr std::string_view kName = "Softmax";
   static constexpr Arithmetic kArithmetic = Arithmetic::real;
   std::int64_t axis = 0;  ///< of the sample
@@ -17,7 +17,7 @@ struct Softmax {
   }
 };
 
-Shape infer_shape(const Softmax& op, std::span<const Shape> inputs);
-std::unique_ptr<Step> make_step(const Softmax& op, const StepSpec& spec);
+Shape infer_shape(const SoftmaxOp& op, std::span<const Shape> inputs);
+std::unique_ptr<Step> make_step(const SoftmaxOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -64,7 +64,7 @@ struct Line {
 template <class F>
 void emit_line(NodeContext& node, int value, F line) {
   const std::vector<double> constants = per_channel(node, 1 - value, node.shape(value));
-  ops::ScaleShift op;
+  ops::ScaleShiftOp op;
   for (const double c : constants) {
     const Line l = line(c);
     if (!std::isfinite(l.scale) || !std::isfinite(l.shift))
@@ -89,7 +89,7 @@ void convert_add(NodeContext& node) {
   if (node.shape(0) != node.shape(1))
     node.refuse(fmt::format("adds values of shapes {} and {}; only equal shapes are supported",
                             node.shape(0).to_string(), node.shape(1).to_string()));
-  node.emit(ops::Add{}, {node.value(0), node.value(1)});
+  node.emit(ops::AddOp{}, {node.value(0), node.value(1)});
 }
 
 void convert_sub(NodeContext& node) {

@@ -11,7 +11,7 @@ namespace lowbit::onnx_import {
 void convert_conv(NodeContext& node) {
   if (node.constant(1).dims.size() == 3)
     node.refuse("is a 1-d convolution; only 2-d convolutions are supported");
-  ops::Conv2d conv;
+  ops::Conv2dOp conv;
   conv.weight = float_tensor(node, 1, 4);
   const Shape& weight = conv.weight.shape;
   const std::array<std::int64_t, 2> kernel{weight[2], weight[3]};

@@ -57,7 +57,7 @@ void convert_gemm(NodeContext& node) {
   if (node.int_attribute("transA", 0) != 0) node.refuse("transposes its input (transA = 1)");
   if (node.shape(0).rank() != 1)
     node.refuse(fmt::format("reads a sample of shape {}; a vector is expected", node.shape(0).to_string()));
-  ops::Linear linear;
+  ops::LinearOp linear;
   linear.weight =
       linear_weight(node, node.int_attribute("transB", 0) != 0, node.float_attribute("alpha", 1.0f));
   linear.bias =
@@ -73,7 +73,7 @@ void convert_matmul(NodeContext& node) {
   if (node.shape(0).rank() > 2)
     node.refuse(
         fmt::format("reads a sample of shape {}; F and T x F are supported", node.shape(0).to_string()));
-  ops::Linear linear;
+  ops::LinearOp linear;
   linear.weight = linear_weight(node, false, 1.0);
   node.emit(std::move(linear), {node.value(0)});
 }

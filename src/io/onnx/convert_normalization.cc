@@ -21,7 +21,7 @@ void convert_batch_normalization(NodeContext& node) {
   const auto gamma = node.constant(1).doubles(), beta = node.constant(2).doubles();
   const auto mean = node.constant(3).doubles(), variance = node.constant(4).doubles();
   const double epsilon = node.float_attribute("epsilon", 1e-5f);
-  ops::ScaleShift op{std::vector<float>(channels), std::vector<float>(channels), {}};
+  ops::ScaleShiftOp op{std::vector<float>(channels), std::vector<float>(channels), {}};
   for (std::size_t c = 0; c < channels; ++c) {
     if (!(variance[c] + epsilon > 0))
       node.reject(fmt::format("has the variance {} in channel {}", variance[c], c));

@@ -43,7 +43,7 @@ void convert_pad(NodeContext& node) {
   if (p.pads.size() != 2 * p.axes.size())
     node.reject(fmt::format("has {} pads for {} axes", p.pads.size(), p.axes.size()));
   if (!std::isfinite(p.value)) node.refuse(fmt::format("pads with {}", p.value));
-  ops::Pad op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank())),
+  ops::PadOp op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank())),
               std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank())), static_cast<float>(p.value)};
   bool changes = false;
   for (std::size_t i = 0; i < p.axes.size(); ++i) {

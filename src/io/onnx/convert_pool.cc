@@ -5,12 +5,12 @@ namespace lowbit::onnx_import {
 
 void convert_max_pool(NodeContext& node) {
   if (node.int_attribute("storage_order", 0) != 0) node.refuse("is column-major (storage_order = 1)");
-  ops::MaxPool pool{read_window(node, kernel_shape(node)), node.int_attribute("ceil_mode", 0) != 0};
+  ops::MaxPoolOp pool{read_window(node, kernel_shape(node)), node.int_attribute("ceil_mode", 0) != 0};
   node.emit(pool, {node.value(0)});
 }
 
 void convert_average_pool(NodeContext& node) {
-  ops::AveragePool pool{read_window(node, kernel_shape(node)), node.int_attribute("ceil_mode", 0) != 0,
+  ops::AveragePoolOp pool{read_window(node, kernel_shape(node)), node.int_attribute("ceil_mode", 0) != 0,
                         node.int_attribute("count_include_pad", 0) != 0};
   node.emit(pool, {node.value(0)});
 }
@@ -18,7 +18,7 @@ void convert_average_pool(NodeContext& node) {
 void convert_global_average_pool(NodeContext& node) {
   if (node.shape(0).rank() != 3)
     node.refuse("reads a sample of shape " + node.shape(0).to_string() + "; only C x H x W is supported");
-  node.emit(ops::GlobalAveragePool{}, {node.value(0)});
+  node.emit(ops::GlobalAveragePoolOp{}, {node.value(0)});
 }
 
 }  // namespace lowbit::onnx_import

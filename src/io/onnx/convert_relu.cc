@@ -6,7 +6,7 @@
 namespace lowbit::onnx_import {
 
 void convert_relu(NodeContext& node) {
-  node.emit(ops::Clamp{{0.0f, std::numeric_limits<float>::infinity()}}, {node.value(0)});
+  node.emit(ops::ClampOp{{0.0f, std::numeric_limits<float>::infinity()}}, {node.value(0)});
 }
 
 void convert_clip(NodeContext& node) {
@@ -21,7 +21,7 @@ void convert_clip(NodeContext& node) {
   if (std::isnan(a.lo) || std::isnan(a.hi)) node.refuse("limits to a range that is not a number");
   // ONNX: min(max(x, lo), hi), so that hi wins.
   if (a.lo > a.hi) a.lo = a.hi;
-  node.emit(ops::Clamp{a}, {node.value(0)});
+  node.emit(ops::ClampOp{a}, {node.value(0)});
 }
 
 }  // namespace lowbit::onnx_import

@@ -18,8 +18,8 @@ void emit_reshape(NodeContext& node, const std::vector<std::int64_t>& sample) {
   if (sample.empty() || sample.size() > 3)
     node.refuse(fmt::format("gives a sample of {} dimensions; 1 to 3 are supported", sample.size()));
   if (std::ranges::equal(from.dims(), sample)) return node.emit_alias(0);
-  if (sample.size() == 1) return node.emit(ops::Flatten{}, {node.value(0)});
-  node.emit(ops::Reshape{sample}, {node.value(0)});
+  if (sample.size() == 1) return node.emit(ops::FlattenOp{}, {node.value(0)});
+  node.emit(ops::ReshapeOp{sample}, {node.value(0)});
 }
 
 /// Fills in 0 (the input's dimension) and -1 (what is left) of a Reshape; `first` is the first index that

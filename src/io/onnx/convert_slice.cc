@@ -83,7 +83,7 @@ void convert_slice(NodeContext& node) {
   if (node.is_constant(0)) return slice_constant(node);
   const Shape& shape = node.shape(0);
   const SliceSpec s = read_slice(node, shape.rank() + 1);
-  ops::Slice op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 0),
+  ops::SliceOp op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 0),
                 std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 1),
                 {shape.dims().begin(), shape.dims().end()}};
   for (std::size_t i = 0; i < s.axes.size(); ++i) {
@@ -123,7 +123,7 @@ void convert_concat(NodeContext& node) {
     inputs.push_back(node.value(i));
   }
   if (inputs.size() == 1) return node.emit_alias(0);
-  node.emit(ops::Concat{axis - 1}, std::move(inputs));
+  node.emit(ops::ConcatOp{axis - 1}, std::move(inputs));
 }
 
 }  // namespace lowbit::onnx_import

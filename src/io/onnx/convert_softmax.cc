@@ -18,13 +18,13 @@ void convert_coerced(NodeContext& node) {
       ++longer_axes;
       longer_axis = d;
     }
-  if (longer_axes <= 1) return node.emit(ops::Softmax{longer_axis}, {node.value(0)});
+  if (longer_axes <= 1) return node.emit(ops::SoftmaxOp{longer_axis}, {node.value(0)});
   if (axis != 1)
     node.refuse(
         fmt::format("goes over the axes from {} on of a sample of shape {}", axis, shape.to_string()));
-  const ValueId flat = node.emit_inner("/flatten", ops::Flatten{}, {node.value(0)});
-  const ValueId softmax = node.emit_inner("/softmax", ops::Softmax{0}, {flat});
-  node.emit(ops::Reshape{{shape.dims().begin(), shape.dims().end()}}, {softmax});
+  const ValueId flat = node.emit_inner("/flatten", ops::FlattenOp{}, {node.value(0)});
+  const ValueId softmax = node.emit_inner("/softmax", ops::SoftmaxOp{0}, {flat});
+  node.emit(ops::ReshapeOp{{shape.dims().begin(), shape.dims().end()}}, {softmax});
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ void convert_softmax(NodeContext& node) {
   const std::int64_t rank = node.shape(0).rank() + 1;
   const std::int64_t axis = normalized_axis(node, node.int_attribute("axis", -1), rank);
   if (axis == 0) node.refuse("goes over the batch");
-  node.emit(ops::Softmax{axis - 1}, {node.value(0)});
+  node.emit(ops::SoftmaxOp{axis - 1}, {node.value(0)});
 }
 
 }  // namespace lowbit::onnx_import

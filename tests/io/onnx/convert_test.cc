@@ -56,7 +56,7 @@ TEST(OnnxConv, ReadsWindowAndGroups) {
       .with("dilations", std::vector<std::int64_t>{1, 2})
       .with("pads", std::vector<std::int64_t>{1, 2, 0, 1});
   const Graph g = b.import();
-  const auto& conv = only<ops::Conv2d>(g);
+  const auto& conv = only<ops::Conv2dOp>(g);
   EXPECT_EQ(conv.window.pad, (std::array<std::int64_t, 4>{1, 2, 0, 1}));
   EXPECT_EQ(conv.window.dilation, (std::array<std::int64_t, 2>{1, 2}));
   EXPECT_EQ(conv.groups, 2);
@@ -71,7 +71,7 @@ TEST(OnnxConv, SamePaddingPutsTheOddPixelWhereItIsAskedFor) {
     auto b = single(13, {1, 1, 8, 7});
     b.random("w", {1, 1, 3, 3});
     b.node("Conv", {"x", "w"}, "y").with("auto_pad", mode).with("strides", std::vector<std::int64_t>{2, 2});
-    EXPECT_EQ(only<ops::Conv2d>(b.import()).window.pad, pads) << mode;
+    EXPECT_EQ(only<ops::Conv2dOp>(b.import()).window.pad, pads) << mode;
   }
 }
 
@@ -111,7 +111,7 @@ TEST(OnnxMatMul, WithItsBiasBecomesOneLinear) {
   Graph g = b.import();
   EXPECT_EQ(g.nodes.size(), 3u);
   fuse(g);
-  const auto& linear = only<ops::Linear>(g);
+  const auto& linear = only<ops::LinearOp>(g);
   EXPECT_EQ(linear.bias, (std::vector<float>{1, 1, 2}));
   EXPECT_EQ(linear.weight.data, (std::vector<float>{1, 4, 2, 5, 3, 6}));
   EXPECT_EQ(output_shape(g), (Shape{5, 3}));
@@ -165,12 +165,12 @@ TEST(OnnxArithmetic, RefusesWhatIsNotLinearPerChannel) {
 TEST(OnnxClip, ReadsAttributesThenInputs) {
   auto old = single(6, {0, 2});
   old.node("Clip", {"x"}, "y").with("min", 0.0f).with("max", 6.0f);
-  EXPECT_EQ(only<ops::Clamp>(old.import()).activation, (ops::Activation{0, 6}));
+  EXPECT_EQ(only<ops::ClampOp>(old.import()).activation, (ops::Activation{0, 6}));
   auto now = single(13, {0, 2});
   now.floats("hi", {}, {6});
   now.node("Clip", {"x", "", "hi"}, "y");
-  EXPECT_EQ(only<ops::Clamp>(now.import()).activation.hi, 6);
-  EXPECT_EQ(only<ops::Clamp>(now.import()).activation.lo, -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(only<ops::ClampOp>(now.import()).activation.hi, 6);
+  EXPECT_EQ(only<ops::ClampOp>(now.import()).activation.lo, -std::numeric_limits<float>::infinity());
 }
 
 TEST(OnnxPool, ReadsAttributes) {
@@ -182,7 +182,7 @@ TEST(OnnxPool, ReadsAttributes) {
       .with("count_include_pad", 1)
       .with("pads", std::vector<std::int64_t>{1, 1, 1, 1});
   const Graph g = b.import();
-  EXPECT_TRUE(only<ops::AveragePool>(g).ceil_mode && only<ops::AveragePool>(g).count_include_pad);
+  EXPECT_TRUE(only<ops::AveragePoolOp>(g).ceil_mode && only<ops::AveragePoolOp>(g).count_include_pad);
   EXPECT_EQ(output_shape(g), (Shape{2, 4, 4}));
   auto max = single(13, {0, 2, 8, 8});
   max.node("MaxPool", {"x"}, "y").output("indices").with("kernel_shape", std::vector<std::int64_t>{2, 2});
@@ -223,7 +223,7 @@ TEST(OnnxReshape, FoldsTheShapeArithmeticOfPyTorch) {
     if (opset < 13) unsqueeze.with("axes", std::vector<std::int64_t>{0});
     b.node("Concat", {"u", "minus"}, "t").with("axis", 0);
     b.node("Reshape", {"x", "t"}, "y");
-    only<ops::Flatten>(b.import());
+    only<ops::FlattenOp>(b.import());
   }
 }
 
@@ -290,7 +290,7 @@ TEST(OnnxSoftmax, CoercesBeforeOpset13) {
   const std::vector<double> x{0.1, 0.9, -0.3, 0.4};
   auto now = single(13, {0, 2, 1, 2});
   now.node("Softmax", {"x"}, "y");
-  EXPECT_EQ(only<ops::Softmax>(now.import()).axis, 2);
+  EXPECT_EQ(only<ops::SoftmaxOp>(now.import()).axis, 2);
   auto old = single(11, {0, 2, 1, 2});
   old.node("Softmax", {"x"}, "y");
   const std::vector<double> y = run(old.import(), x);
@@ -300,14 +300,14 @@ TEST(OnnxSoftmax, CoercesBeforeOpset13) {
   EXPECT_NEAR(y[1], std::exp(x[1]) / expected, 1e-12);
   auto vector = single(11, {0, 4});
   vector.node("Softmax", {"x"}, "y");
-  EXPECT_EQ(only<ops::Softmax>(vector.import()).axis, 0);
+  EXPECT_EQ(only<ops::SoftmaxOp>(vector.import()).axis, 0);
 }
 
 TEST(OnnxIdentity, AndDropoutBecomeNoNode) {
   auto b = single(13, {0, 4});
   b.node("Identity", {"x"}, "i"), b.node("Relu", {"i"}, "r"), b.node("Dropout", {"r"}, "y").output("mask");
   const Graph g = b.import();
-  only<ops::Clamp>(g);
+  only<ops::ClampOp>(g);
   EXPECT_EQ(g.values[static_cast<std::size_t>(g.outputs[0])].name, "y");
 }
 
@@ -315,7 +315,7 @@ TEST(OnnxConstant, FeedsOtherNodes) {
   auto b = single(13, {0, 2});
   b.node("Constant", {}, "c").with("value_float", 2.5f);
   b.node("Mul", {"x", "c"}, "y");
-  EXPECT_EQ(only<ops::ScaleShift>(b.import()).scale, (std::vector<float>{2.5f}));
+  EXPECT_EQ(only<ops::ScaleShiftOp>(b.import()).scale, (std::vector<float>{2.5f}));
 }
 
 }  // namespace

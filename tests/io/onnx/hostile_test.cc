@@ -136,7 +136,7 @@ TEST(HostileOnnx, ReadsEveryElementType) {
     b.input("x", {0, 1}).output("y");
     b.tensor("w", {1, 1}, type).set_raw_data(raw);
     b.node("Gemm", {"x", "w"}, "y");
-    return std::get<ops::Linear>(b.import().nodes[0].op).weight.data;
+    return std::get<ops::LinearOp>(b.import().nodes[0].op).weight.data;
   };
   const std::vector<float> expected{0.5f};
   EXPECT_EQ(one_half(onnx::TensorProto::FLOAT, {"\0\0\0\x3f", 4}), expected);
@@ -185,7 +185,7 @@ class ExternalData : public ::testing::Test {
 
 TEST_F(ExternalData, IsReadFromInsideTheFolder) {
   const Graph g = OnnxBuilder::import_bytes(network("weights/w.bin", "8", "8"), folder());
-  EXPECT_EQ(std::get<ops::Linear>(g.nodes[0].op).weight.data, (std::vector<float>{1, 2}));
+  EXPECT_EQ(std::get<ops::LinearOp>(g.nodes[0].op).weight.data, (std::vector<float>{1, 2}));
 }
 
 TEST_F(ExternalData, IsRefusedElsewhere) {

@@ -132,7 +132,7 @@ TEST(TrainedModels, ResNet20FusesIntoConvolutions) {
   EXPECT_EQ(count(g, "ScaleShift"), 19u);
   std::size_t parameters = 0;
   for (const Node& n : g.nodes)
-    if (const auto* conv = std::get_if<ops::Conv2d>(&n.op)) parameters += conv->weight.data.size();
+    if (const auto* conv = std::get_if<ops::Conv2dOp>(&n.op)) parameters += conv->weight.data.size();
   // 3 x 16, then 6 x 16 x 16, 16 x 32, 5 x 32 x 32, 32 x 64 and 5 x 64 x 64 kernels of 3 x 3.
   EXPECT_EQ(parameters, 9u * (48 + 6 * 256 + 512 + 5 * 1024 + 2048 + 5 * 4096));
   fuse(g);

@@ -275,7 +275,7 @@ Outputs qlinear_matmul(const Call& call) {
   const ElementType type = call.input(7).type;
   const MatrixPairs pairs(a.shape, b.shape);
   const std::vector<std::int32_t> b_codes = b.codes();
-  ops::Linear op;
+  ops::LinearOp op;
   op.weight.shape = Shape{pairs.cols, pairs.k};
   const ValueType in = code_type(call, 1, a.type, Shape{pairs.k});
   const ValueType out = code_type(call, 6, type, Shape{pairs.cols});
@@ -290,10 +290,10 @@ Outputs qlinear_matmul(const Call& call) {
   return {NodeTensor::of_codes(type, pairs.result_shape(a.shape), y)};
 }
 
-ops::Conv2d convolution(const CaseNode& node, const Shape& weight) {
+ops::Conv2dOp convolution(const CaseNode& node, const Shape& weight) {
   const auto pads = node.integers("pads", {0, 0, 0, 0}), strides = node.integers("strides", {1, 1}),
              dilations = node.integers("dilations", {1, 1});
-  ops::Conv2d op;
+  ops::Conv2dOp op;
   op.weight.shape = weight;
   op.groups = node.integer("group", 1);
   op.window.kernel = {weight[2], weight[3]};
@@ -324,7 +324,7 @@ struct ConvCall {
 
 /// Elements of the output as the layer gives them, and its shape.
 std::pair<std::vector<float>, Shape> convolve(const CaseNode& node, ConvCall call) {
-  const ops::Conv2d op = convolution(node, call.w.shape);
+  const ops::Conv2dOp op = convolution(node, call.w.shape);
   const Shape shapes[] = {call.in.shape};
   call.out.shape = infer_shape(op, shapes);
   const std::int64_t batch = call.x.shape[0];
