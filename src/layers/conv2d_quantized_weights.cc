@@ -29,9 +29,9 @@ struct ConvGroup {
   ColumnTerms terms;
 };
 
-class Conv2dQuantizedWeights final : public Step {
+class Conv2dQuantizedWeights final : public ops::Step {
  public:
-  Conv2dQuantizedWeights(const ops::Conv2dOp& op, const StepSpec& spec)
+  Conv2dQuantizedWeights(const ops::Conv2dOp& op, const ops::StepSpec& spec)
       : activation_(op.activation),
         input_(row_input(spec)),
         signs_(sign_scale(spec)),
@@ -87,7 +87,7 @@ class Conv2dQuantizedWeights final : public Step {
   }
   bool reads_zero_pixel() const override { return pads_ && !makes_codes(); }
 
-  void run(const StepArgs& args) const noexcept override {
+  void run(const ops::StepArgs& args) const noexcept override {
     const RowMemory memory = carve(args.scratch, args.batch);
     const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(0);
     if (makes_codes()) {
@@ -143,7 +143,7 @@ class Conv2dQuantizedWeights final : public Step {
     return last(0, out_.height) >= in_.height || last(1, out_.width) >= in_.width;
   }
 
-  void quantize_input(const StepArgs& args, const RowMemory& memory) const noexcept {
+  void quantize_input(const ops::StepArgs& args, const RowMemory& memory) const noexcept {
     auto one = [&](int b) {
       const FloatEnvironmentGuard guard;  // the executor's threads are not always ours
       const float* x = args.inputs[0].sample<float>(b);
@@ -175,7 +175,7 @@ class Conv2dQuantizedWeights final : public Step {
     std::memset(codes + in_.zero_pixel(), 0, static_cast<std::size_t>(in_.pixel_stride));
   }
 
-  void run_group(const StepArgs& args, const RowMemory& memory, const ConvGroup& group,
+  void run_group(const ops::StepArgs& args, const RowMemory& memory, const ConvGroup& group,
                  const kernels::GemmLhs& lhs, std::ptrdiff_t column) const noexcept {
     kernels::GemmOut out;
     out.c = args.output.data + column * static_cast<std::ptrdiff_t>(element_);
@@ -201,7 +201,7 @@ class Conv2dQuantizedWeights final : public Step {
   }
 
   /// Same order as in the epilogue: add, then limit.
-  void add_residual(const StepArgs& args) const noexcept {
+  void add_residual(const ops::StepArgs& args) const noexcept {
     const std::int64_t count = out_.pixels() * out_.channels;
     for (std::int64_t b = 0; b < args.batch; ++b) {
       float* y = args.output.sample<float>(b);
@@ -225,7 +225,7 @@ class Conv2dQuantizedWeights final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_conv2d_quantized_weights(const ops::Conv2dOp& op, const StepSpec& spec) {
+std::unique_ptr<ops::Step> ops::make_conv2d_quantized_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec) {
   const std::int64_t in_per_group = op.weight.shape[1];
   if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
       spec.weights->rows != op.out_channels())

@@ -67,9 +67,9 @@ struct Prepared {
   std::size_t bytes = 0;
 };
 
-class DepthwiseInt8 final : public Step {
+class DepthwiseInt8 final : public ops::Step {
  public:
-  DepthwiseInt8(const ops::Conv2dOp& op, const StepSpec& spec)
+  DepthwiseInt8(const ops::Conv2dOp& op, const ops::StepSpec& spec)
       : activation_(op.activation),
         kernel_(kernels::select_depthwise_kernel(spec.isa)),
         dynamic_(spec.dynamic),
@@ -92,7 +92,7 @@ class DepthwiseInt8 final : public Step {
   std::string kernel() const override { return kernel_.name; }
   bool reads_zero_pixel() const override { return !dynamic_; }
 
-  void run(const StepArgs& args) const noexcept override {
+  void run(const ops::StepArgs& args) const noexcept override {
     const Prepared prepared = carve(args.scratch, args.batch);
     if (prepared.bytes != 0) {
       auto prepare_one = [&](int b) { prepare(args, prepared, b); };
@@ -146,7 +146,7 @@ class DepthwiseInt8 final : public Step {
   }
 
   /// Quantizes and expands sample b.
-  void prepare(const StepArgs& args, const Prepared& p, std::int64_t b) const noexcept {
+  void prepare(const ops::StepArgs& args, const Prepared& p, std::int64_t b) const noexcept {
     const FloatEnvironmentGuard guard;
     const std::uint8_t* codes = args.inputs[0].sample<std::uint8_t>(b);
     std::int32_t zero = q_.input ? q_.input->zero_point : 0;
@@ -186,7 +186,7 @@ class DepthwiseInt8 final : public Step {
   }
 
   /// Output rows [first, last) of sample b.
-  void run_strip(const StepArgs& args, const Prepared& p, std::int64_t b, std::int64_t first,
+  void run_strip(const ops::StepArgs& args, const Prepared& p, std::int64_t b, std::int64_t first,
                  std::int64_t last) const noexcept {
     kernels::DepthwiseArgs a;
     a.shape = &shape_;
@@ -213,7 +213,7 @@ class DepthwiseInt8 final : public Step {
   }
 
   /// f32 residuals occur between dynamic layers only. Same order as in the epilogue: add, then limit.
-  void add_residual(const StepArgs& args, std::int64_t b, std::int64_t first,
+  void add_residual(const ops::StepArgs& args, std::int64_t b, std::int64_t first,
                     std::int64_t last) const noexcept {
     float* y = args.output.sample<float>(b);
     const float* r = args.inputs[1].sample<float>(b);
@@ -236,7 +236,7 @@ class DepthwiseInt8 final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_depthwise_int8(const ops::Conv2dOp& op, const StepSpec& spec) {
+std::unique_ptr<ops::Step> ops::make_depthwise_int8(const ops::Conv2dOp& op, const ops::StepSpec& spec) {
   return std::make_unique<DepthwiseInt8>(op, spec);
 }
 

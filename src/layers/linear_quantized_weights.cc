@@ -30,9 +30,9 @@ class RowLayout {
   std::ptrdiff_t sample_bytes_, pixel_bytes_;
 };
 
-class LinearQuantizedWeights final : public Step {
+class LinearQuantizedWeights final : public ops::Step {
  public:
-  LinearQuantizedWeights(const ops::LinearOp& op, const StepSpec& spec)
+  LinearQuantizedWeights(const ops::LinearOp& op, const ops::StepSpec& spec)
       : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),
         in_(*spec.inputs[0], rows_per_sample_),
         out_(*spec.output, rows_per_sample_),
@@ -50,7 +50,7 @@ class LinearQuantizedWeights final : public Step {
     WeightRestorer::restore(product_.weights(), 0, weights);
   }
 
-  void run(const StepArgs& args) const noexcept override {
+  void run(const ops::StepArgs& args) const noexcept override {
     product_.run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
                  args.scratch, *args.executor);
   }
@@ -63,7 +63,7 @@ class LinearQuantizedWeights final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> ops::make_linear_quantized_weights(const ops::LinearOp& op, const StepSpec& spec) {
+std::unique_ptr<ops::Step> ops::make_linear_quantized_weights(const ops::LinearOp& op, const ops::StepSpec& spec) {
   const SampleLayout in = spec.inputs[0]->layout();
   const std::int64_t features = op.flattens_input ? in.pixels() * in.channels : in.channels;
   if (spec.weights->cols != features)

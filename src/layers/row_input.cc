@@ -9,7 +9,7 @@ kernels::ActType activations_of(RowInput input) {
   return input == RowInput::floats ? kernels::ActType::f32 : kernels::ActType::u8;
 }
 
-RowInput row_input(const StepSpec& spec) {
+RowInput row_input(const ops::StepSpec& spec) {
   if ((spec.signs || spec.dynamic) && spec.inputs[0]->dtype != DType::f32)
     throw Error(ErrorCode::unsupported, "a layer that quantizes its input takes floats, not codes");
   if (spec.signs) return RowInput::signs;
@@ -17,15 +17,15 @@ RowInput row_input(const StepSpec& spec) {
   return spec.inputs[0]->dtype == DType::f32 ? RowInput::floats : RowInput::codes;
 }
 
-SignScale sign_scale(const StepSpec& spec) {
+SignScale sign_scale(const ops::StepSpec& spec) {
   return spec.dynamic ? SignScale::mean : SignScale::in_weights;
 }
 
-bool has_f32_residual(const StepSpec& spec) {
+bool has_f32_residual(const ops::StepSpec& spec) {
   return spec.inputs.size() > 1 && spec.inputs[1]->dtype == DType::f32;
 }
 
-LayerQuantization quantization_of(const StepSpec& spec) {
+LayerQuantization quantization_of(const ops::StepSpec& spec) {
   LayerQuantization q;
   if (row_input(spec) == RowInput::codes) q.input = spec.inputs[0]->qparams;
   if (spec.output->dtype == DType::u8) q.output = spec.output->qparams;

@@ -26,11 +26,11 @@ enum class SignScale : std::uint8_t { in_weights, mean };
 kernels::ActType activations_of(RowInput input);
 
 /// Throws Error(unsupported) for codes that are to be quantized again.
-RowInput row_input(const StepSpec& spec);
-SignScale sign_scale(const StepSpec& spec);
+RowInput row_input(const ops::StepSpec& spec);
+SignScale sign_scale(const ops::StepSpec& spec);
 /// Static qparams of what flows in and out of a step, a residual included.
-LayerQuantization quantization_of(const StepSpec& spec);
+LayerQuantization quantization_of(const ops::StepSpec& spec);
 /// An f32 residual (between layers that are dynamic or weight-only) is added after the product.
-bool has_f32_residual(const StepSpec& spec);
+bool has_f32_residual(const ops::StepSpec& spec);
 
 }  // namespace lowbit

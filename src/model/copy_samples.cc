@@ -45,7 +45,7 @@ std::int64_t check_batch(const Shape& shape, const Shape& sample, const std::str
   return shape[0];
 }
 
-void copy_in(const TensorView& from, const TensorArg& to, std::int64_t count) noexcept {
+void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
   const SampleLayout layout = to.type->layout();
   const SampleStrides s = strides_of(from.shape, from.strides, to.type->shape, layout);
   for (std::int64_t b = 0; b < count; ++b) {
@@ -59,7 +59,7 @@ void copy_in(const TensorView& from, const TensorArg& to, std::int64_t count) no
   }
 }
 
-void copy_out(const TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept {
+void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept {
   const SampleLayout layout = from.type->layout();
   const SampleStrides s = strides_of(to.shape, to.strides, from.type->shape, layout);
   for (std::int64_t b = 0; b < count; ++b) {

@@ -13,7 +13,7 @@ namespace lowbit {
 /// naming `what`.
 std::int64_t check_batch(const Shape& shape, const Shape& sample, const std::string& what);
 
-void copy_in(const TensorView& from, const TensorArg& to, std::int64_t count) noexcept;
-void copy_out(const TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept;
+void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept;
+void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept;
 
 }  // namespace lowbit

@@ -31,7 +31,7 @@ CompiledModel::CompiledModel(ModelData model)
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
     const Node& node = data.graph.nodes[i];
     NodeQuantization& quantization = data.nodes[i];
-    StepSpec spec;
+    ops::StepSpec spec;
     for (const ValueId id : node.inputs) spec.inputs.push_back(&data.types[static_cast<std::size_t>(id)]);
     spec.output = &data.types[static_cast<std::size_t>(node.output)];
     spec.weights = quantization.weights ? &*quantization.weights : nullptr;

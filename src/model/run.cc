@@ -13,7 +13,7 @@ namespace lowbit {
 namespace {
 
 /// Padding taps of a convolution read the pixel behind each sample.
-void fill_zero_pixels(const TensorArg& value, std::int64_t count) noexcept {
+void fill_zero_pixels(const ops::TensorArg& value, std::int64_t count) noexcept {
   const SampleLayout layout = value.type->layout();
   for (std::int64_t b = 0; b < count; ++b) {
     if (value.type->dtype == DType::f32)

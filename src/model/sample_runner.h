@@ -43,7 +43,7 @@ class SampleRunner {
   Executor& executor() const { return *executor_; }
   const Shard& shard() const { return options_.shard; }
   /// Values of model `m` on the sample of a lane, one TensorArg a value. Valid inside `take`.
-  const std::vector<TensorArg>& values(std::size_t lane, std::size_t m) const {
+  const std::vector<ops::TensorArg>& values(std::size_t lane, std::size_t m) const {
     return lanes_[lane][m]->args;
   }
   /// The number of that sample in the whole stream, as the shard counts. Valid inside `take`.

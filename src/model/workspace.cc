@@ -82,7 +82,7 @@ Workspace::State::State(const Model& m, const WorkspaceOptions& options, bool ke
   for (std::size_t v = 0; v < plan.offsets.size(); ++v)
     args.emplace_back(values.get() + plan.offsets[v], &compiled.data.types[v]);
   for (const Node& node : compiled.data.graph.nodes) {
-    std::vector<TensorArg>& list = inputs.emplace_back();
+    std::vector<ops::TensorArg>& list = inputs.emplace_back();
     for (const ValueId id : node.inputs) list.push_back(args[static_cast<std::size_t>(id)]);
   }
 }

@@ -29,8 +29,8 @@ struct Workspace::State {
   std::shared_ptr<Executor> executor;
   std::size_t bytes = 0;
   AlignedBytes values, scratch;
-  std::vector<TensorArg> args;                 ///< one per value
-  std::vector<std::vector<TensorArg>> inputs;  ///< one list per node
+  std::vector<ops::TensorArg> args;                 ///< one per value
+  std::vector<std::vector<ops::TensorArg>> inputs;  ///< one list per node
 };
 
 /// The part of run() between copying in and copying out: executes all steps on `count` samples.

@@ -163,7 +163,7 @@ struct Capturer::State {
   /// Lanes read their samples side by side; then threads add up second moments, each of its own tiles.
   void take_layer(const CapturedLayer& layer, std::size_t count) {
     run_tasks(runner.executor(), count, [&](std::size_t lane) {
-      const auto value = [&](std::size_t m, ValueId id) -> const TensorArg& {
+      const auto value = [&](std::size_t m, ValueId id) -> const ops::TensorArg& {
         return runner.values(lane, m)[static_cast<std::size_t>(id)];
       };
       work[lane].read(layer, runner.number(lane), value(0, layer.rows.input()),

@@ -30,7 +30,7 @@ bool LayerRows::same_geometry(const LayerRows& o) const {
          out_width_ == o.out_width_ && window_ == o.window_;
 }
 
-const float* LayerRows::floats(const TensorArg& value, std::vector<float>& buffer) {
+const float* LayerRows::floats(const ops::TensorArg& value, std::vector<float>& buffer) {
   if (value.type->dtype == DType::f32) return value.sample<float>(0);
   const SampleLayout l = value.type->layout();
   const auto* codes = value.sample<std::uint8_t>(0);

@@ -26,7 +26,7 @@ class LayerRows {
   bool same_geometry(const LayerRows& other) const;
 
   /// The sample of a value as height x width x channels floats; codes are decoded to `buffer`.
-  static const float* floats(const TensorArg& value, std::vector<float>& buffer);
+  static const float* floats(const ops::TensorArg& value, std::vector<float>& buffer);
   /// Row `position` of a sample of the input: [groups][columns], zeros in the padding.
   void gather(const float* sample, std::int64_t position, float* row) const;
 

@@ -96,7 +96,7 @@ void SampleSums::keep(const LayerMoments::State& state, std::int64_t sample, std
   std::push_heap(candidates_.begin(), candidates_.end());
 }
 
-void SampleSums::read_output(const LayerRows& rows, const TensorArg& output) {
+void SampleSums::read_output(const LayerRows& rows, const ops::TensorArg& output) {
   const float* out = LayerRows::floats(output, decoded_output_);
   const auto channels = static_cast<std::size_t>(rows.channels());
   output_sums_.assign(channels, 0.0);
@@ -116,8 +116,8 @@ void SampleSums::read_output(const LayerRows& rows, const TensorArg& output) {
   }
 }
 
-void SampleSums::read(const CapturedLayer& layer, std::int64_t sample, const TensorArg& input,
-                      const TensorArg* other, const TensorArg& output) {
+void SampleSums::read(const CapturedLayer& layer, std::int64_t sample, const ops::TensorArg& input,
+                      const ops::TensorArg* other, const ops::TensorArg& output) {
   const LayerMoments::State& state = *layer.state;
   panel_count_ = state.panels(), taken_ = layer.taken;
   rows_ = 0, skipped_ = 0;

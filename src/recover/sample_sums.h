@@ -27,8 +27,8 @@ class SampleSums {
   static std::size_t bytes(const CapturedLayer& layer);
 
   /// Reads a sample. `other`: the layer's input in the other model, or null.
-  void read(const CapturedLayer& layer, std::int64_t sample, const TensorArg& input, const TensorArg* other,
-            const TensorArg& output);
+  void read(const CapturedLayer& layer, std::int64_t sample, const ops::TensorArg& input, const ops::TensorArg* other,
+            const ops::TensorArg& output);
 
   /// Panels of 8 columns: [row][8].
   const double* x_panel(std::int64_t group, std::int64_t panel) const { return at(x_, group, panel); }
@@ -54,7 +54,7 @@ class SampleSums {
   void start(Side& side, const LayerMoments::State& state) const;
   void take(Side& side, const LayerMoments::State& state) const;
   void keep(const LayerMoments::State& state, std::int64_t sample, std::int64_t position, bool with_other);
-  void read_output(const LayerRows& rows, const TensorArg& output);
+  void read_output(const LayerRows& rows, const ops::TensorArg& output);
 
   Side x_, other_;
   std::vector<float> decoded_output_;

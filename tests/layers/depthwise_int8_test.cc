@@ -32,8 +32,8 @@ struct Layer {
   std::vector<Values> inputs;
   ValueType output;
 
-  std::unique_ptr<Step> step(bool dynamic, Isa isa) const {
-    StepSpec spec;
+  std::unique_ptr<ops::Step> step(bool dynamic, Isa isa) const {
+    ops::StepSpec spec;
     for (const Values& v : inputs) spec.inputs.push_back(&v.type);
     spec.output = &output;
     spec.weights = &weights;

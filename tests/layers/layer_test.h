@@ -29,8 +29,8 @@ inline float dequantized(const Values& v, std::size_t i) {
 }
 
 template <class Op>
-std::unique_ptr<Step> step_of(const Op& op, const std::vector<Values>& inputs, const ValueType& output) {
-  StepSpec spec;
+std::unique_ptr<ops::Step> step_of(const Op& op, const std::vector<Values>& inputs, const ValueType& output) {
+  ops::StepSpec spec;
   for (const Values& v : inputs) spec.inputs.push_back(&v.type);
   spec.output = &output;
   spec.isa = active_isa();

@@ -217,7 +217,7 @@ TEST(SignActivations, TakeFloatsAndNotCodes) {
       quantize(MatrixView(std::vector<float>(16, 1.0f).data(), 2, 8), make_quantizer("binary-a1"));
   ops::LinearOp fc;
   fc.weight.shape = Shape{2, 8};
-  const StepSpec spec{.inputs = {&in}, .output = &out, .weights = &weights, .signs = true};
+  const ops::StepSpec spec{.inputs = {&in}, .output = &out, .weights = &weights, .signs = true};
   try {
     static_cast<void>(ops::make_step(fc, spec));
     FAIL() << "the signs of codes";

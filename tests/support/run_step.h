@@ -114,18 +114,18 @@ inline Values unpack(const GuardedBuffer& buffer, const ValueType& type, std::in
 }
 
 /// Runs `step` on `inputs` of one batch; `threads` > 1 makes a thread pool.
-inline Values run_step(const Step& step, const std::vector<Values>& inputs, const ValueType& output,
+inline Values run_step(const ops::Step& step, const std::vector<Values>& inputs, const ValueType& output,
                        int threads = 1) {
   const std::int64_t batch = inputs.at(0).batch;
   std::vector<GuardedBuffer> buffers;
-  std::vector<TensorArg> args;
+  std::vector<ops::TensorArg> args;
   for (const Values& v : inputs) buffers.push_back(pack(v));
   for (std::size_t i = 0; i < inputs.size(); ++i) args.emplace_back(buffers[i].data(), &inputs[i].type);
   const GuardedBuffer out(static_cast<std::size_t>(batch) * output.sample_bytes());
   const GuardedBuffer scratch(step.scratch_bytes(batch, threads));
   const std::shared_ptr<Executor> pool = threads > 1 ? make_thread_pool(threads) : nullptr;
   step.run(
-      {batch, args, TensorArg(out.data(), &output), scratch.data(), pool ? pool.get() : &serial_executor()});
+      {batch, args, ops::TensorArg(out.data(), &output), scratch.data(), pool ? pool.get() : &serial_executor()});
   for (const GuardedBuffer& b : buffers) EXPECT_TRUE(b.intact()) << "the step wrote beside an input";
   EXPECT_TRUE(out.intact()) << "the step wrote beside its output";
   EXPECT_TRUE(scratch.intact()) << "the step wrote beside its scratch";

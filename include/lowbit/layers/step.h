@@ -16,6 +16,9 @@
 namespace lowbit {
 
 struct QuantizedMatrix;
+class RowOffsetsCache;
+
+namespace ops {
 
 /// Memory of one value for a whole batch; sample b starts at data + b * type->sample_bytes().
 struct TensorArg {
@@ -63,8 +66,6 @@ class Step {
   virtual bool reads_zero_pixel() const { return false; }
 };
 
-class RowOffsetsCache;
-
 /// What make_step gets to know. Types stay alive as long as the step.
 struct StepSpec {
   std::vector<const ValueType*> inputs;
@@ -77,4 +78,5 @@ struct StepSpec {
       nullptr;  ///< shares row offsets between convolutions of one geometry; may be null
 };
 
+}  // namespace ops
 }  // namespace lowbit

@@ -262,7 +262,7 @@ Values activations(const NodeTensor& x, const ValueType& type, std::int64_t batc
 
 template <class Op>
 Values run_layer(const Op& op, const QuantizedMatrix& weights, const Values& x, const ValueType& output) {
-  StepSpec spec;
+  ops::StepSpec spec;
   spec.inputs = {&x.type};
   spec.output = &output;
   spec.weights = &weights;
