@@ -53,7 +53,8 @@ Linear make_linear(const Scheme& scheme, const GemmShape& shape) {
   const QuantizedMatrix q = quantize(MatrixView(weights.data(), shape.n, shape.k), make_quantizer(scheme));
   // Static: the range of four standard deviations.
   const QParams range{.scale = 8.0f / 255, .zero_point = 128};
-  ActivationQuantization activations = scheme.dynamic ? dynamic(scheme.activation_bits) : static_range(range);
+  ActivationQuantization activations =
+      scheme.dynamic ? dynamic_activations(scheme.activation_bits) : static_activations(range);
   activations.bits = scheme.activation_bits;
   return Linear(q, {.bias = bias, .activations = activations});
 }

@@ -110,7 +110,7 @@ Matrix random_matrix(Draw draw, std::uint64_t seed) {
 /// row, kernel column), the order of ONNX.
 std::vector<Matrix> layer_matrices(const Model& model, bool channel_first) {
   std::vector<Matrix> matrices;
-  for (const Node& node : model.graph().nodes) {
+  for (const Graph::Node& node : model.graph().nodes) {
     if (!ops::has_weights(node.op)) continue;
     Tensor weights = weight_matrix(node.op);
     const auto* conv = std::get_if<ops::Conv2dOp>(&node.op);
@@ -134,7 +134,7 @@ Model rounded_channel_first(const Model& model, const AnyQuantizer& quantizer) {
     const Tensor before = weight;
     fake_quantize({before.data.data(), rows, columns}, quantizer, {weight.data.data(), rows, columns});
   };
-  for (Node& node : graph.nodes) {
+  for (Graph::Node& node : graph.nodes) {
     if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op)) round(conv->weight);
     if (auto* linear = std::get_if<ops::LinearOp>(&node.op)) round(linear->weight);
   }

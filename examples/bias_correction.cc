@@ -53,7 +53,7 @@ int main(int argc, char** argv) try {
   auto stats = lowbit::capture(fp32, batches, options);
 
   lowbit::Graph corrected = fp32.graph();
-  for (lowbit::Node& node : corrected.nodes) {
+  for (lowbit::Graph::Node& node : corrected.nodes) {
     if (!lowbit::ops::has_weights(node.op)) continue;
     const Eigen::VectorXd shift = mean_shift(lowbit::weight_matrix(node.op), stats.layer(node.name));
     std::visit(

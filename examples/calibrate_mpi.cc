@@ -44,11 +44,11 @@ void calibrate(int rank, int size, const char* net, const char* path) {
                                        .data = "samples of the example",
                                        .shard = {rank, size}});
   for (int i = rank; i < kSamples; i += size) calibrator.add(read_sample(fp32.input_shape(), i).view());
-  if (rank != 0) return send(lowbit::save_to_bytes(calibrator.part()), 0);
+  if (rank != 0) return send(lowbit::save_to_bytes(calibrator.shard()), 0);
 
-  std::vector<lowbit::CalibrationPart> parts{calibrator.part()};
-  for (int other = 1; other < size; ++other) parts.push_back(lowbit::load_part(receive(other)));
-  const lowbit::CalibrationTable table = lowbit::merge(std::move(parts));
+  std::vector<lowbit::CalibrationShard> shards{calibrator.shard()};
+  for (int other = 1; other < size; ++other) shards.push_back(lowbit::load_calibration_shard(receive(other)));
+  const lowbit::CalibrationTable table = lowbit::merge_calibration_shards(std::move(shards));
   lowbit::save(lowbit::make_range_table(table), path);
   fmt::print("{} samples on {} ranks: {}\n", table.samples, size,
              lowbit::describe_coverage(lowbit::quantize(fp32, table, {.scheme = "int8"})));

@@ -29,7 +29,7 @@ int main() {
 
   auto q = lowbit::quantize(W, SignedSquares{});
   bool good = true;
-  for (auto activations : {lowbit::dynamic(8), lowbit::weight_only()}) {
+  for (auto activations : {lowbit::dynamic_activations(8), lowbit::weight_only()}) {
     lowbit::Linear fc(q, {.activations = activations});
     auto e = lowbit::measure_error(W * X, fc(X));
     fmt::print("{:.2f} bits per weight, activations of {} bits: SQNR {:.1f} dB, kernel {}\n",

@@ -12,7 +12,7 @@ int main() {
 
   auto q = lowbit::quantize(
       W, lowbit::Affine<4>{.granularity = lowbit::per_group(32), .mapping = lowbit::Mapping::asymmetric});
-  lowbit::Linear fc(q, {.bias = b, .activations = lowbit::dynamic(8)});
+  lowbit::Linear fc(q, {.bias = b, .activations = lowbit::dynamic_activations(8)});
   Eigen::MatrixXf Y = fc(X);
   auto e = lowbit::measure_error((W * X).colwise() + b, Y);
 

@@ -47,7 +47,7 @@ void fold_scale_shift(Graph& graph) {
       ++i;
       continue;
     }
-    Node& producer = graph.nodes[static_cast<std::size_t>(before)];
+    Graph::Node& producer = graph.nodes[static_cast<std::size_t>(before)];
     auto* conv = std::get_if<ops::Conv2dOp>(&producer.op);
     if (!conv) {
       ++i;

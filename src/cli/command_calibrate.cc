@@ -38,24 +38,24 @@ void finish(OutputFile& output, const CalibrationTable& table, int bits) {
 
 void run_merge(const CalibrateArguments& options) {
   OutputFile output(options.output);
-  std::vector<CalibrationPart> parts;
-  for (const std::string& path : options.parts) parts.push_back(load_part(path));
-  finish(output, merge(std::move(parts)), options.bits);
+  std::vector<CalibrationShard> parts;
+  for (const std::string& path : options.parts) parts.push_back(load_calibration_shard(path));
+  finish(output, merge_calibration_shards(std::move(parts)), options.bits);
 }
 
 void run_calibration(const CalibrateArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
   if (options.model.empty()) refuse("MODEL is required, or --merge with the parts of a calibration");
   if (options.data.data.empty()) refuse("--data is required: calibration needs images");
-  const Shard shard = options.shard.empty() ? Shard{} : parse_shard(options.shard);
+  const StreamShard shard = options.shard.empty() ? StreamShard{} : parse_shard(options.shard);
   data::parse_data_spec(options.data.data, options.data.labels);
   make_observer(options.quantization.observer);
   OutputFile output(options.output);
   const Model fp32 = io::load_model(options.model);
   io::require_one_input(fp32, options.model);
-  const CalibrationPart part = eval::calibrate_images(fp32, options.data, options.quantization, shard, true);
+  const CalibrationShard part = eval::calibrate_images(fp32, options.data, options.quantization, shard, true);
   if (options.shard.empty()) {
-    finish(output, merge({part}), options.bits);
+    finish(output, merge_calibration_shards({part}), options.bits);
     return;
   }
   output.write(save_to_bytes(part));

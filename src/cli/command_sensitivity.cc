@@ -83,7 +83,8 @@ void refuse_unusable(const Model& model, const std::string& path) {
         ErrorCode::invalid_argument,
         fmt::format("{} is quantized already ({}); sensitivity needs an fp32 model", path, model.scheme()));
   const auto& nodes = model.graph().nodes;
-  if (std::none_of(nodes.begin(), nodes.end(), [](const Node& node) { return ops::has_weights(node.op); }))
+  if (std::none_of(nodes.begin(), nodes.end(),
+                   [](const Graph::Node& node) { return ops::has_weights(node.op); }))
     throw Error(ErrorCode::invalid_argument, fmt::format("{} has no layer with weights to quantize", path));
 }
 

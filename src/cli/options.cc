@@ -69,7 +69,7 @@ void add_table_option(CLI::App& app, eval::QuantizationOptions& options) {
   for (const char* other : {"--observer", "--calib", "--seed"}) table->excludes(app.get_option(other));
 }
 
-Shard parse_shard(const std::string& text) {
+StreamShard parse_shard(const std::string& text) {
   const std::size_t slash = std::min(text.find('/'), text.size());
   std::int32_t number = 0, count = 0;
   const bool fits = slash < text.size() && parse_number(std::string_view(text).substr(0, slash), number) &&

@@ -25,7 +25,7 @@ void add_table_option(CLI::App& app, eval::QuantizationOptions& options);
 void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options);
 
 /// "2/8" is {1, 8}. Throws Error(invalid_argument) for anything but K/N with 1 <= K <= N <= 1000000.
-Shard parse_shard(const std::string& text);
+StreamShard parse_shard(const std::string& text);
 /// The names in "all" or a list with commas, each once; none where `text` is the name of one observer. Throws
 /// as make_observer.
 std::vector<std::string> parse_observer_list(const std::string& text);

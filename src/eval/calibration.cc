@@ -28,8 +28,8 @@ std::string describe_images(const data::DataOptions& options, const data::Images
   return text;
 }
 
-CalibrationPart calibrate_images(const Model& fp32, const data::DataOptions& data,
-                                 const QuantizationOptions& options, Shard shard, bool distributions) {
+CalibrationShard calibrate_images(const Model& fp32, const data::DataOptions& data,
+                                  const QuantizationOptions& options, StreamShard shard, bool distributions) {
   const AnyObserver observer = make_observer(options.observer);
   const data::Images images(data::parse_data_spec(data.data, data.labels), data::Split::calibration,
                             data.preprocess, fp32.input_shape(), data.calib, data.seed);
@@ -52,7 +52,7 @@ CalibrationPart calibrate_images(const Model& fp32, const data::DataOptions& dat
     calibrator.add({inputs.data(), images.batch_shape(count)});
     progress.update(first + count);
   }
-  return calibrator.part();
+  return calibrator.shard();
 }
 
 CalibrationTable load_calibration(const std::string& path, const Model& fp32) {

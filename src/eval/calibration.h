@@ -18,8 +18,8 @@ std::string describe_images(const data::DataOptions& options, const data::Images
 
 /// One shard of the images; shows progress. Without `distributions` only what quantize() needs is kept.
 /// Throws as Images, parse_data_spec and make_observer.
-CalibrationPart calibrate_images(const Model& fp32, const data::DataOptions& data,
-                                 const QuantizationOptions& options, Shard shard, bool distributions);
+CalibrationShard calibrate_images(const Model& fp32, const data::DataOptions& data,
+                                  const QuantizationOptions& options, StreamShard shard, bool distributions);
 
 /// The ranges of a table file. Throws as load_range_table and calibration_table, naming the file.
 CalibrationTable load_calibration(const std::string& path, const Model& fp32);

@@ -154,7 +154,7 @@ class Evaluation {
       ModelResult result;
       if (images_.has_labels()) result.correct = lane.correct;
       if (options_.has_reference) {
-        Comparison comparison = lane.scores.result();
+        ModelComparison comparison = lane.scores.result();
         result.agree = comparison.agree;
         result.outputs = std::move(comparison.outputs);
       }

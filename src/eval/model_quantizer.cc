@@ -24,7 +24,7 @@ const CalibrationTable& ModelQuantizer::table() {
   if (!table_) {
     if (data_.data.empty())
       throw Error(ErrorCode::invalid_argument, "--data is required: the scheme needs calibration images");
-    table_ = merge({calibrate_images(fp32_, data_, options_, {}, false)});
+    table_ = merge_calibration_shards({calibrate_images(fp32_, data_, options_, {}, false)});
   }
   return *table_;
 }

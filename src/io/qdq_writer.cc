@@ -34,7 +34,7 @@ void describe(onnx::ValueInfoProto& info, const std::string& name, const Shape& 
 }
 
 // A ReLU needs no operator of its own: codes that end at zero_point 0 cannot be negative.
-const ops::ClampOp* as_relu(const Node& node) {
+const ops::ClampOp* as_relu(const Graph::Node& node) {
   const auto* clamp = std::get_if<ops::ClampOp>(&node.op);
   return clamp && clamp->activation.lo == 0.0f ? clamp : nullptr;
 }
@@ -55,12 +55,12 @@ QdqWriter::QdqWriter(const Graph& graph, const CalibrationTable& table)
 void QdqWriter::choose_types() {
   for (const CalibrationEntry& entry : table_.entries)
     qparams_.push_back(choose_qparams(entry.observer.range(unsigned_range(8)), unsigned_range(8)));
-  for (const Node& node : graph_.nodes) {
+  for (const Graph::Node& node : graph_.nodes) {
     const auto out = static_cast<std::size_t>(node.output);
     if (op_arithmetic(node.op) != ops::Arithmetic::movement) {
       const auto readers = graph_.consumers(node.output);
       if (readers.size() != 1 || graph_.is_output(node.output)) continue;
-      const Node& reader = graph_.nodes[static_cast<std::size_t>(readers[0])];
+      const Graph::Node& reader = graph_.nodes[static_cast<std::size_t>(readers[0])];
       if (as_relu(reader)) qparams_[out] = qparams_[static_cast<std::size_t>(reader.output)];
     } else {
       qparams_[out] = qparams_[static_cast<std::size_t>(node.inputs[0])];
@@ -77,19 +77,19 @@ onnx::ModelProto QdqWriter::write() {
   opset->set_version(13);
   model_.mutable_graph()->set_name("quantized");
   for (const ValueId id : graph_.inputs) {
-    const Value& value = graph_.values[static_cast<std::size_t>(id)];
+    const Graph::Value& value = graph_.values[static_cast<std::size_t>(id)];
     describe(*model_.mutable_graph()->add_input(), value.name, value.shape);
     quantize(value.name, id);
   }
-  for (const Node& node : graph_.nodes) write_node(node);
+  for (const Graph::Node& node : graph_.nodes) write_node(node);
   for (const ValueId id : graph_.outputs) {
-    const Value& value = graph_.values[static_cast<std::size_t>(id)];
+    const Graph::Value& value = graph_.values[static_cast<std::size_t>(id)];
     describe(*model_.mutable_graph()->add_output(), value.name, value.shape);
   }
   return std::move(model_);
 }
 
-void QdqWriter::write_node(const Node& node) {
+void QdqWriter::write_node(const Graph::Node& node) {
   std::visit(
       [&](const auto& op) {
         if constexpr (requires { write_op(node, op); })
@@ -104,7 +104,7 @@ void QdqWriter::write_node(const Node& node) {
   if (graph_.is_output(node.output) && !codes.empty()) dequantize(node.output, name);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::Conv2dOp& op) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::Conv2dOp& op) {
   const Weights w = add_weights(node, op.weight, op.bias, false);
   onnx::NodeProto& conv =
       add_node("Conv", {dequantized(node.inputs[0], node), w.weight, w.bias}, node.name + "_f32");
@@ -116,7 +116,7 @@ void QdqWriter::write_op(const Node& node, const ops::Conv2dOp& op) {
   quantize(node.name + "_f32", node.output);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::LinearOp& op) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::LinearOp& op) {
   const Weights w = add_weights(node, op.weight, op.bias, true);
   const bool last = graph_.is_output(node.output);
   // QGemm can give floats, which spares the network's output a rounding.
@@ -126,12 +126,12 @@ void QdqWriter::write_op(const Node& node, const ops::LinearOp& op) {
   if (!last) quantize(out, node.output);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::AddOp&) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::AddOp&) {
   add_node("Add", {dequantized(node.inputs[0], node), dequantized(node.inputs[1], node)}, node.name + "_f32");
   quantize(node.name + "_f32", node.output);
 }
 
-void QdqWriter::write_op(const Node& node, const ops::ClampOp&) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::ClampOp&) {
   const auto in = static_cast<std::size_t>(node.inputs[0]), out = static_cast<std::size_t>(node.output);
   if (!as_relu(node) || qparams_[in].zero_point != 0 || graph_.consumers(node.inputs[0]).size() != 1)
     throw Error(ErrorCode::unsupported,
@@ -139,14 +139,14 @@ void QdqWriter::write_op(const Node& node, const ops::ClampOp&) {
   codes_[out] = codes_[in];
 }
 
-void QdqWriter::write_op(const Node& node, const ops::GlobalAveragePoolOp&) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::GlobalAveragePoolOp&) {
   add_node("GlobalAveragePool", {dequantized(node.inputs[0], node)}, node.name + "_f32");
   quantize(node.name + "_f32", node.output);
 }
 
 // Movement works on the codes themselves, so nothing is left for an optimizer to recognise.
 
-void QdqWriter::write_op(const Node& node, const ops::SliceOp& op) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::SliceOp& op) {
   std::vector<std::int64_t> ends, axes;
   for (std::size_t i = 0; i < op.starts.size(); ++i) {
     if (op.steps[i] <= 0)
@@ -162,7 +162,7 @@ void QdqWriter::write_op(const Node& node, const ops::SliceOp& op) {
            node.name + "_q");
 }
 
-void QdqWriter::write_op(const Node& node, const ops::PadOp& op) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::PadOp& op) {
   const QParams& q = qparams_[static_cast<std::size_t>(node.inputs[0])];
   std::vector<std::int64_t> pads{0};
   pads.insert(pads.end(), op.before.begin(), op.before.end());
@@ -178,7 +178,7 @@ void QdqWriter::write_op(const Node& node, const ops::PadOp& op) {
            node.name + "_q");
 }
 
-void QdqWriter::write_op(const Node& node, const ops::FlattenOp&) {
+void QdqWriter::write_op(const Graph::Node& node, const ops::FlattenOp&) {
   codes_[static_cast<std::size_t>(node.output)] = node.name + "_q";
   add_node("Flatten", {codes_[static_cast<std::size_t>(node.inputs[0])]}, node.name + "_q");
 }
@@ -221,7 +221,7 @@ std::string QdqWriter::add_floats(const std::string& name, std::span<const float
   return name;
 }
 
-std::string QdqWriter::dequantized(ValueId value, const Node& reader) {
+std::string QdqWriter::dequantized(ValueId value, const Graph::Node& reader) {
   const std::string name = fmt::format("{}_in{}_{}", reader.name, value, model_.graph().node_size());
   dequantize(value, name);
   return name;
@@ -248,8 +248,8 @@ void QdqWriter::quantize(const std::string& from, ValueId value) {
   codes_[id] = name;
 }
 
-QdqWriter::Weights QdqWriter::add_weights(const Node& node, const Tensor& weight, std::span<const float> bias,
-                                          bool transpose) {
+QdqWriter::Weights QdqWriter::add_weights(const Graph::Node& node, const Tensor& weight,
+                                          std::span<const float> bias, bool transpose) {
   const auto rows = static_cast<std::size_t>(weight.shape[0]), columns = weight.data.size() / rows;
   const float input_scale = qparams_[static_cast<std::size_t>(node.inputs[0])].scale;
   std::vector<std::int32_t> codes(weight.data.size()), bias_codes(rows), zeros(rows);

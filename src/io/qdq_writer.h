@@ -26,15 +26,15 @@ class QdqWriter {
 
  private:
   void choose_types();
-  void write_node(const Node& node);
-  void write_op(const Node& node, const ops::Conv2dOp& op);
-  void write_op(const Node& node, const ops::LinearOp& op);
-  void write_op(const Node& node, const ops::AddOp& op);
-  void write_op(const Node& node, const ops::ClampOp& op);
-  void write_op(const Node& node, const ops::GlobalAveragePoolOp& op);
-  void write_op(const Node& node, const ops::SliceOp& op);
-  void write_op(const Node& node, const ops::PadOp& op);
-  void write_op(const Node& node, const ops::FlattenOp& op);
+  void write_node(const Graph::Node& node);
+  void write_op(const Graph::Node& node, const ops::Conv2dOp& op);
+  void write_op(const Graph::Node& node, const ops::LinearOp& op);
+  void write_op(const Graph::Node& node, const ops::AddOp& op);
+  void write_op(const Graph::Node& node, const ops::ClampOp& op);
+  void write_op(const Graph::Node& node, const ops::GlobalAveragePoolOp& op);
+  void write_op(const Graph::Node& node, const ops::SliceOp& op);
+  void write_op(const Graph::Node& node, const ops::PadOp& op);
+  void write_op(const Graph::Node& node, const ops::FlattenOp& op);
 
   onnx::NodeProto& add_node(const std::string& type, std::vector<std::string> inputs,
                             const std::string& output);
@@ -44,12 +44,13 @@ class QdqWriter {
                         std::span<const std::int32_t> codes, std::vector<std::int64_t> dims);
   std::string add_floats(const std::string& name, std::span<const float> values, bool scalar);
   /// Float view of a quantized value, for one reader.
-  std::string dequantized(ValueId value, const Node& reader);
+  std::string dequantized(ValueId value, const Graph::Node& reader);
   void dequantize(ValueId value, const std::string& name);
   void quantize(const std::string& from, ValueId value);
   /// [out][rest] as s8 codes (transposed for Gemm) and the bias; returns the names of their float views.
   struct Weights;
-  Weights add_weights(const Node& node, const Tensor& weight, std::span<const float> bias, bool transpose);
+  Weights add_weights(const Graph::Node& node, const Tensor& weight, std::span<const float> bias,
+                      bool transpose);
 
   const Graph& graph_;
   const CalibrationTable& table_;

@@ -30,7 +30,7 @@ struct Calibrator::State {
     table.data = options.data;
     table.model = fingerprint(model);
     const bool keep = options.distributions && !options.observer.distribution();
-    for (const Value& value : model.graph().values)
+    for (const Graph::Value& value : model.graph().values)
       table.entries.push_back(
           {value.name, value.shape, options.observer, keep ? std::optional(FloatHistogram()) : std::nullopt});
   }
@@ -81,7 +81,7 @@ CalibrationTable Calibrator::finish() {
   return state_->table;
 }
 
-CalibrationPart Calibrator::part() {
+CalibrationShard Calibrator::shard() {
   state_->runner.flush();
   return {state_->table, state_->options.shard};
 }

@@ -6,7 +6,7 @@
 namespace lowbit {
 
 /// Throws Error(invalid_argument) unless 0 <= index < count.
-void check_shard(Shard shard);
+void check_shard(StreamShard shard);
 /// Throws Error(invalid_argument) for a table of no samples, or with a value that was never finite.
 void check_calibrated(const CalibrationTable& table);
 /// Throws Error(invalid_argument) unless the table was made for this fp32 model, or says no model.

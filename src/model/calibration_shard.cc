@@ -16,10 +16,10 @@ constexpr detail::FileKind kPartFile{
 
 using Bytes = std::vector<std::byte>;
 
-void write(FieldWriter& v, const CalibrationPart& part) {
-  const CalibrationTable& table = part.table;
+void write(FieldWriter& v, const CalibrationShard& shard) {
+  const CalibrationTable& table = shard.table;
   v("model", table.model), v("observer", table.observer), v("data", table.data);
-  v("shard", part.shard.index), v("shards", part.shard.count), v("samples", table.samples);
+  v("shard", shard.shard.index), v("shards", shard.shard.count), v("samples", table.samples);
   v("values", static_cast<std::uint64_t>(table.entries.size()));
   for (const CalibrationEntry& entry : table.entries) {
     v("value name", entry.value), v("shape", entry.shape), v("finite", entry.finite);
@@ -62,14 +62,14 @@ void read_entry(FieldReader& v, CalibrationEntry& entry, bool own_observer, std:
 }
 
 /// What stands before the entries, which says what observer they have.
-CalibrationPart read_start(FieldReader& v) {
-  CalibrationPart part;
-  CalibrationTable& table = part.table;
+CalibrationShard read_start(FieldReader& v) {
+  CalibrationShard shard;
+  CalibrationTable& table = shard.table;
   v("model", table.model), v("observer", table.observer), v("data", table.data);
-  v("shard", part.shard.index), v("shards", part.shard.count), v("samples", table.samples);
+  v("shard", shard.shard.index), v("shards", shard.shard.count), v("samples", table.samples);
   if (table.samples < 0) v.fail("samples");
-  check_shard(part.shard);
-  return part;
+  check_shard(shard.shard);
+  return shard;
 }
 
 void read_entries(FieldReader& v, const AnyObserver& observer, bool own_observer, CalibrationTable& table) {
@@ -82,25 +82,25 @@ void read_entries(FieldReader& v, const AnyObserver& observer, bool own_observer
   if (!v.at_end()) v.fail("end");
 }
 
-AnyObserver observer_of(const CalibrationPart& part) {
+AnyObserver observer_of(const CalibrationShard& shard) {
   try {
-    return make_observer(part.table.observer);
+    return make_observer(shard.table.observer);
   } catch (const Error& e) {
     throw Error(ErrorCode::unsupported, e.what());
   }
 }
 
-CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* observer,
-                         const std::string& name) {
+CalibrationShard load_any(std::span<const std::byte> bytes, const AnyObserver* observer,
+                          const std::string& name) {
   const std::string shown = name.empty() ? "part" : name;
   const ByteSource source(bytes);
   detail::Opened file = detail::open_sealed(kPartFile, source, shown);
   try {
     FieldReader reader(std::move(file.payload), shown);
-    CalibrationPart part = read_start(reader);
-    part.name = name;
-    read_entries(reader, observer ? *observer : observer_of(part), observer != nullptr, part.table);
-    return part;
+    CalibrationShard shard = read_start(reader);
+    shard.name = name;
+    read_entries(reader, observer ? *observer : observer_of(shard), observer != nullptr, shard.table);
+    return shard;
   } catch (const Error& e) {
     detail::blame_file(e, shown);
   }
@@ -108,32 +108,32 @@ CalibrationPart load_any(std::span<const std::byte> bytes, const AnyObserver* ob
 
 }  // namespace
 
-std::vector<std::byte> save_to_bytes(const CalibrationPart& part) {
-  if (part.table.observer.empty())
+std::vector<std::byte> save_to_bytes(const CalibrationShard& shard) {
+  if (shard.table.observer.empty())
     throw Error(
         ErrorCode::invalid_argument,
         "a part of a calibration is stored with the name of its observer; CalibrateOptions::observer_name "
         "is empty");
   FieldWriter payload;
-  write(payload, part);
+  write(payload, shard);
   return detail::seal(kPartFile, payload.take());
 }
 
-void save(const CalibrationPart& part, const std::string& path) {
-  write_file(path, save_to_bytes(part));
+void save(const CalibrationShard& shard, const std::string& path) {
+  write_file(path, save_to_bytes(shard));
 }
 
-CalibrationPart load_part(std::span<const std::byte> bytes, const AnyObserver& observer,
-                          const std::string& name) {
+CalibrationShard load_calibration_shard(std::span<const std::byte> bytes, const AnyObserver& observer,
+                                        const std::string& name) {
   return load_any(bytes, &observer, name);
 }
 
-CalibrationPart load_part(std::span<const std::byte> bytes, const std::string& name) {
+CalibrationShard load_calibration_shard(std::span<const std::byte> bytes, const std::string& name) {
   return load_any(bytes, nullptr, name);
 }
 
-CalibrationPart load_part(const std::string& path) {
-  return load_part(read_file(path), path);
+CalibrationShard load_calibration_shard(const std::string& path) {
+  return load_calibration_shard(read_file(path), path);
 }
 
 }  // namespace lowbit

@@ -22,7 +22,7 @@ Shape batched(const Shape& sample) {
 
 }  // namespace
 
-struct Comparer::State {
+struct ModelComparer::State {
   /// One of the two models with its workspace and room for its outputs.
   struct Side {
     explicit Side(const Model& m) : model(m), workspace(m, {.batch = kComparedAtOnce}) {
@@ -53,7 +53,7 @@ struct Comparer::State {
   OutputScores scores;
 };
 
-Comparer::Comparer(const Model& reference, const Model& other) {
+ModelComparer::ModelComparer(const Model& reference, const Model& other) {
   if (reference.input_count() != 1 || other.input_count() != 1)
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("models to compare need one input each: {} and {} inputs",
@@ -66,11 +66,11 @@ Comparer::Comparer(const Model& reference, const Model& other) {
   state_ = std::make_unique<State>(reference, other);
 }
 
-Comparer::Comparer(Comparer&&) noexcept = default;
-Comparer& Comparer::operator=(Comparer&&) noexcept = default;
-Comparer::~Comparer() = default;
+ModelComparer::ModelComparer(ModelComparer&&) noexcept = default;
+ModelComparer& ModelComparer::operator=(ModelComparer&&) noexcept = default;
+ModelComparer::~ModelComparer() = default;
 
-void Comparer::add(const TensorView& batch) {
+void ModelComparer::add(const TensorView& batch) {
   State& s = *state_;
   const std::int64_t count = check_batch(batch.shape, s.reference.model.input_shape(), "input");
   for (std::int64_t first = 0; first < count; first += kComparedAtOnce) {
@@ -84,7 +84,7 @@ void Comparer::add(const TensorView& batch) {
   }
 }
 
-Comparison Comparer::result() const {
+ModelComparison ModelComparer::result() const {
   return state_->scores.result();
 }
 

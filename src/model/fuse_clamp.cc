@@ -28,13 +28,13 @@ bool commutes_with_clamp(const ops::Op& op) {
 }
 
 bool fuse_one_clamp(Graph& graph, int clamp) {
-  const Node& node = graph.nodes[static_cast<std::size_t>(clamp)];
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(clamp)];
   const int source = graph.producer(node.inputs[0]);
   int reader = clamp, target = source;
   ValueId between = node.inputs[0];
   while (true) {
     if (target < 0 || !is_read_only_by(graph, between, reader)) return false;
-    Node& candidate = graph.nodes[static_cast<std::size_t>(target)];
+    Graph::Node& candidate = graph.nodes[static_cast<std::size_t>(target)];
     if (ops::Activation* activation = activation_of(candidate.op)) {
       *activation = compose(*activation, std::get<ops::ClampOp>(node.op).activation);
       break;

@@ -24,7 +24,7 @@ void to_memory_order(Tensor& weight, std::size_t channels, std::size_t pixels) {
 }
 
 bool fuse_one_flatten(Graph& graph, int flatten) {
-  const Node node = graph.nodes[static_cast<std::size_t>(flatten)];
+  const Graph::Node node = graph.nodes[static_cast<std::size_t>(flatten)];
   const Shape& shape = graph.values[static_cast<std::size_t>(node.inputs[0])].shape;
   if (shape.rank() != 3 || graph.is_output(node.output)) return false;
   const std::int64_t pixels = shape[1] * shape[2];
@@ -38,7 +38,7 @@ bool fuse_one_flatten(Graph& graph, int flatten) {
   if (readers.empty() || !only_linear) return false;
 
   for (const int r : readers) {
-    Node& reader = graph.nodes[static_cast<std::size_t>(r)];
+    Graph::Node& reader = graph.nodes[static_cast<std::size_t>(r)];
     auto& linear = std::get<ops::LinearOp>(reader.op);
     to_memory_order(linear.weight, static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(pixels));
     linear.flattens_input = true;

@@ -10,13 +10,13 @@ namespace {
 int convolution_for(const Graph& graph, ValueId operand, int add) {
   const int p = graph.producer(operand);
   if (p < 0 || !is_read_only_by(graph, operand, add)) return -1;
-  const Node& node = graph.nodes[static_cast<std::size_t>(p)];
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(p)];
   const auto* conv = std::get_if<ops::Conv2dOp>(&node.op);
   return conv && conv->activation.is_identity() && node.inputs.size() == 1 ? p : -1;
 }
 
 bool fuse_one_residual(Graph& graph, int add) {
-  const Node node = graph.nodes[static_cast<std::size_t>(add)];
+  const Graph::Node node = graph.nodes[static_cast<std::size_t>(add)];
   const ValueId a = node.inputs[0], b = node.inputs[1];
   if (graph.values[static_cast<std::size_t>(a)].shape != graph.values[static_cast<std::size_t>(b)].shape)
     return false;
@@ -26,7 +26,7 @@ bool fuse_one_residual(Graph& graph, int add) {
   if (conv < 0) return false;
   const ValueId residual = conv == conv_a ? b : a;
 
-  Node& fused = graph.nodes[static_cast<std::size_t>(conv)];
+  Graph::Node& fused = graph.nodes[static_cast<std::size_t>(conv)];
   std::get<ops::Conv2dOp>(fused.op).activation = std::get<ops::AddOp>(node.op).activation;
   fused.inputs.push_back(residual);
   fused.output = node.output;

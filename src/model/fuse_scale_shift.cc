@@ -57,7 +57,7 @@ void fold_columns(Tensor& weight, std::vector<float>& bias, const ops::ScaleShif
   }
 }
 
-bool fold_into_producer(Node& node, const ops::ScaleShiftOp& s) {
+bool fold_into_producer(Graph::Node& node, const ops::ScaleShiftOp& s) {
   if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op)) {
     if (node.inputs.size() != 1 || !conv->activation.is_identity() || !fold_rows(conv->weight, conv->bias, s))
       return false;
@@ -86,7 +86,7 @@ bool fold_into_producer(Node& node, const ops::ScaleShiftOp& s) {
   return false;
 }
 
-bool fold_into_consumer(Node& node, const ops::ScaleShiftOp& s) {
+bool fold_into_consumer(Graph::Node& node, const ops::ScaleShiftOp& s) {
   if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op)) {
     const auto group_channels = static_cast<std::size_t>(conv->weight.shape[1]);
     const auto group_rows = static_cast<std::size_t>(conv->out_channels() / conv->groups);
@@ -112,7 +112,7 @@ bool fold_into_consumer(Node& node, const ops::ScaleShiftOp& s) {
 bool fold_scale_shift_backward(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const Node& node = graph.nodes[static_cast<std::size_t>(i)];
+    const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
     const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
     const int p = s ? graph.producer(node.inputs[0]) : -1;
     if (p < 0 || !is_read_only_by(graph, node.inputs[0], i) ||
@@ -130,14 +130,14 @@ bool fold_scale_shift_backward(Graph& graph) {
 bool fold_scale_shift_forward(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const Node& node = graph.nodes[static_cast<std::size_t>(i)];
+    const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
     const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
     const std::vector<int> readers = s ? graph.consumers(node.output) : std::vector<int>{};
     if (!s || !s->activation.is_identity() || readers.size() != 1 || graph.is_output(node.output)) {
       ++i;
       continue;
     }
-    Node& reader = graph.nodes[static_cast<std::size_t>(readers[0])];
+    Graph::Node& reader = graph.nodes[static_cast<std::size_t>(readers[0])];
     if (reader.inputs[0] != node.output || !fold_into_consumer(reader, *s)) {
       ++i;
       continue;

@@ -37,7 +37,7 @@ std::vector<ValueId> renumbering(const Graph& graph) {
   const auto keep = [&](ValueId id) { map[static_cast<std::size_t>(id)] = 0; };
   for (const ValueId id : graph.inputs) keep(id);
   for (const ValueId id : graph.outputs) keep(id);
-  for (const Node& node : graph.nodes) {
+  for (const Graph::Node& node : graph.nodes) {
     for (const ValueId id : node.inputs) keep(id);
     keep(node.output);
   }
@@ -83,7 +83,7 @@ bool Graph::is_output(ValueId value) const {
 }
 
 void infer_shapes(Graph& graph) {
-  for (const Node& node : graph.nodes)
+  for (const Graph::Node& node : graph.nodes)
     graph.values.at(static_cast<std::size_t>(node.output)).shape =
         inferred(node.name, node.op, input_shapes(graph, node.inputs));
 }
@@ -104,7 +104,7 @@ void validate(const Graph& graph) {
                          graph.values[static_cast<std::size_t>(id)].name));
   };
   for (const ValueId id : graph.inputs) define(id, "the input list of the graph");
-  for (const Node& node : graph.nodes) {
+  for (const Graph::Node& node : graph.nodes) {
     const std::string where = fmt::format("node '{}'", node.name);
     for (const ValueId id : node.inputs) require_computed(id, where);
     define(node.output, where);
@@ -118,17 +118,18 @@ void remove_dead_nodes(Graph& graph) {
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
     if (live[static_cast<std::size_t>(node->output)])
       for (const ValueId id : node->inputs) live[static_cast<std::size_t>(id)] = true;
-  std::erase_if(graph.nodes, [&](const Node& node) { return !live[static_cast<std::size_t>(node.output)]; });
+  std::erase_if(graph.nodes,
+                [&](const Graph::Node& node) { return !live[static_cast<std::size_t>(node.output)]; });
 
   const std::vector<ValueId> map = renumbering(graph);
   const auto renumber = [&](ValueId& id) { id = map[static_cast<std::size_t>(id)]; };
-  std::vector<Value> kept;
+  std::vector<Graph::Value> kept;
   for (std::size_t i = 0; i < map.size(); ++i)
     if (map[i] >= 0) kept.push_back(std::move(graph.values[i]));
   graph.values = std::move(kept);
   for (ValueId& id : graph.inputs) renumber(id);
   for (ValueId& id : graph.outputs) renumber(id);
-  for (Node& node : graph.nodes) {
+  for (Graph::Node& node : graph.nodes) {
     for (ValueId& id : node.inputs) renumber(id);
     renumber(node.output);
   }

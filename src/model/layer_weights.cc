@@ -67,7 +67,7 @@ QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme) 
   return quantize(matrix_view(op, copy), make_quantizer(scheme));
 }
 
-void quantize_weights(const Node& node, int index, const WeightsPolicy& policy, NodeQuantization& q) {
+void quantize_weights(const Graph::Node& node, int index, const WeightsPolicy& policy, NodeQuantization& q) {
   Tensor copy;
   const LayerContext layer{index, node.name, node.op, q.scheme, matrix_view(node.op, copy)};
   LayerWeights chosen = policy ? policy(layer) : LayerWeights{};

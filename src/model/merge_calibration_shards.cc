@@ -1,4 +1,4 @@
-// Merging the parts of a calibration, and what is checked before and after.
+// Merging the shards of a calibration, and what is checked before and after.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,12 +15,12 @@
 namespace lowbit {
 namespace {
 
-StreamPart stream_part(const CalibrationPart& part) {
-  return {part.shard, part.table.samples, part.name};
+ShardRecord record_of(const CalibrationShard& shard) {
+  return {shard.shard, shard.table.samples, shard.name};
 }
 
-std::string name_of(const CalibrationPart& part) {
-  return name_of(stream_part(part));
+std::string name_of(const CalibrationShard& shard) {
+  return name_of(record_of(shard));
 }
 
 bool same_values(const CalibrationTable& a, const CalibrationTable& b) {
@@ -31,7 +31,7 @@ bool same_values(const CalibrationTable& a, const CalibrationTable& b) {
          std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(), same);
 }
 
-void check_same_stream(const CalibrationPart& first, const CalibrationPart& other) {
+void check_same_stream(const CalibrationShard& first, const CalibrationShard& other) {
   const CalibrationTable &a = first.table, &b = other.table;
   if (!same_values(a, b))
     refuse(fmt::format("{} is of another model than {}", name_of(other), name_of(first)));
@@ -41,7 +41,7 @@ void check_same_stream(const CalibrationPart& first, const CalibrationPart& othe
   if (a.data != b.data)
     refuse(
         fmt::format("{} is of other data ({}) than {} ({})", name_of(other), b.data, name_of(first), a.data));
-  check_same_count(stream_part(first), stream_part(other));
+  check_same_count(record_of(first), record_of(other));
   const auto same = [](const CalibrationEntry& x, const CalibrationEntry& y) {
     return x.seen.has_value() == y.seen.has_value();
   };
@@ -49,17 +49,17 @@ void check_same_stream(const CalibrationPart& first, const CalibrationPart& othe
     refuse(fmt::format("only one of {} and {} keeps distributions", name_of(other), name_of(first)));
 }
 
-void merge_into(CalibrationTable& table, const CalibrationTable& part) {
+void merge_into(CalibrationTable& table, const CalibrationTable& shard) {
   for (std::size_t v = 0; v < table.entries.size(); ++v) {
     CalibrationEntry& entry = table.entries[v];
-    const CalibrationEntry& other = part.entries[v];
+    const CalibrationEntry& other = shard.entries[v];
     entry.observer.merge(other.observer);
     if (entry.seen) entry.seen->merge(*other.seen);
     entry.finite = entry.finite || other.finite;
   }
-  if (part.samples > std::numeric_limits<std::int64_t>::max() - table.samples)
+  if (shard.samples > std::numeric_limits<std::int64_t>::max() - table.samples)
     refuse("the parts have more samples than can be counted");
-  table.samples += part.samples;
+  table.samples += shard.samples;
 }
 
 }  // namespace
@@ -79,21 +79,21 @@ void check_made_for(const CalibrationTable& table, const Model& fp32) {
                        table.model, model));
 }
 
-CalibrationTable merge(std::vector<CalibrationPart> parts) {
+CalibrationTable merge_calibration_shards(std::vector<CalibrationShard> shards) {
   const FloatEnvironmentGuard defaults;
-  if (parts.empty()) refuse("there is no part of a calibration to merge");
-  for (const CalibrationPart& part : parts) {
-    check_shard(part.shard);
-    check_same_stream(parts[0], part);
+  if (shards.empty()) refuse("there is no part of a calibration to merge");
+  for (const CalibrationShard& shard : shards) {
+    check_shard(shard.shard);
+    check_same_stream(shards[0], shard);
   }
-  std::stable_sort(parts.begin(), parts.end(), [](const CalibrationPart& a, const CalibrationPart& b) {
+  std::stable_sort(shards.begin(), shards.end(), [](const CalibrationShard& a, const CalibrationShard& b) {
     return a.shard.index < b.shard.index;
   });
-  std::vector<StreamPart> stream;
-  for (const CalibrationPart& part : parts) stream.push_back(stream_part(part));
-  check_parts(stream, "calibrated");
-  CalibrationTable table = std::move(parts[0].table);
-  for (std::size_t i = 1; i < parts.size(); ++i) merge_into(table, parts[i].table);
+  std::vector<ShardRecord> records;
+  for (const CalibrationShard& shard : shards) records.push_back(record_of(shard));
+  check_shards(records, "calibrated");
+  CalibrationTable table = std::move(shards[0].table);
+  for (std::size_t i = 1; i < shards.size(); ++i) merge_into(table, shards[i].table);
   check_calibrated(table);
   return table;
 }

@@ -29,7 +29,7 @@ CompiledModel::CompiledModel(ModelData model)
   check_sizes(data);
   RowOffsetsCache row_offsets;
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
-    const Node& node = data.graph.nodes[i];
+    const Graph::Node& node = data.graph.nodes[i];
     NodeQuantization& quantization = data.nodes[i];
     ops::StepSpec spec;
     for (const ValueId id : node.inputs) spec.inputs.push_back(&data.types[static_cast<std::size_t>(id)]);
@@ -64,7 +64,7 @@ namespace {
 detail::ModelData fp32_data(Graph graph) {
   infer_shapes(graph);
   detail::ModelData data;
-  for (const Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
+  for (const Graph::Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
   data.nodes.resize(graph.nodes.size());
   data.graph = std::move(graph);
   return data;

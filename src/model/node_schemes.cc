@@ -15,7 +15,7 @@ std::int64_t depth(const ops::Op& op) {
   return 0;
 }
 
-NodePlan plan_node(const Node& node, const Scheme& scheme) {
+NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
   NodePlan plan;
   if (scheme.is_fp32()) return plan;
   if (scheme.activation_bits <= 1) {

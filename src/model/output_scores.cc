@@ -41,8 +41,8 @@ void OutputScores::add(std::span<const float* const> reference, std::span<const 
   samples_ += count;
 }
 
-Comparison OutputScores::result() const {
-  Comparison comparison{.outputs = {}, .samples = samples_, .agree = agree_};
+ModelComparison OutputScores::result() const {
+  ModelComparison comparison{.outputs = {}, .samples = samples_, .agree = agree_};
   for (std::size_t i = 0; i < errors_.size(); ++i)
     comparison.outputs.push_back({names_[i], errors_[i].result()});
   return comparison;

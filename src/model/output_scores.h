@@ -21,7 +21,7 @@ class OutputScores {
   explicit OutputScores(const Model& reference);
   /// One pointer an output, each to `count` samples one after the other.
   void add(std::span<const float* const> reference, std::span<const float* const> other, std::int64_t count);
-  Comparison result() const;
+  ModelComparison result() const;
 
  private:
   std::vector<std::string> names_;

@@ -64,7 +64,7 @@ class Rewriter {
 
   /// The f32 form keeps the name; a u8 form beside it gets a suffix. `codes` has the qparams and bits of one.
   ValueId add_value(ValueId old, DType dtype, const ValueType& codes = {}) {
-    const Value& value = old_.graph.values[index(old)];
+    const Graph::Value& value = old_.graph.values[index(old)];
     const bool suffix = dtype == DType::u8 && wants_f32(old);
     data_.types.push_back({value.shape, dtype, codes.qparams, codes.bits});
     return data_.graph.add_value(suffix ? value.name + ":u8" : value.name, value.shape);
@@ -162,14 +162,14 @@ class Rewriter {
   /// Moving and quantizing commute, bit for bit. Where a value exists as floats only (the input of the
   /// graph), moving first spares a copy of codes whose pixels have gaps, as the Flatten of a one-channel
   /// image.
-  bool moves_before_quantization(const Node& node, const NodePlan& plan) const {
+  bool moves_before_quantization(const Graph::Node& node, const NodePlan& plan) const {
     const bool reshapes =
         std::holds_alternative<ops::FlattenOp>(node.op) || std::holds_alternative<ops::ReshapeOp>(node.op);
     return plan.mode == Mode::static_u8 && reshapes && u8_[index(node.inputs[0])] < 0;
   }
 
   void rewrite_node(std::size_t i) {
-    const Node& node = old_.graph.nodes[i];
+    const Graph::Node& node = old_.graph.nodes[i];
     const NodePlan& plan = plans_[i];
     ops::Op op = node.op;
     NodeQuantization quantization = quantize_node(op, i);

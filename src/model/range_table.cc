@@ -47,7 +47,7 @@ void describe(const FloatHistogram& seen, IntRange codes, RangeTable::Row& row) 
   row.clipped = error.clipped;
 }
 
-CalibrationEntry fixed_entry(const RangeTable::Row& row, const Value& value) {
+CalibrationEntry fixed_entry(const RangeTable::Row& row, const Graph::Value& value) {
   if (!(row.shape == value.shape))
     refuse(fmt::format("the calibration table has tensor '{}' of shape {}; in the model it has {}",
                        row.tensor, row.shape.to_string(), value.shape.to_string()));
@@ -87,7 +87,7 @@ CalibrationTable calibration_table(const RangeTable& table, const Model& fp32) {
   result.samples = table.samples, result.observer = table.observer, result.data = table.data;
   result.model = table.model;
   check_made_for(result, fp32);
-  for (const Value& value : fp32.graph().values) {
+  for (const Graph::Value& value : fp32.graph().values) {
     const auto row = rows.find(value.name);
     if (row == rows.end()) refuse(fmt::format("the calibration table has no tensor '{}'", value.name));
     result.entries.push_back(fixed_entry(*row->second, value));

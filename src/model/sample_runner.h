@@ -21,7 +21,7 @@ class SampleRunner {
  public:
   struct Options {
     int threads = 1;
-    Shard shard{};
+    StreamShard shard{};
     std::size_t lane_bytes = 0;        ///< that the reader of a lane takes beside it
     const char* what = "calibration";  ///< for sentences
     std::function<void(std::int64_t samples_done)> progress{};
@@ -41,7 +41,7 @@ class SampleRunner {
 
   std::int64_t samples() const { return samples_; }  ///< that `take` has seen
   Executor& executor() const { return *executor_; }
-  const Shard& shard() const { return options_.shard; }
+  const StreamShard& shard() const { return options_.shard; }
   /// Values of model `m` on the sample of a lane, one TensorArg a value. Valid inside `take`.
   const std::vector<ops::TensorArg>& values(std::size_t lane, std::size_t m) const {
     return lanes_[lane][m]->args;

@@ -53,7 +53,7 @@ void write(FieldWriter& v, detail::ModelData data, std::uint32_t version) {
   v("inputs", data.graph.inputs), v("outputs", data.graph.outputs);
   v("nodes", static_cast<std::uint64_t>(data.graph.nodes.size()));
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
-    Node& node = data.graph.nodes[i];
+    Graph::Node& node = data.graph.nodes[i];
     NodeQuantization& q = data.nodes[i];
     v("node name", node.name), v("operator", std::string(ops::op_name(node.op)));
     std::visit([&](auto& op) { op.visit_fields(v); }, node.op);
@@ -78,8 +78,8 @@ bool make_op(const std::string& name, ops::Op& op) {
   return false;
 }
 
-Node read_node(FieldReader& v, NodeQuantization& q, std::uint32_t version) {
-  Node node;
+Graph::Node read_node(FieldReader& v, NodeQuantization& q, std::uint32_t version) {
+  Graph::Node node;
   std::string op_name, scheme;
   v("node name", node.name), v("operator", op_name);
   if (!make_op(op_name, node.op))
@@ -113,7 +113,7 @@ detail::ModelData read(FieldReader& v, std::uint32_t version) {
   v("scheme", data.scheme), v("source", data.source);
   const std::uint64_t values = v.length("values", 8);
   for (std::uint64_t i = 0; i < values; ++i) {
-    Value value;
+    Graph::Value value;
     ValueType type;
     v("value name", value.name);
     visit(v, type, version);

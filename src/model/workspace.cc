@@ -21,7 +21,7 @@ std::vector<Lifetime> lifetimes(const Graph& graph) {
   const int end = static_cast<int>(graph.nodes.size());
   std::vector<Lifetime> life(graph.values.size(), Lifetime{-1, -1});
   for (int i = 0; i < end; ++i) {
-    const Node& node = graph.nodes[static_cast<std::size_t>(i)];
+    const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
     life[static_cast<std::size_t>(node.output)].first = i;
     life[static_cast<std::size_t>(node.output)].last = i;
     for (const ValueId id : node.inputs) life[static_cast<std::size_t>(id)].last = i;
@@ -81,7 +81,7 @@ Workspace::State::State(const Model& m, const WorkspaceOptions& options, bool ke
   bytes = plan.bytes + scratch_bytes + 64;
   for (std::size_t v = 0; v < plan.offsets.size(); ++v)
     args.emplace_back(values.get() + plan.offsets[v], &compiled.data.types[v]);
-  for (const Node& node : compiled.data.graph.nodes) {
+  for (const Graph::Node& node : compiled.data.graph.nodes) {
     std::vector<ops::TensorArg>& list = inputs.emplace_back();
     for (const ValueId id : node.inputs) list.push_back(args[static_cast<std::size_t>(id)]);
   }

@@ -41,7 +41,7 @@ std::vector<int> matching_layers(const Model& model, const std::vector<std::stri
   std::vector<int> nodes;
   std::vector<bool> used(patterns.size(), false);
   for (std::size_t i = 0; i < model.graph().nodes.size(); ++i) {
-    const Node& node = model.graph().nodes[i];
+    const Graph::Node& node = model.graph().nodes[i];
     if (!ops::has_weights(node.op)) continue;
     bool matched = false;
     for (std::size_t p = 0; p < patterns.size(); ++p)
@@ -55,9 +55,10 @@ std::vector<int> matching_layers(const Model& model, const std::vector<std::stri
 }
 
 LayerRows rows_in_other(const Model& other, const std::string& name, const LayerRows& rows) {
-  const std::vector<Node>& nodes = other.graph().nodes;
-  const auto at = std::find_if(nodes.begin(), nodes.end(),
-                               [&](const Node& n) { return n.name == name && ops::has_weights(n.op); });
+  const std::vector<Graph::Node>& nodes = other.graph().nodes;
+  const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const Graph::Node& n) {
+    return n.name == name && ops::has_weights(n.op);
+  });
   if (at == nodes.end()) refuse(fmt::format("the other model has no layer '{}'", name));
   LayerRows found(other, static_cast<int>(at - nodes.begin()));
   if (!found.same_geometry(rows))
@@ -215,13 +216,13 @@ void Capturer::add(const TensorView& batch) {
   state_->runner.add(batch);
 }
 
-LayerStats Capturer::part() {
+LayerStats Capturer::shard() {
   state_->runner.flush();
   return detail::deep_copy(state_->stats);
 }
 
 LayerStats Capturer::finish() {
-  LayerStats stats = part();
+  LayerStats stats = shard();
   detail::check_captured(stats);
   return stats;
 }

@@ -5,7 +5,7 @@
 namespace lowbit::detail {
 
 LayerRows::LayerRows(const Model& model, int node) {
-  const Node& n = model.graph().nodes[static_cast<std::size_t>(node)];
+  const Graph::Node& n = model.graph().nodes[static_cast<std::size_t>(node)];
   input_ = n.inputs[0];
   output_ = n.output;
   const SampleLayout in = model.type(input_).layout(), out = model.type(output_).layout();

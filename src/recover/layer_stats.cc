@@ -15,17 +15,17 @@
 namespace lowbit {
 namespace {
 
-StreamPart part_of(const LayerStats& stats) {
+ShardRecord record_of(const LayerStats& stats) {
   return {stats.shard, stats.samples, stats.name};
 }
 
 void check_same_stream(const LayerStats& first, const LayerStats& other) {
-  const std::string a = name_of(part_of(first)), b = name_of(part_of(other));
+  const std::string a = name_of(record_of(first)), b = name_of(record_of(other));
   if (first.model != other.model || first.other != other.other)
     refuse(fmt::format("{} is of another model than {}", b, a));
   if (first.data != other.data)
     refuse(fmt::format("{} is of other data ({}) than {} ({})", b, other.data, a, first.data));
-  check_same_count(part_of(first), part_of(other));
+  check_same_count(record_of(first), record_of(other));
   const bool same =
       std::equal(first.layers.begin(), first.layers.end(), other.layers.begin(), other.layers.end(),
                  [](const LayerMoments& x, const LayerMoments& y) { return x.state().same_kind(y.state()); });
@@ -71,26 +71,26 @@ LayerStats deep_copy(const LayerStats& stats) {
 
 }  // namespace detail
 
-LayerStats merge_layer_stats(std::vector<LayerStats> parts) {
-  if (parts.empty()) refuse("there is no part of a capture to merge");
-  for (const LayerStats& part : parts) {
-    check_shard(part.shard);
-    check_same_stream(parts[0], part);
+LayerStats merge_layer_stats(std::vector<LayerStats> shards) {
+  if (shards.empty()) refuse("there is no part of a capture to merge");
+  for (const LayerStats& shard : shards) {
+    check_shard(shard.shard);
+    check_same_stream(shards[0], shard);
   }
-  std::stable_sort(parts.begin(), parts.end(),
+  std::stable_sort(shards.begin(), shards.end(),
                    [](const LayerStats& a, const LayerStats& b) { return a.shard.index < b.shard.index; });
-  std::vector<StreamPart> shards;
-  for (const LayerStats& part : parts) shards.push_back(part_of(part));
-  check_parts(shards, "captured");
-  LayerStats merged = detail::deep_copy(parts[0]);
+  std::vector<ShardRecord> records;
+  for (const LayerStats& shard : shards) records.push_back(record_of(shard));
+  check_shards(records, "captured");
+  LayerStats merged = detail::deep_copy(shards[0]);
   merged.shard = {};
   merged.name.clear();
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    merged.samples += parts[i].samples;
+  for (std::size_t i = 1; i < shards.size(); ++i) {
+    merged.samples += shards[i].samples;
     if (merged.samples > detail::ExactSums::kMostAdditions)
       refuse(fmt::format("the parts have more than {} samples together", detail::ExactSums::kMostAdditions));
     for (std::size_t l = 0; l < merged.layers.size(); ++l)
-      merged.layers[l].state().merge(parts[i].layers[l].state());
+      merged.layers[l].state().merge(shards[i].layers[l].state());
   }
   detail::check_captured(merged);
   return merged;

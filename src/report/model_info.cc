@@ -32,7 +32,7 @@ std::size_t constant_bytes(const ops::Op& op) {
 }
 
 NodeInfo describe_node(const Model& model, int i) {
-  const Node& node = model.graph().nodes[static_cast<std::size_t>(i)];
+  const Graph::Node& node = model.graph().nodes[static_cast<std::size_t>(i)];
   const NodeQuantization& quantization = model.quantization(i);
   const ValueType& type = model.type(node.output);
   NodeInfo info;
@@ -56,7 +56,7 @@ NodeInfo describe_node(const Model& model, int i) {
 std::vector<std::string> describe_values(const Graph& graph, const std::vector<ValueId>& ids) {
   std::vector<std::string> texts;
   for (const ValueId id : ids) {
-    const Value& value = graph.values[static_cast<std::size_t>(id)];
+    const Graph::Value& value = graph.values[static_cast<std::size_t>(id)];
     texts.push_back(fmt::format("{}: {}", value.name, value.shape.to_string()));
   }
   return texts;

@@ -54,7 +54,7 @@ void expect_product_of_what_was_packed(const std::string& scheme) {
     const Eigen::VectorXf b = testing::gaussian_matrix(37, 1, 3);
     const QuantizedMatrix q = quantize(weights, make_quantizer(scheme));
     if (parse_scheme(scheme).activation_bits == 1) {
-      const Linear fc(q, {.bias = b, .activations = dynamic(1)});
+      const Linear fc(q, {.bias = b, .activations = dynamic_activations(1)});
       Eigen::MatrixXd signs(x.rows(), x.cols());
       for (Eigen::Index s = 0; s < x.cols(); ++s)
         for (Eigen::Index i = 0; i < x.rows(); ++i)
@@ -71,7 +71,7 @@ void expect_product_of_what_was_packed(const std::string& scheme) {
     const QuantizedMatrix packed = effective_weights(q, kernels::ActType::u8);
     expect_product(Linear(q, {.bias = b}), packed, x, quantized_input(x, nullptr), b, 2e-6);
     const QParams fixed{0.03f, 117};
-    expect_product(Linear(q, {.bias = b, .activations = static_range(fixed)}), packed, x,
+    expect_product(Linear(q, {.bias = b, .activations = static_activations(fixed)}), packed, x,
                    quantized_input(x, &fixed), b, 2e-6);
   }
 }
@@ -139,12 +139,13 @@ TEST(LinearWeightOnly, NamesWhatNoKernelTakes) {
     }
     return std::string();
   };
-  EXPECT_NE(error_of(make_quantizer("fp8e4m3-wo"), dynamic(8)).find("float"), std::string::npos);
-  EXPECT_NE(error_of(make_quantizer("int4-asymf-wo"), dynamic(8)).find("offsets"), std::string::npos);
+  EXPECT_NE(error_of(make_quantizer("fp8e4m3-wo"), dynamic_activations(8)).find("float"), std::string::npos);
+  EXPECT_NE(error_of(make_quantizer("int4-asymf-wo"), dynamic_activations(8)).find("offsets"),
+            std::string::npos);
   EXPECT_NE(error_of(make_quantizer("int8-g32-asymf-wo"), weight_only()).find("groups of 32"),
             std::string::npos);
   EXPECT_EQ(error_of(make_quantizer("int8-g32-asym"), weight_only()), "");
-  EXPECT_NE(error_of(make_quantizer("int8"), dynamic(4)).find("4 bits"), std::string::npos);
+  EXPECT_NE(error_of(make_quantizer("int8"), dynamic_activations(4)).find("4 bits"), std::string::npos);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST(Linear, EqualsTheProductOfWhatWasPacked) {
         const QuantizedMatrix q = quantize(w, quantizer);
         expect_the_product(Linear(q, {.bias = b}), q, x, b);
         const QParams fixed{0.03f, 117};
-        expect_the_product(Linear(q, {.bias = b, .activations = static_range(fixed)}), q, x, b, &fixed);
+        expect_the_product(Linear(q, {.bias = b, .activations = static_activations(fixed)}), q, x, b, &fixed);
       };
       check(Affine<8>{});
       check(Affine<8>{.granularity = per_tensor(), .mapping = Mapping::asymmetric});
@@ -102,7 +102,7 @@ TEST(Linear, ManySamplesAndThreadsGiveTheBitsOfOne) {
 
 TEST(Linear, IgnoresTheCallersRoundingMode) {
   const Eigen::MatrixXf w = testing::gaussian_matrix(33, 70, 8), x = testing::gaussian_matrix(70, 4, 9);
-  const Linear fc(quantize(w, Affine<8>{}), {.activations = dynamic(8)});
+  const Linear fc(quantize(w, Affine<8>{}), {.activations = dynamic_activations(8)});
   const Eigen::MatrixXf expected = fc(x);
   const int before = std::fegetround();
   std::fesetround(FE_UPWARD);
@@ -115,8 +115,8 @@ TEST(Linear, IgnoresTheCallersRoundingMode) {
 TEST(Linear, RefusesWhatDoesNotFit) {
   const QuantizedMatrix q = quantize(testing::gaussian_matrix(4, 6, 1), Affine<8>{});
   EXPECT_THROW(Linear(q, {.bias = Eigen::VectorXf(3)}), Error);
-  EXPECT_THROW(Linear(q, {.activations = dynamic(4)}), Error);
-  EXPECT_THROW(Linear(q, {.activations = static_range({1.0f, 256})}), Error);
+  EXPECT_THROW(Linear(q, {.activations = dynamic_activations(4)}), Error);
+  EXPECT_THROW(Linear(q, {.activations = static_activations({1.0f, 256})}), Error);
   QuantizedMatrix short_codes = q;
   short_codes.codes.pop_back();
   EXPECT_THROW(Linear{short_codes}, Error);

@@ -99,10 +99,11 @@ std::vector<double> oracle(const Model& model, const float* image) {
   std::vector<Sample> values(graph.values.size());
   values[0] = {model.input_shape(), std::vector<double>(image, image + 192)};
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
+    const Graph::Node& node = graph.nodes[i];
     const ValueType& type = model.type(node.output);
     Sample& out = values[static_cast<std::size_t>(node.output)];
-    if (std::holds_alternative<ops::QuantizeOp>(node.op) || std::holds_alternative<ops::DequantizeOp>(node.op)) {
+    if (std::holds_alternative<ops::QuantizeOp>(node.op) ||
+        std::holds_alternative<ops::DequantizeOp>(node.op)) {
       out = values[static_cast<std::size_t>(node.inputs[0])];
     } else {
       Graph one;

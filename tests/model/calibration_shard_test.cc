@@ -23,19 +23,19 @@ using testing::says;
 
 constexpr std::int64_t kSamples = 53;
 
-CalibrateOptions with(const AnyObserver& observer, const std::string& name, Shard shard = {}) {
+CalibrateOptions with(const AnyObserver& observer, const std::string& name, StreamShard shard = {}) {
   return {.observer = observer, .observer_name = name, .data = "noise", .shard = shard};
 }
 
-CalibrationPart part_of(const Model& fp32, const Tensor& samples, const CalibrateOptions& options) {
+CalibrationShard part_of(const Model& fp32, const Tensor& samples, const CalibrateOptions& options) {
   Calibrator calibrator(fp32, options);
   calibrator.add(every_nth(samples, options.shard.index, options.shard.count).view());
-  return calibrator.part();
+  return calibrator.shard();
 }
 
 /// All that a table holds, as bytes.
 std::vector<std::byte> bytes_of(const CalibrationTable& table) {
-  return save_to_bytes(CalibrationPart{table, {}});
+  return save_to_bytes(CalibrationShard{table, {}});
 }
 
 std::vector<std::pair<std::string, AnyObserver>> observers() {
@@ -52,15 +52,16 @@ TEST(Calibration, ShardsMakeTheTableOfTheWholeStream) {
     whole.add(samples.view());
     const auto expected = bytes_of(whole.finish());
     for (const int shards : {1, 2, 3, 7, 40}) {
-      std::vector<CalibrationPart> parts;
+      std::vector<CalibrationShard> parts;
       for (int i = shards; i-- > 0;) {
-        const CalibrationPart part = part_of(fp32, samples, with(observer, name, {i, shards}));
+        const CalibrationShard part = part_of(fp32, samples, with(observer, name, {i, shards}));
         const auto bytes = save_to_bytes(part);
-        parts.push_back(load_part(bytes, observer));
+        parts.push_back(load_calibration_shard(bytes, observer));
         EXPECT_EQ(save_to_bytes(parts.back()), bytes);
       }
       std::swap(parts[0], parts[static_cast<std::size_t>(shards) / 2]);
-      EXPECT_TRUE(bytes_of(merge(std::move(parts))) == expected) << name << " in " << shards;
+      EXPECT_TRUE(bytes_of(merge_calibration_shards(std::move(parts))) == expected)
+          << name << " in " << shards;
     }
   }
 }
@@ -94,7 +95,7 @@ TEST(Calibration, SamplesKeepTheNumbersThatTheyHaveInTheStream) {
   for (std::int64_t i = 2; i < kSamples; i += 5)
     expected.observe(std::span(samples.data).subspan(static_cast<std::size_t>(i) * 6, 6),
                      static_cast<std::uint64_t>(i));
-  const CalibrationPart part = part_of(calibration_network(), samples, with(Diary{}, "diary", {2, 5}));
+  const CalibrationShard part = part_of(calibration_network(), samples, with(Diary{}, "diary", {2, 5}));
   EXPECT_EQ(part.table.samples, 11);
   EXPECT_TRUE(part.table.entries[0].observer.state() == expected.state());
 }
@@ -137,18 +138,21 @@ TEST(Calibration, StreamsOfNothingAreRefused) {
   const Model fp32 = calibration_network();
   EXPECT_TRUE(
       says(error_of([&] { Calibrator(fp32).finish(); }, ErrorCode::invalid_argument), {"at least one"}));
-  EXPECT_TRUE(says(error_of([&] { merge({}); }, ErrorCode::invalid_argument), {"no part"}));
-  EXPECT_TRUE(says(error_of([&] { merge({Calibrator(fp32).part()}); }, ErrorCode::invalid_argument),
-                   {"at least one"}));
-  for (const Shard shard : {Shard{1, 1}, Shard{-1, 2}, Shard{0, 0}})
+  EXPECT_TRUE(
+      says(error_of([&] { merge_calibration_shards({}); }, ErrorCode::invalid_argument), {"no part"}));
+  EXPECT_TRUE(says(
+      error_of([&] { merge_calibration_shards({Calibrator(fp32).shard()}); }, ErrorCode::invalid_argument),
+      {"at least one"}));
+  for (const StreamShard shard : {StreamShard{1, 1}, StreamShard{-1, 2}, StreamShard{0, 0}})
     error_of([&] { Calibrator(fp32, {.shard = shard}); }, ErrorCode::invalid_argument);
 
   // What is finite elsewhere makes up for a shard that is not.
   Tensor samples = calibration_samples(2);
   std::fill(samples.data.begin(), samples.data.begin() + 6, std::numeric_limits<float>::quiet_NaN());
   EXPECT_NO_THROW(calibrate(fp32, std::vector<Tensor>{samples}));
-  EXPECT_NO_THROW(merge({part_of(fp32, samples, with(MinMaxObserver{}, "minmax", {0, 2})),
-                         part_of(fp32, samples, with(MinMaxObserver{}, "minmax", {1, 2}))}));
+  EXPECT_NO_THROW(
+      merge_calibration_shards({part_of(fp32, samples, with(MinMaxObserver{}, "minmax", {0, 2})),
+                                part_of(fp32, samples, with(MinMaxObserver{}, "minmax", {1, 2}))}));
   const auto nothing = [&] { calibrate(fp32, std::vector<Tensor>{every_nth(samples, 0, 2)}); };
   EXPECT_TRUE(
       says(error_of(nothing, ErrorCode::invalid_argument), {"'x'", "finite", "1 calibration sample"}));
@@ -156,13 +160,13 @@ TEST(Calibration, StreamsOfNothingAreRefused) {
 
 class Merging : public ::testing::Test {
  protected:
-  CalibrationPart part(int index, int count, const std::string& name = {}) const {
-    CalibrationPart p = part_of(fp32_, samples_, with(MinMaxObserver{}, "minmax", {index, count}));
+  CalibrationShard part(int index, int count, const std::string& name = {}) const {
+    CalibrationShard p = part_of(fp32_, samples_, with(MinMaxObserver{}, "minmax", {index, count}));
     p.name = name;
     return p;
   }
-  static std::string refusal(std::vector<CalibrationPart> parts) {
-    return error_of([&] { merge(std::move(parts)); }, ErrorCode::invalid_argument);
+  static std::string refusal(std::vector<CalibrationShard> parts) {
+    return error_of([&] { merge_calibration_shards(std::move(parts)); }, ErrorCode::invalid_argument);
   }
   const Model fp32_ = calibration_network();
   const Tensor samples_ = calibration_samples(kSamples);
@@ -186,12 +190,13 @@ TEST_F(Merging, AShardThatEndedEarlyIsNamed) {
   };
   EXPECT_EQ(refusal({part(0, 2), short_part(1)}),
             "shard 1 of 2 has 27 samples and shard 2 of 2 has 22: one of them was not calibrated to its end");
-  EXPECT_THROW(merge({short_part(0), part(1, 2)}), Error);
+  EXPECT_THROW(merge_calibration_shards({short_part(0), part(1, 2)}), Error);
 }
 
 TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
-  const CalibrationPart first = part(0, 2, "a.part");
-  CalibrationPart other = part_of(calibration_network(2), samples_, with(MinMaxObserver{}, "minmax", {1, 2}));
+  const CalibrationShard first = part(0, 2, "a.part");
+  CalibrationShard other =
+      part_of(calibration_network(2), samples_, with(MinMaxObserver{}, "minmax", {1, 2}));
   EXPECT_EQ(refusal({first, other}), "shard 2 of 2 is of another model than 'a.part' (shard 1 of 2)");
   other = part_of(fp32_, samples_, with(HistogramObserver{}, "histogram", {1, 2}));
   other.name = "b";
@@ -209,7 +214,7 @@ TEST_F(Merging, PartsOfDifferentCalibrationsAreRefused) {
   other = part(1, 2);
   other.table.samples = std::numeric_limits<std::int64_t>::max();
   EXPECT_TRUE(says(refusal({first, other}), {"not calibrated to its end"}));
-  CalibrationPart as_many = first;
+  CalibrationShard as_many = first;
   as_many.table.samples = other.table.samples;
   EXPECT_TRUE(says(refusal({as_many, other}), {"more samples"}));
   other = part(1, 2);
@@ -226,35 +231,38 @@ TEST(PartFile, NeedsAnObserverThatIsKnown) {
   const Model fp32 = calibration_network();
   const Tensor samples = calibration_samples(2);
   const auto bytes = save_to_bytes(part_of(fp32, samples, with(Diary{}, "diary")));
-  EXPECT_TRUE(
-      says(error_of([&] { load_part(bytes, "d.part"); }, ErrorCode::unsupported), {"'d.part'", "'diary'"}));
+  EXPECT_TRUE(says(error_of([&] { load_calibration_shard(bytes, "d.part"); }, ErrorCode::unsupported),
+                   {"'d.part'", "'diary'"}));
   error_of([&] { save_to_bytes(part_of(fp32, samples, with(Forgetful{}, "forgetful"))); },
            ErrorCode::unsupported);
-  EXPECT_EQ(load_part(save_to_bytes(part_of(fp32, samples, with(MinMaxObserver{}, "minmax"))), "m").name,
-            "m");
+  EXPECT_EQ(
+      load_calibration_shard(save_to_bytes(part_of(fp32, samples, with(MinMaxObserver{}, "minmax"))), "m")
+          .name,
+      "m");
 }
 
 TEST(PartFile, IsStoredWithTheNameOfItsObserver) {
   Calibrator unnamed(calibration_network(), {.observer = MseObserver{}});
   unnamed.add(calibration_samples(2).view());
-  EXPECT_TRUE(
-      says(error_of([&] { save_to_bytes(unnamed.part()); }, ErrorCode::invalid_argument), {"observer_name"}));
+  EXPECT_TRUE(says(error_of([&] { save_to_bytes(unnamed.shard()); }, ErrorCode::invalid_argument),
+                   {"observer_name"}));
 }
 
 TEST(PartFile, CountsMustBeThoseOfTheSamples) {
-  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(MseObserver{}, "mse"));
+  CalibrationShard part = part_of(calibration_network(), calibration_samples(2), with(MseObserver{}, "mse"));
   part.table.samples = 3;
-  EXPECT_TRUE(says(error_of([&] { load_part(save_to_bytes(part), "p"); }, ErrorCode::corrupt_file),
-                   {"'p'", "'x'", "12 times in 3 samples"}));
+  EXPECT_TRUE(
+      says(error_of([&] { load_calibration_shard(save_to_bytes(part), "p"); }, ErrorCode::corrupt_file),
+           {"'p'", "'x'", "12 times in 3 samples"}));
   part.table.samples = 2;
   part.table.entries[0].finite = false;
-  error_of([&] { load_part(save_to_bytes(part)); }, ErrorCode::corrupt_file);
+  error_of([&] { load_calibration_shard(save_to_bytes(part)); }, ErrorCode::corrupt_file);
 }
 
 TEST(PartFile, ANameOfOneLetterIsNoExcuse) {
-  CalibrationPart part = part_of(calibration_network(), calibration_samples(2), with(MseObserver{}, "mse"));
+  CalibrationShard part = part_of(calibration_network(), calibration_samples(2), with(MseObserver{}, "mse"));
   part.shard = {5, 2};
-  EXPECT_EQ(error_of([&] { load_part(save_to_bytes(part), "a"); }, ErrorCode::corrupt_file),
+  EXPECT_EQ(error_of([&] { load_calibration_shard(save_to_bytes(part), "a"); }, ErrorCode::corrupt_file),
             "'a': there is no shard 6 of 2");
 }
 
@@ -262,17 +270,18 @@ TEST(PartFile, DamagedFilesAreRefused) {
   const auto bytes = save_to_bytes(
       part_of(calibration_network(), calibration_samples(5), with(HistogramObserver{}, "histogram", {0, 2})));
   for (std::size_t size = 0; size < bytes.size(); size += size < 64 ? 1 : 97)
-    EXPECT_TRUE(says(error_of([&] { load_part(std::span(bytes).first(size), "p"); }, ErrorCode::corrupt_file),
-                     {"'p'"}));
+    EXPECT_TRUE(says(
+        error_of([&] { load_calibration_shard(std::span(bytes).first(size), "p"); }, ErrorCode::corrupt_file),
+        {"'p'"}));
   for (std::size_t at = 0; at < bytes.size(); at += 13) {
     auto flipped = bytes;
     flipped[at] ^= std::byte{0x10};
-    EXPECT_THROW(load_part(flipped), Error) << at;
+    EXPECT_THROW(load_calibration_shard(flipped), Error) << at;
   }
   const auto model = save_to_bytes(calibration_network());
-  EXPECT_TRUE(says(error_of([&] { load_part(model, "net"); }, ErrorCode::corrupt_file),
+  EXPECT_TRUE(says(error_of([&] { load_calibration_shard(model, "net"); }, ErrorCode::corrupt_file),
                    {"'net' is not a part of a calibration"}));
-  EXPECT_THROW(load_part("/no/such/file.part"), Error);
+  EXPECT_THROW(load_calibration_shard("/no/such/file.part"), Error);
 }
 
 /// With the checksum mended, the reader itself must hold.
@@ -290,7 +299,7 @@ TEST(PartFile, HostilePayloadsNeverCrash) {
           static_cast<std::byte>(random.integer(0, 255));
     testing::mend_checksum(hostile);
     try {
-      const CalibrationPart part = load_part(hostile);
+      const CalibrationShard part = load_calibration_shard(hostile);
       if (round % 8 == 0) make_range_table(part.table, 2);
     } catch (const Error&) {
       ++refused;

@@ -91,7 +91,7 @@ Graph fused(Builder& b, std::vector<ValueId> outputs = {}) {
 
 std::string ops_of(const Graph& g) {
   std::string text;
-  for (const Node& n : g.nodes) {
+  for (const Graph::Node& n : g.nodes) {
     if (!text.empty()) text.push_back(' ');
     text.append(ops::op_name(n.op));
   }
@@ -266,8 +266,10 @@ TEST(Fuse, IsIdempotentAndDeterministic) {
   fuse(twice);
   for (const Graph* g : {&again, static_cast<const Graph*>(&twice)}) {
     ASSERT_EQ(ops_of(*g), ops_of(once));
-    EXPECT_EQ(std::get<ops::Conv2dOp>(g->nodes[1].op).weight, std::get<ops::Conv2dOp>(once.nodes[1].op).weight);
-    EXPECT_EQ(std::get<ops::LinearOp>(g->nodes[2].op).weight, std::get<ops::LinearOp>(once.nodes[2].op).weight);
+    EXPECT_EQ(std::get<ops::Conv2dOp>(g->nodes[1].op).weight,
+              std::get<ops::Conv2dOp>(once.nodes[1].op).weight);
+    EXPECT_EQ(std::get<ops::LinearOp>(g->nodes[2].op).weight,
+              std::get<ops::LinearOp>(once.nodes[2].op).weight);
   }
 }
 

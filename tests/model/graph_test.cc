@@ -52,7 +52,8 @@ TEST(Graph, RemovesDeadNodesAndRenumbers) {
   EXPECT_EQ(g.nodes[1].name, "b");
   ASSERT_EQ(g.values.size(), 4u);
   EXPECT_EQ(g.values[static_cast<std::size_t>(g.outputs[0])].name, "c");
-  for (const Node& node : g.nodes) EXPECT_EQ(g.values[static_cast<std::size_t>(node.output)].name, node.name);
+  for (const Graph::Node& node : g.nodes)
+    EXPECT_EQ(g.values[static_cast<std::size_t>(node.output)].name, node.name);
   EXPECT_NO_THROW(validate(g));
 }
 

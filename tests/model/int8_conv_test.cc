@@ -65,7 +65,7 @@ Chain random_chain(Random& random) {
 /// Runs one convolution of the model's data over a sample of codes; f32 results come back through `floats`.
 CodeImage run_oracle(const Model& model, std::size_t node_index, const CodeImage& in,
                      const CodeImage* residual, std::vector<float>* floats) {
-  const Node& node = model.graph().nodes[node_index];
+  const Graph::Node& node = model.graph().nodes[node_index];
   const auto& op = std::get<ops::Conv2dOp>(node.op);
   const ValueType& type = model.type(node.output);
   const QuantizedMatrix& w = *model.quantization(static_cast<int>(node_index)).weights;

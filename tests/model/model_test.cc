@@ -70,13 +70,13 @@ std::vector<float> outputs(const Model& model, const Tensor& in, int threads = 1
 TEST(Model, Int8IsCloseToFp32) {
   const Model fp32(small_network());
   const Model int8 = quantized(fp32, {.scheme = "int8"});
-  const Comparison r = compare(fp32, int8, std::vector<Tensor>{random_batch(32, 5)});
+  const ModelComparison r = compare(fp32, int8, std::vector<Tensor>{random_batch(32, 5)});
   EXPECT_EQ(r.samples, 32);
   EXPECT_GT(r.outputs[0].error.sqnr_db, 25.0);
   EXPECT_LT(int8.stored_bytes(), fp32.stored_bytes());
   EXPECT_GT(int8.bits_per_weight(), 8.0);
   EXPECT_LT(int8.bits_per_weight(), 9.5);
-  const Comparison same = compare(int8, int8, std::vector<Tensor>{random_batch(3)});
+  const ModelComparison same = compare(int8, int8, std::vector<Tensor>{random_batch(3)});
   EXPECT_TRUE(std::isinf(same.outputs[0].error.sqnr_db));
   EXPECT_EQ(same.agree, 3);
 }

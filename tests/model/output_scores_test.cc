@@ -39,7 +39,7 @@ TEST(OutputScores, AddUpOverBatches) {
   const float* c[] = {reference.data() + 3};
   const float* d[] = {other.data() + 3};
   scores.add(c, d, 1);
-  const Comparison result = scores.result();
+  const ModelComparison result = scores.result();
   EXPECT_EQ(result.samples, 2);
   EXPECT_EQ(result.agree, 1);
   ASSERT_EQ(result.outputs.size(), 1u);

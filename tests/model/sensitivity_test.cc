@@ -71,7 +71,7 @@ class SensitivityOf : public ::testing::TestWithParam<std::vector<std::string>> 
   const CalibrationTable table_ = calibrate(fp32_, batches_);
 
   void expect_score(const ModelScore& score, const Model& model, const std::vector<std::int64_t>& labels) {
-    const Comparison expected = compare(fp32_, model, batches_);
+    const ModelComparison expected = compare(fp32_, model, batches_);
     // An fp32 product may round differently in a batch of another size.
     EXPECT_NEAR(score.sqnr_db, expected.outputs[0].error.sqnr_db, 0.01);
     EXPECT_EQ(score.agree, expected.agree);

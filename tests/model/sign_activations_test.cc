@@ -23,7 +23,7 @@ using testing::Random;
 using testing::Sample;
 
 ops::Conv2dOp conv(std::int64_t in, std::int64_t out, std::int64_t groups, std::int64_t kernel,
-                 Random& random) {
+                   Random& random) {
   ops::Conv2dOp c = testing::random_conv(in, out, kernel, groups, random);
   c.window.pad.fill(kernel / 2);
   return c;
@@ -82,7 +82,7 @@ Sample signs_of(const Sample& x, std::int64_t pad, double scale) {
 }
 
 /// The node with the weights that its codes stand for, on signs.
-Sample sign_product(const Node& node, const QuantizedMatrix& weights, const std::vector<Sample>& in,
+Sample sign_product(const Graph::Node& node, const QuantizedMatrix& weights, const std::vector<Sample>& in,
                     bool dynamic) {
   ops::Op op = node.op;
   testing::put_weights(op, weights);
@@ -104,7 +104,7 @@ std::vector<double> oracle(const Model& model, const float* image) {
   std::vector<Sample> values(graph.values.size());
   values[0] = {model.input_shape(), std::vector<double>(image, image + 297)};
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
+    const Graph::Node& node = graph.nodes[i];
     std::vector<Sample> in;
     for (const ValueId id : node.inputs) in.push_back(values[static_cast<std::size_t>(id)]);
     const auto weights = model.weights(static_cast<int>(i));

@@ -107,7 +107,7 @@ TEST_P(WeightOnly, RunsFromItsCodesAndKeepsThemOnce) {
   double bits = 0;
   std::int64_t weights = 0;
   for (int i = 0; i < static_cast<int>(model.graph().nodes.size()); ++i) {
-    const Node& node = model.graph().nodes[static_cast<std::size_t>(i)];
+    const Graph::Node& node = model.graph().nodes[static_cast<std::size_t>(i)];
     if (!ops::has_weights(node.op)) continue;
     SCOPED_TRACE(node.name);
     // With scale groups within a kernel, a depthwise convolution is one product for each channel.

@@ -110,9 +110,9 @@ TEST(Blocked, DivisionAndReciprocalDifferNextToTheMiddle) {
   const float scale[] = {5.0f / 255};
   const Tensor x({4}, {-2.5f, NAN, HUGE_VALF, -HUGE_VALF});
   std::vector<std::int32_t> codes(4);
-  quantize(x, {.scales = scale}, signed_range(9), codes, Scaling::reciprocal);
+  quantize(x, {.scales = scale}, signed_range(9), codes, ScaleArithmetic::reciprocal);
   EXPECT_EQ(codes, (std::vector<std::int32_t>{-128, 0, 255, -256}));
-  quantize(x, {.scales = scale}, signed_range(9), codes, Scaling::division);
+  quantize(x, {.scales = scale}, signed_range(9), codes, ScaleArithmetic::division);
   EXPECT_EQ(codes, (std::vector<std::int32_t>{-127, 0, 255, -256}));
 }
 
@@ -127,7 +127,7 @@ TEST(Blocked, MinifloatsHaveAScaleForEachBlock) {
   dequantize(codes, q, MiniFloat::fp4_e2m1, back);
   EXPECT_EQ(back.data, (std::vector<float>{0, 1, 3, 12, 2, 4, -6, -24}));
   quantize(x, {.scales = {scales.data(), 1}}, MiniFloat::fp8_e5m2, codes, minifloat::Overflow::spec,
-           Scaling::division);
+           ScaleArithmetic::division);
   for (std::size_t i = 0; i < 8; ++i)
     EXPECT_EQ(codes[i], minifloat::encode(MiniFloat::fp8_e5m2, x.data[i] + 0.0f));
 }

@@ -129,7 +129,7 @@ TEST(CaptureResNet20, ShardsMakeTheSameBytes) {
     Capturer capturer(model, {.threads = 1 + shard, .shard = {shard, 3}});
     for (std::size_t i = static_cast<std::size_t>(shard); i < samples.size(); i += 3)
       capturer.add(samples[i]);
-    parts.push_back(capturer.part());
+    parts.push_back(capturer.shard());
   }
   EXPECT_TRUE(save_to_bytes(merge_layer_stats(parts)) == whole);
 }

@@ -83,9 +83,9 @@ std::vector<double> divided(std::vector<double> sums, std::int64_t count) {
 /// Everything that a capture says of a layer, of `graph` and (for cross moments) `other`.
 void expect_layer(const LayerMoments& got, const Graph& graph, const Graph& other, const Tensor& samples) {
   SCOPED_TRACE(got.layer());
-  const auto is_layer = [&](const Node& n) { return n.name == got.layer(); };
-  const Node& node = *std::find_if(graph.nodes.begin(), graph.nodes.end(), is_layer);
-  const Node& twin = *std::find_if(other.nodes.begin(), other.nodes.end(), is_layer);
+  const auto is_layer = [&](const Graph::Node& n) { return n.name == got.layer(); };
+  const Graph::Node& node = *std::find_if(graph.nodes.begin(), graph.nodes.end(), is_layer);
+  const Graph::Node& twin = *std::find_if(other.nodes.begin(), other.nodes.end(), is_layer);
   const auto values = values_of(graph, samples), other_values = values_of(other, samples);
   const auto at = [](ValueId id) { return static_cast<std::size_t>(id); };
   const auto n = static_cast<std::size_t>(got.columns());
@@ -137,7 +137,7 @@ void expect_layer(const LayerMoments& got, const Graph& graph, const Graph& othe
 
 /// The same network with other weights: its layers see other inputs.
 Graph changed(Graph graph) {
-  for (Node& node : graph.nodes)
+  for (Graph::Node& node : graph.nodes)
     if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op))
       for (float& w : conv->weight.data) w = w > 1.0f ? 1.0f : w;
   return graph;
@@ -150,7 +150,7 @@ TEST(Capture, HoldsTheMomentsOfEveryLayer) {
         capture(Model(graph), std::vector<Tensor>{samples}, {.other = Model(changed(graph)), .threads = 2});
     EXPECT_EQ(stats.samples, 9);
     std::size_t layers = 0;
-    for (const Node& node : graph.nodes) layers += ops::has_weights(node.op);
+    for (const Graph::Node& node : graph.nodes) layers += ops::has_weights(node.op);
     ASSERT_EQ(stats.layers.size(), layers);
     for (const LayerMoments& layer : stats.layers)
       ASSERT_NO_FATAL_FAILURE(expect_layer(layer, graph, changed(graph), samples));
@@ -219,7 +219,7 @@ TEST(Capture, SampledRowsAreRowsOfTheLayer) {
   const Graph graph = capture_graph();
   const Tensor samples = capture_samples(graph, 12);
   const auto values = values_of(graph, samples);
-  const Node& node = graph.nodes[1];
+  const Graph::Node& node = graph.nodes[1];
   ASSERT_EQ(node.name, "depthwise");
   const LayerStats stats =
       capture(Model(graph), std::vector<Tensor>{samples},

@@ -38,13 +38,13 @@ Tensor uneven_samples() {
 /// A model whose inputs differ from those of `model` everywhere.
 Model other_model() {
   Graph graph = capture_graph();
-  for (Node& node : graph.nodes)
+  for (Graph::Node& node : graph.nodes)
     if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op))
       for (float& w : conv->weight.data) w *= 0.9f;
   return Model(graph);
 }
 
-CaptureOptions options(int threads = 1, Shard shard = {}) {
+CaptureOptions options(int threads = 1, StreamShard shard = {}) {
   return {.other = other_model(),
           .positions = 20,
           .sampled_rows = 17,
@@ -60,7 +60,7 @@ std::vector<std::byte> whole() {
 LayerStats part(int index, int count, int threads = 1) {
   Capturer capturer(Model(capture_graph()), options(threads, {index, count}));
   capturer.add(pick(uneven_samples(), index, count));
-  return capturer.part();
+  return capturer.shard();
 }
 
 TEST(LayerStats, NeitherThreadsNorBatchesMatter) {
@@ -97,7 +97,7 @@ TEST(LayerStats, APartIsACopy) {
   Capturer capturer(Model(capture_graph()), options());
   const Tensor samples = uneven_samples();
   capturer.add(pick(samples, 0, 2));
-  const LayerStats early = capturer.part();
+  const LayerStats early = capturer.shard();
   const std::vector<std::byte> before = save_to_bytes(early);
   capturer.add(pick(samples, 1, 2));
   EXPECT_EQ(save_to_bytes(early), before);
@@ -137,7 +137,7 @@ TEST(LayerStats, PartsThatDoNotBelongTogetherAreRefused) {
   EXPECT_TRUE(says(refused({a, other, c}), {"other layers or options"}));
   Capturer capturer(Model(capture_graph()), options(1, {1, 3}));
   capturer.add(pick(uneven_samples(), 1, 12));
-  EXPECT_TRUE(says(refused({a, capturer.part(), c}), {"shard 2 of 3", "captured to its end"}));
+  EXPECT_TRUE(says(refused({a, capturer.shard(), c}), {"shard 2 of 3", "captured to its end"}));
 }
 
 TEST(LayerStats, DamagedBytesAreRefused) {

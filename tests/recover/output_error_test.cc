@@ -54,8 +54,8 @@ TEST(OutputError, OfTheBestRealWeightsWithoutTheOriginalMoment) {
 /// Another network of the same shape.
 Model shifted_network() {
   Graph graph = testing::capture_graph();
-  for (Node& node : graph.nodes)
-    if (auto* conv = std::get_if<ops::Conv2d>(&node.op))
+  for (Graph::Node& node : graph.nodes)
+    if (auto* conv = std::get_if<ops::Conv2dOp>(&node.op))
       for (float& w : conv->weight.data) w *= 0.9f;
   return Model(graph);
 }

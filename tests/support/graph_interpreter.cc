@@ -228,7 +228,7 @@ std::vector<Sample> interpret_all(const Graph& graph, std::span<const Sample> in
   std::vector<Sample> values(graph.values.size());
   for (std::size_t i = 0; i < graph.inputs.size(); ++i)
     values[static_cast<std::size_t>(graph.inputs[i])] = inputs[i];
-  for (const Node& node : graph.nodes) {
+  for (const Graph::Node& node : graph.nodes) {
     Inputs in;
     for (const ValueId id : node.inputs) in.push_back(&values[static_cast<std::size_t>(id)]);
     const Shape& shape = graph.values[static_cast<std::size_t>(node.output)].shape;

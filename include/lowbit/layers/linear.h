@@ -19,7 +19,7 @@ struct ActivationQuantization {
 };
 /// Per sample at run time. The layer throws Error(not_built) unless bits is 8 or, with binary weights, 1:
 /// then each sample is its signs times its mean magnitude (XNOR-Net); zeros and NaN count as positive.
-constexpr ActivationQuantization dynamic(int bits) {
+constexpr ActivationQuantization dynamic_activations(int bits) {
   return {bits, true, {}};
 }
 /// Floats: weight-only quantization. Products are exact to the rounding of a fused multiply-add; it pays
@@ -28,13 +28,13 @@ constexpr ActivationQuantization weight_only() {
   return {0, false, {}};
 }
 /// One calibrated range; `qparams` for unsigned 8-bit codes.
-constexpr ActivationQuantization static_range(QParams qparams) {
+constexpr ActivationQuantization static_activations(QParams qparams) {
   return {8, false, qparams};
 }
 
 struct LinearOptions {
   VectorView bias{};  ///< [out] or empty; copied by the layer. Dangles in options that outlive what it views
-  ActivationQuantization activations = dynamic(8);
+  ActivationQuantization activations = dynamic_activations(8);
   std::shared_ptr<Executor> executor{};  ///< null: the calling thread
 };
 

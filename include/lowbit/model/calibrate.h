@@ -1,6 +1,6 @@
 // Calibration: runs the fp32 model on samples and observes every value; the result is a table of observers
 // whose ranges `quantize` turns into scales and zero points. RangeTable (range_table.h) is the same as
-// numbers that a person can read. A stream too long for one machine is calibrated in shards, whose parts are
+// numbers that a person can read. A stream too long for one machine is calibrated in shards, which are
 // merged (calibration_shard.h).
 #pragma once
 
@@ -46,31 +46,32 @@ struct CalibrationTable {
 
 /// Which samples of a stream: those whose number, modulo `count`, is `index`. Text counts from 1: the first
 /// of three is "1/3".
-struct Shard {
+struct StreamShard {
   std::int32_t index = 0, count = 1;
 
-  friend bool operator==(const Shard&, const Shard&) = default;
+  friend bool operator==(const StreamShard&, const StreamShard&) = default;
 };
 
-/// What became of one shard of a stream. merge() (calibration_shard.h) makes a table of all of them.
-struct CalibrationPart {
+/// What became of one shard of a stream. merge_calibration_shards() (calibration_shard.h) makes a table of
+/// all of them.
+struct CalibrationShard {
   CalibrationTable table;  ///< may hold 0 samples
-  Shard shard;
+  StreamShard shard;
   std::string name{};  ///< the file that it came from; may be empty
 };
 
 struct CalibrateOptions {
   AnyObserver observer = MinMaxObserver{};  ///< copied for every value
   int threads = 1;
-  /// For reports; parts are stored with it, and found to belong together by it.
+  /// For reports; shards are stored with it, and found to belong together by it.
   std::string observer_name{};
   std::function<void(std::int64_t samples_done)>
       progress{};  ///< called after samples are done, on the caller's thread
-  /// What the samples are; only parts of the same data are merged.
+  /// What the samples are; only shards of the same data are merged.
   std::string data{};
   /// The samples that are added are those of this shard, in order. It decides their numbers in the whole
   /// stream, which a BatchObserver depends on; each sample is a batch.
-  Shard shard{};
+  StreamShard shard{};
   /// Keeps a FloatHistogram beside each observer that has none, so that every column of a RangeTable can be
   /// filled. It takes time and memory, and does not change ranges.
   bool distributions = true;
@@ -92,8 +93,8 @@ class Calibrator {
   /// The table of all that was added so far. Throws Error(invalid_argument) when that is nothing, or when a
   /// value was never finite, which is named.
   CalibrationTable finish();
-  /// The same as a part, to be stored and merged. It may be of nothing.
-  CalibrationPart part();
+  /// The same as a shard, to be stored and merged. It may be of nothing.
+  CalibrationShard shard();
 
  private:
   struct State;

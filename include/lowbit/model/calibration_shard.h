@@ -1,4 +1,4 @@
-// Parts of a calibration: what each shard of a stream saw, as bytes that travel between processes and
+// Shards of a calibration: what was seen of each part of a stream, as bytes that travel between processes and
 // machines. Merged, they make the table that one process would have made of the whole stream, bit for bit: an
 // observer's state does not depend on how a stream was split. The format is described in
 // docs/file-format.md.
@@ -14,26 +14,27 @@
 namespace lowbit {
 
 /// Throws Error(unsupported) when the observer is no PersistentObserver, Error(invalid_argument) when
-/// CalibrationTable::observer is empty: it is what load_part finds the observer by, options and all.
-std::vector<std::byte> save_to_bytes(const CalibrationPart& part);
+/// CalibrationTable::observer is empty: it is what load_calibration_shard finds the observer by, options and
+/// all.
+std::vector<std::byte> save_to_bytes(const CalibrationShard& shard);
 /// Writes to a temporary file beside `path` and renames it. Throws as above, and Error(io).
-void save(const CalibrationPart& part, const std::string& path);
+void save(const CalibrationShard& shard, const std::string& path);
 
 /// Treats the bytes as hostile. The observers are `observer` with the states of the file. Throws
 /// Error(corrupt_file), or Error(unsupported) for a newer version; `name` stands in the sentence, and in
-/// those of merge().
-CalibrationPart load_part(std::span<const std::byte> bytes, const AnyObserver& observer,
-                          const std::string& name = {});
-/// The observer is the one that make_observer knows by the part's CalibrationTable::observer. Throws
+/// those of merge_calibration_shards().
+CalibrationShard load_calibration_shard(std::span<const std::byte> bytes, const AnyObserver& observer,
+                                        const std::string& name = {});
+/// The observer is the one that make_observer knows by the shard's CalibrationTable::observer. Throws
 /// Error(unsupported) when there is none, and as above.
-CalibrationPart load_part(std::span<const std::byte> bytes, const std::string& name = {});
+CalibrationShard load_calibration_shard(std::span<const std::byte> bytes, const std::string& name = {});
 /// Throws Error(not_found) or Error(io), and as above.
-CalibrationPart load_part(const std::string& path);
+CalibrationShard load_calibration_shard(const std::string& path);
 
-/// All shards of one stream, in any order. Throws Error(invalid_argument), naming parts, when they are of
+/// All shards of one stream, in any order. Throws Error(invalid_argument), naming shards, when they are of
 /// different models, observers, data or numbers of shards, when a shard is missing, given twice or
 /// not calibrated to its end (all have as many samples, the first ones perhaps one more), and as
 /// Calibrator::finish.
-CalibrationTable merge(std::vector<CalibrationPart> parts);
+CalibrationTable merge_calibration_shards(std::vector<CalibrationShard> shards);
 
 }  // namespace lowbit

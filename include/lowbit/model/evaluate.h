@@ -17,7 +17,7 @@ struct OutputComparison {
   ErrorMeasure error;  ///< the first model is the reference
 };
 
-struct Comparison {
+struct ModelComparison {
   std::vector<OutputComparison> outputs;
   std::int64_t samples = 0;
   /// Samples whose largest element of the first output is the same one in both models.
@@ -26,16 +26,16 @@ struct Comparison {
 };
 
 /// Accumulates a comparison batch by batch.
-class Comparer {
+class ModelComparer {
  public:
   /// Throws Error(shape_mismatch) when the models' inputs or outputs differ.
-  Comparer(const Model& reference, const Model& other);
-  Comparer(Comparer&&) noexcept;
-  Comparer& operator=(Comparer&&) noexcept;
-  ~Comparer();
+  ModelComparer(const Model& reference, const Model& other);
+  ModelComparer(ModelComparer&&) noexcept;
+  ModelComparer& operator=(ModelComparer&&) noexcept;
+  ~ModelComparer();
   /// Throws Error(shape_mismatch) when `batch` does not fit the models' input.
   void add(const TensorView& batch);
-  Comparison result() const;
+  ModelComparison result() const;
 
  private:
   struct State;
@@ -43,8 +43,8 @@ class Comparer {
 };
 
 template <std::ranges::input_range Batches>
-Comparison compare(const Model& reference, const Model& other, Batches&& batches) {
-  Comparer comparer(reference, other);
+ModelComparison compare(const Model& reference, const Model& other, Batches&& batches) {
+  ModelComparer comparer(reference, other);
   for (const auto& batch : batches) comparer.add(batch);
   return comparer.result();
 }

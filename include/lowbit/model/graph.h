@@ -12,22 +12,22 @@ namespace lowbit {
 
 using ValueId = int;
 
-/// A tensor that flows between nodes.
-struct Value {
-  std::string name;
-  Shape shape;  ///< of one sample; set by infer_shapes for everything but the inputs
-};
-
-/// One operator. Exactly one output.
-struct Node {
-  std::string name;
-  ops::Op op;
-  std::vector<ValueId> inputs;
-  ValueId output = -1;
-};
-
 /// Nodes stand in an order in which every input is computed before it is used.
 struct Graph {
+  /// A tensor that flows between nodes.
+  struct Value {
+    std::string name;
+    Shape shape;  ///< of one sample; set by infer_shapes for everything but the inputs
+  };
+
+  /// One operator. Exactly one output.
+  struct Node {
+    std::string name;
+    ops::Op op;
+    std::vector<ValueId> inputs;
+    ValueId output = -1;
+  };
+
   std::vector<Value> values;
   std::vector<Node> nodes;
   std::vector<ValueId> inputs, outputs;

@@ -39,7 +39,7 @@ concept BatchObserver = Observer<O> && requires(O& o, std::span<const float> x, 
   o.observe(x, batch);
 };
 
-/// An observer whose state can be stored and merged elsewhere, as the parts of a sharded calibration are.
+/// An observer whose state can be stored and merged elsewhere, as the shards of a calibration are.
 /// Observers that saw the same values have the same bytes. `set_state` replaces what was seen, keeps options,
 /// and throws Error(corrupt_file) for bytes that `state` of the same type and options does not make.
 template <class O>

@@ -87,7 +87,8 @@ inline std::int32_t zero_point(const BlockedQParams& q, std::size_t slot) {
 /// x in units of its scale. Refuses impossible scales before anything is written.
 class BlockScales {
  public:
-  BlockScales(const BlockedQParams& q, Scaling scaling) : divides_(scaling == Scaling::division) {
+  BlockScales(const BlockedQParams& q, ScaleArithmetic scaling)
+      : divides_(scaling == ScaleArithmetic::division) {
     factors_.reserve(q.scales.size());
     for (const float scale : q.scales) {
       if (!std::isnormal(scale) || scale < 0)
@@ -120,7 +121,7 @@ std::vector<detail::CodeMap> code_maps(const BlockedQParams& q, IntRange codes) 
 
 template <class T>
 void quantize_tensor(const TensorView& x, const BlockedQParams& q, IntRange codes, std::span<T> out,
-                     Scaling scaling) {
+                     ScaleArithmetic scaling) {
   const Walk walk(x.shape, x.strides, q, out.size());
   const BlockScales scaled(q, scaling);
   const auto maps = code_maps<T>(q, codes);
@@ -147,15 +148,15 @@ inline void refuse_zero_points(const BlockedQParams& q) {
 }  // namespace detail::blocked
 
 LOWBIT_INLINE void quantize(const TensorView& x, const BlockedQParams& q, IntRange codes,
-                            std::span<std::int32_t> out, Scaling scaling) {
+                            std::span<std::int32_t> out, ScaleArithmetic scaling) {
   detail::blocked::quantize_tensor(x, q, codes, out, scaling);
 }
 LOWBIT_INLINE void quantize(const TensorView& x, const BlockedQParams& q, IntRange codes,
-                            std::span<std::int8_t> out, Scaling scaling) {
+                            std::span<std::int8_t> out, ScaleArithmetic scaling) {
   detail::blocked::quantize_tensor(x, q, codes, out, scaling);
 }
 LOWBIT_INLINE void quantize(const TensorView& x, const BlockedQParams& q, IntRange codes,
-                            std::span<std::uint8_t> out, Scaling scaling) {
+                            std::span<std::uint8_t> out, ScaleArithmetic scaling) {
   detail::blocked::quantize_tensor(x, q, codes, out, scaling);
 }
 
@@ -173,7 +174,8 @@ LOWBIT_INLINE void dequantize(std::span<const std::uint8_t> codes, const Blocked
 }
 
 LOWBIT_INLINE void quantize(const TensorView& x, const BlockedQParams& q, MiniFloat format,
-                            std::span<std::uint8_t> out, minifloat::Overflow overflow, Scaling scaling) {
+                            std::span<std::uint8_t> out, minifloat::Overflow overflow,
+                            ScaleArithmetic scaling) {
   using namespace detail::blocked;
   const Walk walk(x.shape, x.strides, q, out.size());
   const BlockScales scaled(q, scaling);

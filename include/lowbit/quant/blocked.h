@@ -1,6 +1,6 @@
 // Quantizing and dequantizing whole tensors whose scales differ along an axis, or from block to block of an
 // axis, as ONNX's QuantizeLinear and DequantizeLinear describe them by `axis` and `block_size`. For
-// the codes of ONNX, which divides by the scale, pass Scaling::division.
+// the codes of ONNX, which divides by the scale, pass ScaleArithmetic::division.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct BlockedQParams {
 
 /// What x is multiplied with or divided by. The two differ by a rounding error, which moves a value that lies
 /// next to the middle between two codes to the other one.
-enum class Scaling : std::uint8_t {
+enum class ScaleArithmetic : std::uint8_t {
   reciprocal,  ///< x * (1 / scale): the codes of quantize() in quantize.h and of every layer
   division,    ///< x / scale: the codes of ONNX
 };
@@ -36,11 +36,11 @@ enum class Scaling : std::uint8_t {
 /// Throws Error(shape_mismatch) when a number of scales, zero points or codes does not fit the shape,
 /// Error(invalid_argument) for an axis or a block size that cannot be, and as quantize() does of one scale.
 void quantize(const TensorView& x, const BlockedQParams& q, IntRange codes, std::span<std::int32_t> out,
-              Scaling scaling = Scaling::reciprocal);
+              ScaleArithmetic scaling = ScaleArithmetic::reciprocal);
 void quantize(const TensorView& x, const BlockedQParams& q, IntRange codes, std::span<std::int8_t> out,
-              Scaling scaling = Scaling::reciprocal);
+              ScaleArithmetic scaling = ScaleArithmetic::reciprocal);
 void quantize(const TensorView& x, const BlockedQParams& q, IntRange codes, std::span<std::uint8_t> out,
-              Scaling scaling = Scaling::reciprocal);
+              ScaleArithmetic scaling = ScaleArithmetic::reciprocal);
 
 /// out = float(code - zero_point) * scale. Throws as above, but takes any scale and zero point.
 void dequantize(std::span<const std::int32_t> codes, const BlockedQParams& q, const MutableTensorView& out);
@@ -51,7 +51,7 @@ void dequantize(std::span<const std::uint8_t> codes, const BlockedQParams& q, co
 /// Error(invalid_argument) too when a zero point is not 0.
 void quantize(const TensorView& x, const BlockedQParams& q, MiniFloat format, std::span<std::uint8_t> out,
               minifloat::Overflow overflow = minifloat::Overflow::saturate,
-              Scaling scaling = Scaling::reciprocal);
+              ScaleArithmetic scaling = ScaleArithmetic::reciprocal);
 /// out = decode(code) * scale.
 void dequantize(std::span<const std::uint8_t> codes, const BlockedQParams& q, MiniFloat format,
                 const MutableTensorView& out);

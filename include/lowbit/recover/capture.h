@@ -32,10 +32,10 @@ struct CaptureOptions {
   std::int64_t positions = 1024;
   std::int64_t sampled_rows = 256;  ///< kept of each layer; 0: none
   int threads = 1;
-  std::string data{};  ///< what the samples are; only parts of the same data are merged
+  std::string data{};  ///< what the samples are; only shards of the same data are merged
   /// The samples that are added are those of this shard, in order. It decides their numbers in the whole
   /// stream, which positions and rows are chosen by.
-  Shard shard{};
+  StreamShard shard{};
   std::function<void(std::int64_t samples_done)> progress{};  ///< on the caller's thread
 };
 
@@ -71,8 +71,8 @@ class Capturer {
   /// Of all that was added so far. Throws Error(invalid_argument) when that is nothing, or when a layer had
   /// no finite input or output, which is named.
   LayerStats finish();
-  /// The same as a part of the stream, to be stored and merged. It may be of nothing.
-  LayerStats part();
+  /// The same as a shard of the stream, to be stored and merged. It may be of nothing.
+  LayerStats shard();
 
  private:
   struct State;

@@ -5,7 +5,7 @@
 // of the output; columns (kernel row, kernel column, channel) as weight_matrix() has them), the features of a
 // Linear. A convolution of several groups has rows for each of them, and moments of each.
 //
-// Stats of parts of a stream are merged to those of the whole, byte for byte: sums are exact integers until
+// Stats of shards of a stream are merged to those of the whole, byte for byte: sums are exact integers until
 // they are read.
 #pragma once
 
@@ -77,7 +77,7 @@ struct LayerStats {
   std::int64_t samples = 0;
   std::uint64_t model = 0, other = 0;  ///< fingerprints; 0: no other model
   std::string data{};                  ///< CaptureOptions::data
-  Shard shard{};
+  StreamShard shard{};
   std::string name{};  ///< the file that it came from; may be empty
 
   /// Throws Error(not_found) naming the layers that there are.
@@ -86,9 +86,9 @@ struct LayerStats {
 };
 
 /// All shards of one stream, in any order; the result is that of the whole stream, byte for byte. Throws
-/// Error(invalid_argument), naming parts, when they are of different models, layers, options, data or numbers
-/// of shards, and when a shard is missing, given twice or not captured to its end.
-LayerStats merge_layer_stats(std::vector<LayerStats> parts);
+/// Error(invalid_argument), naming shards, when they are of different models, layers, options, data or
+/// numbers of shards, and when a shard is missing, given twice or not captured to its end.
+LayerStats merge_layer_stats(std::vector<LayerStats> shards);
 
 std::vector<std::byte> save_to_bytes(const LayerStats& stats);
 /// Writes to a temporary file beside `path` and renames it. Throws Error(io).

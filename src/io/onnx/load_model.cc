@@ -11,7 +11,7 @@ namespace {
 Model make_model(Graph graph, const std::string& source) {
   fuse(graph);
   detail::ModelData data;
-  for (const Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
+  for (const Graph::Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
   data.nodes.resize(graph.nodes.size());
   data.graph = std::move(graph);
   data.source = source;

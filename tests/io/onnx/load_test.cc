@@ -99,7 +99,7 @@ TEST(ImportOnnx, MissingFilesAndOtherFormats) {
 
 std::string ops_of(const Graph& g) {
   std::string text;
-  for (const Node& n : g.nodes) {
+  for (const Graph::Node& n : g.nodes) {
     if (!text.empty()) text.push_back(' ');
     text.append(ops::op_name(n.op));
   }
@@ -107,8 +107,8 @@ std::string ops_of(const Graph& g) {
 }
 
 std::size_t count(const Graph& g, std::string_view op) {
-  return static_cast<std::size_t>(
-      std::count_if(g.nodes.begin(), g.nodes.end(), [&](const Node& n) { return ops::op_name(n.op) == op; }));
+  return static_cast<std::size_t>(std::count_if(
+      g.nodes.begin(), g.nodes.end(), [&](const Graph::Node& n) { return ops::op_name(n.op) == op; }));
 }
 
 TEST(TrainedModels, MnistNetworks) {
@@ -131,7 +131,7 @@ TEST(TrainedModels, ResNet20FusesIntoConvolutions) {
   EXPECT_EQ(g.nodes.size(), 73u);
   EXPECT_EQ(count(g, "ScaleShift"), 19u);
   std::size_t parameters = 0;
-  for (const Node& n : g.nodes)
+  for (const Graph::Node& n : g.nodes)
     if (const auto* conv = std::get_if<ops::Conv2dOp>(&n.op)) parameters += conv->weight.data.size();
   // 3 x 16, then 6 x 16 x 16, 16 x 32, 5 x 32 x 32, 32 x 64 and 5 x 64 x 64 kernels of 3 x 3.
   EXPECT_EQ(parameters, 9u * (48 + 6 * 256 + 512 + 5 * 1024 + 2048 + 5 * 4096));

@@ -110,7 +110,7 @@ struct Blocks {
 template <class T>
 std::vector<std::int32_t> quantize_as(const TensorView& x, const BlockedQParams& q, IntRange range) {
   std::vector<T> codes(static_cast<std::size_t>(x.shape.elements()));
-  quantize(x, q, range, std::span<T>(codes), Scaling::division);
+  quantize(x, q, range, std::span<T>(codes), ScaleArithmetic::division);
   return {codes.begin(), codes.end()};
 }
 
@@ -125,7 +125,8 @@ Outputs quantize_linear(const Call& call) {
     std::vector<std::uint8_t> bits(x.data.size());
     const bool saturates = call.node.integer("saturate", 1) != 0;
     quantize(x, blocks.q, minifloat(type), bits,
-             saturates ? minifloat::Overflow::saturate : minifloat::Overflow::spec, Scaling::division);
+             saturates ? minifloat::Overflow::saturate : minifloat::Overflow::spec,
+             ScaleArithmetic::division);
     codes.assign(bits.begin(), bits.end());
   } else if (const IntRange range = code_range(type); element_info(type).bits > 8) {
     codes = quantize_as<std::int32_t>(x, blocks.q, range);
@@ -151,7 +152,7 @@ Outputs dequantize_linear(const Call& call) {
 }
 
 /// The range of the tensor, its parameters, and then the codes that one scale gives.
-Outputs dynamic_quantize_linear(const Call& call, Scaling scaling) {
+Outputs dynamic_quantize_linear(const Call& call, ScaleArithmetic scaling) {
   const Tensor x(call.input(0).shape, call.input(0).reals());
   MinMaxObserver seen;
   seen.observe(x.data);
@@ -366,7 +367,8 @@ const std::map<std::string, std::function<Outputs(const Call&)>>& operators() {
       {"ConvInteger", conv_integer},
       {"DequantizeLinear", dequantize_linear},
       {"Div", [](const Call& c) { return binary(c, std::divides<>()); }},
-      {"DynamicQuantizeLinear", [](const Call& c) { return dynamic_quantize_linear(c, Scaling::division); }},
+      {"DynamicQuantizeLinear",
+       [](const Call& c) { return dynamic_quantize_linear(c, ScaleArithmetic::division); }},
       {"Identity", [](const Call& c) -> Outputs { return {c.input(0)}; }},
       {"MatMulInteger", matmul_integer},
       {"Max", [](const Call& c) { return binary(c, [](float a, float b) { return std::max(a, b); }); }},
@@ -474,7 +476,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, OnnxNode, ::testing::ValuesIn(kCases), [](const 
 TEST(OnnxNodeCases, TheReciprocalMissesOneCode) {
   LOWBIT_REQUIRE_SHARED(kFolder);
   const NodeCase c = read_node_case(shared_data(kFolder) / "test_dynamicquantizelinear");
-  const Outputs got = dynamic_quantize_linear({c.nodes.at(0), {&c.values.at("x")}}, Scaling::reciprocal);
+  const Outputs got =
+      dynamic_quantize_linear({c.nodes.at(0), {&c.values.at("x")}}, ScaleArithmetic::reciprocal);
   EXPECT_EQ(numbers(c.expected.at("y")), (std::vector<double>{153, 255, 0, 26, 221, 179}));
   EXPECT_EQ(numbers(got.at(0)), (std::vector<double>{153, 255, 0, 25, 221, 179}));
   EXPECT_EQ(got.at(1), c.expected.at("y_scale"));

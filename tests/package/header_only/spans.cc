@@ -60,7 +60,8 @@ void write_blocked(const std::vector<float>& x) {
   }
   lowbit::Tensor back(shape);
   std::vector<std::uint8_t> codes(static_cast<std::size_t>(shape.elements()));
-  for (const lowbit::Scaling scaling : {lowbit::Scaling::reciprocal, lowbit::Scaling::division}) {
+  for (const lowbit::ScaleArithmetic scaling :
+       {lowbit::ScaleArithmetic::reciprocal, lowbit::ScaleArithmetic::division}) {
     const lowbit::BlockedQParams q{scales, zero_points, 1, 3}, whole{scales, {}, 1, 3};
     lowbit::quantize(lowbit::TensorView(x.data(), shape), q, lowbit::unsigned_range(6), codes, scaling);
     write(codes);
