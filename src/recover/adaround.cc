@@ -16,7 +16,6 @@ namespace lowbit {
 namespace detail {
 namespace {
 
-constexpr std::int64_t kRowsAtATime = 8;
 constexpr double kLow = -0.1, kHigh = 1.1;  // the ends of the stretched sigmoid
 
 void check(const AdaRoundOptions& o) {

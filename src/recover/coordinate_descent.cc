@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "lowbit/core/error.h"
@@ -22,6 +23,8 @@ namespace {
 using Options = CoordinateDescentOptions;
 
 constexpr double kWorthATurn = 1e-4;
+constexpr float kAround[] = {0.94f, 0.97f, 1.03f, 1.06f};
+constexpr std::size_t kTogether = 16;  // starts of a row whose gradients are found together
 
 void check(const Options& options, const WeightGrid& grid) {
   if (options.passes < 1 || options.turns < 1 || options.kept < 1 || options.threads < 1)
@@ -60,6 +63,7 @@ class Scope {
     if (options.from_nearest) add_nearest();
     if (!options.from.empty()) add_given();
     for (const Sweeps& kind : sweeps) add_swept(kind);
+    flush();
   }
 
   RowsOnGrid improved() {
@@ -77,12 +81,14 @@ class Scope {
   void add_grids() {
     grids_.push_back(grid_);
     if (!options_.refit || grid_.free_levels() || !grid_.free_scales()) return;
-    for (const float factor : options_.scale_factors) {
-      QuantizedMatrix q = grid_.fitted();
-      bool possible = factor != 1.0f;
-      for (float& s : q.scales) s = grid_.stored_scale(s * factor), possible &= is_scale(s);
-      if (possible) grids_.push_back(grid_.refitted(std::move(q)));
-    }
+    for (const float factor : options_.scale_factors) add_scaled(grids_, grid_, factor);
+  }
+
+  static void add_scaled(std::vector<WeightGrid>& grids, const WeightGrid& grid, float factor) {
+    QuantizedMatrix q = grid.fitted();
+    bool possible = factor != 1.0f;
+    for (float& s : q.scales) s = grid.stored_scale(s * factor), possible &= is_scale(s);
+    if (possible) grids.push_back(grid.refitted(std::move(q)));
   }
 
   void add_nearest() {
@@ -91,12 +97,40 @@ class Scope {
       for (std::int64_t r = 0; r < rows(); ++r)
         for (std::int64_t c = 0; c < grid_.cols(); ++c)
           choice.push_back(grids_[g].nearest(r, c, objective_.weights(first_ + r)[c]));
-      add(g, choice);
+      propose(g, choice);
     }
   }
 
-  void add(std::size_t g, std::span<const int> choice) {
-    add(rows_on_grid(objective_, first_, grids_[g].refitted(grids_[g].matrix(choice)), threads_));
+  void add_given() {
+    const auto n = static_cast<std::size_t>(grid_.cols());
+    propose(
+        0, options_.from.subspan(static_cast<std::size_t>(first_) * n, static_cast<std::size_t>(rows()) * n));
+  }
+
+  // Starts of one row wait for each other, to be looked at together.
+  void propose(std::size_t g, std::span<const int> choice) {
+    if (rows() > 1) return add(start(grids_[g], choice));
+    waiting_grids_.push_back(g);
+    waiting_.insert(waiting_.end(), choice.begin(), choice.end());
+    if (waiting_grids_.size() == kTogether) flush();
+  }
+
+  void flush() {
+    std::vector<RowPlace> places;
+    for (const std::size_t g : waiting_grids_) places.push_back({first_, &grids_[g], 0});
+    std::vector<RowCodes> codes = row_codes(objective_, places, waiting_);
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      if (starts_.size() == static_cast<std::size_t>(options_.kept) && !(codes[i].loss < starts_.back().loss))
+        continue;
+      const double loss = codes[i].loss;
+      add({.first = first_, .grid = grids_[waiting_grids_[i]], .rows = {std::move(codes[i])}, .loss = loss});
+    }
+    waiting_grids_.clear();
+    waiting_.clear();
+  }
+
+  RowsOnGrid start(const WeightGrid& grid, std::span<const int> choice) const {
+    return rows_on_grid(objective_, first_, grid.refitted(grid.matrix(choice)), threads_);
   }
 
   // The best so far, in order of their losses; of equal ones the first.
@@ -108,11 +142,6 @@ class Scope {
     if (starts_.size() > static_cast<std::size_t>(options_.kept)) starts_.pop_back();
   }
 
-  void add_given() {
-    const auto n = static_cast<std::size_t>(grid_.cols());
-    add(0, options_.from.subspan(static_cast<std::size_t>(first_) * n, static_cast<std::size_t>(rows()) * n));
-  }
-
   // All grids of one row at once, which share what a sweep reads; else one after the other, for memory's
   // sake.
   void add_swept(const Sweeps& sweeps) {
@@ -120,7 +149,7 @@ class Scope {
     const auto size = static_cast<std::size_t>(rows() * grid_.cols());
     for (std::size_t begin = 0; begin < grids_.size(); begin += at_once) {
       const std::vector<int> choice = swept(sweeps, std::span(grids_).subspan(begin, at_once));
-      for (std::size_t i = 0; i < at_once; ++i) add(begin + i, std::span(choice).subspan(i * size, size));
+      for (std::size_t i = 0; i < at_once; ++i) propose(begin + i, std::span(choice).subspan(i * size, size));
     }
   }
 
@@ -165,18 +194,44 @@ class Scope {
     }
   }
 
-  // A sweep over the scales that were found is another way out of the minimum that they were found in.
+  // Sweeps over the scales that were found, and over some a little smaller and larger, are another way out of
+  // the minimum that they were found in.
   void improve(RowsOnGrid& rows) {
     settle(rows);
     if (!options_.refit || sweeps_.empty()) return;
     for (int turn = 0; turn < options_.turns; ++turn) {
-      const std::vector<int> choice = swept(sweeps_.back(), {&rows.grid, 1});
-      RowsOnGrid again =
-          rows_on_grid(objective_, first_, rows.grid.refitted(rows.grid.matrix(choice)), threads_);
+      RowsOnGrid again = swept_around(rows);
       settle(again);
       if (!(rows.loss - again.loss > kWorthATurn * std::fabs(rows.loss))) return;
       rows = std::move(again);
     }
+  }
+
+  RowsOnGrid swept_around(const RowsOnGrid& rows) const {
+    std::vector<WeightGrid> grids{rows.grid};
+    if (grids_.size() > 1)
+      for (const float factor : kAround) add_scaled(grids, rows.grid, factor);
+    if (rows.rows.size() == 1) return best_of(grids, swept(sweeps_.back(), grids));
+    std::optional<RowsOnGrid> best;
+    for (const WeightGrid& grid : grids) {
+      RowsOnGrid candidate = start(grid, swept(sweeps_.back(), {&grid, 1}));
+      if (!best || candidate.loss < best->loss) best = std::move(candidate);
+    }
+    return std::move(*best);
+  }
+
+  // Of one row on several grids.
+  RowsOnGrid best_of(std::span<const WeightGrid> grids, std::span<const int> choice) const {
+    std::vector<RowPlace> places;
+    for (const WeightGrid& grid : grids) places.push_back({first_, &grid, 0});
+    std::vector<RowCodes> codes = row_codes(objective_, places, choice);
+    const auto best = std::min_element(codes.begin(), codes.end(),
+                                       [](const RowCodes& a, const RowCodes& b) { return a.loss < b.loss; });
+    const double loss = best->loss;
+    return {.first = first_,
+            .grid = grids[static_cast<std::size_t>(best - codes.begin())],
+            .rows = {std::move(*best)},
+            .loss = loss};
   }
 
   const Objective& objective_;
@@ -187,6 +242,8 @@ class Scope {
   int threads_;
   std::vector<WeightGrid> grids_;
   std::vector<RowsOnGrid> starts_;
+  std::vector<std::size_t> waiting_grids_;  // of starts
+  std::vector<int> waiting_;                // and their codes, one start behind the other
   std::vector<double> before_;
 };
 

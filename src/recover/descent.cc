@@ -1,5 +1,7 @@
 #include "recover/descent.h"
 
+#include <utility>
+
 namespace lowbit::detail {
 namespace {
 
@@ -10,15 +12,35 @@ void move(const double* h, std::int64_t n, double step, double* gradient) {
 
 }  // namespace
 
+std::vector<RowCodes> row_codes(const Objective& objective, std::span<const RowPlace> places,
+                                std::span<const int> choice) {
+  const auto n = static_cast<std::size_t>(objective.columns());
+  std::vector<double> values(choice.size()), gradients(choice.size());
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const RowPlace& place = places[i];
+    rows.push_back(place.row);
+    for (std::size_t c = 0; c < n; ++c)
+      values[i * n + c] =
+          double(place.grid->value(place.grid_row, static_cast<std::int64_t>(c), choice[i * n + c]));
+  }
+  objective.gradients(rows, values.data(), gradients.data());
+  std::vector<RowCodes> all;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto part = [&](const auto& v) {
+      const auto begin = v.begin() + static_cast<std::ptrdiff_t>(i * n);
+      return std::vector(begin, begin + static_cast<std::ptrdiff_t>(n));
+    };
+    all.push_back({.choice = part(choice),
+                   .values = part(values),
+                   .gradient = part(gradients),
+                   .loss = objective.loss(places[i].row, values.data() + i * n, gradients.data() + i * n)});
+  }
+  return all;
+}
+
 RowCodes row_codes(const Objective& objective, const RowPlace& place, std::span<const int> choice) {
-  RowCodes codes{.choice = {choice.begin(), choice.end()}, .values = {}, .gradient = {}};
-  codes.values.resize(choice.size());
-  codes.gradient.resize(choice.size());
-  for (std::size_t c = 0; c < choice.size(); ++c)
-    codes.values[c] = double(place.grid->value(place.grid_row, static_cast<std::int64_t>(c), choice[c]));
-  objective.gradient(place.row, codes.values.data(), codes.gradient.data());
-  codes.loss = objective.loss(place.row, codes.values.data(), codes.gradient.data());
-  return codes;
+  return std::move(row_codes(objective, {&place, 1}, choice).front());
 }
 
 bool descend(const Objective& objective, const RowPlace& place, RowCodes& codes, int passes) {

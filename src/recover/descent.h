@@ -24,6 +24,9 @@ struct RowCodes {
   double loss = 0;
 };
 
+/// `choice`: [places.size()][columns].
+std::vector<RowCodes> row_codes(const Objective& objective, std::span<const RowPlace> places,
+                                std::span<const int> choice);
 RowCodes row_codes(const Objective& objective, const RowPlace& place, std::span<const int> choice);
 
 /// Passes over the columns, each of which takes the best value with all others fixed, until a pass changes

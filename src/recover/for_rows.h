@@ -6,10 +6,13 @@
 #include <exception>
 #include <vector>
 
-#include "lowbit/runtime/executor.h"
 #include "lowbit/runtime/detail/float_env.h"
+#include "lowbit/runtime/executor.h"
 
 namespace lowbit::detail {
+
+/// Rows that read second moments together.
+inline constexpr std::int64_t kRowsAtATime = 8;
 
 /// f(first, last) for runs of at most `step` of `rows` rows, each on one thread with the default rounding.
 /// What one of them throws is thrown here, that of the lowest rows where there are several. Results must not

@@ -12,8 +12,6 @@
 namespace lowbit::detail {
 namespace {
 
-constexpr std::int64_t kRowsAtATime = 8;
-
 [[noreturn]] void mismatch(const std::string& what) {
   throw Error(ErrorCode::shape_mismatch, what);
 }
@@ -110,14 +108,29 @@ void Objective::add_slopes(int threads) {
 }
 
 void Objective::gradient(std::int64_t row, const double* q, double* out) const {
+  gradients({&row, 1}, q, out);
+}
+
+void Objective::gradients(std::span<const std::int64_t> rows, const double* q, double* out) const {
   const std::int64_t n = columns_;
-  std::vector<double> d(static_cast<std::size_t>(n));
-  for (std::int64_t c = 0; c < n; ++c) d[static_cast<std::size_t>(c)] = q[c] - weights(row)[c];
-  if (const double* g = slope(row))
-    std::copy_n(g, n, out);
-  else
-    std::fill_n(out, n, 0.0);
-  multiply_add(out, n, 1, n, n, {d.data(), n, 1}, h(row), n);
+  std::vector<double> d(rows.size() * static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto begin = static_cast<std::int64_t>(i) * n;
+    const double* w = weights(rows[i]);
+    for (std::int64_t c = 0; c < n; ++c) d[static_cast<std::size_t>(begin + c)] = q[begin + c] - w[c];
+    if (const double* g = slope(rows[i]))
+      std::copy_n(g, n, out + begin);
+    else
+      std::fill_n(out + begin, n, 0.0);
+  }
+  for (std::size_t i = 0; i < rows.size();) {
+    std::size_t end = i + 1;
+    while (end < rows.size() && group(rows[end]) == group(rows[i])) ++end;
+    const auto begin = static_cast<std::int64_t>(i) * n;
+    multiply_add(out + begin, n, static_cast<std::int64_t>(end - i), n, n, {d.data() + begin, n, 1},
+                 h(rows[i]), n);
+    i = end;
+  }
 }
 
 double Objective::loss(std::int64_t row, const double* q, const double* gradient) const {
@@ -126,12 +139,6 @@ double Objective::loss(std::int64_t row, const double* q, const double* gradient
   for (std::int64_t c = 0; c < columns_; ++c)
     sum += (q[c] - weights(row)[c]) * (gradient[c] + (g ? g[c] : 0.0));
   return sum + constant_[static_cast<std::size_t>(row)];
-}
-
-double Objective::loss(std::int64_t row, const double* q) const {
-  std::vector<double> g(static_cast<std::size_t>(columns_));
-  gradient(row, q, g.data());
-  return loss(row, q, g.data());
 }
 
 }  // namespace lowbit::detail
@@ -147,11 +154,18 @@ std::vector<double> output_losses(const MatrixView& weights, const MatrixView& q
                             weights.rows, weights.cols));
   std::vector<double> losses(static_cast<std::size_t>(weights.rows));
   detail::for_rows(weights.rows, detail::kRowsAtATime, threads, [&](std::int64_t first, std::int64_t last) {
-    std::vector<double> q(static_cast<std::size_t>(weights.cols));
+    const auto size = static_cast<std::size_t>((last - first) * weights.cols);
+    std::vector<double> q(size), gradients(size);
+    std::vector<std::int64_t> rows;
     for (std::int64_t r = first; r < last; ++r) {
+      rows.push_back(r);
       for (std::int64_t c = 0; c < weights.cols; ++c)
-        q[static_cast<std::size_t>(c)] = double(quantized(r, c));
-      losses[static_cast<std::size_t>(r)] = objective.loss(r, q.data());
+        q[static_cast<std::size_t>((r - first) * weights.cols + c)] = double(quantized(r, c));
+    }
+    objective.gradients(rows, q.data(), gradients.data());
+    for (std::int64_t r = first; r < last; ++r) {
+      const std::int64_t at = (r - first) * weights.cols;
+      losses[static_cast<std::size_t>(r)] = objective.loss(r, q.data() + at, gradients.data() + at);
     }
   });
   return losses;

@@ -12,7 +12,7 @@ namespace lowbit::detail {
 namespace {
 
 constexpr std::int64_t kParameters = 128;  // of a system
-constexpr std::int64_t kRowsAtATime = 32;  // whose systems are held before they are summed
+constexpr std::int64_t kSystems = 32;      // that are held before they are summed
 
 /// A parameter that value c of a row grows with, and how fast.
 struct Term {
@@ -143,8 +143,8 @@ System system_of(const Objective& objective, const RowsOnGrid& rows, const Param
   const auto all = static_cast<std::int64_t>(rows.rows.size());
   System total{.a = std::vector<double>(static_cast<std::size_t>(count * count)),
                .b = std::vector<double>(static_cast<std::size_t>(count))};
-  for (std::int64_t begin = 0; begin < all; begin += kRowsAtATime) {
-    std::vector<System> systems(static_cast<std::size_t>(std::min(kRowsAtATime, all - begin)));
+  for (std::int64_t begin = 0; begin < all; begin += kSystems) {
+    std::vector<System> systems(static_cast<std::size_t>(std::min(kSystems, all - begin)));
     for_rows(static_cast<std::int64_t>(systems.size()), 1, threads, [&](std::int64_t i, std::int64_t) {
       systems[static_cast<std::size_t>(i)] =
           system_of_row(objective, rows, parameters, static_cast<std::size_t>(begin + i), first, count);
@@ -187,9 +187,13 @@ RowsOnGrid rows_on_grid(const Objective& objective, std::int64_t first, WeightGr
   RowsOnGrid rows{.first = first, .grid = std::move(grid), .rows = {}};
   rows.rows.resize(static_cast<std::size_t>(rows.grid.rows()));
   const auto n = static_cast<std::size_t>(rows.grid.cols());
-  for_rows(rows.grid.rows(), 1, threads, [&](std::int64_t r, std::int64_t) {
-    const auto i = static_cast<std::size_t>(r);
-    rows.rows[i] = row_codes(objective, rows.place(i), rows.grid.start().subspan(i * n, n));
+  for_rows(rows.grid.rows(), kRowsAtATime, threads, [&](std::int64_t begin, std::int64_t end) {
+    const auto from = static_cast<std::size_t>(begin), to = static_cast<std::size_t>(end);
+    std::vector<RowPlace> places;
+    for (std::size_t i = from; i < to; ++i) places.push_back(rows.place(i));
+    std::vector<RowCodes> codes =
+        row_codes(objective, places, rows.grid.start().subspan(from * n, (to - from) * n));
+    std::move(codes.begin(), codes.end(), rows.rows.begin() + begin);
   });
   for (const RowCodes& row : rows.rows) rows.loss += row.loss;
   return rows;

@@ -13,8 +13,6 @@
 namespace lowbit::detail {
 namespace {
 
-constexpr std::int64_t kRowsAtATime = 8;
-
 void check(const SweepRounding& rounding) {
   if (!(rounding.share >= 0) || !std::isfinite(rounding.share) || rounding.raises < 0 ||
       rounding.threads < 1 || rounding.descent_passes < 0)
@@ -91,16 +89,19 @@ RoundingResult round_by_sweep(const MatrixView& weights, const WeightGrid& grid,
                     .choice = choice.data() + r * n});
   round_rows(sweeps, rows, rounding.threads);
   for_rows(weights.rows, kRowsAtATime, rounding.threads, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t r = first; r < last; ++r) {
-      const RowPlace place{r, &grid, r};
-      const auto part = [&](auto all) {
-        return all.subspan(static_cast<std::size_t>(r * n), static_cast<std::size_t>(n));
-      };
-      before[static_cast<std::size_t>(r)] = row_codes(objective, place, part(grid.start())).loss;
-      RowCodes codes = row_codes(objective, place, part(std::span<const int>(choice)));
-      if (descend(objective, place, codes, rounding.descent_passes))
-        std::copy(codes.choice.begin(), codes.choice.end(), choice.begin() + r * n);
-      after[static_cast<std::size_t>(r)] = codes.loss;
+    std::vector<RowPlace> places;
+    for (std::int64_t r = first; r < last; ++r) places.push_back({r, &grid, r});
+    const auto part = [&](std::span<const int> all) {
+      return all.subspan(static_cast<std::size_t>(first * n), static_cast<std::size_t>((last - first) * n));
+    };
+    const std::vector<RowCodes> start = row_codes(objective, places, part(grid.start()));
+    std::vector<RowCodes> rounded = row_codes(objective, places, part(choice));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const std::int64_t r = places[i].row;
+      if (descend(objective, places[i], rounded[i], rounding.descent_passes))
+        std::copy(rounded[i].choice.begin(), rounded[i].choice.end(), choice.begin() + r * n);
+      before[static_cast<std::size_t>(r)] = start[i].loss;
+      after[static_cast<std::size_t>(r)] = rounded[i].loss;
     }
   });
   RoundingResult result{

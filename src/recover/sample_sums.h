@@ -27,8 +27,8 @@ class SampleSums {
   static std::size_t bytes(const CapturedLayer& layer);
 
   /// Reads a sample. `other`: the layer's input in the other model, or null.
-  void read(const CapturedLayer& layer, std::int64_t sample, const ops::TensorArg& input, const ops::TensorArg* other,
-            const ops::TensorArg& output);
+  void read(const CapturedLayer& layer, std::int64_t sample, const ops::TensorArg& input,
+            const ops::TensorArg* other, const ops::TensorArg& output);
 
   /// Panels of 8 columns: [row][8].
   const double* x_panel(std::int64_t group, std::int64_t panel) const { return at(x_, group, panel); }

@@ -12,7 +12,6 @@
 namespace lowbit::detail {
 namespace {
 
-constexpr std::int64_t kRowsAtATime = 8;
 constexpr std::int64_t kBlock = 128;  // columns whose updates of what lies behind them are done at once
 
 double diagonal(const OutputError& e, std::int64_t c) {

@@ -17,20 +17,16 @@
 #include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
-namespace {
-
-bool has_table(WeightFormat format) {
-  return format == WeightFormat::lut4 || format == WeightFormat::lut8 || format == WeightFormat::b1;
-}
+namespace detail {
 
 /// A table of levels: which are distinct, in ascending order, and the code of each.
-struct Table {
-  detail::LevelSearch search;
+struct GridTable {
+  LevelSearch search;
   std::vector<float> levels;
   std::vector<std::uint8_t> code_of;         // of an index
   std::array<std::uint8_t, 256> index_of{};  // of a code
 
-  explicit Table(std::span<const float> given) : search(given) {
+  explicit GridTable(std::span<const float> given) : search(given) {
     std::vector<std::uint8_t> order(given.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint8_t>(i);
     std::stable_sort(order.begin(), order.end(),
@@ -49,6 +45,16 @@ struct Table {
 struct CodeSpan {
   std::int32_t first, last;
 };
+
+}  // namespace detail
+
+namespace {
+
+using detail::CodeSpan;
+
+bool has_table(WeightFormat format) {
+  return format == WeightFormat::lut4 || format == WeightFormat::lut8 || format == WeightFormat::b1;
+}
 
 /// The codes of a quantizer that fits uniform or ternary groups, as they are stored.
 CodeSpan codes_of(const AnyQuantizer& quantizer, WeightFormat format, int bits) {
@@ -97,7 +103,7 @@ struct WeightGrid::State {
   CodeSpan codes{};  // what the quantizer uses in every group
   bool own_levels = false;
   std::int64_t size = 1, groups = 1;
-  std::vector<Table> tables;
+  std::vector<detail::GridTable> tables;
   std::vector<Group> all;
   std::vector<float> values;
   std::vector<int> start;
@@ -117,7 +123,7 @@ struct WeightGrid::State {
   const Group& group(std::int64_t r, std::int64_t c) const {
     return all[static_cast<std::size_t>(r * groups + c / size)];
   }
-  const Table& table(std::int64_t r) const {
+  const detail::GridTable& table(std::int64_t r) const {
     return tables[tables.size() == 1 ? 0 : static_cast<std::size_t>(r)];
   }
   int index_of(std::int64_t r, std::int64_t c, std::int32_t code) const {
@@ -146,7 +152,7 @@ struct WeightGrid::State {
     }
     all.resize(static_cast<std::size_t>(q.rows * groups));
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const Table& t = table(static_cast<std::int64_t>(i) / groups);
+      const detail::GridTable& t = table(static_cast<std::int64_t>(i) / groups);
       all[i].first = values.size();
       all[i].count = t.levels.size();
       all[i].inverse_scale = binary ? 1.0f : 1.0f / q.scales[i];
@@ -259,7 +265,7 @@ int WeightGrid::nearest(std::int64_t r, std::int64_t c, double x) const {
   const State::Group& g = state_->group(r, c);
   const auto v = static_cast<float>(x);
   if (!state_->tables.empty()) {
-    const Table& table = state_->table(r);
+    const detail::GridTable& table = state_->table(r);
     std::uint8_t code;
     table.search.assign(&v, 1, g.inverse_scale, &code);
     return table.index_of[code];

@@ -77,12 +77,12 @@ class BestRounding {
   double best_ = std::numeric_limits<double>::infinity();
 };
 
-struct Shape {
+struct SmallLayer {
   const char* scheme;
   std::int64_t columns;
 };
-constexpr Shape kShapes[] = {{"int3", 5}, {"int2", 8},    {"ternary", 8},
-                             {"int4", 4}, {"kmeans2", 7}, {"binary2", 7}};
+constexpr SmallLayer kSmallLayers[] = {{"int3", 5}, {"int2", 8},    {"ternary", 8},
+                                       {"int4", 4}, {"kmeans2", 7}, {"binary2", 7}};
 constexpr std::uint64_t kCases = 200;
 
 /// The mean of `round`'s losses over that of the best ones.
@@ -90,7 +90,7 @@ template <class F>
 double above_best(bool cross, double correlation, const F& round, bool neighbours = false) {
   double ours = 0, best = 0;
   for (std::uint64_t i = 0; i < kCases; ++i) {
-    const Shape shape = kShapes[i % std::size(kShapes)];
+    const SmallLayer shape = kSmallLayers[i % std::size(kSmallLayers)];
     const RandomLayer layer = random_layer(1, shape.columns, 1000 + i, correlation, 40);
     const std::vector<OutputError> errors{cross ? layer.with_cross() : layer.alone()};
     const WeightGrid grid(layer.view(), make_quantizer(parse_scheme(shape.scheme)));

@@ -4,40 +4,25 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 
-#include "data/dataset.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/recover/capture.h"
 #include "model/copy_samples.h"
 #include "model/workspace.h"
 #include "recover/layer_rows.h"
+#include "recover/resnet20.h"
 #include "support/effort.h"
 #include "support/shared_data.h"
 
 namespace lowbit {
 namespace {
 
-constexpr const char* kNet = "models/resnet20-cifar10.onnx";
-constexpr const char* kData = "data/cifar10/data_batch_1.bin";
-
-std::vector<Tensor> images(const Model& model, std::int64_t count) {
-  const std::string folder = testing::shared_data("data/cifar10").string();
-  const auto set = data::open_dataset(data::parse_data_spec("cifar10:" + folder), data::Split::calibration,
-                                      model.input_shape());
-  const std::array<float, 3> mean{0.485f, 0.456f, 0.406f}, deviation{0.229f, 0.224f, 0.225f};
-  std::vector<Tensor> all;
-  for (std::int64_t i = 0; i < count; ++i) {
-    Tensor& image = all.emplace_back(Shape{1, 3, 32, 32});
-    set->read(i, image.data);
-    for (std::size_t e = 0; e < 3072; ++e)
-      image.data[e] = (image.data[e] / 255.0f - mean[e / 1024]) / deviation[e / 1024];
-  }
-  return all;
-}
+using testing::images;
+using testing::kData;
+using testing::kNet;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

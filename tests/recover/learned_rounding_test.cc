@@ -25,9 +25,9 @@ using testing::RandomLayer;
 using testing::says;
 using testing::values_of;
 
-constexpr const char* kSchemes[] = {"int4",    "int3-g32", "int2",        "int4-asym",   "int3-asymf-g32-wo",
-                                    "kmeans3", "nf4",      "log4",        "ternary",     "ttq",
-                                    "binary2", "mxfp4",    "kmeans2-g32", "int3-tensor", "nvfp4"};
+constexpr const char* kLearnedSchemes[] = {
+    "int4",    "int3-g32", "int2",    "int4-asym", "int3-asymf-g32-wo", "kmeans3",     "nf4",  "log4",
+    "ternary", "ttq",      "binary2", "mxfp4",     "kmeans2-g32",       "int3-tensor", "nvfp4"};
 
 void expect_never_worse(const RandomLayer& layer, const std::vector<OutputError>& errors,
                         const RoundingResult& result, const WeightGrid& grid) {
@@ -48,7 +48,7 @@ void expect_never_worse(const RandomLayer& layer, const std::vector<OutputError>
 TEST(AdaRound, IsNeverWorseThanNearestAndMostlyBetter) {
   const RandomLayer layer = random_layer(11, 32, 71);
   for (const bool cross : {false, true})
-    for (const char* scheme : kSchemes) {
+    for (const char* scheme : kLearnedSchemes) {
       SCOPED_TRACE(scheme);
       const std::vector<OutputError> errors{cross ? layer.with_cross() : layer.alone()};
       const WeightGrid grid(layer.view(), make_quantizer(parse_scheme(scheme)));
@@ -105,7 +105,7 @@ TEST(AdaRound, GroupsDepthwiseAndSingular) {
 TEST(SignRound, IsNeverWorseThanNearestAndMostlyBetter) {
   const RandomLayer layer = random_layer(7, 32, 74);
   for (const bool cross : {false, true})
-    for (const char* scheme : kSchemes) {
+    for (const char* scheme : kLearnedSchemes) {
       SCOPED_TRACE(scheme);
       const std::vector<OutputError> errors{cross ? layer.with_cross() : layer.alone()};
       const WeightGrid grid(layer.view(), make_quantizer(parse_scheme(scheme)));
@@ -144,7 +144,7 @@ double sum_of_powers(const RandomLayer& layer, const QuantizedMatrix& q, double 
 TEST(Hqq, LowersItsOwnNormInEveryScheme) {
   RandomLayer layer = random_layer(9, 128, 76);
   for (std::size_t i = 0; i < layer.weights.size(); i += 37) layer.weights[i] *= 4;  // outliers
-  for (const char* scheme : kSchemes) {
+  for (const char* scheme : kLearnedSchemes) {
     SCOPED_TRACE(scheme);
     const WeightGrid grid(layer.view(), make_quantizer(parse_scheme(scheme)));
     const RoundingResult result = hqq(layer.view(), grid);

@@ -32,7 +32,8 @@ struct CoordinateDescentOptions {
   std::span<const int> from{};
   /// Factors of the fitted scales that the starts are tried with; 1 is always among them. Not for tables that
   /// the quantizer found, and not without `refit`.
-  std::vector<float> scale_factors{1.1f, 0.9f, 0.8f, 0.7f, 0.6f, 0.5f, 0.4f, 0.33f};
+  std::vector<float> scale_factors{1.4f, 1.25f, 1.12f, 1.05f, 0.95f, 0.9f,  0.85f, 0.8f,  0.75f,
+                                   0.7f, 0.65f, 0.6f,  0.55f, 0.5f,  0.45f, 0.4f,  0.36f, 0.32f};
   int kept = 3;     ///< starts of a row that descent goes on with, those of least error
   int threads = 1;  ///< for rows; the result does not depend on it
 };
