@@ -130,6 +130,7 @@ void add_eval_command(CLI::App& program) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   add_quantization_options(*command, options->quantization);
+  add_recover_option(*command, options->quantization);
   add_table_option(*command, options->quantization);
   CLI::Option* observer = command->get_option("--observer");
   observer->description(observer->get_description() +

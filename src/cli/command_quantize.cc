@@ -14,6 +14,8 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "report/recovery_report.h"
+#include "report/terminal.h"
 
 namespace lowbit::cli {
 namespace {
@@ -33,9 +35,13 @@ void run_quantize(const QuantizeArguments& options) {
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} is quantized already ({})", options.model, fp32.scheme()));
-  const Model model = eval::ModelQuantizer(fp32, options.data, options.quantization).quantize(scheme);
+  eval::ModelQuantizer quantizer(fp32, options.data, options.quantization);
+  const Model model = quantizer.quantize(scheme);
   output.write(save_to_bytes(model));
   output.commit();
+  if (quantizer.recovery())
+    fmt::print("{}{}\n", report::format_recovery(*quantizer.recovery(), report::use_colour()),
+               report::recovery_summary(*quantizer.recovery()));
   fmt::print("{}: {}, {:.2f} bits per weight, {} bytes (fp32: {}); {}\n", options.output, model.scheme(),
              model.bits_per_weight(), model.stored_bytes(), fp32.stored_bytes(), describe_coverage(model));
 }
@@ -49,6 +55,7 @@ void add_quantize_command(CLI::App& program) {
   add_data_options(*command, options->data);
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();
   add_quantization_options(*command, options->quantization);
+  add_recover_option(*command, options->quantization);
   add_table_option(*command, options->quantization);
   command->get_option("--table")->excludes(command->get_option("--data"));
   command->add_option("-o,--output", options->output, "the .lowbit file to write")->required();

@@ -57,6 +57,21 @@ void add_observer_option(CLI::App& app, eval::QuantizationOptions& options) {
       ->capture_default_str();
 }
 
+void add_recover_option(CLI::App& app, eval::QuantizationOptions& options) {
+  app.add_option("--recover", options.recover,
+                 "win accuracy back on the calibration images: none, fast, best, or steps with commas:\n"
+                 "wide, ranges, gptq, qronos, descent, bias")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        try {
+          if (text != "none") parse_recovery(text);
+        } catch (const Error& e) {
+          return std::string(e.what());
+        }
+        return std::string();
+      });
+}
+
 void add_threads_option(CLI::App& app, eval::QuantizationOptions& options) {
   app.add_option("--threads", options.threads, "threads, including the main one")
       ->check(CLI::Range(1, 1024))

@@ -21,6 +21,7 @@ void add_threads_option(CLI::App& app, eval::QuantizationOptions& options);
 /// Goes with the options of add_data_options and add_quantization_options, and refuses those that a table
 /// leaves without effect.
 void add_table_option(CLI::App& app, eval::QuantizationOptions& options);
+void add_recover_option(CLI::App& app, eval::QuantizationOptions& options);
 /// The overrides, the observer, the threads.
 void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options);
 

@@ -69,14 +69,20 @@ report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<Scheme>
   const data::Images images = open_images(options, fp32);
   ModelQuantizer quantizer(fp32, options.data, options.quantization);
   std::vector<std::pair<std::string, Model>> models{{"", fp32}};
+  std::vector<std::optional<RecoveryReport>> recoveries;
   for (const Scheme& scheme : schemes)
-    if (!scheme.is_fp32()) models.emplace_back("", quantizer.quantize(scheme));
+    if (!scheme.is_fp32()) {
+      models.emplace_back("", quantizer.quantize(scheme));
+      recoveries.resize(models.size());
+      recoveries.back() = quantizer.recovery();
+    }
   // fp32 with overrides is another model than the reference.
   if (models.size() == 1 && !options.quantization.overrides.empty())
     models.emplace_back("", quantizer.quantize("fp32"));
   report::EvalReport report = make_report(models, true, images, options);
   report.calib_images = quantizer.calibration_images();
   if (report.calib_images > 0) report.observer = quantizer.observer();
+  for (std::size_t i = 0; i < recoveries.size(); ++i) report.rows[i].recovery = recoveries[i];
   return report;
 }
 

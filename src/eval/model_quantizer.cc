@@ -4,6 +4,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/quantize.h"
+#include "report/progress.h"
 
 namespace lowbit::eval {
 
@@ -11,20 +12,50 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
                                const QuantizationOptions& options)
     : fp32_(fp32), data_(data), options_(options) {
   make_observer(options.observer);  // a misspelt name is refused before anything long starts
+  if (options.recover != "none") {
+    parse_recovery(options.recover);
+    if (!options.table.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  "--recover needs the images of --data, and a table of ranges has none");
+  }
   if (!options.table.empty()) table_ = load_calibration(options.table, fp32);
 }
 
 Model ModelQuantizer::quantize(const Scheme& scheme) {
+  recovery_.reset();
+  if (options_.recover != "none") return recovered(scheme);
   const QuantizeOptions options{.scheme = scheme, .overrides = options_.overrides};
   if (!needs_calibration(scheme, options_.overrides)) return lowbit::quantize(fp32_, options);
   return lowbit::quantize(fp32_, table(), options);
 }
 
+Model ModelQuantizer::recovered(const Scheme& scheme) {
+  RecoverOptions how = parse_recovery(options_.recover);
+  RecoveryReport report;
+  std::optional<report::Progress> progress;
+  how.threads = options_.threads;
+  how.report = &report;
+  how.progress = [&](const RecoveryProgress& p) {
+    if (!progress)
+      progress.emplace("recovering " + format_scheme(scheme), static_cast<std::int64_t>(p.layers));
+    progress->update(static_cast<std::int64_t>(p.layer));
+    return true;
+  };
+  Model model = lowbit::quantize(
+      fp32_, table(),
+      {.scheme = scheme, .overrides = options_.overrides, .recover = recover(std::move(how))});
+  recovery_ = std::move(report);
+  return model;
+}
+
 const CalibrationTable& ModelQuantizer::table() {
   if (!table_) {
     if (data_.data.empty())
-      throw Error(ErrorCode::invalid_argument, "--data is required: the scheme needs calibration images");
-    table_ = merge_calibration_shards({calibrate_images(fp32_, data_, options_, {}, false)});
+      throw Error(ErrorCode::invalid_argument,
+                  options_.recover == "none" ? "--data is required: the scheme needs calibration images"
+                                             : "--data is required: --recover works on calibration images");
+    table_ =
+        merge_calibration_shards({calibrate_images(fp32_, data_, options_, {}, options_.recover != "none")});
   }
   return *table_;
 }

@@ -9,6 +9,7 @@
 #include "eval/scheme_options.h"
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/model.h"
+#include "lowbit/recover/recover.h"
 
 namespace lowbit::eval {
 
@@ -17,7 +18,8 @@ struct QuantizationOptions {
   Overrides overrides;
   std::string observer = "minmax";
   int threads = 1;
-  std::string table;  ///< a RangeTable; empty: calibrate
+  std::string table;             ///< a RangeTable; empty: calibrate
+  std::string recover = "none";  ///< else what parse_recovery takes
 };
 
 class ModelQuantizer {
@@ -28,6 +30,9 @@ class ModelQuantizer {
   /// Calibrates when `scheme` is the first one that needs it. Throws as quantize, Images and parse_data_spec;
   /// Error(invalid_argument) when it needs images and there is no --data.
   Model quantize(const Scheme& scheme);
+
+  /// What recovering the last quantized model did; nothing without.
+  const std::optional<RecoveryReport>& recovery() const { return recovery_; }
 
   /// Calibrates unless that is done.
   const CalibrationTable& table();
@@ -41,7 +46,10 @@ class ModelQuantizer {
   const Model& fp32_;
   const data::DataOptions& data_;
   const QuantizationOptions& options_;
+  Model recovered(const Scheme& scheme);
+
   std::optional<CalibrationTable> table_;
+  std::optional<RecoveryReport> recovery_;
 };
 
 }  // namespace lowbit::eval

@@ -9,6 +9,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
+#include "model/kept_samples.h"
 #include "model/sample_runner.h"
 #include "model/tasks.h"
 
@@ -51,9 +52,21 @@ struct Calibrator::State {
     table.samples += static_cast<std::int64_t>(count);
   }
 
+  /// The first samples of those that are added, while there is room.
+  void keep(const TensorView& batch) {
+    const auto elements = static_cast<std::size_t>(runner.sample_elements());
+    const std::int64_t samples = batch.shape[0];
+    for (std::int64_t i = 0; i < samples; ++i, ++added) {
+      if ((table.kept.numbers.size() + 1) * elements * sizeof(float) > options.kept_bytes) return;
+      table.kept.numbers.push_back(options.shard.index + added * options.shard.count);
+      append_sample(batch, i, table.kept.values);
+    }
+  }
+
   CalibrateOptions options;
   CalibrationTable table;
   SampleRunner runner;
+  std::int64_t added = 0;
 };
 
 Calibrator::Calibrator(const Model& fp32, CalibrateOptions options) {
@@ -73,6 +86,7 @@ Calibrator::~Calibrator() = default;
 
 void Calibrator::add(const TensorView& batch) {
   state_->runner.add(batch);
+  state_->keep(batch);
 }
 
 CalibrationTable Calibrator::finish() {

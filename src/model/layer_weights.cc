@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "lowbit/core/error.h"
 #include "lowbit/quant/make_quantizer.h"
 #include "model/quantize_nodes.h"
@@ -30,6 +32,15 @@ void check_codes(const LayerContext& layer, const QuantizedMatrix& codes) {
   } catch (const Error& e) {
     refuse_layer(layer.name, fmt::format("the codes that were given cannot be: {}", e.what()));
   }
+}
+
+void check_bias(const LayerContext& layer, const std::vector<float>& bias) {
+  const std::int64_t rows = layer.weights.rows;
+  if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != rows)
+    refuse_layer(layer.name, fmt::format("{} biases were given for {} output channels", bias.size(), rows));
+  for (std::size_t i = 0; i < bias.size(); ++i)
+    if (!std::isfinite(bias[i]))
+      refuse_layer(layer.name, fmt::format("the bias given for channel {} is {}", i, bias[i]));
 }
 
 MatrixView importance_view(const LayerContext& layer, const std::vector<float>& importance) {
@@ -67,17 +78,19 @@ QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme) 
   return quantize(matrix_view(op, copy), make_quantizer(scheme));
 }
 
-void quantize_weights(const Graph::Node& node, int index, const WeightsPolicy& policy, NodeQuantization& q) {
+std::vector<float> quantize_weights(const Graph::Node& node, int index, const WeightsPolicy& policy,
+                                    NodeQuantization& q) {
   Tensor copy;
   const LayerContext layer{index, node.name, node.op, q.scheme, matrix_view(node.op, copy)};
   LayerWeights chosen = policy ? policy(layer) : LayerWeights{};
+  check_bias(layer, chosen.bias);
   if (chosen.codes) {
     if (chosen.quantizer || !chosen.importance.empty())
       refuse_layer(layer.name, "codes were given together with a quantizer or an importance");
     check_codes(layer, *chosen.codes);
     q.weights = std::move(*chosen.codes);
-    q.weights_label = chosen.label.empty() ? "given codes" : chosen.label;
-    return;
+    q.weights_label = chosen.label.empty() ? kGivenCodes : chosen.label;
+    return chosen.bias;
   }
   const MatrixView importance = importance_view(layer, chosen.importance);
   try {
@@ -87,6 +100,7 @@ void quantize_weights(const Graph::Node& node, int index, const WeightsPolicy& p
     throw Error(e.code(), fmt::format("layer '{}': {}", layer.name, e.what()));
   }
   q.weights_label = chosen.quantizer && chosen.label.empty() ? "own quantizer" : chosen.label;
+  return chosen.bias;
 }
 
 }  // namespace lowbit

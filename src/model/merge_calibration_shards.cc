@@ -10,6 +10,7 @@
 #include "lowbit/model/serialize.h"
 #include "lowbit/runtime/detail/float_env.h"
 #include "model/calibration_checks.h"
+#include "model/kept_samples.h"
 #include "model/shard_checks.h"
 
 namespace lowbit {
@@ -60,6 +61,7 @@ void merge_into(CalibrationTable& table, const CalibrationTable& shard) {
   if (shard.samples > std::numeric_limits<std::int64_t>::max() - table.samples)
     refuse("the parts have more samples than can be counted");
   table.samples += shard.samples;
+  merge_kept(table.kept, shard.kept);
 }
 
 }  // namespace

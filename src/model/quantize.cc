@@ -24,10 +24,10 @@ using Mode = NodePlan::Mode;
 class Rewriter {
  public:
   Rewriter(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
-           const std::string& name, const WeightsPolicy& weights)
+           const std::string& name, const NodePolicies& policies)
       : old_(fp32.data()),
         table_(table),
-        weights_(weights),
+        policies_(policies),
         plans_(plan_nodes(old_.graph, schemes)),
         f32_(old_.graph.values.size(), -1),
         u8_(old_.graph.values.size(), -1) {
@@ -83,23 +83,36 @@ class Rewriter {
     return old_.graph.producer(id) < 0;
   }
 
+  /// Bits of the codes that a node reads as its input `i`.
+  int bits_read(const Graph::Node& node, const NodePlan& plan, std::size_t i) const {
+    const bool of_product = ops::has_weights(node.op) && i == 0;
+    if (!policies_.wide_sums) return plan.scheme.activation_bits;
+    return of_product && old_.graph.producer(node.inputs[i]) >= 0 ? plan.scheme.activation_bits : 8;
+  }
+
   /// Bits of a value's codes: what the layers that read it ask for, the widest if they differ. One that
   /// nothing reads as codes has those of its own layer.
   int code_bits(ValueId id) const {
     int bits = 0;
     for (const int consumer : old_.graph.consumers(id)) {
+      const Graph::Node& node = old_.graph.nodes[static_cast<std::size_t>(consumer)];
       const NodePlan& plan = plans_[static_cast<std::size_t>(consumer)];
-      if (plan.mode == Mode::static_u8) bits = std::max(bits, plan.scheme.activation_bits);
+      for (std::size_t i = 0; plan.mode == Mode::static_u8 && i < node.inputs.size(); ++i)
+        if (node.inputs[i] == id) bits = std::max(bits, bits_read(node, plan, i));
     }
     if (bits > 0) return bits;
+    if (policies_.wide_sums) return 8;
     return plans_[static_cast<std::size_t>(old_.graph.producer(id))].scheme.activation_bits;
   }
 
-  ValueType observed(ValueId id) const {
+  ValueType observed(ValueId id, int bits) const {
     ValueType type;
-    type.bits = code_bits(id);
-    const Range range = table_->entries[index(id)].observer.range(type.codes());
-    type.qparams = choose_qparams(range, type.codes(), Mapping::asymmetric);
+    type.bits = bits;
+    const CalibrationEntry& entry = table_->entries[index(id)];
+    std::optional<Range> range;
+    if (policies_.ranges) range = policies_.ranges(entry.value, bits);
+    if (!range) range = entry.observer.range(type.codes());
+    type.qparams = choose_qparams(*range, type.codes(), Mapping::asymmetric);
     return type;
   }
 
@@ -134,18 +147,42 @@ class Rewriter {
 
   ValueId as_u8(ValueId id) {
     if (u8_[index(id)] < 0) {
-      u8_[index(id)] = add_value(id, DType::u8, observed(id));
+      u8_[index(id)] = add_value(id, DType::u8, observed(id, code_bits(id)));
       add_node(old_.graph.values[index(id)].name + ":quantize", ops::QuantizeOp{}, {f32_[index(id)]},
                u8_[index(id)], {});
     }
     return u8_[index(id)];
   }
 
+  /// Codes of so many bits: a copy where those of the value are wider, which a Concat of one makes.
+  ValueId as_codes(ValueId id, int bits) {
+    const ValueId own = as_u8(id);
+    if (!policies_.wide_sums || data_.types[index(own)].bits <= bits) return own;
+    const auto [at, made] = narrow_.try_emplace({id, bits}, -1);
+    if (made) {
+      const Graph::Value& value = old_.graph.values[index(id)];
+      const ValueType type = observed(id, bits);
+      const std::string name = fmt::format("{}:u{}", value.name, bits);
+      data_.types.push_back({value.shape, DType::u8, type.qparams, bits});
+      at->second = data_.graph.add_value(name, value.shape);
+      add_node(name, ops::ConcatOp{}, {own}, at->second, {});
+    }
+    return at->second;
+  }
+
   NodeQuantization quantize_node(ops::Op& op, std::size_t i) const {
     const NodePlan& plan = plans_[i];
     NodeQuantization q{.scheme = plan.scheme, .fallback = plan.fallback};
     if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
-    quantize_weights(old_.graph.nodes[i], static_cast<int>(i), weights_, q);
+    std::vector<float> bias =
+        quantize_weights(old_.graph.nodes[i], static_cast<int>(i), policies_.weights, q);
+    if (policies_.codes_of_schemes && q.weights_label == kGivenCodes) q.weights_label.clear();
+    if (!bias.empty())
+      std::visit(
+          [&](auto& layer) {
+            if constexpr (requires { layer.bias; }) layer.bias = std::move(bias);
+          },
+          op);
     if (plan.mode == Mode::signs && !plan.scheme.dynamic) {
       const float scale = sign_scale(old_.graph.nodes[i].inputs[0]);
       for (float& s : q.weights->scales) s *= scale;
@@ -175,23 +212,27 @@ class Rewriter {
     NodeQuantization quantization = quantize_node(op, i);
     const bool codes_in = plan.mode == Mode::static_u8 && !moves_before_quantization(node, plan);
     std::vector<ValueId> inputs;
-    for (const ValueId id : node.inputs) inputs.push_back(codes_in ? as_u8(id) : as_f32(id));
+    for (std::size_t n = 0; n < node.inputs.size(); ++n)
+      inputs.push_back(codes_in ? as_codes(node.inputs[n], bits_read(node, plan, n))
+                                : as_f32(node.inputs[n]));
     // A product can leave its epilogue as f32 directly; other operators on codes produce codes.
     const bool codes_out = codes_in && !(ops::has_weights(op) && wants_f32(node.output));
     ValueId& output = codes_out ? u8_[index(node.output)] : f32_[index(node.output)];
     ValueType codes;
     if (codes_out)
-      codes = ops::op_arithmetic(op) == ops::Arithmetic::movement ? data_.types[index(inputs[0])]
-                                                                  : observed(node.output);
+      codes = ops::op_arithmetic(op) == ops::Arithmetic::movement
+                  ? data_.types[index(inputs[0])]
+                  : observed(node.output, code_bits(node.output));
     output = add_value(node.output, codes_out ? DType::u8 : DType::f32, codes);
     add_node(node.name, std::move(op), std::move(inputs), output, std::move(quantization));
   }
 
   const detail::ModelData& old_;
   const CalibrationTable* table_;
-  const WeightsPolicy& weights_;
+  const NodePolicies& policies_;
   std::vector<NodePlan> plans_;
-  std::vector<ValueId> f32_, u8_;  ///< new ids of each old value, -1: not made
+  std::vector<ValueId> f32_, u8_;                      ///< new ids of each old value, -1: not made
+  std::map<std::pair<ValueId, int>, ValueId> narrow_;  ///< of copies in fewer bits
   detail::ModelData data_;
 };
 
@@ -205,28 +246,43 @@ Model quantize_model(const Model& fp32, const CalibrationTable* table, const Qua
   require_fp32(fp32);
   std::string name = format_scheme(options.scheme);
   if (!options.overrides.empty() && name == "fp32") name = "mixed";
-  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name, options.weights);
+  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name,
+                        {options.weights, options.ranges, options.wide_sums});
 }
 
-bool is_conversion(const ops::Op& op) {
-  return std::holds_alternative<ops::QuantizeOp>(op) || std::holds_alternative<ops::DequantizeOp>(op);
+/// Of one value's type alone: of floats and codes, or of wider and narrower codes.
+bool is_conversion(const Graph::Node& node) {
+  return std::holds_alternative<ops::QuantizeOp>(node.op) ||
+         std::holds_alternative<ops::DequantizeOp>(node.op) ||
+         (std::holds_alternative<ops::ConcatOp>(node.op) && node.inputs.size() == 1);
 }
 
 }  // namespace
 
 Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
-                     const std::string& name, const WeightsPolicy& weights) {
+                     const std::string& name, const NodePolicies& policies) {
   require_fp32(fp32);
-  return Model(Rewriter(fp32, table, schemes, name, weights).rewrite());
+  return Model(Rewriter(fp32, table, schemes, name, policies).rewrite());
 }
 
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options) {
   require_fp32(fp32);
   check_made_for(table, fp32);
+  if (options.recover) {
+    QuantizeOptions rest = options;
+    rest.recover = nullptr;
+    return options.recover(fp32, &table, rest);
+  }
   return quantize_model(fp32, &table, options);
 }
 
 Model quantize(const Model& fp32, const QuantizeOptions& options) {
+  require_fp32(fp32);
+  if (options.recover) {
+    QuantizeOptions rest = options;
+    rest.recover = nullptr;
+    return options.recover(fp32, nullptr, rest);
+  }
   return quantize_model(fp32, nullptr, options);
 }
 
@@ -236,7 +292,7 @@ std::string describe_coverage(const Model& model) {
   std::map<std::string, std::vector<std::string>> floats;  // by reason; "" where fp32 was asked for
   int total = 0;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (is_conversion(graph.nodes[i].op)) continue;
+    if (is_conversion(graph.nodes[i])) continue;
     ++total;
     const NodeQuantization& q = model.quantization(static_cast<int>(i));
     if (q.scheme.is_fp32()) {

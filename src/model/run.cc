@@ -53,13 +53,13 @@ std::int64_t check(const Model& model, std::span<const TensorView> in, std::span
 
 }  // namespace
 
-void run_steps(Workspace::State& state, std::int64_t count) noexcept {
+void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) noexcept {
   const detail::CompiledModel& compiled = state.model.compiled();
   const Graph& graph = compiled.data.graph;
   for (const ValueId id : graph.inputs)
     if (compiled.zero_pixel[static_cast<std::size_t>(id)])
       fill_zero_pixels(state.args[static_cast<std::size_t>(id)], count);
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+  for (std::size_t i = 0; i < std::min(nodes, graph.nodes.size()); ++i) {
     const auto output = static_cast<std::size_t>(graph.nodes[i].output);
     compiled.steps[i]->run({.batch = count,
                             .inputs = state.inputs[i],

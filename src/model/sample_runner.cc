@@ -70,8 +70,11 @@ void SampleRunner::flush() {
   const std::size_t count = std::exchange(pending_, 0);
   if (count == 0) return;
   failed_ = true;  // `take` may have read a part of what it should
-  run_tasks(*executor_, count * models_.size(),
-            [&](std::size_t task) { run_steps(*lanes_[task / models_.size()][task % models_.size()], 1); });
+  run_tasks(*executor_, count * models_.size(), [&](std::size_t task) {
+    const std::size_t m = task % models_.size();
+    run_steps(*lanes_[task / models_.size()][m], 1,
+              options_.nodes.empty() ? models_[m].graph().nodes.size() : options_.nodes[m]);
+  });
   take_(count);
   samples_ += static_cast<std::int64_t>(count);
   failed_ = false;

@@ -24,6 +24,8 @@ class SampleRunner {
     StreamShard shard{};
     std::size_t lane_bytes = 0;        ///< that the reader of a lane takes beside it
     const char* what = "calibration";  ///< for sentences
+    /// How many nodes of each model run, from the first; values behind them are not to be read. Empty: all.
+    std::vector<std::size_t> nodes{};
     std::function<void(std::int64_t samples_done)> progress{};
   };
   /// `take(count)` reads lanes 0 to count - 1; the runner waits for it.
@@ -40,9 +42,10 @@ class SampleRunner {
   void flush();
 
   std::int64_t samples() const { return samples_; }  ///< that `take` has seen
+  std::int64_t sample_elements() const { return models_[0].input_shape().elements(); }
   Executor& executor() const { return *executor_; }
   const StreamShard& shard() const { return options_.shard; }
-  /// Values of model `m` on the sample of a lane, one TensorArg a value. Valid inside `take`.
+  /// Values of model `m` on the sample of a lane, one ops::TensorArg a value. Valid inside `take`.
   const std::vector<ops::TensorArg>& values(std::size_t lane, std::size_t m) const {
     return lanes_[lane][m]->args;
   }

@@ -171,9 +171,10 @@ class Study {
   }
 
   Model quantized(const std::vector<Scheme>& schemes) const {
-    return quantize_nodes(fp32_, options_.table, schemes, "mixed", [this](const LayerContext& layer) {
+    const auto weights = [this](const LayerContext& layer) {
       return LayerWeights{.codes = codes_of(layer.node, layer.scheme)};
-    });
+    };
+    return quantize_nodes(fp32_, options_.table, schemes, "mixed", {.weights = weights});
   }
 
   /// Two tasks fill a row: `only` fills in the names and bytes as well.

@@ -2,6 +2,7 @@
 // nobody reads any more.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct Workspace::State {
   std::vector<std::vector<ops::TensorArg>> inputs;  ///< one list per node
 };
 
-/// The part of run() between copying in and copying out: executes all steps on `count` samples.
-void run_steps(Workspace::State& state, std::int64_t count) noexcept;
+/// The part of run() between copying in and copying out: executes all steps, or the first `nodes` of them, on
+/// `count` samples.
+void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes = SIZE_MAX) noexcept;
 
 }  // namespace lowbit

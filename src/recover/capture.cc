@@ -23,6 +23,8 @@ using detail::LayerRows;
 using detail::SampleSums;
 
 void check_options(const CaptureOptions& options) {
+  if (options.other && options.cross_moments == CrossMoments::none)
+    refuse("a capture with another model takes its inputs or targets");
   if (options.positions < 1 || options.positions > (std::int64_t{1} << 31))
     refuse(fmt::format("a capture takes 1 to 2^31 positions of a sample, not {}", options.positions));
   if (options.sampled_rows < 0 || options.sampled_rows > (std::int64_t{1} << 20))
@@ -96,10 +98,13 @@ struct CaptureLayers {
       state->layer = name;
       state->groups = rows.groups(), state->columns = rows.columns(), state->channels = rows.channels();
       state->second = options.second_moments;
-      state->has_other = other.has_value();
+      if (other) state->others_kind = options.cross_moments;
       state->most_rows = options.sampled_rows;
       if (allocate) state->allocate();
-      all.push_back({rows, other, state.get(), std::min(options.positions, rows.positions())});
+      std::shared_ptr<const detail::LayerTargets> targets;
+      if (state->has_targets())
+        targets = std::make_shared<detail::LayerTargets>(model, rows.node(), *options.other, other->node());
+      all.push_back({rows, other, targets, state.get(), std::min(options.positions, rows.positions())});
       states.push_back(std::move(state));
     }
   }
@@ -108,6 +113,16 @@ struct CaptureLayers {
     std::size_t most = 0;
     for (const CapturedLayer& layer : all) most = std::max(most, SampleSums::bytes(layer));
     return most;
+  }
+
+  /// Of each model: the nodes up to the last that is captured.
+  std::vector<std::size_t> nodes() const {
+    std::vector<std::size_t> counts(all[0].other ? 2 : 1, 0);
+    for (const CapturedLayer& layer : all) {
+      counts[0] = std::max(counts[0], static_cast<std::size_t>(layer.rows.node()) + 1);
+      if (layer.other) counts[1] = std::max(counts[1], static_cast<std::size_t>(layer.other->node()) + 1);
+    }
+    return counts;
   }
 
   std::vector<CapturedLayer> all;
@@ -144,6 +159,7 @@ struct Capturer::State {
                 .shard = options.shard,
                 .lane_bytes = layers.lane_bytes(),
                 .what = "capture",
+                .nodes = layers.nodes(),
                 .progress = options.progress},
                [this](std::size_t count) { take(count); }) {
     stats.model = fingerprint(model);
@@ -164,11 +180,8 @@ struct Capturer::State {
   /// Lanes read their samples side by side; then threads add up second moments, each of its own tiles.
   void take_layer(const CapturedLayer& layer, std::size_t count) {
     run_tasks(runner.executor(), count, [&](std::size_t lane) {
-      const auto value = [&](std::size_t m, ValueId id) -> const ops::TensorArg& {
-        return runner.values(lane, m)[static_cast<std::size_t>(id)];
-      };
-      work[lane].read(layer, runner.number(lane), value(0, layer.rows.input()),
-                      layer.other ? &value(1, layer.other->input()) : nullptr, value(0, layer.rows.output()));
+      work[lane].read(layer, runner.number(lane), runner.values(lane, 0),
+                      layer.other ? &runner.values(lane, 1) : nullptr);
     });
     LayerMoments::State& state = *layer.state;
     for (std::size_t lane = 0; lane < count; ++lane) work[lane].raise(state);
@@ -190,7 +203,7 @@ struct Capturer::State {
         kernel.products(w.x_panel(group, i), w.x_panel(group, j), w.row_count(), tile);
         state.seconds.add(tile, 64, state.tile(group, i, j));
       }
-    for (std::int64_t j = 0; state.has_other && j < state.panels(); ++j)
+    for (std::int64_t j = 0; state.has_other() && j < state.other_panels(); ++j)
       for (std::size_t lane = 0; lane < count; ++lane) {
         const SampleSums& w = work[lane];
         kernel.products(w.x_panel(group, i), w.other_panel(group, j), w.row_count(), tile);

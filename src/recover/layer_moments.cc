@@ -40,17 +40,18 @@ std::vector<double> divided(const detail::ExactSums& sums, std::int64_t count) {
 
 }  // namespace
 
-std::array<std::size_t, 7> LayerMoments::State::sizes() const {
+std::array<std::size_t, 8> LayerMoments::State::sizes() const {
   const std::size_t in = row_floats(), out = static_cast<std::size_t>(channels);
   const auto tile_elements = static_cast<std::size_t>(64 * groups);
   const bool full = second == SecondMoments::full;
   return {in,
           second == SecondMoments::diagonal ? in : 0,
-          has_other ? in : 0,
+          other_floats(),
+          has_targets() ? out : 0,
           out,
           out,
           full ? tile_elements * static_cast<std::size_t>(tiles()) : 0,
-          full && has_other ? tile_elements * static_cast<std::size_t>(panels() * panels()) : 0};
+          full && has_other() ? tile_elements * static_cast<std::size_t>(panels() * other_panels()) : 0};
 }
 
 void LayerMoments::State::allocate() {
@@ -65,13 +66,13 @@ std::size_t LayerMoments::State::tile(std::int64_t group, std::int64_t i, std::i
 }
 
 std::size_t LayerMoments::State::cross_tile(std::int64_t group, std::int64_t i, std::int64_t j) const {
-  return static_cast<std::size_t>(64 * ((group * panels() + i) * panels() + j));
+  return static_cast<std::size_t>(64 * ((group * panels() + i) * other_panels() + j));
 }
 
 std::size_t LayerMoments::State::bytes() const {
   std::size_t elements = 0;
   for (const std::size_t size : sizes()) elements += size;
-  const std::size_t row = sizeof(detail::SampledRow) + row_floats() * sizeof(float) * (has_other ? 2 : 1);
+  const std::size_t row = sizeof(detail::SampledRow) + (row_floats() + other_floats()) * sizeof(float);
   return elements * 2 * sizeof(std::int64_t) + static_cast<std::size_t>(most_rows) * row;
 }
 
@@ -85,13 +86,14 @@ void LayerMoments::State::offer(detail::SampledRow row) {
 
 bool LayerMoments::State::same_kind(const State& o) const {
   return layer == o.layer && groups == o.groups && columns == o.columns && channels == o.channels &&
-         second == o.second && has_other == o.has_other && most_rows == o.most_rows;
+         second == o.second && others_kind == o.others_kind && most_rows == o.most_rows;
 }
 
 void LayerMoments::State::merge(const State& o) {
   rows += o.rows, skipped_rows += o.skipped_rows;
   positions += o.positions, skipped_positions += o.skipped_positions;
   inputs.merge(o.inputs), squares.merge(o.squares), others.merge(o.others);
+  other_squares.merge(o.other_squares);
   outputs.merge(o.outputs), output_squares.merge(o.output_squares);
   seconds.merge(o.seconds), cross.merge(o.cross);
   for (const detail::SampledRow& row : o.sampled) offer(row);
@@ -124,8 +126,8 @@ std::int64_t LayerMoments::skipped_positions() const {
 SecondMoments LayerMoments::second_moments() const {
   return state_->second;
 }
-bool LayerMoments::has_other() const {
-  return state_->has_other;
+CrossMoments LayerMoments::cross_moments() const {
+  return state_->others_kind;
 }
 std::size_t LayerMoments::bytes() const {
   return state_->bytes();
@@ -142,7 +144,7 @@ std::vector<double> LayerMoments::output_squares() const {
 }
 
 std::vector<double> LayerMoments::other_mean() const {
-  if (!state_->has_other) refuse_layer(*state_, "there was no other model");
+  if (!has_other()) refuse_layer(*state_, "inputs of another model were not captured");
   return divided(state_->others, state_->rows);
 }
 
@@ -188,7 +190,7 @@ std::vector<double> LayerMoments::second_moment(std::int64_t group) const {
 std::vector<double> LayerMoments::cross_moment(std::int64_t group) const {
   const State& s = *state_;
   check_group(s, group);
-  if (!s.has_other) refuse_layer(s, "there was no other model");
+  if (!has_other()) refuse_layer(s, "inputs of another model were not captured");
   std::vector<double> out;
   for (std::int64_t r = 0; r < s.columns; ++r)
     for (std::int64_t c = 0; c < s.columns; ++c) {
@@ -196,6 +198,39 @@ std::vector<double> LayerMoments::cross_moment(std::int64_t group) const {
       const double sum = s.cross[s.cross_tile(group, r / 8, c / 8) + in_tile];
       out.push_back(s.rows > 0 ? sum / static_cast<double>(s.rows) : 0.0);
     }
+  return out;
+}
+
+namespace {
+void require_targets(const LayerMoments& moments) {
+  if (!moments.has_targets()) refuse_layer(moments.state(), "targets were not captured");
+}
+}  // namespace
+
+std::vector<double> LayerMoments::target_mean() const {
+  require_targets(*this);
+  return divided(state_->others, state_->rows);
+}
+
+std::vector<double> LayerMoments::target_squares() const {
+  require_targets(*this);
+  return divided(state_->other_squares, state_->rows);
+}
+
+std::vector<double> LayerMoments::target_moment() const {
+  require_targets(*this);
+  const State& s = *state_;
+  check_group(s, 0);
+  std::vector<double> out;
+  out.reserve(static_cast<std::size_t>(s.channels * s.columns));
+  for (std::int64_t o = 0; o < s.channels; ++o) {
+    const std::int64_t group = o / s.other_columns(), at = o % s.other_columns();
+    for (std::int64_t c = 0; c < s.columns; ++c) {
+      const auto in_tile = static_cast<std::size_t>(8 * (c % 8) + at % 8);
+      const double sum = s.cross[s.cross_tile(group, c / 8, at / 8) + in_tile];
+      out.push_back(s.rows > 0 ? sum / static_cast<double>(s.rows) : 0.0);
+    }
+  }
   return out;
 }
 

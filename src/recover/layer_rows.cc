@@ -4,7 +4,7 @@
 
 namespace lowbit::detail {
 
-LayerRows::LayerRows(const Model& model, int node) {
+LayerRows::LayerRows(const Model& model, int node) : node_(node) {
   const Graph::Node& n = model.graph().nodes[static_cast<std::size_t>(node)];
   input_ = n.inputs[0];
   output_ = n.output;

@@ -16,6 +16,7 @@ class LayerRows {
   /// `node` is a Conv2d or Linear.
   LayerRows(const Model& model, int node);
 
+  int node() const { return node_; }
   ValueId input() const { return input_; }
   ValueId output() const { return output_; }
   std::int64_t groups() const { return groups_; }
@@ -31,6 +32,7 @@ class LayerRows {
   void gather(const float* sample, std::int64_t position, float* row) const;
 
  private:
+  int node_;
   ValueId input_, output_;
   std::int64_t groups_ = 1, columns_, channels_, group_channels_;
   std::int64_t height_ = 1, width_ = 1, in_channels_, out_height_ = 1, out_width_ = 1;

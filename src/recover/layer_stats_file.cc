@@ -17,12 +17,12 @@ namespace lowbit {
 namespace {
 
 constexpr detail::FileKind kStatsFile{
-    {'L', 'B', 'S', 'T', 'A', 'T', 'S', '\n'}, 1, 1, "statistics of layers"};
+    {'L', 'B', 'S', 'T', 'A', 'T', 'S', '\n'}, 2, 2, "statistics of layers"};
 
 template <class V, class State>
 void visit_header(V& v, State& s) {
   v("layer", s.layer), v("groups", s.groups), v("columns", s.columns), v("channels", s.channels);
-  v("second moments", s.second), v("other model", s.has_other), v("most rows", s.most_rows);
+  v("second moments", s.second), v("cross moments", s.others_kind), v("most rows", s.most_rows);
   v("rows", s.rows), v("skipped rows", s.skipped_rows);
   v("positions", s.positions), v("skipped positions", s.skipped_positions);
 }
@@ -51,8 +51,7 @@ void read_rows(FieldReader& v, LayerMoments::State& s) {
         v("row of the other model", row.other);
     row.hash = detail::place_hash(row.sample, row.position);
     const bool fits = row.sample >= 0 && row.position >= 0 && row.x.size() == s.row_floats() &&
-                      row.other.size() == (s.has_other ? s.row_floats() : 0) && finite(row.x) &&
-                      finite(row.other);
+                      row.other.size() == s.other_floats() && finite(row.x) && finite(row.other);
     // In order, each once.
     if (!fits || (!s.sampled.empty() && !(*s.sampled.rbegin() < row))) v.fail("sampled row");
     s.sampled.insert(s.sampled.end(), std::move(row));
@@ -65,7 +64,8 @@ void check_header(const FieldReader& v, const LayerMoments::State& s, std::int64
     return x >= least && x <= most;
   };
   if (!within(s.groups, 1, kMost) || !within(s.columns, 1, kMost) || !within(s.channels, 1, kMost) ||
-      s.groups > kMost / s.columns || s.second > SecondMoments::full || !within(s.most_rows, 0, 1 << 20))
+      s.groups > kMost / s.columns || s.second > SecondMoments::full ||
+      s.others_kind > CrossMoments::targets || s.channels % s.groups != 0 || !within(s.most_rows, 0, 1 << 20))
     v.fail("shape of a layer");
   // Every sample has as many rows as every other, and as many positions.
   const auto counts = [&](std::int64_t taken, std::int64_t skipped) {
@@ -86,18 +86,21 @@ std::shared_ptr<LayerMoments::State> read_layer(FieldReader& v, std::int64_t sam
   const bool full = s.second == SecondMoments::full;
   // At most 2^31 groups of columns: panels * groups is below 2^32, and that times panels below 2^61.
   const auto panels = static_cast<std::uint64_t>(s.panels()), groups = static_cast<std::uint64_t>(s.groups);
-  const std::uint64_t tiles = groups * (panels * (panels + 1) / 2), all_tiles = groups * panels * panels;
+  const std::uint64_t tiles = groups * (panels * (panels + 1) / 2),
+                      other_panels = static_cast<std::uint64_t>(s.other_panels()),
+                      all_tiles = groups * panels * other_panels;
   const std::uint64_t sizes[] = {in,
                                  s.second == SecondMoments::diagonal ? in : 0,
-                                 s.has_other ? in : 0,
+                                 static_cast<std::uint64_t>(s.other_floats()),
+                                 s.has_targets() ? out : 0,
                                  out,
                                  out,
                                  full ? tiles : 0,
-                                 full && s.has_other ? all_tiles : 0};
+                                 full && s.has_other() ? all_tiles : 0};
   std::size_t i = 0;
   s.each_sum([&](detail::ExactSums& sums) {
     sums.visit(v);
-    const std::uint64_t elements = i >= 5 ? 64 : 1;
+    const std::uint64_t elements = i >= 6 ? 64 : 1;
     if (sums.size() % elements != 0 || sums.size() / elements != sizes[i] ||
         !sums.plausible(sums.size(), samples))
       v.fail("sums of a layer");

@@ -28,14 +28,16 @@ double bound(std::int64_t count, double a, double b) {
 std::size_t SampleSums::bytes(const CapturedLayer& layer) {
   const LayerMoments::State& s = *layer.state;
   const bool full = s.second == SecondMoments::full;
-  const auto side =
-      static_cast<std::size_t>(full ? s.groups * s.panels() * layer.taken * 8 : 0) * sizeof(double) +
-      s.row_floats() * (2 * sizeof(double) + sizeof(float));
-  const auto positions = static_cast<std::size_t>(layer.rows.positions());
-  const auto candidates =
-      static_cast<std::size_t>(std::min(s.most_rows, layer.taken)) * s.row_floats() * sizeof(float);
-  return (side + candidates) * (layer.other ? 2 : 1) + positions * 24 +
-         static_cast<std::size_t>(s.channels) * 16;
+  const auto taken = static_cast<std::size_t>(layer.taken);
+  const auto side = [&](std::int64_t panels, std::size_t floats) {
+    return (full ? static_cast<std::size_t>(s.groups * panels) * taken * 8 : 0) * sizeof(double) +
+           floats * (2 * sizeof(double) + sizeof(float));
+  };
+  const auto candidates = static_cast<std::size_t>(std::min(s.most_rows, layer.taken)) *
+                          (s.row_floats() + s.other_floats()) * sizeof(float);
+  return side(s.panels(), s.row_floats()) + (s.has_other() ? side(s.other_panels(), s.other_floats()) : 0) +
+         candidates + (layer.targets ? layer.targets->work_bytes(layer.taken) : 0) +
+         static_cast<std::size_t>(layer.rows.positions()) * 24 + static_cast<std::size_t>(s.channels) * 16;
 }
 
 // With the lowest hashes, in ascending order.
@@ -52,27 +54,32 @@ void SampleSums::choose_positions(std::int64_t sample, std::int64_t positions) {
   std::sort(chosen_.begin(), chosen_.end());
 }
 
-void SampleSums::start(Side& side, const LayerMoments::State& state) const {
-  side.row.resize(state.row_floats());
-  side.sums.assign(state.row_floats(), 0.0);
-  side.squares.assign(state.squares.size(), 0.0);
+void SampleSums::start(Side& side, const LayerMoments::State& state, std::int64_t columns,
+                       bool squares) const {
+  side.groups = state.groups, side.columns = columns, side.panel_count = (columns + 7) / 8;
+  const auto floats = static_cast<std::size_t>(side.groups * columns);
+  side.row.resize(floats);
+  side.sums.assign(floats, 0.0);
+  side.squares.assign(squares ? floats : 0, 0.0);
   if (state.second == SecondMoments::full)
-    side.panels.resize(static_cast<std::size_t>(state.groups * panel_count_ * taken_ * 8));
+    side.panels.resize(static_cast<std::size_t>(side.groups * side.panel_count * taken_ * 8));
+  else
+    side.panels.clear();
   side.largest = 0;
 }
 
 // side.row as row rows_ of the panels, and into the sums.
-void SampleSums::take(Side& side, const LayerMoments::State& state) const {
+void SampleSums::take(Side& side) const {
   for (std::size_t i = 0; i < side.sums.size(); ++i) side.sums[i] += static_cast<double>(side.row[i]);
   for (std::size_t i = 0; i < side.squares.size(); ++i)
     side.squares[i] += static_cast<double>(side.row[i]) * static_cast<double>(side.row[i]);
-  if (state.second != SecondMoments::full) return;
+  if (side.panels.empty()) return;
   const float* from = side.row.data();
-  for (std::int64_t g = 0; g < state.groups; ++g)
-    for (std::int64_t p = 0; p < panel_count_; ++p) {
+  for (std::int64_t g = 0; g < side.groups; ++g)
+    for (std::int64_t p = 0; p < side.panel_count; ++p) {
       double* to =
-          side.panels.data() + static_cast<std::size_t>(((g * panel_count_ + p) * taken_ + rows_) * 8);
-      const std::int64_t count = std::min<std::int64_t>(8, state.columns - 8 * p);
+          side.panels.data() + static_cast<std::size_t>(((g * side.panel_count + p) * taken_ + rows_) * 8);
+      const std::int64_t count = std::min<std::int64_t>(8, side.columns - 8 * p);
       for (std::int64_t c = 0; c < count; ++c) to[c] = static_cast<double>(*from++);
       for (std::int64_t c = count; c < 8; ++c) to[c] = 0.0;
     }
@@ -116,21 +123,28 @@ void SampleSums::read_output(const LayerRows& rows, const ops::TensorArg& output
   }
 }
 
-void SampleSums::read(const CapturedLayer& layer, std::int64_t sample, const ops::TensorArg& input,
-                      const ops::TensorArg* other, const ops::TensorArg& output) {
+void SampleSums::read(const CapturedLayer& layer, std::int64_t sample,
+                      const std::vector<ops::TensorArg>& values, const std::vector<ops::TensorArg>* others) {
   const LayerMoments::State& state = *layer.state;
-  panel_count_ = state.panels(), taken_ = layer.taken;
+  const auto value = [](const std::vector<ops::TensorArg>& v, ValueId id) -> const ops::TensorArg& {
+    return v[static_cast<std::size_t>(id)];
+  };
+  taken_ = layer.taken;
   rows_ = 0, skipped_ = 0;
   candidates_.clear();
   choose_positions(sample, layer.rows.positions());
-  const float* x = LayerRows::floats(input, x_.decoded);
-  const float* y = other ? LayerRows::floats(*other, other_.decoded) : nullptr;
-  start(x_, state);
-  if (y) start(other_, state);
-  for (const std::int64_t position : chosen_) {
-    layer.rows.gather(x, position, x_.row.data());
+  const float* x = LayerRows::floats(value(values, layer.rows.input()), x_.decoded);
+  const float* y = others ? LayerRows::floats(value(*others, layer.other->input()), other_.decoded) : nullptr;
+  start(x_, state, state.columns, state.second == SecondMoments::diagonal);
+  if (y) start(other_, state, state.other_columns(), state.has_targets());
+  if (layer.targets) layer.targets->compute(*layer.other, y, chosen_, values, *others, targets_);
+  for (std::size_t i = 0; i < chosen_.size(); ++i) {
+    layer.rows.gather(x, chosen_[i], x_.row.data());
     const float largest = largest_of(x_.row.data(), x_.row.size());
-    if (y) layer.other->gather(y, position, other_.row.data());
+    if (layer.targets)
+      targets_.copy_row(i, other_.row);
+    else if (y)
+      layer.other->gather(y, chosen_[i], other_.row.data());
     const float largest_y = y ? largest_of(other_.row.data(), other_.row.size()) : 0.0f;
     if (!std::isfinite(largest) || !std::isfinite(largest_y)) {
       ++skipped_;
@@ -138,20 +152,21 @@ void SampleSums::read(const CapturedLayer& layer, std::int64_t sample, const ops
     }
     x_.largest = std::max(x_.largest, static_cast<double>(largest));
     other_.largest = std::max(other_.largest, static_cast<double>(largest_y));
-    take(x_, state);
-    if (y) take(other_, state);
-    keep(state, sample, position, y != nullptr);
+    take(x_);
+    if (y) take(other_);
+    keep(state, sample, chosen_[i], y != nullptr);
     ++rows_;
   }
-  read_output(layer.rows, output);
+  read_output(layer.rows, value(values, layer.rows.output()));
 }
 
 void SampleSums::raise(LayerMoments::State& state) const {
-  const double x = x_.largest, y = state.has_other ? other_.largest : 0.0;
+  const double x = x_.largest, y = state.has_other() ? other_.largest : 0.0;
   state.inputs.raise(ExactSums::top_for(bound(rows_, x, 1)));
   state.squares.raise(ExactSums::top_for(bound(rows_, x, x)));
   state.seconds.raise(ExactSums::top_for(bound(rows_, x, x)));
   state.others.raise(ExactSums::top_for(bound(rows_, y, 1)));
+  state.other_squares.raise(ExactSums::top_for(state.has_targets() ? bound(rows_, y, y) : 0.0));
   state.cross.raise(ExactSums::top_for(bound(rows_, x, y)));
   state.outputs.raise(ExactSums::top_for(bound(positions_, largest_output_, 1)));
   state.output_squares.raise(ExactSums::top_for(bound(positions_, largest_output_, largest_output_)));
@@ -162,7 +177,8 @@ void SampleSums::add_sums(LayerMoments::State& state) {
   state.positions += positions_, state.skipped_positions += skipped_positions_;
   state.inputs.add(x_.sums.data(), x_.sums.size(), 0);
   state.squares.add(x_.squares.data(), x_.squares.size(), 0);
-  if (state.has_other) state.others.add(other_.sums.data(), other_.sums.size(), 0);
+  if (state.has_other()) state.others.add(other_.sums.data(), other_.sums.size(), 0);
+  if (state.has_targets()) state.other_squares.add(other_.squares.data(), other_.squares.size(), 0);
   state.outputs.add(output_sums_.data(), output_sums_.size(), 0);
   state.output_squares.add(output_squares_.data(), output_squares_.size(), 0);
   for (SampledRow& row : candidates_) state.offer(std::move(row));

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report/figures.h"
+#include "report/recovery_report.h"
 #include "report/table.h"
 #include "report/terminal.h"
 
@@ -68,7 +69,11 @@ std::string format_report(const EvalReport& report, bool colour) {
     if (several) cells.insert(cells.begin(), row.model);
     table.add_row(std::move(cells));
   }
-  return table.to_string(colour) + format_coverage(report, colour);
+  std::string recoveries;
+  for (const EvalRow& row : report.rows)
+    if (row.recovery)
+      recoveries += fmt::format("{} recovered: {}\n", row.scheme, recovery_summary(*row.recovery));
+  return table.to_string(colour) + format_coverage(report, colour) + recoveries;
 }
 
 std::string format_outputs(const EvalReport& report, bool colour) {
@@ -99,6 +104,7 @@ Json to_json(const EvalReport& report, bool with_outputs) {
     item["speedup"] = number(row.speedup);
     item["fallbacks"] = row.fallbacks;
     if (!row.model.empty()) item["model"] = row.model;
+    if (row.recovery) item["recovery"] = to_json(*row.recovery);
     if (with_outputs) {
       item["outputs"] = Json::array();
       for (const OutputComparison& output : row.outputs) item["outputs"].push_back(output_json(output));

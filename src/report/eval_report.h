@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lowbit/model/evaluate.h"
+#include "lowbit/recover/recover.h"
 #include "report/machine.h"
 
 namespace lowbit::report {
@@ -23,6 +24,7 @@ struct EvalRow {
   std::optional<double> speedup;  ///< over the fp32 row
   int fallbacks = 0;
   std::string coverage;  ///< describe_coverage(); empty for fp32
+  std::optional<RecoveryReport> recovery{};
 };
 
 struct EvalReport {
@@ -38,7 +40,7 @@ std::string format_report(const EvalReport& report, bool colour);
 /// Each output of each row that has a reference: SQNR, cosine, largest error.
 std::string format_outputs(const EvalReport& report, bool colour);
 /// Schema "lowbit-eval-1". top1 and agree are fractions of the images; unknown values and infinite ratios are
-/// null; "outputs" is there where `with_outputs`.
+/// null; "outputs" is there where `with_outputs`, "recovery" in rows that were recovered.
 nlohmann::ordered_json to_json(const EvalReport& report, bool with_outputs = false);
 
 }  // namespace lowbit::report

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "lowbit/model/quantize.h"
@@ -241,6 +242,28 @@ TEST(LayerWeights, HostileLabelsAreReadOrRefused) {
     }
   }
   EXPECT_GT(refused, 0);
+}
+
+TEST(LayerWeights, BiasesTakeThePlaceOfTheLayersOwn) {
+  const Model fp32 = network();
+  const auto with_bias = [&](const std::vector<float>& bias) {
+    return quantize(fp32,
+                    {.scheme = "int8-dynamic", .weights = [&](const LayerContext& layer) -> LayerWeights {
+                       if (layer.name == "fc") return {.bias = bias};
+                       return {};
+                     }});
+  };
+  const std::vector<float> plain = outputs(quantize(fp32, {.scheme = "int8-dynamic"})),
+                           moved = outputs(with_bias({1, 2, 3, 4, 5}));
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    EXPECT_NEAR(moved[i], plain[i] + static_cast<float>(i % 5 + 1), 1e-4f) << i;
+  EXPECT_TRUE(says(error_of([&] { with_bias({1, 2}); }, ErrorCode::invalid_argument), {"'fc'", "2", "5"}));
+  EXPECT_TRUE(says(error_of(
+                       [&] {
+                         with_bias({1, 2, NAN, 4, 5});
+                       },
+                       ErrorCode::invalid_argument),
+                   {"'fc'", "channel 2", "nan"}));
 }
 
 }  // namespace

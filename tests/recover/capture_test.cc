@@ -157,6 +157,62 @@ TEST(Capture, HoldsTheMomentsOfEveryLayer) {
   }
 }
 
+/// What capturing `graph` says of the targets that the layers of `original` set.
+void expect_targets(const LayerMoments& got, const Graph& graph, const Graph& original,
+                    const Tensor& samples) {
+  SCOPED_TRACE(got.layer());
+  const auto is_layer = [&](const Graph::Node& n) { return n.name == got.layer(); };
+  const Graph::Node& node = *std::find_if(graph.nodes.begin(), graph.nodes.end(), is_layer);
+  const Graph::Node& from = *std::find_if(original.nodes.begin(), original.nodes.end(), is_layer);
+  const auto values = values_of(graph, samples), originals = values_of(original, samples);
+  const auto at = [](ValueId id) { return static_cast<std::size_t>(id); };
+  const auto channels = static_cast<std::size_t>(got.channels()), n = static_cast<std::size_t>(got.columns()),
+             per_group = channels / static_cast<std::size_t>(got.groups());
+  const Tensor weights = weight_matrix(from.op);
+  const auto* conv = std::get_if<ops::Conv2dOp>(&from.op);
+  std::vector<double> mean(channels), squares(channels), moment(channels * n);
+  std::int64_t rows_seen = 0;
+  for (std::size_t s = 0; s < values.size(); ++s) {
+    const Shape& out = originals[s][at(from.output)].shape;
+    for (std::size_t o = 0; o < channels; ++o) {
+      const auto group = static_cast<std::int64_t>(o / per_group);
+      const auto x = rows_of(from.op, originals[s][at(from.inputs[0])], out, group),
+                 y = rows_of(node.op, values[s][at(node.inputs[0])], out, group);
+      for (std::size_t r = 0; r < x.size(); ++r) {
+        double t = conv && !conv->bias.empty() ? double{conv->bias[o]} : 0.0;
+        for (std::size_t c = 0; c < n; ++c) t += double{weights.data[o * n + c]} * x[r][c];
+        if (from.inputs.size() > 1)
+          t += originals[s][at(from.inputs[1])].data[o * x.size() + r] -
+               values[s][at(node.inputs[1])].data[o * x.size() + r];
+        mean[o] += t, squares[o] += t * t;
+        for (std::size_t c = 0; c < n; ++c) moment[o * n + c] += t * y[r][c];
+        rows_seen += o == 0;
+      }
+    }
+  }
+  EXPECT_EQ(got.rows(), rows_seen);
+  expect_near(got.target_mean(), divided(mean, rows_seen));
+  expect_near(got.target_squares(), divided(squares, rows_seen));
+  expect_near(got.target_moment(), divided(moment, rows_seen));
+}
+
+TEST(Capture, HoldsWhatLayersOughtToAddUpTo) {
+  for (const Graph& graph : {capture_graph(), testing::sequence_graph()}) {
+    const Tensor samples = capture_samples(graph, 7);
+    const LayerStats stats =
+        capture(Model(changed(graph)), std::vector<Tensor>{samples},
+                {.other = Model(graph), .cross_moments = CrossMoments::targets, .threads = 2});
+    for (const LayerMoments& layer : stats.layers) {
+      ASSERT_TRUE(layer.has_targets());
+      ASSERT_NO_FATAL_FAILURE(expect_targets(layer, changed(graph), graph, samples));
+      error_of([&] { layer.cross_moment(); }, ErrorCode::invalid_argument);
+    }
+    const LayerStats loaded = load_layer_stats(save_to_bytes(stats));
+    EXPECT_EQ(loaded.layers[0].target_moment(), stats.layers[0].target_moment());
+    EXPECT_EQ(save_to_bytes(loaded), save_to_bytes(stats));
+  }
+}
+
 TEST(Capture, DiagonalsAreThoseOfTheMatrix) {
   const Graph graph = capture_graph();
   const Tensor samples = capture_samples(graph, 4);
@@ -294,6 +350,10 @@ TEST(Capture, RefusesWhatCannotBe) {
   std::get<ops::Conv2dOp>(other.nodes[1].op).window = {
       .kernel = {3, 3}, .stride = {1, 1}, .dilation = {2, 2}, .pad = {2, 2, 2, 2}};
   EXPECT_TRUE(says(refused({.other = Model(other)}), {"'depthwise'", "another shape"}));
+  EXPECT_TRUE(says(
+      refused({.other = quantize(model, {.scheme = "int8-dynamic"}), .cross_moments = CrossMoments::targets}),
+      {"'grouped'", "int8-dynamic", "fp32"}));
+  EXPECT_TRUE(says(refused({.other = model, .cross_moments = CrossMoments::none}), {"inputs or targets"}));
   EXPECT_TRUE(says(refused({.shard = {3, 3}}), {"no shard 4 of 3"}));
   error_of([&] { capture(model, std::vector<Tensor>{}); }, ErrorCode::invalid_argument);
   Capturer capturer(model);

@@ -19,6 +19,7 @@ enum class ErrorCode {
   not_found,         ///< a file, folder, tensor or name that does not exist
   corrupt_file,      ///< a file that is truncated, of another format or fails its checksum
   io,                ///< the operating system refused to read or write
+  cancelled,         ///< the caller asked to stop
 };
 
 /// Thrown by every fallible public function of the library.

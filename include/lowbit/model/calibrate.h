@@ -35,6 +35,12 @@ struct CalibrationEntry {
   }
 };
 
+/// Samples as they came, the first of a stream. In memory only: parts in files, and range tables, have none.
+struct KeptSamples {
+  std::vector<std::int64_t> numbers{};  ///< in the stream, ascending
+  std::vector<float> values{};          ///< sample after sample
+};
+
 /// One entry per value of the graph, in order.
 struct CalibrationTable {
   std::vector<CalibrationEntry> entries;
@@ -42,6 +48,7 @@ struct CalibrationTable {
   std::string observer;     ///< CalibrateOptions::observer_name
   std::string data{};       ///< CalibrateOptions::data
   std::uint64_t model = 0;  ///< fingerprint() of the fp32 model
+  KeptSamples kept{};       ///< CalibrateOptions::kept_bytes
 };
 
 /// Which samples of a stream: those whose number, modulo `count`, is `index`. Text counts from 1: the first
@@ -75,6 +82,9 @@ struct CalibrateOptions {
   /// Keeps a FloatHistogram beside each observer that has none, so that every column of a RangeTable can be
   /// filled. It takes time and memory, and does not change ranges.
   bool distributions = true;
+  /// The first samples are kept in the table, so many bytes of them: what recovery (recover/recover.h) works
+  /// on.
+  std::size_t kept_bytes = std::size_t{64} << 20;
 };
 
 /// Feeds batches one by one; `calibrate` is a loop over it.

@@ -41,6 +41,8 @@ struct LayerWeights {
   /// Codes in the shape of the weights, kept as they are; nothing is fitted then. matrix_from_codes() makes
   /// them, quantize(matrix) does.
   std::optional<QuantizedMatrix> codes{};
+  /// Biases in place of the layer's own, one for each output channel; empty: they stay.
+  std::vector<float> bias{};
   /// What reports call these weights; empty: "own quantizer" or "given codes".
   std::string label{};
 };

@@ -2,6 +2,8 @@
 // Nothing falls back to fp32 silently: the reason is kept in NodeQuantization::fallback.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,15 @@
 
 namespace lowbit {
 
+/// The range that the codes of a value (its name, and their bits) stand for; nothing: that of calibration.
+using RangePolicy = std::function<std::optional<Range>(const std::string& value, int bits)>;
+
+struct QuantizeOptions;
+/// Quantizes with these options in a way that wins accuracy back; recover/recover.h makes such functions.
+/// `table` is null where quantize() got none.
+using Recovery =
+    std::function<Model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options)>;
+
 struct QuantizeOptions {
   Scheme scheme = "int8";
   /// {pattern, scheme}: nodes whose name matches the glob pattern (`*`, `?`) get that scheme; the last match
@@ -19,6 +30,13 @@ struct QuantizeOptions {
   std::vector<std::pair<std::string, Scheme>> overrides{};
   /// What the weights of each layer become; empty: what its scheme says. Biases stay as they are.
   WeightsPolicy weights{};
+  /// Ranges of values in place of those of calibration; empty: none.
+  RangePolicy ranges{};
+  /// Codes of fewer than 8 bits go into products only. What is added, pooled or joined and the input of the
+  /// network keep 8 bits; a product that reads one of those gets a narrower copy.
+  bool wide_sums = false;
+  /// Empty: weights and ranges are what the other options say, nothing more.
+  Recovery recover{};
 };
 
 /// Throws Error(invalid_argument) for an override that matches no node, a table of another

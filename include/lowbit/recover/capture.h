@@ -27,6 +27,8 @@ struct CaptureOptions {
   /// moments are also those between the inputs x of a layer here and its inputs y there, E[x y^T]. Codes
   /// count as the reals that they stand for (a dynamic layer's input is what it is before it is quantized).
   std::optional<Model> other{};
+  /// With another model: what of it. For targets it is the fp32 original of this one.
+  CrossMoments cross_moments = CrossMoments::inputs;
   /// Rows of one sample, at most, that the moments of inputs are of. A layer with more positions takes those
   /// whose (sample, position) has the lowest hashes.
   std::int64_t positions = 1024;
@@ -58,7 +60,8 @@ CaptureMemory capture_memory(const Model& model, const CaptureOptions& options =
 class Capturer {
  public:
   /// Throws Error(invalid_argument) for patterns that match no layer, impossible numbers, or another model in
-  /// which a layer is missing or has another shape; Error(unsupported) for a model with several inputs.
+  /// which a layer is missing or has another shape, or that has no fp32 weights for targets;
+  /// Error(unsupported) for a model with several inputs.
   /// Models may be quantized.
   explicit Capturer(const Model& model, CaptureOptions options = {});
   Capturer(Capturer&&) noexcept;

@@ -28,11 +28,21 @@ enum class SecondMoments : std::uint8_t {
   full,      ///< a symmetric matrix for each group; 16 bytes for each element of its upper half
 };
 
+/// What is kept of the other model, beside this one's inputs x.
+enum class CrossMoments : std::uint8_t {
+  none,     ///< there is no other model
+  inputs,   ///< the same layer's inputs y there
+  targets,  ///< what the layer's products and bias here should add up to: what those of the original model
+            ///< and its residual come to, less the residual here. A layer that reaches its targets makes good
+            ///< all that was lost before it
+};
+
 /// A sample of rows. The same ones whatever the split: those whose (sample, position) has the lowest hashes.
 struct SampledRows {
-  std::int64_t count = 0;                            ///< rows
-  std::vector<float> x{};                            ///< [count][groups][columns]
-  std::vector<float> other{};                        ///< the same rows in the other model; empty without one
+  std::int64_t count = 0;      ///< rows
+  std::vector<float> x{};      ///< [count][groups][columns]
+  std::vector<float> other{};  ///< the same rows in the other model, or [count][channels]
+                               ///< targets; empty without one
   std::vector<std::int64_t> samples{}, positions{};  ///< where each comes from
 };
 
@@ -49,7 +59,9 @@ class LayerMoments {
   std::int64_t positions() const;     ///< that the moments of outputs are of
   std::int64_t skipped_positions() const;
   SecondMoments second_moments() const;
-  bool has_other() const;
+  CrossMoments cross_moments() const;
+  bool has_other() const { return cross_moments() == CrossMoments::inputs; }
+  bool has_targets() const { return cross_moments() == CrossMoments::targets; }
 
   std::vector<double> input_mean() const;                           ///< E[x], [groups][columns]
   std::vector<double> input_squares() const;                        ///< E[x_c^2], [groups][columns]
@@ -57,6 +69,10 @@ class LayerMoments {
   std::vector<double> other_mean() const;  ///< E[y] of the same rows y in the other model
   /// E[x y^T], [columns of x][columns of y]; needs SecondMoments::full.
   std::vector<double> cross_moment(std::int64_t group = 0) const;
+  std::vector<double> target_mean() const;     ///< E[t], [channels]
+  std::vector<double> target_squares() const;  ///< E[t_o^2], [channels]
+  /// E[t x^T], [channels][columns]: each channel with the columns of its group. Needs SecondMoments::full.
+  std::vector<double> target_moment() const;
   /// Of what the node computes, its bias, residual and activation included, at all positions. [channels]
   std::vector<double> output_mean() const;
   std::vector<double> output_squares() const;  ///< E[out^2]

@@ -1,0 +1,97 @@
+// recover: quantizes a model so that it loses less, from calibration samples alone. Layers are taken in the
+// order in which they run. Each gets codes, scales and biases that bring its outputs, computed from what the
+// quantized layers before it really hand over, nearest to those of the original network, its residual
+// included (capture.h, coordinate_descent.h); so a layer also makes good what was lost before it. What does
+// not lower the error on samples that were kept aside is not taken.
+//
+//   CalibrationTable table = calibrate(fp32, batches);
+//   RecoveryReport report;
+//   Model q = quantize(fp32, table, {.scheme = "int4", .recover = recover_default({.report = &report})});
+//
+// The same samples give the same bytes with any number of threads. Memory is that of the models and of one
+// layer's statistics at a time; the inputs of layers are not kept.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lowbit/core/view.h"
+#include "lowbit/model/quantize.h"
+
+namespace lowbit {
+
+/// What a recovery may do; in a set of names, the order in which they are said does not matter.
+enum class RecoveryStep : std::uint8_t {
+  wide,  ///< sums and the network's input keep 8 bits where the scheme has fewer (QuantizeOptions::wide_sums)
+  ranges,   ///< ranges of values by the squared error of their codes, in place of the calibration's
+  gptq,     ///< codes by GPTQ
+  qronos,   ///< codes by Qronos, which repair what earlier layers did
+  descent,  ///< codes, scales and tables by coordinate descent, likewise
+  bias,     ///< biases that take away the mean error of each channel
+};
+
+struct RecoveryReport {
+  struct Step {
+    std::string name;
+    double sqnr_before = 0, sqnr_after = 0;  ///< dB, on the samples kept aside
+    double seconds = 0;
+    bool kept = false;
+    std::string note{};
+  };
+  /// SQNR of a layer: of what its products and bias should add up to, over what they miss of it.
+  struct Layer {
+    std::string name;
+    std::vector<Step> steps{};
+    double sqnr_before = 0, sqnr_after = 0;  ///< of plain quantization and of what was taken
+    double seconds = 0;
+    std::string note{};  ///< why nothing was tried; empty: something was
+  };
+  std::vector<Step> network{};  ///< SQNR of the network's outputs
+  std::vector<Layer> layers{};
+  double sqnr_before = 0, sqnr_after = 0;  ///< of the network's outputs
+  double seconds = 0;
+  std::int64_t samples = 0, held_out = 0;
+};
+
+struct RecoveryProgress {
+  std::size_t layer = 0, layers = 0;  ///< that are done, and all
+  double seconds = 0, seconds_left = 0;
+};
+
+struct RecoverOptions {
+  std::vector<RecoveryStep> steps{RecoveryStep::wide, RecoveryStep::ranges, RecoveryStep::descent,
+                                  RecoveryStep::bias};
+  /// Samples that are used, at most; every `held_out_every`th of them is kept aside to judge by.
+  std::int64_t samples = 256;
+  std::int64_t held_out_every = 5;
+  std::int64_t positions = 64;  ///< rows of a sample that a layer is judged by (CaptureOptions)
+  int descents = 4;             ///< turns of codes and scales
+  /// The samples, a batch; empty (no data): those that the calibration table kept.
+  TensorView data{};
+  int threads = 1;
+  /// Called after each layer on the caller's thread; returns whether to go on. If not, quantize() throws
+  /// Error(cancelled).
+  std::function<bool(const RecoveryProgress&)> progress{};
+  RecoveryReport* report = nullptr;  ///< filled in where not null; lives until quantize() returns
+};
+
+/// For QuantizeOptions::recover. quantize() then throws what it throws without, and Error(invalid_argument)
+/// where there are fewer than 8 samples or numbers are impossible.
+Recovery recover(RecoverOptions options);
+/// Takes some 15 seconds for a network of 40 M products on two cores; `options.steps` and numbers are set.
+Recovery recover_fast(RecoverOptions options = {});
+/// More samples, more rows, more starting points: minutes.
+Recovery recover_best(RecoverOptions options = {});
+/// recover_fast().
+Recovery recover_default(RecoverOptions options = {});
+
+/// "wide", "ranges", ...
+std::string_view step_name(RecoveryStep step);
+/// "fast", "best" or names with commas. Throws Error(invalid_argument) for another name, with those there
+/// are.
+RecoverOptions parse_recovery(std::string_view text);
+
+}  // namespace lowbit

@@ -1,0 +1,363 @@
+#include "lowbit/recover/recover.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "core/refuse.h"
+#include "lowbit/core/error.h"
+#include "lowbit/model/layer_weights.h"
+#include "lowbit/observe/mse.h"
+#include "lowbit/quant/make_quantizer.h"
+#include "lowbit/recover/capture.h"
+#include "model/copy_samples.h"
+#include "model/kept_samples.h"
+#include "model/node_schemes.h"
+#include "model/quantize_nodes.h"
+#include "recover/recover_layer.h"
+
+namespace lowbit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using detail::RecoveredLayer;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::size_t index(std::int64_t i) {
+  return static_cast<std::size_t>(i);
+}
+
+/// Samples in two parts, each a contiguous batch.
+struct Split {
+  Shape sample;
+  std::vector<float> learned, held_out;
+  std::int64_t learned_count = 0, held_out_count = 0;
+
+  TensorView batch(bool aside) const {
+    std::vector<std::int64_t> dims{aside ? held_out_count : learned_count};
+    dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
+    return TensorView((aside ? held_out : learned).data(), Shape(dims));
+  }
+};
+
+/// What the user's policy or the scheme makes of a layer's weights.
+struct LayerPlan {
+  int node = 0;
+  std::string name{};
+  Tensor weights{};
+  std::vector<float> bias{};  ///< the layer's own or the policy's
+  std::optional<AnyQuantizer> quantizer{};
+  std::vector<float> importance{};
+  std::string label{};
+  std::string untouched{};  ///< why it stays as it is; empty: it does not
+  RecoveredLayer now{};
+};
+
+class Pipeline {
+ public:
+  Pipeline(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options,
+           const RecoverOptions& how)
+      : fp32_(fp32),
+        table_(table),
+        options_(options),
+        how_(how),
+        schemes_(node_schemes(fp32.graph(), options)),
+        start_(Clock::now()) {
+    policies_.ranges = options.ranges;
+    policies_.wide_sums = options.wide_sums;
+    split_samples();
+    report_.samples = split_.learned_count, report_.held_out = split_.held_out_count;
+    reference_ = outputs(fp32);
+  }
+
+  Model run() {
+    find_layers();
+    Model plain = build();
+    report_.sqnr_before = report_.sqnr_after = sqnr(plain);
+    Model best = plain;
+    choose_activations(best);
+    recover_layers();
+    Model recovered = build();
+    const double after = sqnr(recovered);
+    if (after > report_.sqnr_after) {
+      report_.sqnr_after = after;
+      best = std::move(recovered);
+    } else {
+      report_.network.push_back({"layers", report_.sqnr_after, after, 0, false,
+                                 "the layers together do not lower the error of the network's outputs"});
+    }
+    report_.seconds = since(start_);
+    if (how_.report) *how_.report = std::move(report_);
+    return best;
+  }
+
+ private:
+  bool asked(RecoveryStep step) const {
+    return std::find(how_.steps.begin(), how_.steps.end(), step) != how_.steps.end();
+  }
+
+  void split_samples() {
+    TensorView data = how_.data;
+    std::vector<std::int64_t> dims{0};
+    const Shape& sample = fp32_.input_shape();
+    dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
+    if (!data.data) {
+      if (!table_ || table_->kept.numbers.empty())
+        refuse(
+            "recovery needs samples, and the calibration table has kept none; give them as "
+            "RecoverOptions::data");
+      dims[0] = static_cast<std::int64_t>(table_->kept.numbers.size());
+      data = TensorView(table_->kept.values.data(), Shape(dims));
+    }
+    const std::int64_t count =
+        std::min(check_batch(data.shape, sample, "the samples of a recovery"), how_.samples);
+    if (count < 8) refuse(fmt::format("recovery needs at least 8 samples, it got {}", count));
+    split_.sample = sample;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const bool aside = i % how_.held_out_every == how_.held_out_every - 1;
+      append_sample(data, i, aside ? split_.held_out : split_.learned);
+      ++(aside ? split_.held_out_count : split_.learned_count);
+    }
+  }
+
+  void find_layers() {
+    const std::vector<NodePlan> plans = plan_nodes(fp32_.graph(), schemes_);
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      const Graph::Node& node = fp32_.graph().nodes[i];
+      if (plans[i].mode == NodePlan::Mode::f32 || !ops::has_weights(node.op)) continue;
+      layers_.push_back(plan_layer(node, static_cast<int>(i), plans[i]));
+    }
+  }
+
+  LayerPlan plan_layer(const Graph::Node& node, int i, const NodePlan& plan) const {
+    LayerPlan layer{.node = i, .name = node.name, .weights = weight_matrix(node.op)};
+    const MatrixView weights(layer.weights.data.data(), layer.weights.shape[0], layer.weights.shape[1]);
+    std::visit(
+        [&](const auto& op) {
+          if constexpr (requires { op.bias; }) layer.bias = op.bias;
+        },
+        node.op);
+    // The checks, and the codes of the user's own policy, are those of quantize().
+    NodeQuantization q{.scheme = plan.scheme};
+    std::optional<LayerWeights> chosen;
+    const auto policy = [&](const LayerContext& context) {
+      return chosen.emplace(options_.weights ? options_.weights(context) : LayerWeights{});
+    };
+    layer.now.bias = quantize_weights(node, i, policy, q);
+    layer.now.codes = std::move(*q.weights);
+    if (q.weights_label != kGivenCodes) layer.label = q.weights_label;
+    if (!layer.now.bias.empty()) layer.bias = layer.now.bias;
+    layer.bias.resize(index(weights.rows), 0.0f);
+    layer.quantizer.emplace(chosen->quantizer ? *chosen->quantizer : make_quantizer(plan.scheme));
+    layer.importance = std::move(chosen->importance);
+    if (chosen->codes) layer.untouched = "its codes were given";
+    if (plan.mode == NodePlan::Mode::signs) layer.untouched = "it multiplies the signs of its inputs";
+    return layer;
+  }
+
+  Model build() const {
+    NodePolicies policies = policies_;
+    policies.codes_of_schemes = true;
+    policies.weights = [this](const LayerContext& context) -> LayerWeights {
+      for (const LayerPlan& layer : layers_)
+        if (layer.node == context.node)
+          return {.codes = layer.now.codes, .bias = layer.now.bias, .label = layer.label};
+      return {};
+    };
+    std::string name = format_scheme(options_.scheme);
+    if (!options_.overrides.empty() && name == "fp32") name = "mixed";
+    return quantize_nodes(fp32_, table_, schemes_, name, policies);
+  }
+
+  std::vector<float> outputs(const Model& model) const {
+    const std::int64_t count = split_.held_out_count, batch = std::min<std::int64_t>(count, 16);
+    Workspace workspace(model, {.batch = batch, .threads = how_.threads});
+    std::vector<std::vector<float>> results(model.output_count());
+    std::vector<float> all;
+    for (std::int64_t first = 0; first < count; first += batch) {
+      const std::int64_t n = std::min(batch, count - first);
+      const auto shaped = [n](const Shape& sample) {
+        std::vector<std::int64_t> dims{n};
+        dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
+        return Shape(dims);
+      };
+      std::vector<MutableTensorView> outs;
+      for (std::size_t o = 0; o < results.size(); ++o) {
+        results[o].resize(index(n * model.output_shape(o).elements()));
+        outs.emplace_back(results[o].data(), shaped(model.output_shape(o)));
+      }
+      const TensorView in(split_.held_out.data() + first * split_.sample.elements(), shaped(split_.sample));
+      lowbit::run(model, std::span(&in, 1), outs, workspace);
+      for (const std::vector<float>& result : results) all.insert(all.end(), result.begin(), result.end());
+    }
+    return all;
+  }
+
+  double sqnr(const Model& model) const {
+    const std::vector<float> got = outputs(model);
+    double signal = 0, error = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const double want = static_cast<double>(reference_[i]), miss = static_cast<double>(got[i]) - want;
+      if (!std::isfinite(want)) continue;
+      signal += want * want;
+      error += std::isfinite(miss) ? miss * miss : want * want;
+    }
+    return 10 * std::log10(std::max(signal, 1e-300) / std::max(error, 1e-300));
+  }
+
+  /// What quantizes activations, with the plain weights: kept where the network's outputs gain.
+  void choose_activations(Model& best) {
+    bool narrow = false, codes = false;
+    for (const Scheme& s : schemes_) {
+      narrow = narrow || (!s.is_fp32() && !s.dynamic && s.activation_bits > 1 && s.activation_bits < 8);
+      codes = codes || (!s.is_fp32() && !s.dynamic && s.activation_bits > 1);
+    }
+    if (asked(RecoveryStep::wide) && narrow && !policies_.wide_sums)
+      try_activations(RecoveryStep::wide, best, [](NodePolicies& p) { p.wide_sums = true; });
+    if (asked(RecoveryStep::ranges) && codes && !policies_.ranges)
+      try_activations(RecoveryStep::ranges, best, [this](NodePolicies& p) {
+        p.ranges = [this](const std::string& value, int bits) { return range_of(value, bits); };
+      });
+  }
+
+  template <class Change>
+  void try_activations(RecoveryStep step, Model& best, const Change& change) {
+    const Clock::time_point start = Clock::now();
+    RecoveryReport::Step said{.name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after};
+    const NodePolicies before = policies_;
+    change(policies_);
+    Model model = build();
+    said.sqnr_after = sqnr(model);
+    said.kept = said.sqnr_after > said.sqnr_before;
+    if (said.kept) {
+      best = std::move(model);
+      report_.sqnr_after = said.sqnr_after;
+    } else {
+      policies_ = before;
+    }
+    said.seconds = since(start);
+    report_.network.push_back(std::move(said));
+  }
+
+  std::optional<Range> range_of(const std::string& value, int bits) {
+    const auto [at, made] = ranges_.try_emplace({value, bits});
+    if (!made) return at->second;
+    for (const CalibrationEntry& entry : table_->entries) {
+      if (entry.value != value) continue;
+      const FloatHistogram* seen = entry.distribution();
+      if (!seen || seen->empty()) break;
+      MseObserver observer;
+      observer.set_state(seen->state());
+      at->second = observer.range(unsigned_range(bits));
+      break;
+    }
+    return at->second;
+  }
+
+  void recover_layers() {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      LayerPlan& layer = layers_[i];
+      const Clock::time_point start = Clock::now();
+      RecoveryReport::Layer& said = report_.layers.emplace_back();
+      said.name = layer.name;
+      said.note = layer.untouched;
+      if (layer.untouched.empty()) recover_one(layer, said);
+      said.seconds = since(start);
+      if (!how_.progress) continue;
+      const double spent = since(start_);
+      const double left = spent * static_cast<double>(layers_.size() - i - 1) / static_cast<double>(i + 1);
+      if (!how_.progress({i + 1, layers_.size(), spent, left}))
+        throw Error(ErrorCode::cancelled, fmt::format("the recovery was cancelled after layer '{}', {} of {}",
+                                                      layer.name, i + 1, layers_.size()));
+    }
+  }
+
+  detail::TargetMoments moments(const Model& model, const std::string& layer, bool aside) const {
+    CaptureOptions options{.layers = {layer},
+                           .other = fp32_,
+                           .cross_moments = CrossMoments::targets,
+                           .positions = how_.positions,
+                           .sampled_rows = 0,
+                           .threads = how_.threads};
+    Capturer capturer(model, std::move(options));
+    capturer.add(split_.batch(aside));
+    const LayerStats stats = capturer.finish();
+    return detail::TargetMoments(stats.layers[0]);
+  }
+
+  void recover_one(LayerPlan& layer, RecoveryReport::Layer& said) {
+    const Model model = build();
+    const detail::TargetMoments learned = moments(model, layer.name, false),
+                                held_out = moments(model, layer.name, true);
+    const std::int64_t rows = layer.weights.shape[0], columns = layer.weights.shape[1];
+    MatrixView importance;
+    if (!layer.importance.empty())
+      importance = {layer.importance.data(), rows, columns,
+                    static_cast<std::int64_t>(layer.importance.size()) == columns ? 0 : columns, 1};
+    const RecoveredLayer plain = layer.now;
+    layer.now = detail::recover_layer(
+        {{layer.weights.data.data(), rows, columns}, *layer.quantizer, importance, plain, layer.bias},
+        learned, held_out, how_, said);
+  }
+
+  const Model& fp32_;
+  const CalibrationTable* table_;
+  const QuantizeOptions& options_;
+  const RecoverOptions& how_;
+  std::vector<Scheme> schemes_;
+  Clock::time_point start_;
+  NodePolicies policies_;
+  Split split_;
+  std::vector<float> reference_;
+  std::vector<LayerPlan> layers_;
+  std::map<std::pair<std::string, int>, std::optional<Range>> ranges_;
+  RecoveryReport report_;
+};
+
+void check(const RecoverOptions& o) {
+  if (o.samples < 8) refuse(fmt::format("recovery takes at least 8 samples, not {}", o.samples));
+  if (o.held_out_every < 2)
+    refuse(fmt::format("one of at least 2 samples is kept aside, not of {}", o.held_out_every));
+  if (o.positions < 1)
+    refuse(fmt::format("recovery takes at least 1 position of a sample, not {}", o.positions));
+  if (o.descents < 1) refuse(fmt::format("recovery takes at least 1 turn of descent, not {}", o.descents));
+}
+
+}  // namespace
+
+Recovery recover(RecoverOptions how) {
+  check(how);
+  return [how = std::move(how)](const Model& fp32, const CalibrationTable* table,
+                                const QuantizeOptions& options) {
+    if (format_scheme(options.scheme) == "fp32" && options.overrides.empty()) return fp32;
+    return Pipeline(fp32, table, options, how).run();
+  };
+}
+
+Recovery recover_fast(RecoverOptions options) {
+  const RecoverOptions preset = parse_recovery("fast");
+  options.steps = preset.steps;
+  options.samples = preset.samples, options.positions = preset.positions, options.descents = preset.descents;
+  return recover(std::move(options));
+}
+
+Recovery recover_best(RecoverOptions options) {
+  const RecoverOptions preset = parse_recovery("best");
+  options.steps = preset.steps;
+  options.samples = preset.samples, options.positions = preset.positions, options.descents = preset.descents;
+  return recover(std::move(options));
+}
+
+Recovery recover_default(RecoverOptions options) {
+  return recover_fast(std::move(options));
+}
+
+}  // namespace lowbit

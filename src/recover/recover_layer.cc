@@ -1,0 +1,154 @@
+#include "recover/recover_layer.h"
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "lowbit/core/error.h"
+#include "lowbit/recover/coordinate_descent.h"
+#include "lowbit/recover/gptq.h"
+#include "lowbit/recover/qronos.h"
+
+namespace lowbit::detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Values = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool asked(const RecoverOptions& options, RecoveryStep step) {
+  return std::find(options.steps.begin(), options.steps.end(), step) != options.steps.end();
+}
+
+/// The objective of a layer as the rounders take it. With a free bias means do not count: moments are those
+/// about the mean.
+struct LayerObjective {
+  std::vector<OutputError> errors;  ///< one a group, second moments alone
+  Values weights;                   ///< the real weights that come nearest to the targets
+};
+
+/// (H + d) w = T + d w0 for each channel: targets as weights. Damping by a share of the mean of the diagonal
+/// holds weights that the samples say little about where they are.
+constexpr double kTargetDamping = 0.01;
+
+LayerObjective objective_of(const LayerTask& task, const TargetMoments& m, bool centred, bool targets) {
+  const auto original = Eigen::Map<const Values, 0, Eigen::OuterStride<>>(
+      task.weights.data, task.weights.rows, task.weights.cols, Eigen::OuterStride<>(task.weights.row_stride));
+  LayerObjective objective{{}, original};
+  const std::int64_t channels = m.channels / m.groups;
+  for (std::int64_t g = 0; g < m.groups; ++g) {
+    TargetMoments::Matrix h = m.second[static_cast<std::size_t>(g)];
+    TargetMoments::Matrix t = m.target.middleRows(g * channels, channels);
+    if (centred) {
+      const Eigen::VectorXd mean = m.mean_of(g);
+      h.noalias() -= mean * mean.transpose();
+      t.noalias() -= m.target_mean.segment(g * channels, channels) * mean.transpose();
+    }
+    if (targets) {
+      TargetMoments::Matrix damped = h;
+      const double damping = std::max(kTargetDamping * h.trace() / static_cast<double>(m.columns), 1e-30);
+      damped.diagonal().array() += damping;
+      const Eigen::LLT<TargetMoments::Matrix> factor(damped);
+      const TargetMoments::Matrix w = original.middleRows(g * channels, channels).cast<double>();
+      const TargetMoments::Matrix solved = factor.solve((t + damping * w).transpose()).transpose();
+      if (factor.info() == Eigen::Success && solved.allFinite())
+        objective.weights.middleRows(g * channels, channels) = solved.cast<float>();
+    }
+    OutputError error;
+    error.columns = m.columns;
+    error.second_moment.assign(h.data(), h.data() + h.size());
+    objective.errors.push_back(std::move(error));
+  }
+  return objective;
+}
+
+class Trials {
+ public:
+  Trials(const LayerTask& task, const TargetMoments& learned, const TargetMoments& held_out,
+         const RecoverOptions& options, RecoveryReport::Layer& report)
+      : task_(task), learned_(learned), held_out_(held_out), options_(options), report_(report) {
+    best_ = task.plain;
+    report.sqnr_before = report.sqnr_after = target_sqnr(held_out, best_.codes, task.bias);
+  }
+
+  /// Codes by some algorithm, with the bias that fits them where that is among the steps.
+  void round(RecoveryStep step, bool targets) {
+    if (!asked(options_, step)) return;
+    const Clock::time_point start = Clock::now();
+    RecoveryReport::Step said{.name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after};
+    const bool bias = asked(options_, RecoveryStep::bias);
+    try {
+      const LayerObjective objective = objective_of(task_, learned_, bias, targets);
+      const MatrixView weights(objective.weights.data(), task_.weights.rows, task_.weights.cols);
+      const std::vector<float> diagonal = input_importance(objective.errors, weights.rows);
+      const MatrixView importance =
+          task_.importance.data ? task_.importance : MatrixView(diagonal.data(), weights.rows, weights.cols);
+      const WeightGrid grid(weights, task_.quantizer, importance);
+      RoundingResult result = run(step, weights, grid, objective.errors);
+      said.note = result.report.note;
+      offer(std::move(result.codes), bias, said);
+    } catch (const Error& e) {
+      said.sqnr_after = said.sqnr_before;
+      said.note = e.what();
+    }
+    said.seconds = since(start);
+    report_.steps.push_back(std::move(said));
+  }
+
+  /// The bias alone, for codes that were not chosen with one.
+  void correct_bias() {
+    if (!asked(options_, RecoveryStep::bias) || !best_.bias.empty()) return;
+    const Clock::time_point start = Clock::now();
+    RecoveryReport::Step said{.name = std::string(step_name(RecoveryStep::bias)),
+                              .sqnr_before = report_.sqnr_after};
+    offer(QuantizedMatrix(best_.codes), true, said);
+    said.seconds = since(start);
+    report_.steps.push_back(std::move(said));
+  }
+
+  RecoveredLayer best() { return std::move(best_); }
+
+ private:
+  RoundingResult run(RecoveryStep step, const MatrixView& weights, const WeightGrid& grid,
+                     std::span<const OutputError> errors) const {
+    if (step == RecoveryStep::gptq) return gptq(weights, grid, errors, {.threads = options_.threads});
+    if (step == RecoveryStep::qronos) return qronos(weights, grid, errors, {.threads = options_.threads});
+    return coordinate_descent(weights, grid, errors,
+                              {.turns = options_.descents, .threads = options_.threads});
+  }
+
+  void offer(QuantizedMatrix codes, bool bias, RecoveryReport::Step& said) {
+    RecoveredLayer candidate{std::move(codes), {}};
+    if (bias) candidate.bias = bias_for(learned_, candidate.codes);
+    said.sqnr_after = target_sqnr(held_out_, candidate.codes, bias ? candidate.bias : task_.bias);
+    said.kept = said.sqnr_after > report_.sqnr_after;
+    if (!said.kept) return;
+    best_ = std::move(candidate);
+    report_.sqnr_after = said.sqnr_after;
+  }
+
+  const LayerTask& task_;
+  const TargetMoments &learned_, &held_out_;
+  const RecoverOptions& options_;
+  RecoveryReport::Layer& report_;
+  RecoveredLayer best_;
+};
+
+}  // namespace
+
+RecoveredLayer recover_layer(const LayerTask& task, const TargetMoments& learned,
+                             const TargetMoments& held_out, const RecoverOptions& options,
+                             RecoveryReport::Layer& report) {
+  Trials trials(task, learned, held_out, options, report);
+  trials.round(RecoveryStep::gptq, false);
+  trials.round(RecoveryStep::qronos, true);
+  trials.round(RecoveryStep::descent, true);
+  trials.correct_bias();
+  return trials.best();
+}
+
+}  // namespace lowbit::detail

@@ -1,0 +1,48 @@
+// The names of recovery steps, and the two sets that have one.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/refuse.h"
+#include "lowbit/recover/recover.h"
+
+namespace lowbit {
+namespace {
+
+constexpr std::array<std::string_view, 6> kNames{"wide", "ranges", "gptq", "qronos", "descent", "bias"};
+
+}  // namespace
+
+std::string_view step_name(RecoveryStep step) {
+  return kNames[static_cast<std::size_t>(step)];
+}
+
+RecoverOptions parse_recovery(std::string_view text) {
+  RecoverOptions options;
+  options.samples = 160, options.positions = 48, options.descents = 3;
+  if (text == "fast") return options;
+  options.samples = 1000, options.positions = 96, options.descents = 8;
+  if (text == "best") {
+    options.steps = {RecoveryStep::wide,   RecoveryStep::ranges,  RecoveryStep::gptq,
+                     RecoveryStep::qronos, RecoveryStep::descent, RecoveryStep::bias};
+    return options;
+  }
+  options.steps.clear();
+  for (std::size_t first = 0; first <= text.size();) {
+    const std::size_t end = std::min(text.find(',', first), text.size());
+    const std::string_view name = text.substr(first, end - first);
+    const auto at = std::find(kNames.begin(), kNames.end(), name);
+    if (at == kNames.end())
+      refuse(fmt::format("'{}' is no recovery; there are fast, best, and with commas {}", name,
+                         fmt::join(kNames, ", ")));
+    const auto step = static_cast<RecoveryStep>(at - kNames.begin());
+    if (std::find(options.steps.begin(), options.steps.end(), step) == options.steps.end())
+      options.steps.push_back(step);
+    first = end + 1;
+  }
+  return options;
+}
+
+}  // namespace lowbit

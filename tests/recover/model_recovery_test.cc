@@ -1,0 +1,265 @@
+// Recovery of whole models: what it gains on samples that it has not seen, that it is the same for any number
+// of threads, that users' choices stand, and what it refuses.
+#include "lowbit/recover/recover.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowbit/model/serialize.h"
+#include "lowbit/quant/affine.h"
+#include "support/error_of.h"
+#include "support/random.h"
+
+namespace lowbit {
+namespace {
+
+using testing::error_of;
+using testing::Random;
+using testing::says;
+
+ops::Conv2dOp random_conv(Random& random, std::int64_t in, std::int64_t out, std::int64_t groups) {
+  ops::Conv2dOp op;
+  op.weight = Tensor(Shape{out, in / groups, 3, 3});
+  const float spread = std::sqrt(2.0f / static_cast<float>(9 * in / groups));
+  for (float& w : op.weight.data) w = random.gaussian() * spread;
+  op.bias.assign(static_cast<std::size_t>(out), 0.1f);
+  op.window = {.kernel = {3, 3}, .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}};
+  op.groups = groups;
+  op.activation.lo = 0.0f;
+  return op;
+}
+
+/// image -> stem -> two residual blocks, one with a depthwise layer -> mean -> fc
+Model residual_network() {
+  Random random(21);
+  Graph g;
+  g.inputs = {g.add_value("image", {3, 10, 10})};
+  const ValueId a = g.add_node("stem", random_conv(random, 3, 12, 1), {g.inputs[0]});
+  const ValueId b = g.add_node("block1a", random_conv(random, 12, 12, 1), {a});
+  const ValueId c = g.add_node("block1b", random_conv(random, 12, 12, 1), {b, a});
+  const ValueId d = g.add_node("block2a", random_conv(random, 12, 12, 12), {c});
+  const ValueId e = g.add_node("block2b", random_conv(random, 12, 12, 2), {d, c});
+  const ValueId f =
+      g.add_node("flatten", ops::FlattenOp{}, {g.add_node("mean", ops::GlobalAveragePoolOp{}, {e})});
+  ops::LinearOp fc;
+  fc.weight = Tensor(Shape{6, 12});
+  for (float& w : fc.weight.data) w = random.gaussian() * 0.3f;
+  g.outputs = {g.add_node("fc", fc, {f})};
+  return Model(g);
+}
+
+/// Smooth images, so that inputs of layers are correlated as those of real ones.
+Tensor smooth_images(std::int64_t count, std::uint64_t seed) {
+  Random random(seed);
+  Tensor t(Shape{count, 3, 10, 10});
+  for (std::int64_t i = 0; i < count * 3; ++i) {
+    const float fx = random.uniform(), fy = random.uniform(), phase = 3 * random.uniform(),
+                level = random.gaussian();
+    for (std::int64_t y = 0; y < 10; ++y)
+      for (std::int64_t x = 0; x < 10; ++x)
+        t.data[static_cast<std::size_t>(i * 100 + y * 10 + x)] =
+            level + std::sin(fx * static_cast<float>(x) + fy * static_cast<float>(y) + phase) +
+            0.1f * random.gaussian();
+  }
+  return t;
+}
+
+double output_sqnr(const Model& model, const Model& fp32, const Tensor& images) {
+  const std::int64_t count = images.shape[0];
+  const auto outputs = [&](const Model& m) {
+    Tensor out(Shape{count, 6});
+    Workspace workspace(m, {.batch = count});
+    run(m, images, out, workspace);
+    return out.data;
+  };
+  const std::vector<float> got = outputs(model), want = outputs(fp32);
+  double signal = 0, error = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    signal += double{want[i]} * double{want[i]};
+    error += (double{got[i]} - double{want[i]}) * (double{got[i]} - double{want[i]});
+  }
+  return 10 * std::log10(signal / error);
+}
+
+/// Small, so that tests are quick.
+RecoverOptions quick(const std::string& steps) {
+  RecoverOptions options = parse_recovery(steps);
+  options.samples = 80, options.positions = 20, options.descents = 2;
+  return options;
+}
+
+class Recover : public ::testing::Test {
+ protected:
+  const Model fp32 = residual_network();
+  const CalibrationTable table = calibrate(fp32, std::vector<Tensor>{smooth_images(96, 1)});
+  const Tensor unseen = smooth_images(64, 2);
+};
+
+TEST_F(Recover, LowersTheErrorOfEveryFamilyOnSamplesThatItHasNotSeen) {
+  for (const char* scheme : {"int4", "int3-asym", "int2-g32", "kmeans2", "ternary", "nf4", "mxfp4", "binary2",
+                             "int4-wo", "int4-dynamic", "int4-a4"}) {
+    SCOPED_TRACE(scheme);
+    RecoveryReport report;
+    RecoverOptions how = quick("wide,ranges,descent,bias");
+    how.report = &report;
+    const Model plain = quantize(fp32, table, {.scheme = scheme}),
+                better = quantize(fp32, table, {.scheme = scheme, .recover = recover(how)});
+    EXPECT_GT(output_sqnr(better, fp32, unseen), output_sqnr(plain, fp32, unseen) + 1.0);
+    EXPECT_GT(report.sqnr_after, report.sqnr_before);
+    EXPECT_EQ(report.samples, 64);
+    EXPECT_EQ(report.held_out, 16);
+    ASSERT_EQ(report.layers.size(), 6u);
+    for (const RecoveryReport::Layer& layer : report.layers) {
+      EXPECT_GE(layer.sqnr_after, layer.sqnr_before) << layer.name;
+      EXPECT_FALSE(layer.steps.empty()) << layer.name;
+    }
+    EXPECT_EQ(describe_coverage(better), describe_coverage(plain));
+    EXPECT_EQ(save_to_bytes(load(save_to_bytes(better))), save_to_bytes(better));
+  }
+}
+
+TEST_F(Recover, EachWayOfRoundingHelps) {
+  const double plain = output_sqnr(quantize(fp32, table, {.scheme = "int3"}), fp32, unseen);
+  double gptq = 0;
+  for (const char* steps : {"gptq", "gptq,bias", "qronos", "descent", "gptq,qronos,descent,bias"}) {
+    SCOPED_TRACE(steps);
+    const Model model = quantize(fp32, table, {.scheme = "int3", .recover = recover(quick(steps))});
+    const double gained = output_sqnr(model, fp32, unseen);
+    EXPECT_GT(gained, plain);
+    if (gptq == 0) gptq = gained;
+    EXPECT_GE(gained, gptq - 0.5);
+  }
+}
+
+TEST_F(Recover, GivesTheSameBytesWithAnyNumberOfThreads) {
+  const auto bytes = [&](int threads) {
+    RecoverOptions how = quick("wide,ranges,gptq,qronos,descent,bias");
+    how.threads = threads;
+    return save_to_bytes(quantize(fp32, table, {.scheme = "int3-a4", .recover = recover(how)}));
+  };
+  const auto one = bytes(1);
+  EXPECT_EQ(bytes(2), one);
+  EXPECT_EQ(bytes(3), one);
+}
+
+TEST_F(Recover, LeavesWhatTheUserChose) {
+  const auto weights = [](const LayerContext& layer) -> LayerWeights {
+    if (layer.name == "stem") return {.codes = quantize(layer.weights, Affine<8>{})};
+    if (layer.name == "block1a") return {.quantizer = Affine<8>{}, .label = "eight"};
+    return {};
+  };
+  RecoveryReport report;
+  RecoverOptions how = quick("descent,bias");
+  how.report = &report;
+  const Model model = quantize(
+      fp32, table,
+      {.scheme = "int4", .overrides = {{"fc", "fp32"}}, .weights = weights, .recover = recover(how)});
+  ASSERT_EQ(report.layers.size(), 5u) << "fc stays fp32";
+  EXPECT_EQ(report.layers[0].note, "its codes were given");
+  EXPECT_TRUE(report.layers[0].steps.empty());
+  const Tensor stem = weight_matrix(fp32.graph().nodes[0].op);
+  const QuantizedMatrix eight =
+      quantize(MatrixView(stem.data.data(), stem.shape[0], stem.shape[1]), Affine<8>{});
+  int found = 0;
+  for (std::size_t i = 0; i < model.graph().nodes.size(); ++i) {
+    const std::string& name = model.graph().nodes[i].name;
+    const auto weights_of = model.weights(static_cast<int>(i));
+    if (name == "stem") {
+      ++found;
+      EXPECT_EQ(weights_of->codes, eight.codes);
+    }
+    if (name == "block1a") {
+      ++found;
+      EXPECT_EQ(weights_of->bits, 8);
+      EXPECT_EQ(model.quantization(static_cast<int>(i)).name(), "int4 (weights: eight)");
+    }
+  }
+  EXPECT_EQ(found, 2);
+}
+
+// With wide sums, codes of few bits go into products alone.
+TEST_F(Recover, WideSumsKeepEightBitsBetweenProducts) {
+  const Model narrow = quantize(fp32, table, {.scheme = "int8-a4"}),
+              wide = quantize(fp32, table, {.scheme = "int8-a4", .wide_sums = true});
+  int copies = 0;
+  for (std::size_t i = 0; i < wide.graph().nodes.size(); ++i) {
+    const Graph::Node& node = wide.graph().nodes[i];
+    const auto bits = [&](std::size_t input) { return wide.type(node.inputs[input]).bits; };
+    copies += node.name.ends_with(":u4");
+    if (!ops::has_weights(node.op)) continue;
+    EXPECT_EQ(bits(0), node.name == "stem" ? 8 : 4) << node.name;
+    if (node.inputs.size() > 1) {
+      EXPECT_EQ(bits(1), 8) << node.name;
+    }
+  }
+  EXPECT_EQ(copies, 3) << "of stem, of block1b, and of the mean";
+  EXPECT_EQ(describe_coverage(wide), describe_coverage(narrow));
+  EXPECT_GT(output_sqnr(wide, fp32, unseen), output_sqnr(narrow, fp32, unseen));
+}
+
+TEST_F(Recover, RangesMayBeTheCallersOwn) {
+  const auto ranges = [](const std::string& value, int bits) -> std::optional<Range> {
+    if (value == "block1a" && bits == 8) return Range{0.0f, 25.5f};
+    return std::nullopt;
+  };
+  const Model model = quantize(fp32, table, {.scheme = "int8", .ranges = ranges}),
+              plain = quantize(fp32, table, {.scheme = "int8"});
+  ASSERT_EQ(model.graph().values.size(), plain.graph().values.size());
+  for (std::size_t v = 0; v < model.graph().values.size(); ++v) {
+    const auto id = static_cast<ValueId>(v);
+    const std::string& name = model.graph().values[v].name;
+    if (name == "block1a") {
+      EXPECT_FLOAT_EQ(model.type(id).qparams.scale, 0.1f);
+    } else {
+      EXPECT_EQ(model.type(id).qparams, plain.type(id).qparams) << name;
+    }
+  }
+}
+
+TEST_F(Recover, StopsWhenItIsTold) {
+  RecoverOptions how = quick("descent");
+  std::vector<std::size_t> done;
+  how.progress = [&](const RecoveryProgress& p) {
+    EXPECT_EQ(p.layers, 6u);
+    EXPECT_GE(p.seconds_left, 0);
+    done.push_back(p.layer);
+    return p.layer < 2;
+  };
+  const auto run = [&] { quantize(fp32, table, {.scheme = "int4", .recover = recover(how)}); };
+  EXPECT_TRUE(says(error_of(run, ErrorCode::cancelled), {"'block1a'", "2 of 6"}));
+  EXPECT_EQ(done, (std::vector<std::size_t>{1, 2}));
+}
+
+TEST_F(Recover, TakesSamplesOfTheCallersOwn) {
+  const Tensor images = smooth_images(96, 1);
+  RecoverOptions how = quick("descent,bias");
+  const Model kept = quantize(fp32, table, {.scheme = "int4-wo", .recover = recover(how)});
+  how.data = images;
+  const Model given = quantize(fp32, {.scheme = "int4-wo", .recover = recover(how)});
+  EXPECT_EQ(save_to_bytes(given), save_to_bytes(kept));
+}
+
+TEST_F(Recover, RefusesWhatCannotBe) {
+  const auto refused = [&](const RecoverOptions& how) {
+    return error_of([&] { quantize(fp32, table, {.scheme = "int4", .recover = recover(how)}); },
+                    ErrorCode::invalid_argument);
+  };
+  EXPECT_TRUE(says(refused({.samples = 3}), {"8 samples", "3"}));
+  EXPECT_TRUE(says(refused({.held_out_every = 1}), {"kept aside"}));
+  EXPECT_TRUE(says(refused({.positions = 0}), {"position"}));
+  EXPECT_TRUE(says(refused({.descents = 0}), {"descent"}));
+  const Tensor few = smooth_images(5, 3);
+  EXPECT_TRUE(says(refused({.data = few}), {"at least 8", "5"}));
+  CalibrationTable bare = table;
+  bare.kept = {};
+  EXPECT_TRUE(says(error_of([&] { quantize(fp32, bare, {.scheme = "int4", .recover = recover_default()}); },
+                            ErrorCode::invalid_argument),
+                   {"samples", "RecoverOptions::data"}));
+  EXPECT_TRUE(says(error_of([] { parse_recovery("bias,gptg"); }, ErrorCode::invalid_argument),
+                   {"'gptg'", "gptq", "fast", "best"}));
+}
+
+}  // namespace
+}  // namespace lowbit
