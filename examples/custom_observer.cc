@@ -23,7 +23,8 @@ struct FourSigma {
 int main() {
   lowbit::Graph graph;
   graph.inputs = {graph.add_value("x", {4})};
-  lowbit::ops::LinearOp linear{.weight = {{2, 4}, {1, 2, 3, 4, -1, -2, -3, -4}}, .bias = {}, .activation = {}};
+  lowbit::ops::LinearOp linear{
+      .weight = {{2, 4}, {1, 2, 3, 4, -1, -2, -3, -4}}, .bias = {}, .activation = {}};
   graph.outputs = {graph.add_node("fc", linear, {0})};
   const lowbit::Model fp32(graph);
 

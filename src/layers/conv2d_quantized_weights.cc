@@ -225,7 +225,8 @@ class Conv2dQuantizedWeights final : public ops::Step {
 
 }  // namespace
 
-std::unique_ptr<ops::Step> ops::make_conv2d_quantized_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec) {
+std::unique_ptr<ops::Step> ops::make_conv2d_quantized_weights(const ops::Conv2dOp& op,
+                                                              const ops::StepSpec& spec) {
   const std::int64_t in_per_group = op.weight.shape[1];
   if (spec.weights->cols != op.window.kernel[0] * op.window.kernel[1] * in_per_group ||
       spec.weights->rows != op.out_channels())

@@ -63,7 +63,8 @@ class LinearQuantizedWeights final : public ops::Step {
 
 }  // namespace
 
-std::unique_ptr<ops::Step> ops::make_linear_quantized_weights(const ops::LinearOp& op, const ops::StepSpec& spec) {
+std::unique_ptr<ops::Step> ops::make_linear_quantized_weights(const ops::LinearOp& op,
+                                                              const ops::StepSpec& spec) {
   const SampleLayout in = spec.inputs[0]->layout();
   const std::int64_t features = op.flattens_input ? in.pixels() * in.channels : in.channels;
   if (spec.weights->cols != features)

@@ -12,7 +12,7 @@ namespace lowbit::detail {
 struct CompiledModel {
   ModelData data;
   std::vector<std::unique_ptr<ops::Step>> steps;  ///< one per node
-  std::vector<bool> zero_pixel;              ///< per value: some step reads the pixel behind each sample
+  std::vector<bool> zero_pixel;                   ///< per value: some step reads the pixel behind each sample
   /// What the quantized weights of a node take in a file; zeros where there are none.
   struct WeightSize {
     std::size_t bytes = 0;

@@ -39,7 +39,8 @@ TEST(SampleLayout, LowerRanks) {
 }
 
 TEST(Op, DispatchesByVisit) {
-  const ops::Op op = ops::MaxPoolOp{{{2, 2}, {2, 2}}, false}, conv = ops::Conv2dOp{}, softmax = ops::SoftmaxOp{};
+  const ops::Op op = ops::MaxPoolOp{{{2, 2}, {2, 2}}, false}, conv = ops::Conv2dOp{},
+                softmax = ops::SoftmaxOp{};
   EXPECT_EQ(ops::op_name(op), "MaxPool");
   EXPECT_EQ(ops::op_arithmetic(op), ops::Arithmetic::movement);
   EXPECT_EQ(ops::op_arithmetic(softmax), ops::Arithmetic::real);

@@ -66,14 +66,16 @@ TEST(Slice, TakesElementsOfRank1And2) {
 TEST(Slice, RefusesWhatLeavesTheAxis) {
   const std::vector<Shape> in{{9}};
   for (const ops::SliceOp& bad : {ops::SliceOp{{-1}, {1}, {1}},
-                                {{0}, {0}, {1}},
-                                {{0}, {1}, {10}},
-                                {{1}, {4}, {4}},
-                                {{9}, {1}, {1}},
-                                {{0}, {INT64_MAX}, {3}},
-                                {{0}, {1}, {-1}}})
+                                  {{0}, {0}, {1}},
+                                  {{0}, {1}, {10}},
+                                  {{1}, {4}, {4}},
+                                  {{9}, {1}, {1}},
+                                  {{0}, {INT64_MAX}, {3}},
+                                  {{0}, {1}, {-1}}})
     expect_error(ErrorCode::invalid_argument, [&] { ops::infer_shape(bad, in); });
-  expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::SliceOp{{0, 0}, {1, 1}, {1, 1}}, in); });
+  expect_error(ErrorCode::shape_mismatch, [&] {
+    ops::infer_shape(ops::SliceOp{{0, 0}, {1, 1}, {1, 1}}, in);
+  });
 }
 
 TEST(Pad, AddsAndRemoves) {

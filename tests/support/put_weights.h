@@ -11,7 +11,7 @@ namespace lowbit::testing {
 
 /// Square window, stride 1, no padding; Gaussian weights, then biases.
 inline ops::Conv2dOp random_conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups,
-                               Random& random) {
+                                 Random& random) {
   ops::Conv2dOp c;
   c.weight = Tensor(Shape{out, in / groups, kernel, kernel});
   for (float& w : c.weight.data) w = random.gaussian();

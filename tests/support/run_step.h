@@ -124,8 +124,8 @@ inline Values run_step(const ops::Step& step, const std::vector<Values>& inputs,
   const GuardedBuffer out(static_cast<std::size_t>(batch) * output.sample_bytes());
   const GuardedBuffer scratch(step.scratch_bytes(batch, threads));
   const std::shared_ptr<Executor> pool = threads > 1 ? make_thread_pool(threads) : nullptr;
-  step.run(
-      {batch, args, ops::TensorArg(out.data(), &output), scratch.data(), pool ? pool.get() : &serial_executor()});
+  step.run({batch, args, ops::TensorArg(out.data(), &output), scratch.data(),
+            pool ? pool.get() : &serial_executor()});
   for (const GuardedBuffer& b : buffers) EXPECT_TRUE(b.intact()) << "the step wrote beside an input";
   EXPECT_TRUE(out.intact()) << "the step wrote beside its output";
   EXPECT_TRUE(scratch.intact()) << "the step wrote beside its scratch";

@@ -27,8 +27,9 @@
 
 namespace lowbit::ops {
 
-using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp, MaxPoolOp,
-                        AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp, SoftmaxOp>;
+using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
+                        MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
+                        SoftmaxOp>;
 
 std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);

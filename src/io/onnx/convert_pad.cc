@@ -44,7 +44,8 @@ void convert_pad(NodeContext& node) {
     node.reject(fmt::format("has {} pads for {} axes", p.pads.size(), p.axes.size()));
   if (!std::isfinite(p.value)) node.refuse(fmt::format("pads with {}", p.value));
   ops::PadOp op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank())),
-              std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank())), static_cast<float>(p.value)};
+                std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank())),
+                static_cast<float>(p.value)};
   bool changes = false;
   for (std::size_t i = 0; i < p.axes.size(); ++i) {
     const std::int64_t before = p.pads[i], after = p.pads[i + p.axes.size()], axis = p.axes[i];

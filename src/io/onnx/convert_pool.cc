@@ -11,7 +11,7 @@ void convert_max_pool(NodeContext& node) {
 
 void convert_average_pool(NodeContext& node) {
   ops::AveragePoolOp pool{read_window(node, kernel_shape(node)), node.int_attribute("ceil_mode", 0) != 0,
-                        node.int_attribute("count_include_pad", 0) != 0};
+                          node.int_attribute("count_include_pad", 0) != 0};
   node.emit(pool, {node.value(0)});
 }
 

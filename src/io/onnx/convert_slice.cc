@@ -84,8 +84,8 @@ void convert_slice(NodeContext& node) {
   const Shape& shape = node.shape(0);
   const SliceSpec s = read_slice(node, shape.rank() + 1);
   ops::SliceOp op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 0),
-                std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 1),
-                {shape.dims().begin(), shape.dims().end()}};
+                  std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 1),
+                  {shape.dims().begin(), shape.dims().end()}};
   for (std::size_t i = 0; i < s.axes.size(); ++i) {
     if (s.axes[i] == 0) {
       // The batch is open: only a slice that takes all of any batch leaves it alone.
