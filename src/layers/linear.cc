@@ -18,7 +18,7 @@ namespace {
 // Rows are quantized and multiplied in blocks, so that the working memory does not grow with the batch.
 constexpr std::int64_t kRowBlock = 256;
 
-RowInput row_input(const LinearOptions& options) {
+RowInput linear_input(const LinearOptions& options) {
   if (options.activations.bits == 1) return RowInput::signs;
   return options.activations.bits == 0 ? RowInput::floats : RowInput::quantize;
 }
@@ -66,7 +66,7 @@ bool is_direct(const View& m) {
 
 struct Linear::State {
   State(const QuantizedMatrix& weights, const LinearOptions& options)
-      : product(weights, row_input(options), copy(options.bias), input_quantization(options), {},
+      : product(weights, linear_input(options), copy(options.bias), input_quantization(options), {},
                 active_isa()),
         executor(options.executor) {}
 
