@@ -104,6 +104,23 @@ class Pipeline {
     return std::find(how_.steps.begin(), how_.steps.end(), step) != how_.steps.end();
   }
 
+  /// RecoverOptions::samples, or more where they are cheap.
+  std::int64_t most_samples() const {
+    double products = 1;
+    for (const Graph::Node& node : fp32_.graph().nodes)
+      std::visit(
+          [&](const auto& op) {
+            if constexpr (requires { op.weight; }) {
+              const Shape& out = fp32_.graph().values[index(node.output)].shape;
+              products += static_cast<double>(op.weight.shape.elements()) *
+                          static_cast<double>(out.elements() / op.weight.shape[0]);
+            }
+          },
+          node.op);
+    const auto cheap = static_cast<std::int64_t>(std::min(how_.products / products, 1024.0));
+    return std::max(how_.samples, cheap);
+  }
+
   void split_samples() {
     TensorView data = how_.data;
     std::vector<std::int64_t> dims{0};
@@ -118,7 +135,7 @@ class Pipeline {
       data = TensorView(table_->kept.values.data(), Shape(dims));
     }
     const std::int64_t count =
-        std::min(check_batch(data.shape, sample, "the samples of a recovery"), how_.samples);
+        std::min(check_batch(data.shape, sample, "the samples of a recovery"), most_samples());
     if (count < 8) refuse(fmt::format("recovery needs at least 8 samples, it got {}", count));
     split_.sample = sample;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -328,6 +345,8 @@ void check(const RecoverOptions& o) {
     refuse(fmt::format("one of at least 2 samples is kept aside, not of {}", o.held_out_every));
   if (o.positions < 1)
     refuse(fmt::format("recovery takes at least 1 position of a sample, not {}", o.positions));
+  if (!(o.products >= 0))
+    refuse(fmt::format("the products of a recovery's samples are 0 or more, not {}", o.products));
   if (o.descents < 1) refuse(fmt::format("recovery takes at least 1 turn of descent, not {}", o.descents));
 }
 

@@ -86,7 +86,7 @@ double output_sqnr(const Model& model, const Model& fp32, const Tensor& images) 
 /// Small, so that tests are quick.
 RecoverOptions quick(const std::string& steps) {
   RecoverOptions options = parse_recovery(steps);
-  options.samples = 80, options.positions = 20, options.descents = 2;
+  options.samples = 80, options.products = 0, options.positions = 20, options.descents = 2;
   return options;
 }
 
@@ -232,6 +232,23 @@ TEST_F(Recover, StopsWhenItIsTold) {
   EXPECT_EQ(done, (std::vector<std::size_t>{1, 2}));
 }
 
+TEST_F(Recover, TakesMoreSamplesOfASmallNetwork) {
+  RecoveryReport report;
+  RecoverOptions how = quick("bias");
+  how.report = &report;
+  how.samples = 10;
+  const auto used = [&](double products) {
+    how.products = products;
+    quantize(fp32, table, {.scheme = "int8", .recover = recover(how)});
+    return report.samples + report.held_out;
+  };
+  // 100 positions of 9 * (3 * 12 + 12 * 12 + 12 * 12 + 12 + 6 * 12) products, and 6 * 12.
+  constexpr double kProducts = 100 * 9 * (36 + 144 + 144 + 12 + 72) + 72;
+  EXPECT_EQ(used(0), 10);
+  EXPECT_EQ(used(25.5 * kProducts), 25);
+  EXPECT_EQ(used(1e12), 96) << "all that there are";
+}
+
 TEST_F(Recover, TakesSamplesOfTheCallersOwn) {
   const Tensor images = smooth_images(96, 1);
   RecoverOptions how = quick("descent,bias");
@@ -249,6 +266,7 @@ TEST_F(Recover, RefusesWhatCannotBe) {
   EXPECT_TRUE(says(refused({.samples = 3}), {"8 samples", "3"}));
   EXPECT_TRUE(says(refused({.held_out_every = 1}), {"kept aside"}));
   EXPECT_TRUE(says(refused({.positions = 0}), {"position"}));
+  EXPECT_TRUE(says(refused({.products = -1}), {"products", "-1"}));
   EXPECT_TRUE(says(refused({.descents = 0}), {"descent"}));
   const Tensor few = smooth_images(5, 3);
   EXPECT_TRUE(says(refused({.data = few}), {"at least 8", "5"}));

@@ -64,8 +64,11 @@ struct RecoveryProgress {
 struct RecoverOptions {
   std::vector<RecoveryStep> steps{RecoveryStep::wide, RecoveryStep::ranges, RecoveryStep::descent,
                                   RecoveryStep::bias};
-  /// Samples that are used, at most; every `held_out_every`th of them is kept aside to judge by.
+  /// Samples that are used, at most; every `held_out_every`th of them is kept aside to judge by. Of a network
+  /// with few products (multiplications of its layers on one sample) 1,024 at most, while these come to fewer
+  /// than `products` in all.
   std::int64_t samples = 256;
+  double products = 6e9;
   std::int64_t held_out_every = 5;
   std::int64_t positions = 64;  ///< rows of a sample that a layer is judged by (CaptureOptions)
   int descents = 4;             ///< turns of codes and scales
