@@ -38,6 +38,10 @@ TEST_F(BadInput, Usage) {
   EXPECT_TRUE(bad("eval " + model_ + " " + data_ + " --batch many", "--batch"));
   EXPECT_TRUE(bad("quantize " + model_ + " " + data_, "--output"));
   EXPECT_TRUE(bad("demo --images 0", "--images"));
+  EXPECT_TRUE(bad("quantize " + model_ + " " + data_ + " --recover gptg -o " + folder_ / "o", "gptq"));
+  EXPECT_TRUE(
+      bad("quantize " + model_ + " --scheme int4-wo --recover fast -o " + folder_ / "o", "--recover"));
+  EXPECT_TRUE(bad("quantize " + model_ + " " + data_ + " --recover fast -o " + folder_ / "o", "8 samples"));
   EXPECT_TRUE(bad("info a b", "b"));
 }
 

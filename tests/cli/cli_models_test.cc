@@ -56,6 +56,26 @@ TEST_F(Command, RunWritesWhatTheLibraryComputes) {
   EXPECT_EQ(folder_.read("y.npy"), data::npy_file({100, 4}, expected));
 }
 
+TEST_F(Command, RecoversAndSaysWhatEachStepDid) {
+  const std::string data = " --data npy:" + x_ + " --calib 80";
+  const auto saved = run_command("quantize " + model_ + data + " --scheme int3 --recover gptq,bias -o " +
+                                 folder_ / "q.lowbit");
+  ASSERT_EQ(saved.status, 0) << saved.err;
+  for (const char* text : {"layer", "gptq", "SQNR", "16 kept aside"})
+    EXPECT_NE(saved.out.find(text), std::string::npos) << text << " in\n" << saved.out;
+  EXPECT_EQ(run_command("info " + folder_ / "q.lowbit").status, 0);
+  const auto evaluated =
+      run_command("eval " + model_ + data + " --scheme int3 --recover descent,bias --json -");
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const Json row = Json::parse(evaluated.out)["rows"][1];
+  ASSERT_TRUE(row.contains("recovery"));
+  EXPECT_GT(row["recovery"]["sqnr_after"], row["recovery"]["sqnr_before"]);
+  EXPECT_EQ(row["recovery"]["layers"][0]["steps"][0]["step"], "descent");
+  const auto plain = run_command("eval " + model_ + data + " --scheme int3 --json -");
+  EXPECT_FALSE(Json::parse(plain.out)["rows"][1].contains("recovery"));
+  EXPECT_GT(row["sqnr_db"], Json::parse(plain.out)["rows"][1]["sqnr_db"]);
+}
+
 TEST_F(Command, ASavedModelGivesTheSameBits) {
   ASSERT_EQ(run_command("quantize " + model_ + " --scheme int8-dynamic -o " + folder_ / "q.lowbit").status,
             0);
