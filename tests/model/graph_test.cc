@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "lowbit/core/error.h"
+#include "support/error_of.h"
 
 namespace lowbit {
 namespace {
+
+using testing::error_of;
 
 ops::ClampOp relu() {
   return {{0.0f, std::numeric_limits<float>::infinity()}};
@@ -65,22 +68,10 @@ TEST(Graph, KeepsInputsThatNobodyReads) {
   EXPECT_EQ(g.values[static_cast<std::size_t>(g.inputs[1])].name, "unused");
 }
 
-template <class F>
-std::string message(ErrorCode code, F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
-
 TEST(Graph, InferenceNamesTheNodeThatDoesNotFit) {
   Graph g = diamond();
   g.nodes[2].op = ops::FlattenOp{};
-  EXPECT_NE(message(ErrorCode::shape_mismatch, [&] { infer_shapes(g); }).find("'c' (Add)"),
+  EXPECT_NE(error_of([&] { infer_shapes(g); }, ErrorCode::shape_mismatch).find("'c' (Add)"),
             std::string::npos);
 }
 
@@ -95,17 +86,18 @@ TEST(Graph, ValidationRefusesBrokenGraphs) {
   EXPECT_NO_THROW(validate(diamond()));
   Graph range = diamond();
   range.nodes[0].inputs[0] = 99;
-  EXPECT_NE(message(ErrorCode::invalid_argument, [&] { validate(range); }).find("99"), std::string::npos);
+  EXPECT_NE(error_of([&] { validate(range); }, ErrorCode::invalid_argument).find("99"), std::string::npos);
   Graph order = diamond();
   std::swap(order.nodes[0], order.nodes[2]);
-  EXPECT_NE(message(ErrorCode::invalid_argument, [&] { validate(order); }).find("before"), std::string::npos);
+  EXPECT_NE(error_of([&] { validate(order); }, ErrorCode::invalid_argument).find("before"),
+            std::string::npos);
   Graph twice = diamond();
   twice.nodes[1].output = twice.nodes[0].output;
-  EXPECT_NE(message(ErrorCode::invalid_argument, [&] { validate(twice); }).find("exists already"),
+  EXPECT_NE(error_of([&] { validate(twice); }, ErrorCode::invalid_argument).find("exists already"),
             std::string::npos);
   Graph output = diamond();
   output.outputs = {output.add_value("floating", {1})};
-  message(ErrorCode::invalid_argument, [&] { validate(output); });
+  error_of([&] { validate(output); }, ErrorCode::invalid_argument);
 }
 
 }  // namespace

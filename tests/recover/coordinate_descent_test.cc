@@ -31,6 +31,14 @@ double loss_of(const RandomLayer& layer, const QuantizedMatrix& q, const std::ve
   return output_loss(layer.view(), q, errors);
 }
 
+/// Descent that begins at the grid's own codes and scales, nowhere else.
+RoundingResult from_the_start_alone(const RandomLayer& layer, const WeightGrid& grid) {
+  const std::vector<OutputError> errors{layer.alone()};
+  return coordinate_descent(
+      layer.view(), grid, errors,
+      {.from_nearest = false, .from_gptq = false, .from_qronos = false, .scale_factors = {}});
+}
+
 TEST(CoordinateDescent, EndsWhereNoSingleCodeCanBeBetter) {
   const RandomLayer layer = random_layer(2, 24, 51);
   for (const bool cross : {false, true})
@@ -106,15 +114,9 @@ TEST(CoordinateDescent, FindsTheScale) {
     const Affine<4> quantizer{.granularity = kind};
     const QuantizedMatrix exact = quantize(layer.view(), quantizer);
     layer.weights = values_of(exact);
-    const std::vector<OutputError> errors{layer.alone()};
     QuantizedMatrix wrong = exact;
     for (float& s : wrong.scales) s *= 1.0625f;
-    const WeightGrid grid(wrong, quantizer);
-    const RoundingReport report =
-        coordinate_descent(
-            layer.view(), grid, errors,
-            {.from_nearest = false, .from_gptq = false, .from_qronos = false, .scale_factors = {}})
-            .report;
+    const RoundingReport report = from_the_start_alone(layer, WeightGrid(wrong, quantizer)).report;
     EXPECT_GT(report.loss_before, 0);
     EXPECT_LT(report.loss_after, 1e-6 * report.loss_before);
   }
@@ -135,7 +137,6 @@ TEST(CoordinateDescent, FindsOffsetsTablesAndPlanes) {
     RandomLayer layer = random_layer(4, 64, 55);
     const QuantizedMatrix exact = quantize(layer.view(), quantizer);
     layer.weights = values_of(exact);
-    const std::vector<OutputError> errors{layer.alone()};
     QuantizedMatrix wrong = exact;
     // Not in proportion: each parameter must be found by itself.
     float change = 0.05f;
@@ -145,12 +146,7 @@ TEST(CoordinateDescent, FindsOffsetsTablesAndPlanes) {
     for (float& v : wrong.offsets) v += 0.01f;
     if (wrong.levels.size() > 0)
       wrong.levels = exact.levels, wrong.levels[0] *= 1.1f, wrong.levels[1] *= 0.95f;
-    const WeightGrid grid(wrong, quantizer);
-    const RoundingReport report =
-        coordinate_descent(
-            layer.view(), grid, errors,
-            {.from_nearest = false, .from_gptq = false, .from_qronos = false, .scale_factors = {}})
-            .report;
+    const RoundingReport report = from_the_start_alone(layer, WeightGrid(wrong, quantizer)).report;
     EXPECT_GT(report.loss_before, 0);
     // Scales of groups are fp16: what is left is their rounding.
     EXPECT_LT(report.loss_after, 1e-4 * report.loss_before);

@@ -10,33 +10,23 @@
 #include "io/onnx/onnx_builder.h"
 #include "lowbit/core/error.h"
 #include "lowbit/io/onnx/load.h"
+#include "support/error_of.h"
 #include "support/graph_interpreter.h"
 #include "support/shared_data.h"
 
 namespace lowbit {
 namespace {
 
+using testing::error_of;
 using testing::OnnxBuilder;
 using testing::Sample;
-
-template <class F>
-std::string message(ErrorCode code, F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
 
 TEST(ImportOnnx, ListsEveryUnsupportedOperator) {
   OnnxBuilder b;
   b.input("x", {0, 2}).output("y");
   b.node("LSTM", {"x"}, "a"), b.node("Resize", {"a"}, "b"), b.node("LSTM", {"b"}, "c");
   b.node("Relu", {"c"}, "d"), b.node("Relu", {"d"}, "y").domain("my.ops");
-  EXPECT_EQ(message(ErrorCode::unsupported, [&] { b.import(); }),
+  EXPECT_EQ(error_of([&] { b.import(); }, ErrorCode::unsupported),
             "net.onnx uses operators that lowbit does not have: LSTM (2), Resize (1), my.ops.Relu (1)");
 }
 
@@ -44,13 +34,13 @@ TEST(ImportOnnx, RefusesInputsThatItCannotFix) {
   OnnxBuilder open;
   open.input("image", {0, 3, 0, 32}).output("y");
   open.node("Relu", {"image"}, "y");
-  EXPECT_NE(message(ErrorCode::unsupported, [&] { open.import(); })
+  EXPECT_NE(error_of([&] { open.import(); }, ErrorCode::unsupported)
                 .find("input 'image' has no fixed size in dimension 2"),
             std::string::npos);
   OnnxBuilder flat;
   flat.input("x", {3}).output("y");
   flat.node("Relu", {"x"}, "y");
-  EXPECT_NE(message(ErrorCode::unsupported, [&] { flat.import(); }).find("1 dimensions"), std::string::npos);
+  EXPECT_NE(error_of([&] { flat.import(); }, ErrorCode::unsupported).find("1 dimensions"), std::string::npos);
 }
 
 TEST(ImportOnnx, AFixedBatchDoesNotBindAndInitializersAreNoInputs) {
@@ -79,21 +69,21 @@ TEST(ImportOnnx, RefusesGraphsThatDoNotHoldTogether) {
   OnnxBuilder undefined;
   undefined.input("x", {0, 2}).output("y");
   undefined.node("Add", {"x", "z"}, "y");
-  EXPECT_NE(message(ErrorCode::corrupt_file, [&] { undefined.import(); }).find("'z'"), std::string::npos);
+  EXPECT_NE(error_of([&] { undefined.import(); }, ErrorCode::corrupt_file).find("'z'"), std::string::npos);
   OnnxBuilder twice;
   twice.input("x", {0, 2}).output("y");
   twice.node("Relu", {"x"}, "y"), twice.node("Relu", {"x"}, "y");
-  message(ErrorCode::corrupt_file, [&] { twice.import(); });
+  error_of([&] { twice.import(); }, ErrorCode::corrupt_file);
   OnnxBuilder nothing;
   nothing.input("x", {0, 2}).output("y");
   nothing.node("Relu", {"x"}, "z");
-  EXPECT_NE(message(ErrorCode::corrupt_file, [&] { nothing.import(); }).find("output 'y'"),
+  EXPECT_NE(error_of([&] { nothing.import(); }, ErrorCode::corrupt_file).find("output 'y'"),
             std::string::npos);
 }
 
 TEST(ImportOnnx, MissingFilesAndOtherFormats) {
-  message(ErrorCode::not_found, [] { import_onnx("/nowhere/net.onnx"); });
-  EXPECT_EQ(message(ErrorCode::corrupt_file, [] { OnnxBuilder::import_bytes("This is no ONNX file."); }),
+  error_of([] { import_onnx("/nowhere/net.onnx"); }, ErrorCode::not_found);
+  EXPECT_EQ(error_of([] { OnnxBuilder::import_bytes("This is no ONNX file."); }, ErrorCode::corrupt_file),
             "net.onnx is not an ONNX file or is truncated");
 }
 
