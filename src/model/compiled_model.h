@@ -1,7 +1,9 @@
 // A model made ready for this machine: one step per node, with packed weights.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "lowbit/layers/step.h"
@@ -19,6 +21,10 @@ struct CompiledModel {
     double bits_per_weight = 0;
   };
   std::vector<WeightSize> weight_sizes;  ///< one per node
+
+  /// fingerprint(), which reads all weights, once it was asked for.
+  mutable std::once_flag fingerprinted;
+  mutable std::uint64_t fingerprint = 0;
 
   /// Compiles; `data` stays where it is afterwards, steps point into it.
   explicit CompiledModel(ModelData model);

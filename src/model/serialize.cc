@@ -10,6 +10,7 @@
 #include "lowbit/core/error.h"
 #include "model/binary_fields.h"
 #include "model/checksummed_file.h"
+#include "model/compiled_model.h"
 
 namespace lowbit {
 namespace {
@@ -192,13 +193,18 @@ Model load(const std::string& path) {
 }
 
 std::uint64_t fingerprint(const Model& model) {
-  detail::ModelData data = model.complete_data();
-  data.source.clear();
-  FieldWriter payload;
-  write(payload, std::move(data), kFingerprintVersion);
-  std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
-  for (const std::byte b : payload.take()) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001B3u;
-  return hash;
+  const detail::CompiledModel& compiled = model.compiled();
+  std::call_once(compiled.fingerprinted, [&] {
+    detail::ModelData data = model.complete_data();
+    data.source.clear();
+    FieldWriter payload;
+    write(payload, std::move(data), kFingerprintVersion);
+    std::uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
+    for (const std::byte b : payload.take())
+      hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001B3u;
+    compiled.fingerprint = hash;
+  });
+  return compiled.fingerprint;
 }
 
 }  // namespace lowbit
