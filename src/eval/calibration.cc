@@ -33,12 +33,14 @@ CalibrationShard calibrate_images(const Model& fp32, const data::DataOptions& da
   const AnyObserver observer = make_observer(options.observer);
   const data::Images images(data::parse_data_spec(data.data, data.labels), data::Split::calibration,
                             data.preprocess, fp32.input_shape(), data.calib, data.seed);
+  const bool recovers = options.recover != "none";
   Calibrator calibrator(fp32, {.observer = observer,
                                .threads = options.threads,
                                .observer_name = options.observer,
                                .data = describe_images(data, images),
                                .shard = shard,
-                               .distributions = distributions});
+                               .distributions = distributions || recovers,
+                               .kept_bytes = recovers ? CalibrateOptions{}.kept_bytes : 0});
   const auto size = static_cast<std::size_t>(images.shape().elements());
   const std::int64_t total = (images.count() - shard.index + shard.count - 1) / shard.count;
   std::vector<float> inputs;

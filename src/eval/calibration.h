@@ -16,7 +16,8 @@ namespace lowbit::eval {
 /// 0". Of npy data the name of the file or folder, without where it is.
 std::string describe_images(const data::DataOptions& options, const data::Images& images);
 
-/// One shard of the images; shows progress. Without `distributions` only what quantize() needs is kept.
+/// One shard of the images; shows progress. Without `distributions` only what quantize() needs is kept, with
+/// what recovery works on where the options ask for one.
 /// Throws as Images, parse_data_spec and make_observer.
 CalibrationShard calibrate_images(const Model& fp32, const data::DataOptions& data,
                                   const QuantizationOptions& options, StreamShard shard, bool distributions);

@@ -54,8 +54,7 @@ const CalibrationTable& ModelQuantizer::table() {
       throw Error(ErrorCode::invalid_argument,
                   options_.recover == "none" ? "--data is required: the scheme needs calibration images"
                                              : "--data is required: --recover works on calibration images");
-    table_ =
-        merge_calibration_shards({calibrate_images(fp32_, data_, options_, {}, options_.recover != "none")});
+    table_ = merge_calibration_shards({calibrate_images(fp32_, data_, options_, {}, false)});
   }
   return *table_;
 }
