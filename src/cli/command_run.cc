@@ -13,6 +13,7 @@
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/model.h"
+#include "model/copy_samples.h"
 
 namespace lowbit::cli {
 namespace {
@@ -66,7 +67,7 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
   Workspace workspace(model, {.batch = largest, .threads = threads, .executor = nullptr});
   std::vector<std::vector<float>> in(inputs.size()), out(files.size());
   for (std::size_t i = 0; i < files.size(); ++i)
-    files[i].write(data::npy_float_header(data::with_batch(model.output_shape(i), total)));
+    files[i].write(data::npy_float_header(with_batch(model.output_shape(i), total)));
   for (std::int64_t first = 0; first < total; first += largest) {
     const std::int64_t count = std::min(largest, total - first);
     std::vector<TensorView> in_views;
@@ -75,11 +76,11 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
       const std::int64_t size = inputs[i].sample.elements();
       in[i].resize(static_cast<std::size_t>(count * size));
       inputs[i].array.read(first * size, in[i]);
-      in_views.emplace_back(in[i].data(), data::with_batch(inputs[i].sample, count));
+      in_views.emplace_back(in[i].data(), with_batch(inputs[i].sample, count));
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
       out[i].resize(static_cast<std::size_t>(count * model.output_shape(i).elements()));
-      out_views.emplace_back(out[i].data(), data::with_batch(model.output_shape(i), count));
+      out_views.emplace_back(out[i].data(), with_batch(model.output_shape(i), count));
     }
     run(model, in_views, out_views, workspace);
     for (std::size_t i = 0; i < files.size(); ++i) files[i].write(std::as_bytes(std::span(out[i])));
@@ -100,8 +101,7 @@ void run_model(const RunArguments& options) {
   run_all(model, inputs, files, options.threads);
   for (OutputFile& file : files) file.commit();
   for (std::size_t i = 0; i < files.size(); ++i)
-    fmt::print("{}: {}\n", files[i].path(),
-               data::with_batch(model.output_shape(i), inputs[0].count).to_string());
+    fmt::print("{}: {}\n", files[i].path(), with_batch(model.output_shape(i), inputs[0].count).to_string());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lowbit/core/error.h"
+#include "model/copy_samples.h"
 
 namespace lowbit::data {
 
@@ -29,15 +30,6 @@ void Images::read(std::int64_t first, std::span<float> out) const {
     data_->read(order_[static_cast<std::size_t>(first)], image);
     apply(preprocess_, channels, image);
   }
-}
-
-Shape with_batch(const Shape& sample, std::int64_t batch) {
-  if (sample.rank() == Shape::kMaxRank)
-    throw Error(ErrorCode::unsupported,
-                fmt::format("a batch of tensors of shape {} has too many dimensions", sample.to_string()));
-  std::vector<std::int64_t> dims{batch};
-  dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
-  return Shape(std::span<const std::int64_t>(dims));
 }
 
 }  // namespace lowbit::data

@@ -41,7 +41,4 @@ class Images {
   std::vector<std::int64_t> order_;
 };
 
-/// Shape of a batch of samples. Throws Error(unsupported) when that has too many dimensions.
-Shape with_batch(const Shape& sample, std::int64_t batch);
-
 }  // namespace lowbit::data

@@ -7,6 +7,7 @@
 
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/executor.h"
+#include "model/copy_samples.h"
 #include "model/output_scores.h"
 #include "report/progress.h"
 #include "report/statistics.h"
@@ -45,7 +46,7 @@ struct Lane {
   void prepare(std::int64_t batch) {
     views.clear();
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      views.emplace_back(outputs[i].data(), data::with_batch(model->output_shape(i), batch));
+      views.emplace_back(outputs[i].data(), with_batch(model->output_shape(i), batch));
   }
 
   /// Milliseconds.

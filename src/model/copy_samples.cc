@@ -45,6 +45,15 @@ std::int64_t check_batch(const Shape& shape, const Shape& sample, const std::str
   return shape[0];
 }
 
+Shape with_batch(const Shape& sample, std::int64_t batch) {
+  if (sample.rank() == Shape::kMaxRank)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("a batch of tensors of shape {} has too many dimensions", sample.to_string()));
+  std::vector<std::int64_t> dims{batch};
+  dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
+  return Shape(std::span<const std::int64_t>(dims));
+}
+
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
   const SampleLayout layout = to.type->layout();
   const SampleStrides s = strides_of(from.shape, from.strides, to.type->shape, layout);

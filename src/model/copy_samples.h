@@ -13,6 +13,9 @@ namespace lowbit {
 /// naming `what`.
 std::int64_t check_batch(const Shape& shape, const Shape& sample, const std::string& what);
 
+/// The shape of a batch of such samples. Throws Error(unsupported) when that has too many dimensions.
+Shape with_batch(const Shape& sample, std::int64_t batch);
+
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept;
 void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept;
 

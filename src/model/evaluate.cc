@@ -14,19 +14,14 @@ namespace {
 
 constexpr std::int64_t kComparedAtOnce = 16;
 
-Shape batched(const Shape& sample) {
-  std::vector<std::int64_t> dims{kComparedAtOnce};
-  dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
-  return Shape(dims);
-}
-
 }  // namespace
 
 struct ModelComparer::State {
   /// One of the two models with its workspace and room for its outputs.
   struct Side {
     explicit Side(const Model& m) : model(m), workspace(m, {.batch = kComparedAtOnce}) {
-      for (std::size_t i = 0; i < m.output_count(); ++i) outputs.emplace_back(batched(m.output_shape(i)));
+      for (std::size_t i = 0; i < m.output_count(); ++i)
+        outputs.emplace_back(with_batch(m.output_shape(i), kComparedAtOnce));
     }
     void run_chunk(const TensorView& in, std::int64_t count) {
       views.clear();
