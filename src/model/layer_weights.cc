@@ -78,18 +78,18 @@ QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme) 
   return quantize(matrix_view(op, copy), make_quantizer(scheme));
 }
 
-std::vector<float> quantize_weights(const Graph::Node& node, int index, const WeightsPolicy& policy,
+std::vector<float> quantize_weights(const Graph::Node& node, int index, const NodePolicies& policies,
                                     NodeQuantization& q) {
   Tensor copy;
   const LayerContext layer{index, node.name, node.op, q.scheme, matrix_view(node.op, copy)};
-  LayerWeights chosen = policy ? policy(layer) : LayerWeights{};
+  LayerWeights chosen = policies.weights ? policies.weights(layer) : LayerWeights{};
   check_bias(layer, chosen.bias);
   if (chosen.codes) {
     if (chosen.quantizer || !chosen.importance.empty())
       refuse_layer(layer.name, "codes were given together with a quantizer or an importance");
     check_codes(layer, *chosen.codes);
     q.weights = std::move(*chosen.codes);
-    q.weights_label = chosen.label.empty() ? kGivenCodes : chosen.label;
+    q.weights_label = chosen.label.empty() ? policies.given_codes_label : chosen.label;
     return chosen.bias;
   }
   const MatrixView importance = importance_view(layer, chosen.importance);

@@ -85,9 +85,8 @@ class Rewriter {
 
   /// Bits of the codes that a node reads as its input `i`.
   int bits_read(const Graph::Node& node, const NodePlan& plan, std::size_t i) const {
-    const bool of_product = ops::has_weights(node.op) && i == 0;
-    if (!policies_.wide_sums) return plan.scheme.activation_bits;
-    return of_product && old_.graph.producer(node.inputs[i]) >= 0 ? plan.scheme.activation_bits : 8;
+    const bool of_product = ops::has_weights(node.op) && i == 0 && old_.graph.producer(node.inputs[i]) >= 0;
+    return policies_.wide_sums && !of_product ? 8 : plan.scheme.activation_bits;
   }
 
   /// Bits of a value's codes: what the layers that read it ask for, the widest if they differ. One that
@@ -174,9 +173,7 @@ class Rewriter {
     const NodePlan& plan = plans_[i];
     NodeQuantization q{.scheme = plan.scheme, .fallback = plan.fallback};
     if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
-    std::vector<float> bias =
-        quantize_weights(old_.graph.nodes[i], static_cast<int>(i), policies_.weights, q);
-    if (policies_.codes_of_schemes && q.weights_label == kGivenCodes) q.weights_label.clear();
+    std::vector<float> bias = quantize_weights(old_.graph.nodes[i], static_cast<int>(i), policies_, q);
     if (!bias.empty())
       std::visit(
           [&](auto& layer) {
@@ -244,9 +241,13 @@ void require_fp32(const Model& model) {
 
 Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
   require_fp32(fp32);
-  std::string name = format_scheme(options.scheme);
-  if (!options.overrides.empty() && name == "fp32") name = "mixed";
-  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), name,
+  if (table) check_made_for(*table, fp32);
+  if (options.recover) {
+    QuantizeOptions rest = options;
+    rest.recover = nullptr;
+    return options.recover(fp32, table, rest);
+  }
+  return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), quantized_name(options),
                         {options.weights, options.ranges, options.wide_sums});
 }
 
@@ -259,6 +260,11 @@ bool is_conversion(const Graph::Node& node) {
 
 }  // namespace
 
+std::string quantized_name(const QuantizeOptions& options) {
+  std::string name = format_scheme(options.scheme);
+  return !options.overrides.empty() && name == "fp32" ? "mixed" : name;
+}
+
 Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
                      const std::string& name, const NodePolicies& policies) {
   require_fp32(fp32);
@@ -266,23 +272,10 @@ Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span
 }
 
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options) {
-  require_fp32(fp32);
-  check_made_for(table, fp32);
-  if (options.recover) {
-    QuantizeOptions rest = options;
-    rest.recover = nullptr;
-    return options.recover(fp32, &table, rest);
-  }
   return quantize_model(fp32, &table, options);
 }
 
 Model quantize(const Model& fp32, const QuantizeOptions& options) {
-  require_fp32(fp32);
-  if (options.recover) {
-    QuantizeOptions rest = options;
-    rest.recover = nullptr;
-    return options.recover(fp32, nullptr, rest);
-  }
   return quantize_model(fp32, nullptr, options);
 }
 

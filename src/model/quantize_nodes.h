@@ -12,23 +12,23 @@ namespace lowbit {
 /// The weights of a Conv2d or Linear in a scheme, rows and columns as in weight_matrix().
 QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme);
 
-/// The label of weights whose codes a policy gave without one.
-inline constexpr const char* kGivenCodes = "given codes";
-
-/// Makes q.weights of node `index` as the policy says (empty: as q.scheme does), and says whose they are.
-/// Returns the biases that take the place of the layer's; empty: they stay. Throws Error naming the layer for
-/// what does not fit it.
-std::vector<float> quantize_weights(const Graph::Node& node, int index, const WeightsPolicy& policy,
-                                    NodeQuantization& q);
-
 /// As in QuantizeOptions.
 struct NodePolicies {
   WeightsPolicy weights{};
   RangePolicy ranges{};
   bool wide_sums = false;
-  /// Codes that `weights` gives are of the schemes' kind: labels are as it gives them, empty ones too.
-  bool codes_of_schemes = false;
+  /// Of codes that `weights` gives without a label; empty where they are what the scheme calls for.
+  std::string given_codes_label = "given codes";
 };
+
+/// Makes q.weights of node `index` as policies.weights says (empty: as q.scheme does), and says whose they
+/// are. Returns the biases that take the place of the layer's; empty: they stay. Throws Error naming the
+/// layer for what does not fit it.
+std::vector<float> quantize_weights(const Graph::Node& node, int index, const NodePolicies& policies,
+                                    NodeQuantization& q);
+
+/// Model::scheme() of a model that is quantized with these options.
+std::string quantized_name(const QuantizeOptions& options);
 
 /// `schemes`: one a node, built. `name` becomes Model::scheme(). Throws as quantize.
 Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -20,16 +19,15 @@
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
 #include "recover/recover_layer.h"
+#include "recover/recovery_steps.h"
 
 namespace lowbit {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = detail::RecoveryClock;
+using detail::asks_for;
 using detail::RecoveredLayer;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+using detail::seconds_since;
 
 std::size_t index(std::int64_t i) {
   return static_cast<std::size_t>(i);
@@ -42,9 +40,8 @@ struct Split {
   std::int64_t learned_count = 0, held_out_count = 0;
 
   TensorView batch(bool aside) const {
-    std::vector<std::int64_t> dims{aside ? held_out_count : learned_count};
-    dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
-    return TensorView((aside ? held_out : learned).data(), Shape(dims));
+    return TensorView((aside ? held_out : learned).data(),
+                      with_batch(sample, aside ? held_out_count : learned_count));
   }
 };
 
@@ -94,16 +91,12 @@ class Pipeline {
       report_.network.push_back({"layers", report_.sqnr_after, after, 0, false,
                                  "the layers together do not lower the error of the network's outputs"});
     }
-    report_.seconds = since(start_);
+    report_.seconds = seconds_since(start_);
     if (how_.report) *how_.report = std::move(report_);
     return best;
   }
 
  private:
-  bool asked(RecoveryStep step) const {
-    return std::find(how_.steps.begin(), how_.steps.end(), step) != how_.steps.end();
-  }
-
   /// RecoverOptions::samples, or more where they are cheap.
   std::int64_t most_samples() const {
     double products = 1;
@@ -123,16 +116,14 @@ class Pipeline {
 
   void split_samples() {
     TensorView data = how_.data;
-    std::vector<std::int64_t> dims{0};
     const Shape& sample = fp32_.input_shape();
-    dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
     if (!data.data) {
       if (!table_ || table_->kept.numbers.empty())
         refuse(
             "recovery needs samples, and the calibration table has kept none; give them as "
             "RecoverOptions::data");
-      dims[0] = static_cast<std::int64_t>(table_->kept.numbers.size());
-      data = TensorView(table_->kept.values.data(), Shape(dims));
+      data = TensorView(table_->kept.values.data(),
+                        with_batch(sample, static_cast<std::int64_t>(table_->kept.numbers.size())));
     }
     const std::int64_t count =
         std::min(check_batch(data.shape, sample, "the samples of a recovery"), most_samples());
@@ -168,9 +159,9 @@ class Pipeline {
     const auto policy = [&](const LayerContext& context) {
       return chosen.emplace(options_.weights ? options_.weights(context) : LayerWeights{});
     };
-    layer.now.bias = quantize_weights(node, i, policy, q);
+    layer.now.bias = quantize_weights(node, i, {.weights = policy}, q);
     layer.now.codes = std::move(*q.weights);
-    if (q.weights_label != kGivenCodes) layer.label = q.weights_label;
+    layer.label = q.weights_label;
     if (!layer.now.bias.empty()) layer.bias = layer.now.bias;
     layer.bias.resize(index(weights.rows), 0.0f);
     layer.quantizer.emplace(chosen->quantizer ? *chosen->quantizer : make_quantizer(plan.scheme));
@@ -182,16 +173,14 @@ class Pipeline {
 
   Model build() const {
     NodePolicies policies = policies_;
-    policies.codes_of_schemes = true;
+    policies.given_codes_label.clear();
     policies.weights = [this](const LayerContext& context) -> LayerWeights {
       for (const LayerPlan& layer : layers_)
         if (layer.node == context.node)
           return {.codes = layer.now.codes, .bias = layer.now.bias, .label = layer.label};
       return {};
     };
-    std::string name = format_scheme(options_.scheme);
-    if (!options_.overrides.empty() && name == "fp32") name = "mixed";
-    return quantize_nodes(fp32_, table_, schemes_, name, policies);
+    return quantize_nodes(fp32_, table_, schemes_, quantized_name(options_), policies);
   }
 
   std::vector<float> outputs(const Model& model) const {
@@ -201,17 +190,13 @@ class Pipeline {
     std::vector<float> all;
     for (std::int64_t first = 0; first < count; first += batch) {
       const std::int64_t n = std::min(batch, count - first);
-      const auto shaped = [n](const Shape& sample) {
-        std::vector<std::int64_t> dims{n};
-        dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
-        return Shape(dims);
-      };
       std::vector<MutableTensorView> outs;
       for (std::size_t o = 0; o < results.size(); ++o) {
         results[o].resize(index(n * model.output_shape(o).elements()));
-        outs.emplace_back(results[o].data(), shaped(model.output_shape(o)));
+        outs.emplace_back(results[o].data(), with_batch(model.output_shape(o), n));
       }
-      const TensorView in(split_.held_out.data() + first * split_.sample.elements(), shaped(split_.sample));
+      const TensorView in(split_.held_out.data() + first * split_.sample.elements(),
+                          with_batch(split_.sample, n));
       lowbit::run(model, std::span(&in, 1), outs, workspace);
       for (const std::vector<float>& result : results) all.insert(all.end(), result.begin(), result.end());
     }
@@ -237,9 +222,9 @@ class Pipeline {
       narrow = narrow || (!s.is_fp32() && !s.dynamic && s.activation_bits > 1 && s.activation_bits < 8);
       codes = codes || (!s.is_fp32() && !s.dynamic && s.activation_bits > 1);
     }
-    if (asked(RecoveryStep::wide) && narrow && !policies_.wide_sums)
+    if (asks_for(how_, RecoveryStep::wide) && narrow && !policies_.wide_sums)
       try_activations(RecoveryStep::wide, best, [](NodePolicies& p) { p.wide_sums = true; });
-    if (asked(RecoveryStep::ranges) && codes && !policies_.ranges)
+    if (asks_for(how_, RecoveryStep::ranges) && codes && !policies_.ranges)
       try_activations(RecoveryStep::ranges, best, [this](NodePolicies& p) {
         p.ranges = [this](const std::string& value, int bits) { return range_of(value, bits); };
       });
@@ -260,7 +245,7 @@ class Pipeline {
     } else {
       policies_ = before;
     }
-    said.seconds = since(start);
+    said.seconds = seconds_since(start);
     report_.network.push_back(std::move(said));
   }
 
@@ -287,9 +272,9 @@ class Pipeline {
       said.name = layer.name;
       said.note = layer.untouched;
       if (layer.untouched.empty()) recover_one(layer, said);
-      said.seconds = since(start);
+      said.seconds = seconds_since(start);
       if (!how_.progress) continue;
-      const double spent = since(start_);
+      const double spent = seconds_since(start_);
       const double left = spent * static_cast<double>(layers_.size() - i - 1) / static_cast<double>(i + 1);
       if (!how_.progress({i + 1, layers_.size(), spent, left}))
         throw Error(ErrorCode::cancelled, fmt::format("the recovery was cancelled after layer '{}', {} of {}",
@@ -350,6 +335,14 @@ void check(const RecoverOptions& o) {
   if (o.descents < 1) refuse(fmt::format("recovery takes at least 1 turn of descent, not {}", o.descents));
 }
 
+/// With the steps and the numbers of a preset.
+Recovery recover_as(std::string_view preset, RecoverOptions options) {
+  const RecoverOptions set = parse_recovery(preset);
+  options.steps = set.steps;
+  options.samples = set.samples, options.positions = set.positions, options.descents = set.descents;
+  return recover(std::move(options));
+}
+
 }  // namespace
 
 Recovery recover(RecoverOptions how) {
@@ -362,17 +355,11 @@ Recovery recover(RecoverOptions how) {
 }
 
 Recovery recover_fast(RecoverOptions options) {
-  const RecoverOptions preset = parse_recovery("fast");
-  options.steps = preset.steps;
-  options.samples = preset.samples, options.positions = preset.positions, options.descents = preset.descents;
-  return recover(std::move(options));
+  return recover_as("fast", std::move(options));
 }
 
 Recovery recover_best(RecoverOptions options) {
-  const RecoverOptions preset = parse_recovery("best");
-  options.steps = preset.steps;
-  options.samples = preset.samples, options.positions = preset.positions, options.descents = preset.descents;
-  return recover(std::move(options));
+  return recover_as("best", std::move(options));
 }
 
 Recovery recover_default(RecoverOptions options) {

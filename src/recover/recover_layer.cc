@@ -2,27 +2,19 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
-#include <chrono>
-#include <functional>
+#include <optional>
 
 #include "lowbit/core/error.h"
 #include "lowbit/recover/coordinate_descent.h"
 #include "lowbit/recover/gptq.h"
 #include "lowbit/recover/qronos.h"
+#include "recover/recovery_steps.h"
 
 namespace lowbit::detail {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = RecoveryClock;
 using Values = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-bool asked(const RecoverOptions& options, RecoveryStep step) {
-  return std::find(options.steps.begin(), options.steps.end(), step) != options.steps.end();
-}
 
 /// The objective of a layer as the rounders take it. With a free bias means do not count: moments are those
 /// about the mean.
@@ -77,47 +69,64 @@ class Trials {
 
   /// Codes by some algorithm, with the bias that fits them where that is among the steps.
   void round(RecoveryStep step, bool targets) {
-    if (!asked(options_, step)) return;
+    if (!asks_for(options_, step)) return;
     const Clock::time_point start = Clock::now();
     RecoveryReport::Step said{.name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after};
-    const bool bias = asked(options_, RecoveryStep::bias);
+    const bool bias = asks_for(options_, RecoveryStep::bias);
     try {
-      const LayerObjective objective = objective_of(task_, learned_, bias, targets);
-      const MatrixView weights(objective.weights.data(), task_.weights.rows, task_.weights.cols);
-      const std::vector<float> diagonal = input_importance(objective.errors, weights.rows);
-      const MatrixView importance =
-          task_.importance.data ? task_.importance : MatrixView(diagonal.data(), weights.rows, weights.cols);
-      const WeightGrid grid(weights, task_.quantizer, importance);
-      RoundingResult result = run(step, weights, grid, objective.errors);
+      const Problem& problem = problem_for(bias, targets);
+      RoundingResult result = run(step, problem);
       said.note = result.report.note;
       offer(std::move(result.codes), bias, said);
     } catch (const Error& e) {
       said.sqnr_after = said.sqnr_before;
       said.note = e.what();
     }
-    said.seconds = since(start);
+    said.seconds = seconds_since(start);
     report_.steps.push_back(std::move(said));
   }
 
   /// The bias alone, for codes that were not chosen with one.
   void correct_bias() {
-    if (!asked(options_, RecoveryStep::bias) || !best_.bias.empty()) return;
+    if (!asks_for(options_, RecoveryStep::bias) || !best_.bias.empty()) return;
     const Clock::time_point start = Clock::now();
     RecoveryReport::Step said{.name = std::string(step_name(RecoveryStep::bias)),
                               .sqnr_before = report_.sqnr_after};
     offer(QuantizedMatrix(best_.codes), true, said);
-    said.seconds = since(start);
+    said.seconds = seconds_since(start);
     report_.steps.push_back(std::move(said));
   }
 
   RecoveredLayer best() { return std::move(best_); }
 
  private:
-  RoundingResult run(RecoveryStep step, const MatrixView& weights, const WeightGrid& grid,
-                     std::span<const OutputError> errors) const {
-    if (step == RecoveryStep::gptq) return gptq(weights, grid, errors, {.threads = options_.threads});
-    if (step == RecoveryStep::qronos) return qronos(weights, grid, errors, {.threads = options_.threads});
-    return coordinate_descent(weights, grid, errors,
+  /// What an algorithm is given: the same for all that round towards targets.
+  struct Problem {
+    LayerObjective objective;
+    WeightGrid grid;
+    MatrixView weights() const {
+      return {objective.weights.data(), objective.weights.rows(), objective.weights.cols()};
+    }
+  };
+
+  const Problem& problem_for(bool centred, bool targets) {
+    std::optional<Problem>& problem = targets ? towards_targets_ : as_weights_;
+    if (problem) return *problem;
+    LayerObjective objective = objective_of(task_, learned_, centred, targets);
+    const MatrixView weights(objective.weights.data(), task_.weights.rows, task_.weights.cols);
+    const std::vector<float> diagonal = input_importance(objective.errors, weights.rows);
+    const MatrixView importance =
+        task_.importance.data ? task_.importance : MatrixView(diagonal.data(), weights.rows, weights.cols);
+    const WeightGrid grid(weights, task_.quantizer, importance);
+    return problem.emplace(Problem{std::move(objective), grid});
+  }
+
+  RoundingResult run(RecoveryStep step, const Problem& p) const {
+    const std::span<const OutputError> errors = p.objective.errors;
+    if (step == RecoveryStep::gptq) return gptq(p.weights(), p.grid, errors, {.threads = options_.threads});
+    if (step == RecoveryStep::qronos)
+      return qronos(p.weights(), p.grid, errors, {.threads = options_.threads});
+    return coordinate_descent(p.weights(), p.grid, errors,
                               {.turns = options_.descents, .threads = options_.threads});
   }
 
@@ -136,6 +145,7 @@ class Trials {
   const RecoverOptions& options_;
   RecoveryReport::Layer& report_;
   RecoveredLayer best_;
+  std::optional<Problem> as_weights_, towards_targets_;
 };
 
 }  // namespace

@@ -2,8 +2,6 @@
 // those of the samples kept aside.
 #pragma once
 
-#include <span>
-#include <string>
 #include <vector>
 
 #include "lowbit/quant/quantizer.h"

@@ -1,4 +1,6 @@
 // The names of recovery steps, and the two sets that have one.
+#include "recover/recovery_steps.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -6,7 +8,6 @@
 #include <array>
 
 #include "core/refuse.h"
-#include "lowbit/recover/recover.h"
 
 namespace lowbit {
 namespace {
@@ -14,6 +15,14 @@ namespace {
 constexpr std::array<std::string_view, 6> kNames{"wide", "ranges", "gptq", "qronos", "descent", "bias"};
 
 }  // namespace
+
+bool detail::asks_for(const RecoverOptions& options, RecoveryStep step) {
+  return std::find(options.steps.begin(), options.steps.end(), step) != options.steps.end();
+}
+
+double detail::seconds_since(RecoveryClock::time_point start) {
+  return std::chrono::duration<double>(RecoveryClock::now() - start).count();
+}
 
 std::string_view step_name(RecoveryStep step) {
   return kNames[static_cast<std::size_t>(step)];
@@ -38,8 +47,7 @@ RecoverOptions parse_recovery(std::string_view text) {
       refuse(fmt::format("'{}' is no recovery; there are fast, best, and with commas {}", name,
                          fmt::join(kNames, ", ")));
     const auto step = static_cast<RecoveryStep>(at - kNames.begin());
-    if (std::find(options.steps.begin(), options.steps.end(), step) == options.steps.end())
-      options.steps.push_back(step);
+    if (!detail::asks_for(options, step)) options.steps.push_back(step);
     first = end + 1;
   }
   return options;

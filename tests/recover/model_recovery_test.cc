@@ -173,6 +173,7 @@ TEST_F(Recover, LeavesWhatTheUserChose) {
     if (name == "stem") {
       ++found;
       EXPECT_EQ(weights_of->codes, eight.codes);
+      EXPECT_EQ(model.quantization(static_cast<int>(i)).name(), "int4 (weights: given codes)");
     }
     if (name == "block1a") {
       ++found;
