@@ -105,8 +105,8 @@ class Pipeline {
           [&](const auto& op) {
             if constexpr (requires { op.weight; }) {
               const Shape& out = fp32_.graph().values[index(node.output)].shape;
-              products += static_cast<double>(op.weight.shape.elements()) *
-                          static_cast<double>(out.elements() / op.weight.shape[0]);
+              const std::int64_t rows = out.elements() / op.weight.shape[0];
+              products += static_cast<double>(op.weight.shape.elements()) * static_cast<double>(rows);
             }
           },
           node.op);
