@@ -58,9 +58,11 @@ void add_observer_option(CLI::App& app, eval::QuantizationOptions& options) {
 }
 
 void add_recover_option(CLI::App& app, eval::QuantizationOptions& options) {
-  app.add_option("--recover", options.recover,
-                 "win accuracy back on the calibration images: none, fast, best, or steps with commas:\n"
-                 "wide, ranges, gptq, qronos, descent, bias")
+  app.add_option(
+         "--recover", options.recover,
+         std::string(
+             "win accuracy back on the calibration images: none, fast, best, or steps with commas:\n") +
+             recovery_step_names())
       ->capture_default_str()
       ->check([](const std::string& text) {
         try {

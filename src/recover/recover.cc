@@ -332,6 +332,8 @@ void check(const RecoverOptions& o) {
     refuse(fmt::format("recovery takes at least 1 position of a sample, not {}", o.positions));
   if (!(o.products >= 0))
     refuse(fmt::format("the products of a recovery's samples are 0 or more, not {}", o.products));
+  if (!(o.descent_products >= 0))
+    refuse(fmt::format("the products of a layer's descent are 0 or more, not {}", o.descent_products));
   if (o.descents < 1) refuse(fmt::format("recovery takes at least 1 turn of descent, not {}", o.descents));
 }
 
@@ -340,6 +342,7 @@ Recovery recover_as(std::string_view preset, RecoverOptions options) {
   const RecoverOptions set = parse_recovery(preset);
   options.steps = set.steps;
   options.samples = set.samples, options.positions = set.positions, options.descents = set.descents;
+  options.descent_products = set.descent_products;
   return recover(std::move(options));
 }
 

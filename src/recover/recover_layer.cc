@@ -5,9 +5,12 @@
 #include <optional>
 
 #include "lowbit/core/error.h"
+#include "lowbit/recover/adaround.h"
 #include "lowbit/recover/coordinate_descent.h"
 #include "lowbit/recover/gptq.h"
+#include "lowbit/recover/hqq.h"
 #include "lowbit/recover/qronos.h"
+#include "lowbit/recover/signround.h"
 #include "recover/recovery_steps.h"
 
 namespace lowbit::detail {
@@ -56,6 +59,24 @@ LayerObjective objective_of(const LayerTask& task, const TargetMoments& m, bool 
     objective.errors.push_back(std::move(error));
   }
   return objective;
+}
+
+/// What of the whole search the products allow. In units of rows * columns^2, which is one sweep and a half
+/// of all rows, or one gradient, the search takes some 50 for its 19 scales and some 15 for each turn of each
+/// start that it goes on with.
+CoordinateDescentOptions descent_options(const MatrixView& weights, const RecoverOptions& options) {
+  CoordinateDescentOptions o{.turns = options.descents, .threads = options.threads};
+  const double unit = static_cast<double>(weights.rows * weights.cols) * static_cast<double>(weights.cols);
+  const double units = options.descent_products / unit;
+  if (units >= 50 + 15.0 * o.kept * o.turns) return o;
+  o.kept = 1;
+  if (units >= 50 + 15.0 * o.turns) return o;
+  o.scale_factors = {1.12f, 0.9f, 0.8f, 0.65f, 0.5f};
+  o.turns = std::min(o.turns, 2);
+  if (units >= 15 + 15.0 * o.turns) return o;
+  o.scale_factors = {};
+  o.turns = 1;
+  return o;
 }
 
 class Trials {
@@ -123,11 +144,21 @@ class Trials {
 
   RoundingResult run(RecoveryStep step, const Problem& p) const {
     const std::span<const OutputError> errors = p.objective.errors;
-    if (step == RecoveryStep::gptq) return gptq(p.weights(), p.grid, errors, {.threads = options_.threads});
-    if (step == RecoveryStep::qronos)
-      return qronos(p.weights(), p.grid, errors, {.threads = options_.threads});
-    return coordinate_descent(p.weights(), p.grid, errors,
-                              {.turns = options_.descents, .threads = options_.threads});
+    const int threads = options_.threads;
+    switch (step) {
+      case RecoveryStep::hqq:
+        return hqq(p.weights(), p.grid, {.threads = threads});
+      case RecoveryStep::gptq:
+        return gptq(p.weights(), p.grid, errors, {.threads = threads});
+      case RecoveryStep::qronos:
+        return qronos(p.weights(), p.grid, errors, {.threads = threads});
+      case RecoveryStep::adaround:
+        return adaround(p.weights(), p.grid, errors, {.threads = threads});
+      case RecoveryStep::signround:
+        return signround(p.weights(), p.grid, errors, {.threads = threads});
+      default:
+        return coordinate_descent(p.weights(), p.grid, errors, descent_options(p.weights(), options_));
+    }
   }
 
   void offer(QuantizedMatrix codes, bool bias, RecoveryReport::Step& said) {
@@ -154,8 +185,11 @@ RecoveredLayer recover_layer(const LayerTask& task, const TargetMoments& learned
                              const TargetMoments& held_out, const RecoverOptions& options,
                              RecoveryReport::Layer& report) {
   Trials trials(task, learned, held_out, options, report);
+  trials.round(RecoveryStep::hqq, false);
   trials.round(RecoveryStep::gptq, false);
   trials.round(RecoveryStep::qronos, true);
+  trials.round(RecoveryStep::adaround, true);
+  trials.round(RecoveryStep::signround, true);
   trials.round(RecoveryStep::descent, true);
   trials.correct_bias();
   return trials.best();

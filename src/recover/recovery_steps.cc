@@ -12,7 +12,8 @@
 namespace lowbit {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames{"wide", "ranges", "gptq", "qronos", "descent", "bias"};
+constexpr std::array<std::string_view, 9> kNames{"wide",     "ranges",    "hqq",     "gptq", "qronos",
+                                                 "adaround", "signround", "descent", "bias"};
 
 }  // namespace
 
@@ -28,11 +29,15 @@ std::string_view step_name(RecoveryStep step) {
   return kNames[static_cast<std::size_t>(step)];
 }
 
+std::string recovery_step_names() {
+  return fmt::format("{}", fmt::join(kNames, ", "));
+}
+
 RecoverOptions parse_recovery(std::string_view text) {
   RecoverOptions options;
   options.samples = 160, options.positions = 48, options.descents = 3;
   if (text == "fast") return options;
-  options.samples = 1000, options.positions = 96, options.descents = 8;
+  options.samples = 1000, options.positions = 96, options.descents = 8, options.descent_products = 3e11;
   if (text == "best") {
     options.steps = {RecoveryStep::wide,   RecoveryStep::ranges,  RecoveryStep::gptq,
                      RecoveryStep::qronos, RecoveryStep::descent, RecoveryStep::bias};
@@ -45,7 +50,7 @@ RecoverOptions parse_recovery(std::string_view text) {
     const auto at = std::find(kNames.begin(), kNames.end(), name);
     if (at == kNames.end())
       refuse(fmt::format("'{}' is no recovery; there are fast, best, and with commas {}", name,
-                         fmt::join(kNames, ", ")));
+                         recovery_step_names()));
     const auto step = static_cast<RecoveryStep>(at - kNames.begin());
     if (!detail::asks_for(options, step)) options.steps.push_back(step);
     first = end + 1;

@@ -126,15 +126,44 @@ TEST_F(Recover, LowersTheErrorOfEveryFamilyOnSamplesThatItHasNotSeen) {
 
 TEST_F(Recover, EachWayOfRoundingHelps) {
   const double plain = output_sqnr(quantize(fp32, table, {.scheme = "int3"}), fp32, unseen);
+  const std::vector<const char*> all{
+      "gptq", "gptq,bias", "qronos", "adaround", "signround,bias", "descent", "gptq,qronos,descent,bias"};
+  const std::size_t step = testing::kSlowdown > 1 ? 5 : 1;  // gptq and descent where all is slow
   double gptq = 0;
-  for (const char* steps : {"gptq", "gptq,bias", "qronos", "descent", "gptq,qronos,descent,bias"}) {
-    SCOPED_TRACE(steps);
-    const Model model = quantize(fp32, table, {.scheme = "int3", .recover = recover(quick(steps))});
+  for (std::size_t i = 0; i < all.size(); i += step) {
+    SCOPED_TRACE(all[i]);
+    const Model model = quantize(fp32, table, {.scheme = "int3", .recover = recover(quick(all[i]))});
     const double gained = output_sqnr(model, fp32, unseen);
     EXPECT_GT(gained, plain);
     if (gptq == 0) gptq = gained;
     EXPECT_GE(gained, gptq - 0.5);
   }
+}
+
+// It looks at weights alone, so that its codes may come out behind the nearest ones and are then not taken.
+TEST_F(Recover, HqqIsTakenWhereItHelps) {
+  RecoveryReport report;
+  RecoverOptions how = quick("hqq");
+  how.report = &report;
+  quantize(fp32, table, {.scheme = "int2-g12-asym", .recover = recover(how)});
+  int taken = 0;
+  for (const RecoveryReport::Layer& layer : report.layers) {
+    ASSERT_EQ(layer.steps.size(), 1u);
+    EXPECT_EQ(layer.steps[0].kept, layer.steps[0].sqnr_after > layer.steps[0].sqnr_before) << layer.name;
+    taken += layer.steps[0].kept;
+  }
+  EXPECT_GT(taken, 0);
+}
+
+TEST_F(Recover, DescendsLessWhereALayerIsTooLarge) {
+  const auto gained = [&](double products) {
+    RecoverOptions how = quick("descent");
+    how.descent_products = products;
+    return output_sqnr(quantize(fp32, table, {.scheme = "int3", .recover = recover(how)}), fp32, unseen);
+  };
+  const double none = gained(0), whole = gained(1e12);
+  EXPECT_GT(none, output_sqnr(quantize(fp32, table, {.scheme = "int3"}), fp32, unseen) + 1);
+  EXPECT_NE(none, whole) << "the same search";
 }
 
 TEST_F(Recover, GivesTheSameBytesWithAnyNumberOfThreads) {
@@ -273,6 +302,7 @@ TEST_F(Recover, RefusesWhatCannotBe) {
   EXPECT_TRUE(says(refused({.positions = 0}), {"position"}));
   EXPECT_TRUE(says(refused({.products = -1}), {"products", "-1"}));
   EXPECT_TRUE(says(refused({.descents = 0}), {"descent"}));
+  EXPECT_TRUE(says(refused({.descent_products = -2}), {"descent", "-2"}));
   const Tensor few = smooth_images(5, 3);
   EXPECT_TRUE(says(refused({.data = few}), {"at least 8", "5"}));
   CalibrationTable bare = table;

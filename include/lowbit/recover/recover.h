@@ -26,11 +26,14 @@ namespace lowbit {
 /// What a recovery may do; in a set of names, the order in which they are said does not matter.
 enum class RecoveryStep : std::uint8_t {
   wide,  ///< sums and the network's input keep 8 bits where the scheme has fewer (QuantizeOptions::wide_sums)
-  ranges,   ///< ranges of values by the squared error of their codes, in place of the calibration's
-  gptq,     ///< codes by GPTQ
-  qronos,   ///< codes by Qronos, which repair what earlier layers did
-  descent,  ///< codes, scales and tables by coordinate descent, likewise
-  bias,     ///< biases that take away the mean error of each channel
+  ranges,     ///< ranges of values by the squared error of their codes, in place of the calibration's
+  hqq,        ///< codes, scales and tables by HQQ, from the weights alone
+  gptq,       ///< codes by GPTQ
+  qronos,     ///< codes by Qronos, which repair what earlier layers did
+  adaround,   ///< codes by AdaRound, likewise
+  signround,  ///< codes and scales by SignRound, likewise
+  descent,    ///< codes, scales and tables by coordinate descent, likewise
+  bias,       ///< biases that take away the mean error of each channel
 };
 
 struct RecoveryReport {
@@ -72,6 +75,9 @@ struct RecoverOptions {
   std::int64_t held_out_every = 5;
   std::int64_t positions = 64;  ///< rows of a sample that a layer is judged by (CaptureOptions)
   int descents = 4;             ///< turns of codes and scales
+  /// Multiplications that descent may take for a layer. Of a layer that is too large for all of its search it
+  /// tries fewer scales and starts.
+  double descent_products = 3e10;
   /// The samples, a batch; empty (no data): those that the calibration table kept.
   TensorView data{};
   int threads = 1;
@@ -93,6 +99,8 @@ Recovery recover_default(RecoverOptions options = {});
 
 /// "wide", "ranges", ...
 std::string_view step_name(RecoveryStep step);
+/// Of every step, with commas.
+std::string recovery_step_names();
 /// "fast", "best" or names with commas. Throws Error(invalid_argument) for another name, with those there
 /// are.
 RecoverOptions parse_recovery(std::string_view text);
