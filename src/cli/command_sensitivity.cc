@@ -114,6 +114,7 @@ Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const
                               .table = table,
                               .labels = labels,
                               .threads = options.quantization.threads,
+                              .recover = eval::recovery_of(options.quantization),
                               .progress = show});
 }
 
@@ -121,7 +122,9 @@ Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const
 void check(const SensitivityArguments& options, const Model& fp32, const CalibrationTable* table,
            const data::Images& images, report::SensitivityReport& report) {
   const auto quantized = [&](eval::Overrides overrides) {
-    const QuantizeOptions quantize_options{.scheme = report.base, .overrides = std::move(overrides)};
+    const QuantizeOptions quantize_options{.scheme = report.base,
+                                           .overrides = std::move(overrides),
+                                           .recover = eval::recovery_of(options.quantization)};
     return table ? quantize(fp32, *table, quantize_options) : quantize(fp32, quantize_options);
   };
   const std::vector<Model> models{fp32, quantized({}), quantized(report.choice.overrides)};
@@ -146,6 +149,7 @@ std::string eval_command(const SensitivityArguments& options, const report::Sens
     text +=
         fmt::format(" --observer {} --calib {}", report::shell_word(*report.observer), options.data.calib);
   if (report.observer && options.data.seed) text += fmt::format(" --seed {}", options.data.seed);
+  if (options.quantization.recover != "none") text += " --recover " + options.quantization.recover;
   return fmt::format("{} --scheme {} {}", text, format_scheme(report.base),
                      report::override_flags(report.choice));
 }
@@ -156,7 +160,8 @@ report::SensitivityReport make_report(const SensitivityArguments& options, const
   const data::Images images = open_images(options, fp32, data::Split::calibration, options.images);
   const data::Images unseen = open_images(options, fp32, data::Split::evaluation, options.check_images);
   eval::ModelQuantizer quantizer(fp32, options.data, options.quantization);
-  const bool calibrates = std::any_of(plan.schemes.begin(), plan.schemes.end(),
+  const bool calibrates = options.quantization.recover != "none" ||
+                          std::any_of(plan.schemes.begin(), plan.schemes.end(),
                                       [](const Scheme& s) { return eval::needs_calibration(s, {}); });
   const CalibrationTable* table = calibrates ? &quantizer.table() : nullptr;
 
@@ -231,6 +236,7 @@ void add_sensitivity_command(CLI::App& program) {
                    "images that overrides are checked on, of those that eval takes (default: all)")
       ->check(CLI::PositiveNumber);
   add_observer_option(*command, options->quantization);
+  add_recover_option(*command, options->quantization);
   add_threads_option(*command, options->quantization);
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the tables");

@@ -8,6 +8,13 @@
 
 namespace lowbit::eval {
 
+Recovery recovery_of(const QuantizationOptions& options) {
+  if (options.recover == "none") return {};
+  RecoverOptions how = parse_recovery(options.recover);
+  how.threads = options.threads;
+  return recover(std::move(how));
+}
+
 ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
                                const QuantizationOptions& options)
     : fp32_(fp32), data_(data), options_(options) {

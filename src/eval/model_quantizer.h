@@ -22,6 +22,9 @@ struct QuantizationOptions {
   std::string recover = "none";  ///< else what parse_recovery takes
 };
 
+/// What they ask for, without progress or report; empty for none. Throws as parse_recovery.
+Recovery recovery_of(const QuantizationOptions& options);
+
 class ModelQuantizer {
  public:
   /// All are kept by reference. Throws as make_observer and load_calibration.

@@ -100,6 +100,74 @@ class Samples {
   std::vector<float> reference_;
 };
 
+/// What all layers of a model become in one scheme, for models in which some of them are fp32 again.
+struct SchemeWeights {
+  std::map<int, LayerWeights> layers{};                   ///< of nodes of the fp32 model
+  std::map<std::pair<std::string, int>, Range> ranges{};  ///< of (value, bits); others are the table's
+  bool wide_sums = false;
+
+  Model model(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes) const {
+    NodePolicies policies{.wide_sums = wide_sums, .given_codes_label = {}};
+    policies.weights = [this](const LayerContext& layer) { return layers.at(layer.node); };
+    policies.ranges = [this](const std::string& value, int bits) {
+      const auto at = ranges.find({value, bits});
+      return at == ranges.end() ? std::nullopt : std::optional(at->second);
+    };
+    return quantize_nodes(fp32, table, schemes, "mixed", policies);
+  }
+};
+
+SchemeWeights plain_weights(const Model& fp32, const std::vector<int>& layers, const Scheme& scheme) {
+  SchemeWeights weights;
+  for (const int layer : layers)
+    weights.layers[layer].codes =
+        quantize_weight_matrix(fp32.graph().nodes[static_cast<std::size_t>(layer)].op, scheme);
+  return weights;
+}
+
+/// Of a value that is codes: "x:u8" and "x:u4" stand beside "x".
+std::string value_name(const std::string& codes) {
+  const std::size_t colon = codes.rfind(":u");
+  return codes.size() == colon + 3 ? codes.substr(0, colon) : codes;
+}
+
+/// Takes codes, biases and ranges out of a recovered model.
+SchemeWeights recovered_weights(const Model& fp32, const CalibrationTable* table,
+                                const std::vector<int>& layers, const Scheme& scheme,
+                                const Model& recovered) {
+  SchemeWeights weights = plain_weights(fp32, layers, scheme);
+  const Graph& graph = recovered.graph();
+  std::map<std::string, int> nodes;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) nodes[graph.nodes[i].name] = static_cast<int>(i);
+  for (auto& [layer, become] : weights.layers) {
+    const auto at = nodes.find(fp32.graph().nodes[static_cast<std::size_t>(layer)].name);
+    // Products of signs stay as they are; their scales hold that of their inputs.
+    if (at == nodes.end() || scheme.activation_bits == 1) continue;
+    std::optional<QuantizedMatrix> codes = recovered.weights(at->second);
+    if (!codes) continue;
+    become.codes = std::move(codes);
+    become.label = recovered.quantization(at->second).weights_label;
+    std::visit(
+        [&](const auto& op) {
+          if constexpr (requires { op.bias; }) become.bias = op.bias;
+        },
+        graph.nodes[static_cast<std::size_t>(at->second)].op);
+  }
+  for (std::size_t v = 0; v < graph.values.size(); ++v) {
+    const ValueType& type = recovered.type(static_cast<ValueId>(v));
+    if (type.dtype != DType::u8) continue;
+    const auto real = [&](std::int32_t code) {
+      return type.qparams.scale * static_cast<float>(code - type.qparams.zero_point);
+    };
+    weights.ranges[{value_name(graph.values[v].name), type.bits}] = {real(type.codes().qmin),
+                                                                     real(type.codes().qmax)};
+  }
+  // The pass that keeps sums wide adds narrow copies of them.
+  const std::vector<Scheme> all(fp32.graph().nodes.size(), scheme);
+  weights.wide_sums = weights.model(fp32, table, all).graph().nodes.size() != graph.nodes.size();
+  return weights;
+}
+
 class Study {
  public:
   Study(const Model& fp32, std::span<const TensorView> batches, const SensitivityOptions& options)
@@ -112,9 +180,6 @@ class Study {
       require_built(scheme);
       if (std::find(schemes_.begin(), schemes_.end(), scheme) != schemes_.end()) continue;
       schemes_.push_back(scheme);
-      for (const int layer : layers_)
-        codes_.insert_or_assign(std::pair(layer, format_scheme(scheme)),
-                                quantize_weight_matrix(fp32.graph().nodes[index(layer)].op, scheme));
     }
     executor_ = make_thread_pool(options.threads);
   }
@@ -124,8 +189,9 @@ class Study {
     result.samples = samples_.count();
     result.fp32 = {"fp32", fp32_.stored_bytes(), samples_.score(fp32_)};
     result.schemes.resize(schemes_.size());
+    for (const Scheme& scheme : schemes_) weights_.push_back(make_weights(scheme));
     run_tasks(*executor_, schemes_.size(), [&](std::size_t s) {
-      const Model model = quantized(std::vector(fp32_.graph().nodes.size(), schemes_[s]));
+      const Model model = model_all_but(-1, s);
       result.schemes[s] = {schemes_[s], model.stored_bytes(), samples_.score(model)};
     });
     const int total = static_cast<int>(layers_.size()) + 1;
@@ -133,9 +199,20 @@ class Study {
     report(++done, total);
     result.rows.resize(schemes_.size() * layers_.size());
     for (std::size_t l = 0; l < layers_.size(); ++l) {
+      const auto row_of = [&](std::size_t s) -> LayerSensitivity& {
+        return result.rows[s * layers_.size() + l];
+      };
+      std::vector<std::optional<Model>> only(schemes_.size());
+      for (std::size_t s = 0; s < schemes_.size(); ++s) {
+        row_of(s) = row(layers_[l], s);
+        if (options_.recover) only[s] = model_only(layers_[l], s);  // has threads of its own
+      }
       run_tasks(*executor_, 2 * schemes_.size(), [&](std::size_t task) {
-        LayerSensitivity& row = result.rows[task / 2 * layers_.size() + l];
-        measure(layers_[l], schemes_[task / 2], task % 2 == 0, row);
+        const std::size_t s = task / 2;
+        if (task % 2 == 0)
+          row_of(s).only = samples_.score(only[s] ? *only[s] : model_only(layers_[l], s));
+        else
+          row_of(s).all_but = samples_.score(model_all_but(layers_[l], s));
       });
       report(++done, total);
     }
@@ -166,33 +243,43 @@ class Study {
     return layers;
   }
 
-  const QuantizedMatrix& codes_of(int layer, const Scheme& scheme) const {
-    return codes_.at({layer, format_scheme(scheme)});
+  Model quantize_with(const QuantizeOptions& options) const {
+    return options_.table ? quantize(fp32_, *options_.table, options) : quantize(fp32_, options);
   }
 
-  Model quantized(const std::vector<Scheme>& schemes) const {
-    const auto weights = [this](const LayerContext& layer) {
-      return LayerWeights{.codes = codes_of(layer.node, layer.scheme)};
-    };
-    return quantize_nodes(fp32_, options_.table, schemes, "mixed", {.weights = weights});
+  SchemeWeights make_weights(const Scheme& scheme) const {
+    if (!options_.recover) return plain_weights(fp32_, layers_, scheme);
+    return recovered_weights(fp32_, options_.table, layers_, scheme,
+                             quantize_with({.scheme = scheme, .recover = options_.recover}));
   }
 
-  /// Two tasks fill a row: `only` fills in the names and bytes as well.
-  void measure(int layer, const Scheme& scheme, bool only, LayerSensitivity& row) const {
-    std::vector<Scheme> schemes(fp32_.graph().nodes.size(), only ? Scheme{} : scheme);
-    schemes[index(layer)] = only ? scheme : Scheme{};
-    const Model model = quantized(schemes);
-    if (!only) {
-      row.all_but = samples_.score(model);
-      return;
-    }
-    const QuantizedMatrix& weights = codes_of(layer, scheme);
+  /// One layer in the scheme, everything else fp32.
+  Model model_only(int layer, std::size_t s) const {
+    const Graph& graph = fp32_.graph();
+    if (options_.recover)
+      return quantize_with({.scheme = "fp32",
+                            .overrides = {{graph.nodes[index(layer)].name, schemes_[s]}},
+                            .recover = options_.recover});
+    std::vector<Scheme> schemes(graph.nodes.size());
+    schemes[index(layer)] = schemes_[s];
+    return weights_[s].model(fp32_, options_.table, schemes);
+  }
+
+  Model model_all_but(int layer, std::size_t s) const {
+    std::vector<Scheme> schemes(fp32_.graph().nodes.size(), schemes_[s]);
+    if (layer >= 0) schemes[index(layer)] = Scheme{};
+    return weights_[s].model(fp32_, options_.table, schemes);
+  }
+
+  LayerSensitivity row(int layer, std::size_t s) const {
+    const QuantizedMatrix& codes = *weights_[s].layers.at(layer).codes;
+    LayerSensitivity row;
     row.node = layer;
     row.layer = fp32_.graph().nodes[index(layer)].name;
-    row.scheme = scheme;
-    row.weights = weights.rows * weights.cols;
-    row.bytes = weights.stored_bytes();
-    row.only = samples_.score(model);
+    row.scheme = schemes_[s];
+    row.weights = codes.rows * codes.cols;
+    row.bytes = codes.stored_bytes();
+    return row;
   }
 
   void report(int done, int total) const {
@@ -212,7 +299,7 @@ class Study {
   std::vector<int> layers_;
   Samples samples_;
   std::vector<Scheme> schemes_;
-  std::map<std::pair<int, std::string>, QuantizedMatrix> codes_;  ///< filled first, then shared
+  std::vector<SchemeWeights> weights_;  ///< of each scheme; filled first, then shared
   std::shared_ptr<Executor> executor_;
 };
 

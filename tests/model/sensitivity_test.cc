@@ -138,6 +138,40 @@ TEST(Sensitivity, DoesNotDependOnThreadsAndNeedsNoLabelsOrTable) {
   }
 }
 
+// A recovery that can be told from none: it takes biases and ranges away and, as recover() does, leaves the
+// wide sums to the model.
+Model shifted(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& asked) {
+  QuantizeOptions options{.scheme = asked.scheme, .overrides = asked.overrides};
+  options.weights = [](const LayerContext& layer) -> LayerWeights {
+    return {.bias = std::vector<float>(static_cast<std::size_t>(layer.weights.rows), 0.25f)};
+  };
+  options.ranges = [](const std::string& value, int) -> std::optional<Range> {
+    return value == "conv1" ? std::optional(Range{0.0f, 2.0f}) : std::nullopt;
+  };
+  options.wide_sums = true;
+  return quantize(fp32, *table, options);
+}
+
+TEST(Sensitivity, MeasuresRecoveredLayers) {
+  const Model fp32(network());
+  const std::vector<Tensor> batches{random_batch(30, 4)};
+  const CalibrationTable table = calibrate(fp32, batches);
+  const Sensitivity s =
+      measure_sensitivity(fp32, batches, {.schemes = {"int4-a4"}, .table = &table, .recover = shifted});
+  const auto sqnr = [&](const QuantizeOptions& options) {
+    return compare(fp32, shifted(fp32, &table, options), batches).outputs[0].error.sqnr_db;
+  };
+  EXPECT_NEAR(s.schemes[0].score.sqnr_db, sqnr({.scheme = "int4-a4"}), 0.01);
+  ASSERT_EQ(s.rows.size(), 3u);
+  for (const LayerSensitivity& row : s.rows) {
+    SCOPED_TRACE(row.layer);
+    EXPECT_NEAR(row.only.sqnr_db, sqnr({.scheme = "fp32", .overrides = {{row.layer, "int4-a4"}}}), 0.01);
+    EXPECT_NEAR(row.all_but.sqnr_db, sqnr({.scheme = "int4-a4", .overrides = {{row.layer, "fp32"}}}), 0.01);
+    const Model plain = quantize(fp32, table, {.scheme = "fp32", .overrides = {{row.layer, "int4-a4"}}});
+    EXPECT_GT(std::fabs(row.only.sqnr_db - compare(fp32, plain, batches).outputs[0].error.sqnr_db), 0.1);
+  }
+}
+
 TEST(Sensitivity, SchemesAreKnownByAnyOfTheirNames) {
   const Model fp32(network());
   const auto s = measure_sensitivity(fp32, std::vector<Tensor>{random_batch(3, 4)},

@@ -16,6 +16,7 @@
 
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/model.h"
+#include "lowbit/model/quantize.h"
 
 namespace lowbit {
 
@@ -57,13 +58,16 @@ struct SensitivityOptions {
   const CalibrationTable* table = nullptr;  ///< needed by schemes with static ranges only
   std::span<const std::int64_t> labels{};   ///< one a sample, or none
   int threads = 1;                          ///< models are measured side by side; nothing else depends on it
+  /// As in QuantizeOptions. `only` is then of the layer recovered by itself; a whole model is recovered once,
+  /// and `all_but` is of that one with the layer in fp32 and the others as they became.
+  Recovery recover{};
   /// Called on the caller's thread after each step: one a layer, and one for the whole models.
   std::function<void(int done, int total)> progress{};
 };
 
 /// Runs (2 x layers + 1) x schemes + 1 models over the batches. Every layer's weights are quantized once a
-/// scheme. Throws Error(invalid_argument) for a quantized model, one without Conv2d and Linear layers, no
-/// samples, no schemes, labels that do not fit; Error(unsupported) for several inputs;
+/// scheme; with a recovery, twice. Throws Error(invalid_argument) for a quantized model, one without Conv2d
+/// and Linear layers, no samples, no schemes, labels that do not fit; Error(unsupported) for several inputs;
 /// Error(shape_mismatch) for batches that do not fit; besides as quantize.
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,
                                 const SensitivityOptions& options = {});
