@@ -13,6 +13,7 @@
 #include "lowbit/recover/qronos.h"
 #include "lowbit/recover/signround.h"
 #include "recover/random_layer.h"
+#include "support/effort.h"
 
 namespace lowbit {
 namespace {
@@ -83,7 +84,7 @@ struct SmallLayer {
 };
 constexpr SmallLayer kSmallLayers[] = {{"int3", 5}, {"int2", 8},    {"ternary", 8},
                                        {"int4", 4}, {"kmeans2", 7}, {"binary2", 7}};
-constexpr std::uint64_t kCases = 200;
+constexpr std::uint64_t kCases = testing::kSlowdown > 1 ? 36 : 200;
 
 /// The mean of `round`'s losses over that of the best ones.
 template <class F>

@@ -14,6 +14,7 @@
 #include "lowbit/quant/affine.h"
 #include "lowbit/recover/qronos.h"
 #include "recover/random_layer.h"
+#include "support/effort.h"
 #include "support/error_of.h"
 
 namespace lowbit {
@@ -126,11 +127,12 @@ TEST(Gptq, IsThePaperInEveryScheme) {
 
 // More columns than one block, and several blocks of rows.
 TEST(Gptq, IsThePaperBeyondABlock) {
-  const RandomLayer layer = random_layer(11, 277, 22);
+  constexpr std::int64_t kColumns = testing::kSlowdown > 1 ? 139 : 277;
+  const RandomLayer layer = random_layer(11, kColumns, 22);
   const std::vector<OutputError> errors{layer.alone()};
   const WeightGrid grid(layer.view(), Affine<3>{.granularity = per_group(32)});
   const RoundingResult result = gptq(layer.view(), grid, errors);
-  const Matrix h = matrix_of(errors[0].second_moment, 277);
+  const Matrix h = matrix_of(errors[0].second_moment, kColumns);
   for (const std::int64_t r : {0, 7, 10}) {
     const std::vector<int> row = gptq_of_paper(grid, r, row_of(layer, r), h, 0.01, true);
     for (std::int64_t c = 0; c < layer.columns; ++c)
@@ -299,7 +301,8 @@ TEST(Gptq, RefusesWhatCannotBe) {
 
 // The shape of a transformer's projection, smaller: correlated inputs, few bits.
 TEST(Gptq, HalvesTheErrorOfATransformersProjection) {
-  const RandomLayer layer = random_layer(256, 256, 46, 0.9);
+  constexpr std::int64_t kSize = testing::kSlowdown > 1 ? 96 : 256;
+  const RandomLayer layer = random_layer(kSize, kSize, 46, 0.9);
   const std::vector<OutputError> errors{layer.with_cross()}, alone{layer.alone()};
   const WeightGrid grid(layer.view(), Affine<3>{});
   const RoundingReport g = gptq(layer.view(), grid, alone, {.threads = 2}).report;

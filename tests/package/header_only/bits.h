@@ -15,7 +15,7 @@ namespace header_only {
 
 template <class T>
 void write(const std::vector<T>& values) {
-  std::fwrite(values.data(), sizeof(T), values.size(), stdout);
+  if (!values.empty()) std::fwrite(values.data(), sizeof(T), values.size(), stdout);
 }
 
 // Floats of every exponent, both signs, ties among them; then the special ones.
