@@ -1,0 +1,145 @@
+// Factors of channels against the graph interpreter: outputs stay, and values in between are divided by
+// exactly the factors that were asked for.
+#include "lowbit/recover/scale_groups.h"
+
+#include <gtest/gtest.h>
+
+#include "recover/scaled_networks.h"
+#include "support/error_of.h"
+
+namespace lowbit {
+namespace {
+
+using testing::error_of;
+using testing::kRelu;
+using testing::kRelu6;
+using testing::NetworkBuilder;
+using testing::Random;
+using testing::Sample;
+using testing::says;
+
+std::vector<double> random_factors(std::size_t n, Random& random) {
+  std::vector<double> factors;
+  for (std::size_t i = 0; i < n; ++i) factors.push_back(std::exp(2.5 * double{random.uniform()}));
+  return factors;
+}
+
+/// What the factors make of one value of the original graph.
+std::vector<double> divided(const Sample& value, ValueId id, const ScaleGroups& groups,
+                            const std::vector<double>& factors) {
+  std::vector<double> x = value.data;
+  const std::int64_t channels = groups.channels(id), elements = value.shape.elements();
+  for (std::int64_t e = 0; e < elements; ++e) {
+    const std::int64_t c = value.shape.rank() == 3 ? e / (elements / channels) : e % channels;
+    const int g = groups.group(id, c);
+    if (g >= 0) x[static_cast<std::size_t>(e)] /= factors[static_cast<std::size_t>(g)];
+  }
+  return x;
+}
+
+TEST(ScaleGroups, ANetworkOfAnyOperatorsComputesTheSameWithAnyFactors) {
+  std::size_t all = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    const Graph graph = testing::random_network(seed);
+    const ScaleGroups groups(graph);
+    all += groups.count();
+    Random random(seed);
+    const std::vector<double> factors = random_factors(groups.count(), random);
+    const Graph scaled = rescaled(graph, groups, factors);
+    const Sample in = testing::random_sample({3, 8, 8}, random);
+    const auto before = testing::interpret_all(graph, {&in, 1}),
+               after = testing::interpret_all(scaled, {&in, 1});
+    for (std::size_t v = 0; v < before.size(); ++v)
+      EXPECT_LE(testing::relative_error(divided(before[v], static_cast<ValueId>(v), groups, factors),
+                                        after[v].data),
+                1e-5)
+          << graph.values[v].name;
+    for (const ValueId id : graph.outputs)
+      EXPECT_LE(testing::relative_error(before[static_cast<std::size_t>(id)].data,
+                                        after[static_cast<std::size_t>(id)].data),
+                1e-5);
+  }
+  EXPECT_GE(all, 200u * 10u) << "most networks have channels that can be scaled";
+}
+
+TEST(ScaleGroups, ConvolutionDepthwiseConvolutionHasAFactorBeforeAndBehind) {
+  NetworkBuilder b({3, 6, 6});
+  const ValueId a = b.conv(b.graph.inputs[0], 5, 3, true, 1, kRelu), d = b.conv(a, 5, 3, true, 5, kRelu);
+  const ScaleGroups groups(b.done({b.conv(d, 2, 1)}, true));
+  EXPECT_EQ(groups.count(), 10u);
+  ASSERT_EQ(groups.families().size(), 2u);
+  EXPECT_EQ(groups.families()[0].writers, (std::vector<int>{0}));
+  EXPECT_EQ(groups.families()[0].readers, (std::vector<int>{1}));
+  EXPECT_EQ(groups.families()[1].writers, (std::vector<int>{1}));
+  EXPECT_EQ(groups.families()[1].readers, (std::vector<int>{2}));
+  EXPECT_EQ(groups.fixed_by(0), "it is an input of the network");
+  EXPECT_EQ(groups.fixed_by(3), "the network returns it");
+}
+
+TEST(ScaleGroups, WhatIsAddedSharesFactors) {
+  NetworkBuilder b({3, 6, 6});
+  const ValueId a = b.conv(b.graph.inputs[0], 4, 3, true, 1, kRelu), c = b.conv(a, 4, 3),
+                sum = b.add(ops::AddOp{kRelu}, {a, c}), d = b.conv(sum, 4, 3, true, 1, {}, sum);
+  b.graph.outputs = {b.conv(d, 2, 1)};
+  const ScaleGroups groups(b.graph);
+  EXPECT_EQ(groups.count(), 4u);
+  for (const ValueId v : {a, c, sum, d})
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(groups.group(v, i), groups.group(a, i));
+  ASSERT_EQ(groups.families().size(), 1u);
+  EXPECT_EQ(groups.families()[0].writers, (std::vector<int>{0, 1, 3}));
+  EXPECT_EQ(groups.families()[0].readers, (std::vector<int>{1, 3, 4}));
+}
+
+TEST(ScaleGroups, FlattenAndConcatKeepTrackOfChannels) {
+  NetworkBuilder b({3, 4, 4});
+  const ValueId a = b.conv(b.graph.inputs[0], 3, 3, true, 1, kRelu), c = b.conv(a, 2, 3, true, 1, kRelu),
+                both = b.add(ops::ConcatOp{0}, {c, a}), flat = b.add(ops::FlattenOp{}, {both});
+  b.graph.outputs = {b.linear(flat, 2)};
+  const ScaleGroups groups(b.graph);
+  EXPECT_EQ(groups.count(), 5u);
+  for (int e = 0; e < 5 * 16; ++e)
+    EXPECT_EQ(groups.group(flat, e), e < 32 ? groups.group(c, e / 16) : groups.group(a, e / 16 - 2));
+}
+
+TEST(ScaleGroups, AClampWhoseBoundIsNotZeroKeepsItsValueAndWhatIsTiedToIt) {
+  NetworkBuilder b({3, 6, 6});
+  const ValueId a = b.conv(b.graph.inputs[0], 4, 3, true, 1, kRelu6), c = b.conv(a, 4, 3, true, 1, kRelu),
+                sum = b.add(ops::AddOp{}, {a, c}), d = b.conv(sum, 4, 1, true, 1, kRelu);
+  b.graph.outputs = {b.conv(d, 2, 1)};
+  const ScaleGroups groups(b.graph);
+  EXPECT_EQ(groups.count(), 4u) << "those of d alone";
+  for (const ValueId v : {a, c, sum}) {
+    EXPECT_EQ(groups.group(v, 0), -1);
+    EXPECT_EQ(groups.fixed_by(v), "'Conv2d0' limits it to [0, 6]");
+  }
+  EXPECT_GE(groups.group(d, 0), 0);
+  EXPECT_EQ(groups.fixed_by(d), "");
+}
+
+TEST(ScaleGroups, SoftmaxAndNonZeroPaddingLetNothingThrough) {
+  NetworkBuilder b({3, 6, 6});
+  const ValueId a = b.conv(b.graph.inputs[0], 4, 3), p = b.add(ops::PadOp{{0, 1, 1}, {0, 1, 1}, 0.5f}, {a}),
+                c = b.conv(p, 4, 3), s = b.add(ops::SoftmaxOp{0}, {c});
+  b.graph.outputs = {b.conv(s, 2, 1)};
+  const ScaleGroups groups(b.graph);
+  EXPECT_EQ(groups.count(), 0u);
+  EXPECT_EQ(groups.fixed_by(a), "'Pad1' pads it with 0.5");
+  EXPECT_EQ(groups.fixed_by(c), "'Softmax3' (Softmax) lets no factor through");
+}
+
+TEST(ScaleGroups, RefusesFactorsThatAreNone) {
+  NetworkBuilder b({3, 6, 6});
+  const Graph graph = b.done({b.conv(b.conv(b.graph.inputs[0], 2, 3), 2, 1)}, true);
+  const ScaleGroups groups(graph);
+  const auto refused = [&](std::vector<double> factors) {
+    return error_of([&] { rescaled(graph, groups, factors); }, ErrorCode::invalid_argument);
+  };
+  EXPECT_TRUE(says(refused({1.0}), {"1 factors", "2 groups"}));
+  EXPECT_TRUE(says(refused({1.0, 0.0}), {"group 1", "0"}));
+  EXPECT_TRUE(says(refused({-1.0, 1.0}), {"group 0", "-1"}));
+  EXPECT_TRUE(says(refused({1.0, double{kInf}}), {"group 1", "inf"}));
+}
+
+}  // namespace
+}  // namespace lowbit
