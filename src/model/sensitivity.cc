@@ -139,8 +139,9 @@ SchemeWeights recovered_weights(const Model& fp32, const CalibrationTable* table
   const Graph& graph = recovered.graph();
   std::map<std::string, int> nodes;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) nodes[graph.nodes[i].name] = static_cast<int>(i);
-  for (auto& [layer, become] : weights.layers) {
-    const auto at = nodes.find(fp32.graph().nodes[static_cast<std::size_t>(layer)].name);
+  for (auto& entry : weights.layers) {
+    LayerWeights& become = entry.second;
+    const auto at = nodes.find(fp32.graph().nodes[static_cast<std::size_t>(entry.first)].name);
     // Products of signs stay as they are; their scales hold that of their inputs.
     if (at == nodes.end() || scheme.activation_bits == 1) continue;
     std::optional<QuantizedMatrix> codes = recovered.weights(at->second);
