@@ -10,16 +10,14 @@
 #include "lowbit/core/error.h"
 #include "lowbit/recover/equalize.h"
 #include "recover/channels.h"
+#include "recover/index.h"
 #include "recover/scale_factors.h"
 
 namespace lowbit {
 namespace {
 
+using detail::index;
 using Channels = std::vector<double>;  ///< what a value of the rewritten network lacks, channel by channel
-
-std::size_t index(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 bool pads(const ops::Window& window) {
   return window.pad != std::array<std::int64_t, 4>{0, 0, 0, 0};

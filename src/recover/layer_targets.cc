@@ -4,13 +4,10 @@
 
 #include "core/refuse.h"
 #include "lowbit/model/layer_weights.h"
+#include "recover/index.h"
 
 namespace lowbit::detail {
 namespace {
-
-std::size_t index(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 const Graph::Node& node_at(const Model& model, int node) {
   return model.graph().nodes[index(node)];

@@ -18,6 +18,7 @@
 #include "model/kept_samples.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
+#include "recover/index.h"
 #include "recover/recover_layer.h"
 #include "recover/recovery_steps.h"
 
@@ -26,12 +27,9 @@ namespace {
 
 using Clock = detail::RecoveryClock;
 using detail::asks_for;
+using detail::index;
 using detail::RecoveredLayer;
 using detail::seconds_since;
-
-std::size_t index(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 /// Samples in two parts, each a contiguous batch.
 struct Split {

@@ -7,13 +7,12 @@
 
 #include "core/refuse.h"
 #include "recover/channels.h"
+#include "recover/index.h"
 
 namespace lowbit {
 namespace {
 
-std::size_t index(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
+using detail::index;
 
 bool is_zero_or_infinite(float bound) {
   return bound == 0.0f || bound - bound != 0.0f;
