@@ -2,6 +2,8 @@
 
 #include <type_traits>
 
+#include "layers/weight_of.h"
+
 namespace lowbit::ops {
 
 std::string_view op_name(const Op& op) {
@@ -20,8 +22,19 @@ std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec) {
   return std::visit([&](const auto& o) { return make_step(o, spec); }, op);
 }
 
+const Tensor* weight_of(const Op& op) {
+  return std::visit(
+      [](const auto& o) -> const Tensor* {
+        if constexpr (requires { o.weight; })
+          return &o.weight;
+        else
+          return nullptr;
+      },
+      op);
+}
+
 bool has_weights(const Op& op) {
-  return std::holds_alternative<Conv2dOp>(op) || std::holds_alternative<LinearOp>(op);
+  return weight_of(op) != nullptr;
 }
 
 }  // namespace lowbit::ops

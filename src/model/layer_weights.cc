@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 #include "lowbit/quant/make_quantizer.h"
 #include "model/quantize_nodes.h"
@@ -17,9 +18,10 @@ namespace {
 
 /// A view of the operator's own weights where they lie as a matrix does, else of `copy`.
 MatrixView matrix_view(const ops::Op& op, Tensor& copy) {
-  const auto* linear = std::get_if<ops::LinearOp>(&op);
-  if (!linear) copy = weight_matrix(op);
-  const Tensor& m = linear ? linear->weight : copy;
+  const Tensor* weight = ops::weight_of(op);
+  const bool is_matrix = weight && weight->shape.rank() == 2;
+  if (!is_matrix) copy = weight_matrix(op);
+  const Tensor& m = is_matrix ? *weight : copy;
   return {m.data.data(), m.shape[0], m.shape[1]};
 }
 
@@ -58,11 +60,11 @@ MatrixView importance_view(const LayerContext& layer, const std::vector<float>& 
 }  // namespace
 
 Tensor weight_matrix(const ops::Op& op) {
-  if (const auto* linear = std::get_if<ops::LinearOp>(&op)) return linear->weight;
-  const auto* conv = std::get_if<ops::Conv2dOp>(&op);
-  if (!conv)
+  const Tensor* weight = ops::weight_of(op);
+  if (!weight)
     throw Error(ErrorCode::invalid_argument, fmt::format("{} has no weight matrix", ops::op_name(op)));
-  const Tensor& w = conv->weight;
+  const Tensor& w = *weight;
+  if (w.shape.rank() == 2) return w;
   const std::int64_t out = w.shape[0], channels = w.shape[1], taps = w.shape[2] * w.shape[3];
   Tensor matrix(Shape{out, taps * channels});
   for (std::int64_t o = 0; o < out; ++o)

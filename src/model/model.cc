@@ -75,15 +75,19 @@ struct WeightCount {
 };
 
 WeightCount count(const ops::Op& op) {
-  WeightCount c;
-  if (const auto* conv = std::get_if<ops::Conv2dOp>(&op)) {
-    c = {conv->weight.shape.elements(), static_cast<std::int64_t>(conv->bias.size())};
-  } else if (const auto* linear = std::get_if<ops::LinearOp>(&op)) {
-    c = {linear->weight.shape.elements(), static_cast<std::int64_t>(linear->bias.size())};
-  } else if (const auto* scale_shift = std::get_if<ops::ScaleShiftOp>(&op)) {
-    c.biases = static_cast<std::int64_t>(scale_shift->scale.size() + scale_shift->shift.size());
-  }
-  return c;
+  return std::visit(
+      [](const auto& o) {
+        WeightCount c;
+        if constexpr (requires { o.weight; }) c.weights = o.weight.shape.elements();
+        if constexpr (requires { o.bias; }) c.biases += static_cast<std::int64_t>(o.bias.size());
+        if constexpr (requires {
+                        o.scale;
+                        o.shift;
+                      })
+          c.biases += static_cast<std::int64_t>(o.scale.size() + o.shift.size());
+        return c;
+      },
+      op);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
 
@@ -9,10 +10,8 @@ namespace lowbit {
 namespace {
 
 std::int64_t depth(const ops::Op& op) {
-  if (const auto* conv = std::get_if<ops::Conv2dOp>(&op))
-    return conv->weight.shape.elements() / conv->weight.shape[0];
-  if (const auto* linear = std::get_if<ops::LinearOp>(&op)) return linear->weight.shape[1];
-  return 0;
+  const Tensor* weight = ops::weight_of(op);
+  return weight ? weight->shape.elements() / weight->shape[0] : 0;
 }
 
 NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {

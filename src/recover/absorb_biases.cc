@@ -165,8 +165,9 @@ void add_to_bias(Graph::Node& node, const Channels& more, double sign) {
 bool ends_in_relu(const Graph::Node& node) {
   return std::visit(
       [](const auto& op) {
-        if constexpr (
-            requires { op.bias; } || requires { op.shift; })
+        if constexpr (requires { op.shift; })
+          return is_relu(op.activation);
+        else if constexpr (requires { op.bias.size(), op.activation; })
           return is_relu(op.activation);
         else
           return false;

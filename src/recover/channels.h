@@ -19,7 +19,7 @@ inline std::int64_t channel_of(const Shape& shape, std::int64_t element) {
   return shape.rank() == 3 ? element / (shape[1] * shape[2]) : element % channels_of(shape);
 }
 
-/// The weight of a Conv2d or Linear as [rows][columns][taps].
+/// The weight of an operator as [rows][columns][taps].
 struct WeightLayout {
   std::int64_t rows, columns, taps;
   std::int64_t rows_of_group, input_channels;
@@ -38,7 +38,9 @@ inline WeightLayout layout_of(const ops::Conv2dOp& op, const Shape& input) {
   return {w[0], w[1], w[2] * w[3], w[0] / op.groups, channels_of(input)};
 }
 
-inline WeightLayout layout_of(const ops::LinearOp& op, const Shape& input) {
+/// Of a Linear, and what multiplies as it does.
+template <class Op>
+WeightLayout layout_of(const Op& op, const Shape& input) {
   return {op.weight.shape[0], op.weight.shape[1], 1, op.weight.shape[0], channels_of(input)};
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "layers/weight_of.h"
+
 namespace lowbit::detail {
 
 LayerRows::LayerRows(const Model& model, int node) : node_(node) {
@@ -17,7 +19,7 @@ LayerRows::LayerRows(const Model& model, int node) : node_(node) {
     out_height_ = out.height, out_width_ = out.width;
     columns_ = conv->weight.shape.elements() / conv->weight.shape[0];
   } else {
-    columns_ = std::get<ops::LinearOp>(n.op).weight.shape[1];
+    columns_ = ops::weight_of(n.op)->shape[1];
     in_channels_ = columns_;
     width_ = out_width_ = out.width;  // steps of a sequence; a flattened input is one row
   }

@@ -10,10 +10,10 @@
 
 namespace lowbit::detail {
 
-/// One Conv2d or Linear of a model.
+/// One layer with weights of a model: a Conv2d, or one that multiplies features as Linear does.
 class LayerRows {
  public:
-  /// `node` is a Conv2d or Linear.
+  /// `node` has weights.
   LayerRows(const Model& model, int node);
 
   int node() const { return node_; }

@@ -35,7 +35,7 @@ std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);
 Shape infer_shape(const Op& op, std::span<const Shape> inputs);
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec);
-/// Conv2d and Linear: the operators that hold a weight matrix.
+/// Whether it holds a weight matrix, its member `weight`: Conv2d and Linear do.
 bool has_weights(const Op& op);
 
 }  // namespace lowbit::ops
