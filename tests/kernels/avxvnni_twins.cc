@@ -1,8 +1,14 @@
+// avxvnni_twins.inc, made by CMake, has a line TWIN(S8, "s8/avxvnnitwin") for every AVX-VNNI kernel of the
+// build.
 #include "kernels/avxvnni_twins.h"
+
+#include <vector>
 
 namespace lowbit::kernels {
 
-extern const GemmKernel kGemmS8AvxvnniTwin, kGemmU4AvxvnniTwin, kGemmS2AvxvnniTwin;
+#define TWIN(format, name) extern const GemmKernel kGemm##format##AvxvnniTwin;
+#include "avxvnni_twins.inc"
+#undef TWIN
 
 }  // namespace lowbit::kernels
 
@@ -20,11 +26,17 @@ GemmKernel twin_of(GemmKernel kernel, const char* name) {
 }  // namespace
 
 std::span<const GemmKernel* const> avxvnni_twins() {
-  static const GemmKernel kTwins[] = {twin_of(kernels::kGemmS8AvxvnniTwin, "s8/avxvnnitwin"),
-                                      twin_of(kernels::kGemmU4AvxvnniTwin, "u4/avxvnnitwin"),
-                                      twin_of(kernels::kGemmS2AvxvnniTwin, "s2/avxvnnitwin")};
-  static const GemmKernel* const kList[] = {&kTwins[0], &kTwins[1], &kTwins[2]};
-  return kList;
+  static const std::vector<GemmKernel> twins = {
+#define TWIN(format, name) twin_of(kernels::kGemm##format##AvxvnniTwin, name),
+#include "avxvnni_twins.inc"
+#undef TWIN
+  };
+  static const std::vector<const GemmKernel*> list = [] {
+    std::vector<const GemmKernel*> all;
+    for (const GemmKernel& twin : twins) all.push_back(&twin);
+    return all;
+  }();
+  return list;
 }
 
 }  // namespace lowbit::testing

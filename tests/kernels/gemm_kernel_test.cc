@@ -220,7 +220,14 @@ TEST_P(EveryGemmKernel, GoldenHashes) {
                                 {WeightFormat::b1, ActType::b1, 0x0258B68F275009E2, 0xCC6CD704AC2237AD},
                                 {WeightFormat::u4, ActType::f32, 0x69AE89449EB7F6BE, 0x4CB96B8DF070D43B},
                                 {WeightFormat::lut4, ActType::f32, 0x7DE63F64E09C1A19, 0x3FF6DD1ECC84A0D2},
-                                {WeightFormat::lut8, ActType::f32, 0xE742D91C6D00A8D6, 0xE6F7993566DADE1C}};
+                                {WeightFormat::lut8, ActType::f32, 0xE742D91C6D00A8D6, 0xE6F7993566DADE1C},
+                                {WeightFormat::s8, ActType::f32, 0x3396E7E32DD283C5, 0x95F70430EDF6570B},
+                                {WeightFormat::s2, ActType::f32, 0x0B3CA663370EDAFB, 0xC101D3C22899A9D5},
+                                {WeightFormat::b1, ActType::f32, 0x1434181CF563F753, 0x58499986D15DC2EE}};
+  const auto* golden = std::find_if(std::begin(kGolden), std::end(kGolden), [&](const Golden& g) {
+    return g.format == GetParam()->format && g.act == GetParam()->act;
+  });
+  ASSERT_NE(golden, std::end(kGolden)) << "the format has no hashes yet";
   constexpr GemmShape kShapes[] = {{1, 64, 16, 9, 16},  {1, 16, 32, 9, 32}, {2, 9, 64, 9, 64},
                                    {1, 1, 100, 1, 300}, {1, 33, 65, 1, 77}, {3, 13, 10, 4, 7}};
   for (const bool groups : {false, true}) {
@@ -239,10 +246,7 @@ TEST_P(EveryGemmKernel, GoldenHashes) {
       }
     }
     if (!supported) continue;
-    for (const Golden& golden : kGolden) {
-      if (golden.format != GetParam()->format || golden.act != GetParam()->act) continue;
-      EXPECT_EQ(hash, groups ? golden.groups : golden.one_group) << GetParam()->name << " groups " << groups;
-    }
+    EXPECT_EQ(hash, groups ? golden->groups : golden->one_group) << GetParam()->name << " groups " << groups;
   }
 }
 

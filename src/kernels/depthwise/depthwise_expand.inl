@@ -1,5 +1,5 @@
 // Repeats the codes of a pixel for a channel multiplier. The kernel file has defined
-//   lookup(table, index)   16 bytes of table by 16 indices below 16, on pointers
+//   lookup(table, index, offset, out)   out[i] = table[index[i] + offset], 16 bytes each, sums below 16
 //
 // 16 output codes come from at most 16 input codes: output o takes channel o / multiplier. Which of them,
 // seen from the first one, depends on o % multiplier only.

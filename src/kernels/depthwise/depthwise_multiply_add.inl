@@ -7,6 +7,7 @@
 //   Limits, limits_of(zero_point, lo, hi)
 //   Halves, halve(a, b, limits)             int32 to int16 + zero point, saturating
 //   join(halves, limits)                    kVectors / 2 of them to u8, saturating, then limited to [lo, hi]
+//   store_codes(p, codes)
 #pragma once
 
 #include <cstddef>

@@ -101,20 +101,22 @@ Isa detect() {
 }
 #endif
 
+/// What LOWBIT_ISA can be: an extension with all that it stands on. Of one architecture the highest comes
+/// last.
 struct Level {
   const char* name;
-  Isa keeps;
+  Isa own, below;
 };
 constexpr Level kLevels[] = {
-    {"scalar", Isa::scalar},
-    {"avx2", Isa::avx2},
-    {"avxvnni", Isa::avx2 | Isa::avxvnni},
-    {"avx512", Isa::avx2 | Isa::avx512},
-    {"avx512vnni", Isa::avx2 | Isa::avx512 | Isa::avx512vnni},
-    {"avx512popcnt", Isa::avx2 | Isa::avx512 | Isa::avx512vnni | Isa::avx512popcnt},
-    {"neon", Isa::neon},
-    {"neondot", Isa::neon | Isa::neondot},
-    {"neoni8mm", Isa::neon | Isa::neondot | Isa::neoni8mm},
+    {"scalar", Isa::scalar, Isa::scalar},
+    {"avx2", Isa::avx2, Isa::scalar},
+    {"avxvnni", Isa::avxvnni, Isa::avx2},
+    {"avx512", Isa::avx512, Isa::avx2},
+    {"avx512vnni", Isa::avx512vnni, Isa::avx2 | Isa::avx512},
+    {"avx512popcnt", Isa::avx512popcnt, Isa::avx2 | Isa::avx512 | Isa::avx512vnni},
+    {"neon", Isa::neon, Isa::scalar},
+    {"neondot", Isa::neondot, Isa::neon},
+    {"neoni8mm", Isa::neoni8mm, Isa::neon | Isa::neondot},
 };
 
 struct Environment {
@@ -126,14 +128,13 @@ struct Environment {
     if (value == nullptr || *value == '\0') return;
     for (const Level& level : kLevels) {
       if (std::strcmp(level.name, value) == 0) {
-        isa = isa & level.keeps;
+        isa = isa & (level.own | level.below);
         return;
       }
     }
-    problem = fmt::format(
-        "LOWBIT_ISA is \"{}\", which is none of scalar, avx2, avxvnni, avx512, avx512vnni, "
-        "avx512popcnt, neon, neondot, neoni8mm; it is ignored",
-        value);
+    std::string names;
+    for (const Level& level : kLevels) names += fmt::format("{}{}", names.empty() ? "" : ", ", level.name);
+    problem = fmt::format("LOWBIT_ISA is \"{}\", which is none of {}; it is ignored", value, names);
   }
 };
 
@@ -163,15 +164,10 @@ std::string isa_environment_problem() {
 }
 
 const char* isa_name(Isa mask) {
-  if (has_isa(mask, Isa::avx512popcnt)) return "avx512popcnt";
-  if (has_isa(mask, Isa::avx512vnni)) return "avx512vnni";
-  if (has_isa(mask, Isa::avx512)) return "avx512";
-  if (has_isa(mask, Isa::avxvnni)) return "avxvnni";
-  if (has_isa(mask, Isa::avx2)) return "avx2";
-  if (has_isa(mask, Isa::neoni8mm)) return "neoni8mm";
-  if (has_isa(mask, Isa::neondot)) return "neondot";
-  if (has_isa(mask, Isa::neon)) return "neon";
-  return "scalar";
+  const char* name = kLevels[0].name;
+  for (const Level& level : kLevels)
+    if (has_isa(mask, level.own)) name = level.name;
+  return name;
 }
 
 std::string cpu_name() {
