@@ -1,12 +1,14 @@
 #include "cli/options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <sstream>
 
+#include "data/dataset.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/observer.h"
 
@@ -24,7 +26,7 @@ bool parse_number(std::string_view text, std::int32_t& number) {
 }  // namespace
 
 void add_data_options(CLI::App& app, data::DataOptions& options) {
-  app.add_option("--data", options.data, "mnist:DIR, cifar10:DIR, glyphs or npy:FILE_OR_DIR");
+  app.add_option("--data", options.data, data::known_data_specs());
   app.add_option("--labels", options.labels, "labels of npy data, a .npy file of integers");
   app.add_option("--preprocess", options.preprocess,
                  "scale=S,mean=M:M:M,std=D:D:D: images become (x * S - M) / D\n"
@@ -52,8 +54,8 @@ void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options)
 
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options) {
   app.add_option("--observer", options.observer,
-                 "how calibration chooses ranges: minmax, moving-average, batch-mean, batch-median, "
-                 "batch-robust, histogram, mse, mse-one-sided, sqnr, entropy, aciq, p99.9 and such")
+                 fmt::format("how calibration chooses ranges: {}, or another percentage",
+                             fmt::join(known_observers(), ", ")))
       ->capture_default_str();
 }
 

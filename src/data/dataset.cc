@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <string_view>
 
 #include "core/random.h"
 #include "data/dataset_files.h"
@@ -19,53 +21,73 @@ std::vector<std::int64_t> without_ones(const Shape& shape) {
   return dims;
 }
 
-std::unique_ptr<Dataset> open_any(const DataSpec& spec, Split split, const Shape& input_shape) {
-  switch (spec.kind) {
-    case DataSpec::Kind::mnist:
-      return open_mnist(spec.path, split);
-    case DataSpec::Kind::cifar10:
-      return open_cifar10(spec.path, split);
-    case DataSpec::Kind::npy:
-      return open_npy(spec.path, spec.labels_path, input_shape);
-    case DataSpec::Kind::glyphs:
-      break;
-  }
-  return open_glyphs(split);
+/// What can stand before the colon of --data.
+struct Source {
+  std::string_view name;
+  std::string_view path;  ///< what follows, for messages; empty: nothing does
+  float scale;            ///< DataSpec::default_scale()
+  bool takes_labels;
+  std::unique_ptr<Dataset> (*open)(const DataSpec& spec, Split split, const Shape& input_shape);
+};
+constexpr Source kSources[] = {
+    {"mnist", "DIR", 1.0f / 255.0f, false,
+     [](const DataSpec& spec, Split split, const Shape&) { return open_mnist(spec.path, split); }},
+    {"cifar10", "DIR", 1.0f / 255.0f, false,
+     [](const DataSpec& spec, Split split, const Shape&) { return open_cifar10(spec.path, split); }},
+    {"npy", "FILE_OR_DIR", 1.0f, true,
+     [](const DataSpec& spec, Split, const Shape& input_shape) {
+       return open_npy(spec.path, spec.labels_path, input_shape);
+     }},
+    {"glyphs", "", 1.0f, false,
+     [](const DataSpec&, Split split, const Shape&) { return open_glyphs(split); }},
+};
+
+/// Null where there is none of that name.
+const Source* find_source(std::string_view name) {
+  const auto* at =
+      std::find_if(std::begin(kSources), std::end(kSources), [&](const Source& s) { return s.name == name; });
+  return at == std::end(kSources) ? nullptr : at;
+}
+
+const Source& source_of(const DataSpec& spec) {
+  if (const Source* source = find_source(spec.name)) return *source;
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("there is no data '{}'; there are {}", spec.name, known_data_specs()));
 }
 
 }  // namespace
 
 float DataSpec::default_scale() const {
-  return kind == Kind::mnist || kind == Kind::cifar10 ? 1.0f / 255.0f : 1.0f;
+  return source_of(*this).scale;
+}
+
+std::string known_data_specs() {
+  std::string text;
+  for (const Source& s : kSources) {
+    if (&s != std::begin(kSources)) text += &s + 1 == std::end(kSources) ? " or " : ", ";
+    text += fmt::format("{}{}{}", s.name, s.path.empty() ? "" : ":", s.path);
+  }
+  return text;
 }
 
 DataSpec parse_data_spec(const std::string& text, const std::string& labels_path) {
   const std::size_t colon = text.find(':');
-  const std::string name = text.substr(0, colon);
-  DataSpec spec;
-  spec.labels_path = labels_path;
-  if (colon != std::string::npos) spec.path = text.substr(colon + 1);
-  const bool with_path = !spec.path.empty();
-  if (name == "mnist" && with_path) {
-    spec.kind = DataSpec::Kind::mnist;
-  } else if (name == "cifar10" && with_path) {
-    spec.kind = DataSpec::Kind::cifar10;
-  } else if (name == "npy" && with_path) {
-    spec.kind = DataSpec::Kind::npy;
-  } else if (text == "glyphs") {
-    spec.kind = DataSpec::Kind::glyphs;
-  } else {
+  const DataSpec spec{.name = text.substr(0, colon),
+                      .path = colon == std::string::npos ? "" : text.substr(colon + 1),
+                      .labels_path = labels_path};
+  const Source* source = find_source(spec.name);
+  const bool fits = source && (source->path.empty() ? colon == std::string::npos : !spec.path.empty());
+  if (!fits)
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("--data \"{}\" is not mnist:DIR, cifar10:DIR, npy:FILE_OR_DIR or glyphs", text));
-  }
-  if (!labels_path.empty() && spec.kind != DataSpec::Kind::npy)
+                fmt::format("--data \"{}\" is not {}", text, known_data_specs()));
+  if (!labels_path.empty() && !source->takes_labels)
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("--labels goes with npy data only; {} has its own labels", name));
+                fmt::format("--labels goes with npy data only; {} has its own labels", spec.name));
   return spec;
 }
 
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, const Shape& input_shape) {
-  auto data = open_any(spec, split, input_shape);
+  auto data = source_of(spec).open(spec, split, input_shape);
   if (!shapes_fit(data->sample_shape(), input_shape))
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("the data has images of shape {}; the model takes {}",

@@ -31,16 +31,17 @@ enum class Split { evaluation, calibration };
 
 /// What --data says.
 struct DataSpec {
-  enum class Kind { mnist, cifar10, glyphs, npy };
-  Kind kind = Kind::glyphs;
-  std::string path;         ///< of the folder or file; empty for glyphs
-  std::string labels_path;  ///< --labels, npy only
+  std::string name = "glyphs";  ///< "mnist", "npy", ...
+  std::string path{};           ///< of the folder or file; empty for glyphs
+  std::string labels_path{};    ///< --labels, npy only
 
   /// Scale of the pixels unless --preprocess says otherwise: 1/255 where they are bytes by definition.
   float default_scale() const;
 };
 
-/// "mnist:DIR", "cifar10:DIR", "glyphs" or "npy:PATH". Throws Error(invalid_argument) for anything else.
+/// "mnist:DIR, cifar10:DIR, npy:FILE_OR_DIR or glyphs": what there is.
+std::string known_data_specs();
+/// One of them. Throws Error(invalid_argument) for anything else.
 DataSpec parse_data_spec(const std::string& text, const std::string& labels_path = {});
 
 /// Opens one split. `input_shape` is what the model takes; it decides whether a .npy file is one image or a

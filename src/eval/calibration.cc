@@ -19,7 +19,7 @@ constexpr std::int64_t kCalibrationBatch = 32;
 std::string describe_images(const data::DataOptions& options, const data::Images& images) {
   const data::DataSpec spec = data::parse_data_spec(options.data, options.labels);
   std::string text = options.data.substr(0, options.data.find(':'));
-  if (spec.kind == data::DataSpec::Kind::npy) {
+  if (spec.name == "npy") {
     const auto path = (std::filesystem::path(spec.path) / "").parent_path();  // without a slash at its end
     text += fmt::format(":{}", path.filename().string());
   }

@@ -211,7 +211,7 @@ TEST(NpyData, RefusesWhatDoesNotFit) {
 
 TEST(Data, Specs) {
   EXPECT_EQ(parse_data_spec("mnist:/a:b").path, "/a:b");
-  EXPECT_EQ(parse_data_spec("glyphs").kind, DataSpec::Kind::glyphs);
+  EXPECT_EQ(parse_data_spec("glyphs").name, "glyphs");
   EXPECT_EQ(parse_data_spec("npy:x", "l.npy").labels_path, "l.npy");
   for (const char* text : {"", "mnist", "mnist:", "MNIST:x", "imagenet:x", "glyphs:x", ":x"})
     expect_error(ErrorCode::invalid_argument, "--data", [&] { parse_data_spec(text); });
