@@ -79,6 +79,51 @@ CoordinateDescentOptions descent_options(const MatrixView& weights, const Recove
   return o;
 }
 
+/// What an algorithm is given: the same for all that round towards targets.
+struct Problem {
+  LayerObjective objective;
+  WeightGrid grid;
+  MatrixView weights() const {
+    return {objective.weights.data(), objective.weights.rows(), objective.weights.cols()};
+  }
+  std::span<const OutputError> errors() const { return objective.errors; }
+};
+
+/// A step that chooses codes.
+struct Rounder {
+  RecoveryStep step;
+  bool targets;  ///< whether it rounds towards the targets, or the layer's own weights
+  RoundingResult (*round)(const Problem& problem, const RecoverOptions& options);
+};
+
+/// In the order in which they are tried.
+constexpr Rounder kRounders[] = {
+    {RecoveryStep::hqq, false,
+     [](const Problem& p, const RecoverOptions& o) {
+       return hqq(p.weights(), p.grid, {.threads = o.threads});
+     }},
+    {RecoveryStep::gptq, false,
+     [](const Problem& p, const RecoverOptions& o) {
+       return gptq(p.weights(), p.grid, p.errors(), {.threads = o.threads});
+     }},
+    {RecoveryStep::qronos, true,
+     [](const Problem& p, const RecoverOptions& o) {
+       return qronos(p.weights(), p.grid, p.errors(), {.threads = o.threads});
+     }},
+    {RecoveryStep::adaround, true,
+     [](const Problem& p, const RecoverOptions& o) {
+       return adaround(p.weights(), p.grid, p.errors(), {.threads = o.threads});
+     }},
+    {RecoveryStep::signround, true,
+     [](const Problem& p, const RecoverOptions& o) {
+       return signround(p.weights(), p.grid, p.errors(), {.threads = o.threads});
+     }},
+    {RecoveryStep::descent, true,
+     [](const Problem& p, const RecoverOptions& o) {
+       return coordinate_descent(p.weights(), p.grid, p.errors(), descent_options(p.weights(), o));
+     }},
+};
+
 class Trials {
  public:
   Trials(const LayerTask& task, const TargetMoments& learned, const TargetMoments& held_out,
@@ -89,14 +134,14 @@ class Trials {
   }
 
   /// Codes by some algorithm, with the bias that fits them where that is among the steps.
-  void round(RecoveryStep step, bool targets) {
-    if (!asks_for(options_, step)) return;
+  void round(const Rounder& rounder) {
+    if (!asks_for(options_, rounder.step)) return;
     const Clock::time_point start = Clock::now();
-    RecoveryReport::Step said{.name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after};
+    RecoveryReport::Step said{.name = std::string(step_name(rounder.step)),
+                              .sqnr_before = report_.sqnr_after};
     const bool bias = asks_for(options_, RecoveryStep::bias);
     try {
-      const Problem& problem = problem_for(bias, targets);
-      RoundingResult result = run(step, problem);
+      RoundingResult result = rounder.round(problem_for(bias, rounder.targets), options_);
       said.note = result.report.note;
       offer(std::move(result.codes), bias, said);
     } catch (const Error& e) {
@@ -121,15 +166,6 @@ class Trials {
   RecoveredLayer best() { return std::move(best_); }
 
  private:
-  /// What an algorithm is given: the same for all that round towards targets.
-  struct Problem {
-    LayerObjective objective;
-    WeightGrid grid;
-    MatrixView weights() const {
-      return {objective.weights.data(), objective.weights.rows(), objective.weights.cols()};
-    }
-  };
-
   const Problem& problem_for(bool centred, bool targets) {
     std::optional<Problem>& problem = targets ? towards_targets_ : as_weights_;
     if (problem) return *problem;
@@ -140,25 +176,6 @@ class Trials {
         task_.importance.data ? task_.importance : MatrixView(diagonal.data(), weights.rows, weights.cols);
     const WeightGrid grid(weights, task_.quantizer, importance);
     return problem.emplace(Problem{std::move(objective), grid});
-  }
-
-  RoundingResult run(RecoveryStep step, const Problem& p) const {
-    const std::span<const OutputError> errors = p.objective.errors;
-    const int threads = options_.threads;
-    switch (step) {
-      case RecoveryStep::hqq:
-        return hqq(p.weights(), p.grid, {.threads = threads});
-      case RecoveryStep::gptq:
-        return gptq(p.weights(), p.grid, errors, {.threads = threads});
-      case RecoveryStep::qronos:
-        return qronos(p.weights(), p.grid, errors, {.threads = threads});
-      case RecoveryStep::adaround:
-        return adaround(p.weights(), p.grid, errors, {.threads = threads});
-      case RecoveryStep::signround:
-        return signround(p.weights(), p.grid, errors, {.threads = threads});
-      default:
-        return coordinate_descent(p.weights(), p.grid, errors, descent_options(p.weights(), options_));
-    }
   }
 
   void offer(QuantizedMatrix codes, bool bias, RecoveryReport::Step& said) {
@@ -185,12 +202,7 @@ RecoveredLayer recover_layer(const LayerTask& task, const TargetMoments& learned
                              const TargetMoments& held_out, const RecoverOptions& options,
                              RecoveryReport::Layer& report) {
   Trials trials(task, learned, held_out, options, report);
-  trials.round(RecoveryStep::hqq, false);
-  trials.round(RecoveryStep::gptq, false);
-  trials.round(RecoveryStep::qronos, true);
-  trials.round(RecoveryStep::adaround, true);
-  trials.round(RecoveryStep::signround, true);
-  trials.round(RecoveryStep::descent, true);
+  for (const Rounder& rounder : kRounders) trials.round(rounder);
   trials.correct_bias();
   return trials.best();
 }

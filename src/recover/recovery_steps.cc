@@ -2,18 +2,38 @@
 #include "recover/recovery_steps.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
+#include <iterator>
 
 #include "core/refuse.h"
 
 namespace lowbit {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames{"wide",     "ranges",    "hqq",     "gptq", "qronos",
-                                                 "adaround", "signround", "descent", "bias"};
+struct NamedStep {
+  RecoveryStep step;
+  std::string_view name;
+};
+constexpr NamedStep kStepNames[] = {
+    {RecoveryStep::wide, "wide"},
+    {RecoveryStep::ranges, "ranges"},
+    {RecoveryStep::hqq, "hqq"},
+    {RecoveryStep::gptq, "gptq"},
+    {RecoveryStep::qronos, "qronos"},
+    {RecoveryStep::adaround, "adaround"},
+    {RecoveryStep::signround, "signround"},
+    {RecoveryStep::descent, "descent"},
+    {RecoveryStep::bias, "bias"},
+};
+
+constexpr bool steps_are_in_order() {
+  for (std::size_t i = 0; i < std::size(kStepNames); ++i)
+    if (static_cast<std::size_t>(kStepNames[i].step) != i) return false;
+  return true;
+}
+static_assert(steps_are_in_order(), "a row for every step, in the order of RecoveryStep");
 
 }  // namespace
 
@@ -26,11 +46,13 @@ double detail::seconds_since(RecoveryClock::time_point start) {
 }
 
 std::string_view step_name(RecoveryStep step) {
-  return kNames[static_cast<std::size_t>(step)];
+  return kStepNames[static_cast<std::size_t>(step)].name;
 }
 
 std::string recovery_step_names() {
-  return fmt::format("{}", fmt::join(kNames, ", "));
+  std::string names;
+  for (const NamedStep& s : kStepNames) names += fmt::format("{}{}", names.empty() ? "" : ", ", s.name);
+  return names;
 }
 
 RecoverOptions parse_recovery(std::string_view text) {
@@ -47,12 +69,12 @@ RecoverOptions parse_recovery(std::string_view text) {
   for (std::size_t first = 0; first <= text.size();) {
     const std::size_t end = std::min(text.find(',', first), text.size());
     const std::string_view name = text.substr(first, end - first);
-    const auto at = std::find(kNames.begin(), kNames.end(), name);
-    if (at == kNames.end())
+    const auto* at = std::find_if(std::begin(kStepNames), std::end(kStepNames),
+                                  [&](const NamedStep& s) { return s.name == name; });
+    if (at == std::end(kStepNames))
       refuse(fmt::format("'{}' is no recovery; there are fast, best, and with commas {}", name,
                          recovery_step_names()));
-    const auto step = static_cast<RecoveryStep>(at - kNames.begin());
-    if (!detail::asks_for(options, step)) options.steps.push_back(step);
+    if (!detail::asks_for(options, at->step)) options.steps.push_back(at->step);
     first = end + 1;
   }
   return options;
