@@ -68,6 +68,7 @@
 #include "lowbit/recover/layer_stats.h"
 #include "lowbit/recover/output_error.h"
 #include "lowbit/recover/qronos.h"
+#include "lowbit/recover/recover.h"
 #include "lowbit/recover/rounding_result.h"
 #include "lowbit/recover/scale_groups.h"
 #include "lowbit/recover/signround.h"

@@ -67,7 +67,7 @@ CodeSpan codes_of(const AnyQuantizer& quantizer, WeightFormat format, int bits) 
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("the quantizer of {} bits is not that of a uniform matrix of {} bits",
                             quantizer.code_bits(), bits));
-  // As group_codes.cc stores them: unsigned codes are centred for s8, signed ones lifted for u4 and s2.
+  // As GroupWriter stores them: unsigned codes are centred for s8, signed ones lifted for u4 and s2.
   const bool is_signed = affine->qmin < 0;
   const std::int32_t shift =
       format == WeightFormat::s8 ? (is_signed ? 0 : -(1 << (bits - 1))) : (is_signed ? middle : 0);
