@@ -174,7 +174,9 @@ TEST_F(Recover, GivesTheSameBytesWithAnyNumberOfThreads) {
   };
   const auto one = bytes(1);
   EXPECT_EQ(bytes(2), one);
-  if (testing::kSlowdown == 1) EXPECT_EQ(bytes(3), one);
+  if (testing::kSlowdown == 1) {
+    EXPECT_EQ(bytes(3), one);
+  }
 }
 
 TEST_F(Recover, LeavesWhatTheUserChose) {
