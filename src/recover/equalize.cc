@@ -12,8 +12,6 @@
 namespace lowbit {
 namespace {
 
-// A channel that is next to nothing would get a factor that floats have no room for.
-constexpr double kMostFactor = 1e6;
 /// Factors that change by less do not gain a hundredth of a bit.
 constexpr double kSettled = 1e-3;
 
@@ -27,7 +25,7 @@ double equalize_family(const ScaleGroups::Family& family, const detail::FamilyRa
     if (!(up > 0) || !(down > 0)) continue;
     double& factor = factors[static_cast<std::size_t>(family.groups[i])];
     const double before = factor;
-    factor = std::clamp(factor * std::sqrt(up / down), 1 / kMostFactor, kMostFactor);
+    factor = std::clamp(factor * std::sqrt(up / down), 1 / detail::kMostFactor, detail::kMostFactor);
     most = std::max(most, std::fabs(std::log(factor / before)));
   }
   return most;

@@ -21,6 +21,7 @@
 #include "recover/index.h"
 #include "recover/recover_layer.h"
 #include "recover/recovery_steps.h"
+#include "recover/rewrite_network.h"
 
 namespace lowbit {
 namespace {
@@ -78,17 +79,9 @@ class Pipeline {
     Model plain = build();
     report_.sqnr_before = report_.sqnr_after = sqnr(plain);
     Model best = plain;
+    rewrite(best);
     choose_activations(best);
-    recover_layers();
-    Model recovered = build();
-    const double after = sqnr(recovered);
-    if (after > report_.sqnr_after) {
-      report_.sqnr_after = after;
-      best = std::move(recovered);
-    } else {
-      report_.network.push_back({"layers", report_.sqnr_after, after, 0, false,
-                                 "the layers together do not lower the error of the network's outputs"});
-    }
+    if (asks_for_layers()) recover_layers(best);
     report_.seconds = seconds_since(start_);
     if (how_.report) *how_.report = std::move(report_);
     return best;
@@ -126,6 +119,7 @@ class Pipeline {
     const std::int64_t count =
         std::min(check_batch(data.shape, sample, "the samples of a recovery"), most_samples());
     if (count < 8) refuse(fmt::format("recovery needs at least 8 samples, it got {}", count));
+    data_ = data;
     split_.sample = sample;
     for (std::int64_t i = 0; i < count; ++i) {
       const bool aside = i % how_.held_out_every == how_.held_out_every - 1;
@@ -213,6 +207,48 @@ class Pipeline {
     return 10 * std::log10(std::max(signal, 1e-300) / std::max(error, 1e-300));
   }
 
+  /// The network itself, with plain weights and ranges: kept where its outputs gain.
+  void rewrite(Model& best) {
+    for (const detail::Rewriting& rewriting : detail::kRewritings)
+      if (asks_for(how_, rewriting.step)) try_rewriting(rewriting, best);
+  }
+
+  void try_rewriting(const detail::Rewriting& rewriting, Model& best) {
+    const Clock::time_point start = Clock::now();
+    RecoveryReport::Step said{.name = std::string(step_name(rewriting.step)),
+                              .sqnr_before = report_.sqnr_after,
+                              .sqnr_after = report_.sqnr_after};
+    const QuantizerOfNode quantizer = [this](const Graph::Node& node) -> std::optional<AnyQuantizer> {
+      for (const LayerPlan& layer : layers_)
+        if (layer.name == node.name) return layer.quantizer;
+      return std::nullopt;
+    };
+    if (options_.weights || options_.ranges) {
+      said.note = "weights or ranges are the caller's, and would no longer fit";
+    } else if (std::optional<detail::RewrittenNetwork> other = detail::rewrite_network(
+                   rewriting, {fp32_, table_, split_.batch(false), data_, quantizer, how_}, said.note)) {
+      std::swap(fp32_, other->fp32);
+      const CalibrationTable* const table = std::exchange(table_, other->table ? &*other->table : nullptr);
+      std::vector<LayerPlan> layers = std::exchange(layers_, {});
+      find_layers();
+      Model model = build();
+      said.sqnr_after = sqnr(model);
+      said.kept = said.sqnr_after > said.sqnr_before;
+      if (said.kept) {
+        best = std::move(model);
+        report_.sqnr_after = said.sqnr_after;
+        rewritten_table_ = std::move(other->table);
+        if (rewritten_table_) table_ = &*rewritten_table_;
+      } else {
+        std::swap(fp32_, other->fp32);
+        table_ = table;
+        layers_ = std::move(layers);
+      }
+    }
+    said.seconds = seconds_since(start);
+    report_.network.push_back(std::move(said));
+  }
+
   /// What quantizes activations, with the plain weights: kept where the network's outputs gain.
   void choose_activations(Model& best) {
     bool narrow = false, codes = false;
@@ -262,6 +298,24 @@ class Pipeline {
     return at->second;
   }
 
+  bool asks_for_layers() const {
+    return std::any_of(how_.steps.begin(), how_.steps.end(),
+                       [](RecoveryStep step) { return step > RecoveryStep::ranges; });
+  }
+
+  void recover_layers(Model& best) {
+    recover_layers();
+    Model recovered = build();
+    const double after = sqnr(recovered);
+    if (after > report_.sqnr_after) {
+      report_.sqnr_after = after;
+      best = std::move(recovered);
+    } else {
+      report_.network.push_back({"layers", report_.sqnr_after, after, 0, false,
+                                 "the layers together do not lower the error of the network's outputs"});
+    }
+  }
+
   void recover_layers() {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       LayerPlan& layer = layers_[i];
@@ -308,13 +362,15 @@ class Pipeline {
         learned, held_out, how_, said);
   }
 
-  const Model& fp32_;
-  const CalibrationTable* table_;
+  Model fp32_;                     ///< rewritten, where that gains
+  const CalibrationTable* table_;  ///< of fp32_
+  std::optional<CalibrationTable> rewritten_table_{};
   const QuantizeOptions& options_;
   const RecoverOptions& how_;
   std::vector<Scheme> schemes_;
   Clock::time_point start_;
   NodePolicies policies_;
+  TensorView data_{};  ///< all samples that there are
   Split split_;
   std::vector<float> reference_;
   std::vector<LayerPlan> layers_;

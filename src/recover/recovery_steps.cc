@@ -17,6 +17,10 @@ struct NamedStep {
   std::string_view name;
 };
 constexpr NamedStep kStepNames[] = {
+    {RecoveryStep::equalize, "equalize"},
+    {RecoveryStep::smooth, "smooth"},
+    {RecoveryStep::awq, "awq"},
+    {RecoveryStep::absorb, "absorb"},
     {RecoveryStep::wide, "wide"},
     {RecoveryStep::ranges, "ranges"},
     {RecoveryStep::hqq, "hqq"},

@@ -19,6 +19,9 @@ struct Factors {
   }
 };
 
+/// A channel that is next to nothing would get a factor that floats have no room for.
+inline constexpr double kMostFactor = 1e6;
+
 /// Of each group of a family, in its order: the largest magnitude of its rows, of its columns and of its
 /// channels, each as a share of the largest of the whole weight or value that it is of; the largest of
 /// several. 0: there is none.

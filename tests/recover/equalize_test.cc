@@ -6,6 +6,7 @@
 
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/quantize.h"
+#include "recover/scaled_models.h"
 #include "recover/scaled_networks.h"
 #include "support/error_of.h"
 
@@ -15,9 +16,12 @@ namespace {
 using testing::error_of;
 using testing::kRelu;
 using testing::NetworkBuilder;
-using testing::Random;
+using testing::outputs;
+using testing::random_images;
 using testing::Sample;
 using testing::says;
+using testing::spoilt;
+using testing::sqnr;
 
 const ops::Conv2dOp& conv(const Graph& graph, std::size_t node) {
   return std::get<ops::Conv2dOp>(graph.nodes[node].op);
@@ -45,34 +49,6 @@ std::vector<double> column_ranges(const ops::Conv2dOp& op) {
 
 double largest(const std::vector<double>& x) {
   return *std::max_element(x.begin(), x.end());
-}
-
-Tensor random_images(const Shape& one, std::int64_t count, std::uint64_t seed) {
-  Random random(seed);
-  Tensor t(Shape{count, one[0], one[1], one[2]});
-  for (float& x : t.data) x = random.gaussian();
-  return t;
-}
-
-std::vector<float> outputs(const Model& model, const Tensor& images) {
-  std::vector<float> all;
-  Workspace workspace(model, {.batch = images.shape[0]});
-  std::vector<Tensor> results;
-  for (std::size_t o = 0; o < model.output_count(); ++o) {
-    std::vector<std::int64_t> dims{images.shape[0]};
-    dims.insert(dims.end(), model.output_shape(o).dims().begin(), model.output_shape(o).dims().end());
-    results.emplace_back(Shape(dims));
-  }
-  std::vector<MutableTensorView> views(results.begin(), results.end());
-  const TensorView in = images;
-  run(model, {&in, 1}, views, workspace);
-  for (const Tensor& r : results) all.insert(all.end(), r.data.begin(), r.data.end());
-  return all;
-}
-
-double sqnr(const std::vector<float>& want, const std::vector<float>& got) {
-  return -20 * std::log10(testing::relative_error(std::vector<double>(want.begin(), want.end()),
-                                                  std::vector<double>(got.begin(), got.end())));
 }
 
 TEST(Equalize, NetworksOfAnyOperatorsComputeTheSame) {
@@ -166,16 +142,6 @@ TEST(Equalize, DeadChannelsStayAsTheyAre) {
   EXPECT_EQ(factors[1], 1.0);
   EXPECT_EQ(factors[2], 1.0);
   EXPECT_EQ(factors[3], 1e-6) << "no more than that";
-}
-
-/// Channels of a good network made large and small, as training leaves them.
-Model spoilt(const Model& model, std::uint64_t seed, double octaves) {
-  const ScaleGroups groups(model.graph());
-  Random random(seed);
-  std::vector<double> factors;
-  for (std::size_t g = 0; g < groups.count(); ++g)
-    factors.push_back(std::exp2(octaves * double{random.uniform()}));
-  return rescaled(model, groups, factors);
 }
 
 double quantized_sqnr(const Model& fp32, const char* scheme) {

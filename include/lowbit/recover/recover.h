@@ -25,6 +25,10 @@ namespace lowbit {
 
 /// What a recovery may do; in a set of names, the order in which they are said does not matter.
 enum class RecoveryStep : std::uint8_t {
+  equalize,  ///< factors of channels by cross-layer equalization; ranges of what they change are taken anew
+  smooth,    ///< factors by SmoothQuant, likewise
+  awq,       ///< factors by AWQ, likewise
+  absorb,    ///< high biases behind which a ReLU is idle, into the layers that follow
   wide,  ///< sums and the network's input keep 8 bits where the scheme has fewer (QuantizeOptions::wide_sums)
   ranges,     ///< ranges of values by the squared error of their codes, in place of the calibration's
   hqq,        ///< codes, scales and tables by HQQ, from the weights alone

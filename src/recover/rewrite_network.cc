@@ -1,0 +1,109 @@
+#include "recover/rewrite_network.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowbit/core/error.h"
+#include "lowbit/recover/capture.h"
+#include "lowbit/recover/equalize.h"
+#include "lowbit/recover/smooth_quant.h"
+#include "recover/scale_factors.h"
+
+namespace lowbit::detail {
+namespace {
+
+/// Whether a value is another one, beyond rounding.
+bool differs(const ChannelStats::Value& a, const ChannelStats::Value& b) {
+  constexpr double kRounding = 1e-4;
+  for (std::size_t c = 0; c < a.mean.size(); ++c) {
+    const double size = std::max(a.size[c], b.size[c]);
+    if (std::fabs(a.mean[c] - b.mean[c]) > kRounding * size ||
+        std::fabs(a.size[c] - b.size[c]) > kRounding * size)
+      return true;
+  }
+  return false;
+}
+
+/// The observer that the table was made with where its name says which, else that of the least and the
+/// largest.
+AnyObserver observer_of(const CalibrationTable& table) {
+  try {
+    return make_observer(table.observer);
+  } catch (const Error&) {
+    return MinMaxObserver{};
+  }
+}
+
+/// Values that the rewriting has changed are calibrated anew, on the samples that there are; others keep
+/// what the table has seen of them.
+CalibrationTable table_of(const Model& rewritten, const NetworkToRewrite& network,
+                          const ChannelStats& before) {
+  const ChannelStats after = channel_stats(rewritten, network.learned, network.options.threads);
+  Calibrator calibrator(
+      rewritten,
+      {.observer = observer_of(*network.table), .threads = network.options.threads, .kept_bytes = 0});
+  calibrator.add(network.all);
+  CalibrationTable table = calibrator.finish();
+  table.observer = network.table->observer, table.data = network.table->data;
+  for (std::size_t v = 0; v < table.entries.size(); ++v)
+    if (!differs(before.values[v], after.values[v])) table.entries[v] = network.table->entries[v];
+  return table;
+}
+
+/// A factor for each group, by the step's choice.
+std::vector<double> choose(const Rewriting& rewriting, const NetworkToRewrite& network,
+                           const ScaleGroups& groups, const ChannelStats& stats) {
+  const Graph& graph = network.fp32.graph();
+  if (rewriting.step == RecoveryStep::equalize)
+    return equalizing_factors(graph, groups, {.stats = rewriting.by_weights ? nullptr : &stats});
+  if (rewriting.step == RecoveryStep::smooth) return smoothing_factors(graph, groups, stats);
+  CaptureOptions options{.layers = {},
+                         .positions = network.options.positions,
+                         .sampled_rows = 0,
+                         .threads = network.options.threads};
+  for (const ScaleGroups::Family& family : groups.families())
+    for (const int reader : family.readers) {
+      const Graph::Node& node = graph.nodes[static_cast<std::size_t>(reader)];
+      if (network.quantizer(node)) options.layers.push_back(node.name);
+    }
+  if (options.layers.empty()) return std::vector<double>(groups.count(), 1.0);
+  Capturer capturer(network.fp32, std::move(options));
+  capturer.add(network.learned);
+  return awq_factors(graph, groups, stats, capturer.finish(), network.quantizer,
+                     {.threads = network.options.threads});
+}
+
+std::optional<Model> rewritten(const Rewriting& rewriting, const NetworkToRewrite& network,
+                               const ChannelStats& stats, std::string& note) {
+  if (rewriting.step == RecoveryStep::absorb) {
+    AbsorbReport report;
+    Model model = absorb_biases(network.fp32, stats, {}, &report);
+    note = fmt::format("{} values", report.absorbed.size());
+    if (!report.left.empty()) note += fmt::format(", not {}", report.left[0]);
+    if (report.left.size() > 1) note += fmt::format(" and {} others", report.left.size() - 1);
+    if (report.absorbed.empty()) return std::nullopt;
+    return model;
+  }
+  const ScaleGroups groups(network.fp32.graph());
+  const std::vector<double> factors = choose(rewriting, network, groups, stats);
+  note = fmt::format("{} factors{}", groups.count(), rewriting.by_weights ? ", by weights alone" : "");
+  if (std::all_of(factors.begin(), factors.end(), [](double f) { return f == 1.0; })) return std::nullopt;
+  return rescaled(network.fp32, groups, factors);
+}
+
+}  // namespace
+
+std::optional<RewrittenNetwork> rewrite_network(const Rewriting& rewriting, const NetworkToRewrite& network,
+                                                std::string& note) {
+  const ChannelStats stats = channel_stats(network.fp32, network.learned, network.options.threads);
+  std::optional<Model> model = rewritten(rewriting, network, stats, note);
+  if (!model) return std::nullopt;
+  RewrittenNetwork result{.fp32 = std::move(*model)};
+  if (network.table) result.table = table_of(result.fp32, network, stats);
+  result.note = note;
+  return result;
+}
+
+}  // namespace lowbit::detail
