@@ -75,6 +75,18 @@ std::vector<double> choose(const Rewriting& rewriting, const NetworkToRewrite& n
                      {.threads = network.options.threads});
 }
 
+/// Layers whose outputs keep their channels as they are, but for those that the network returns.
+std::string what_stays(const Graph& graph, const ScaleGroups& groups) {
+  std::size_t count = 0;
+  std::string first;
+  for (const Graph::Node& node : graph.nodes) {
+    const std::string& why = groups.fixed_by(node.output);
+    if (!ops::has_weights(node.op) || why.empty() || graph.is_output(node.output)) continue;
+    if (count++ == 0) first = fmt::format("'{}': {}", node.name, why);
+  }
+  return count ? fmt::format("; outputs of {} layers stay, {}", count, first) : "";
+}
+
 std::optional<Model> rewritten(const Rewriting& rewriting, const NetworkToRewrite& network,
                                const ChannelStats& stats, std::string& note) {
   if (rewriting.step == RecoveryStep::absorb) {
@@ -88,7 +100,8 @@ std::optional<Model> rewritten(const Rewriting& rewriting, const NetworkToRewrit
   }
   const ScaleGroups groups(network.fp32.graph());
   const std::vector<double> factors = choose(rewriting, network, groups, stats);
-  note = fmt::format("{} factors{}", groups.count(), rewriting.by_weights ? ", by weights alone" : "");
+  note = fmt::format("{} factors{}{}", groups.count(), rewriting.by_weights ? ", by weights alone" : "",
+                     what_stays(network.fp32.graph(), groups));
   if (std::all_of(factors.begin(), factors.end(), [](double f) { return f == 1.0; })) return std::nullopt;
   return rescaled(network.fp32, groups, factors);
 }

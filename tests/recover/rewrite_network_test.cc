@@ -149,6 +149,15 @@ TEST_F(Rewriting, WhatDoesNotGainIsNotTaken) {
   EXPECT_LT(taken, tried);
 }
 
+TEST_F(Rewriting, SaysWhichLayersStay) {
+  const Model model(testing::inverted_residuals(1, testing::kRelu6));
+  RecoveryReport report;
+  quantize(model, calibrate(model, std::vector<Tensor>{images}),
+           {.scheme = "int8-tensor", .recover = recover(by_name("equalize", report))});
+  EXPECT_EQ(report.network[0].note,
+            "16 factors; outputs of 10 layers stay, 'Conv2d0': 'Conv2d0' limits it to [0, 6]");
+}
+
 TEST_F(Rewriting, SaysWhereThereIsNothingToScale) {
   testing::NetworkBuilder b({3, 12, 12});
   const Model model(b.done({b.conv(b.graph.inputs[0], 4, 3)}, true));
