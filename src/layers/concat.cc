@@ -29,31 +29,28 @@ std::array<std::uint8_t, 256> requantize_table(const QParams& in, const ValueTyp
 
 template <class T>
 void copy_part(const Part& part, const Box& out, const T* src, T* dst) {
-  const auto n = static_cast<std::size_t>(part.box.size[2]);
-  for (std::int64_t h = 0; h < part.box.size[0]; ++h)
-    for (std::int64_t w = 0; w < part.box.size[1]; ++w) {
-      const T* s = src + h * part.box.stride[0] + w * part.box.stride[1];
-      T* d = dst + part.offset + h * out.stride[0] + w * out.stride[1];
-      if constexpr (sizeof(T) == 1) {
-        if (part.requantizes) {
-          for (std::size_t c = 0; c < n; ++c) d[c] = part.table[s[c]];
-          continue;
-        }
+  const auto n = static_cast<std::size_t>(part.box.size.back());
+  for_lines(part.box.size, part.box.stride, out.stride, [&](std::int64_t from, std::int64_t to) {
+    const T* s = src + from;
+    T* d = dst + part.offset + to;
+    if constexpr (sizeof(T) == 1) {
+      if (part.requantizes) {
+        for (std::size_t c = 0; c < n; ++c) d[c] = part.table[s[c]];
+        return;
       }
-      std::memcpy(d, s, n * sizeof(T));
     }
+    std::memcpy(d, s, n * sizeof(T));
+  });
 }
 
 class ConcatStep final : public Step {
  public:
-  ConcatStep(const ConcatOp& op, const StepSpec& spec)
-      : out_(spec.output->layout()), dtype_(spec.output->dtype) {
-    const auto axis =
-        static_cast<std::size_t>(memory_axis(spec.output->shape.rank(), static_cast<int>(op.axis)));
+  ConcatStep(const ConcatOp& op, const StepSpec& spec) : out_(*spec.output), dtype_(spec.output->dtype) {
+    const std::size_t axis = memory_axis(spec.output->shape.rank(), static_cast<int>(op.axis));
     std::int64_t position = 0;
     for (const ValueType* input : spec.inputs) {
       Part part;
-      part.box = Box(input->layout());
+      part.box = Box(*input);
       part.offset = position * out_.stride[axis];
       part.requantizes = dtype_ == DType::u8 &&
                          (!(input->qparams == spec.output->qparams) || input->bits > spec.output->bits);

@@ -8,10 +8,6 @@
 namespace lowbit {
 
 SampleLayout sample_layout(const Shape& shape, DType dtype) {
-  if (shape.rank() > 3)
-    throw Error(ErrorCode::unsupported,
-                fmt::format("a sample of shape {} has rank {}; samples are F, T x F or C x H x W",
-                            shape.to_string(), shape.rank()));
   SampleLayout l;
   switch (shape.rank()) {
     case 1:
@@ -23,8 +19,11 @@ SampleLayout sample_layout(const Shape& shape, DType dtype) {
     case 3:
       l.channels = shape[0], l.height = shape[1], l.width = shape[2];
       break;
-    default:
+    case 0:
       break;
+    default:
+      l.channels = shape[shape.rank() - 1];
+      l.width = l.channels == 0 ? 0 : shape.elements() / l.channels;
   }
   constexpr std::int64_t kLineBytes = 64;
   if (dtype == DType::u8) {

@@ -11,20 +11,20 @@ namespace {
 
 /// A box of elements with its place in the input and in the output, strides in elements.
 struct BoxCopy {
-  std::array<std::int64_t, 3> size{0, 0, 0}, in_stride{}, out_stride{};
+  BoxDims size{}, in_stride{}, out_stride{};
   std::int64_t in_offset = 0, out_offset = 0;
 
   template <class T>
   void run(const T* in, T* out) const {
-    for (std::int64_t h = 0; h < size[0]; ++h)
-      for (std::int64_t w = 0; w < size[1]; ++w) {
-        const T* s = in + in_offset + h * in_stride[0] + w * in_stride[1];
-        T* d = out + out_offset + h * out_stride[0] + w * out_stride[1];
-        if (in_stride[2] == 1)
-          std::memcpy(d, s, static_cast<std::size_t>(size[2]) * sizeof(T));
-        else
-          for (std::int64_t c = 0; c < size[2]; ++c) d[c] = s[c * in_stride[2]];
-      }
+    const std::int64_t n = size.back(), step = in_stride.back();
+    for_lines(size, in_stride, out_stride, [&](std::int64_t from, std::int64_t to) {
+      const T* s = in + in_offset + from;
+      T* d = out + out_offset + to;
+      if (step == 1)
+        std::memcpy(d, s, static_cast<std::size_t>(n) * sizeof(T));
+      else
+        for (std::int64_t c = 0; c < n; ++c) d[c] = s[c * step];
+    });
   }
 };
 
@@ -32,13 +32,13 @@ class PadStep final : public Step {
  public:
   PadStep(const PadOp& op, const StepSpec& spec)
       : out_(spec.output->layout()), dtype_(spec.output->dtype), value_(op.value) {
-    const Box in(spec.inputs[0]->layout()), out(out_);
+    const Box in(*spec.inputs[0]), out(*spec.output);
     const int rank = spec.output->shape.rank();
     copy_.size = in.size;
     copy_.in_stride = in.stride;
     copy_.out_stride = out.stride;
     for (int i = 0; i < rank; ++i) {
-      const auto axis = static_cast<std::size_t>(memory_axis(rank, i));
+      const std::size_t axis = memory_axis(rank, i);
       const std::int64_t before = op.before[static_cast<std::size_t>(i)],
                          after = op.after[static_cast<std::size_t>(i)];
       const std::int64_t cut = (before < 0 ? -before : 0) + (after < 0 ? -after : 0);
@@ -46,7 +46,6 @@ class PadStep final : public Step {
       copy_.in_offset += (before < 0 ? -before : 0) * in.stride[axis];
       copy_.out_offset += (before > 0 ? before : 0) * out.stride[axis];
     }
-    if (copy_.size[0] == 0 || copy_.size[1] == 0 || copy_.size[2] == 0) copy_.size = {0, 0, 0};
     if (dtype_ == DType::u8) {
       const QParams& q = spec.output->qparams;
       code_ = u8_code(code_range(*spec.output, {}), op.value * (1.0f / q.scale));
@@ -79,13 +78,13 @@ class PadStep final : public Step {
 class SliceStep final : public Step {
  public:
   SliceStep(const SliceOp& op, const StepSpec& spec) : dtype_(spec.output->dtype) {
-    const Box in(spec.inputs[0]->layout()), out(spec.output->layout());
+    const Box in(*spec.inputs[0]), out(*spec.output);
     const int rank = spec.output->shape.rank();
     copy_.size = out.size;
     copy_.in_stride = in.stride;
     copy_.out_stride = out.stride;
     for (int i = 0; i < rank; ++i) {
-      const auto axis = static_cast<std::size_t>(memory_axis(rank, i)), n = static_cast<std::size_t>(i);
+      const std::size_t axis = memory_axis(rank, i), n = static_cast<std::size_t>(i);
       copy_.in_offset += op.starts[n] * in.stride[axis];
       copy_.in_stride[axis] = op.steps[n] * in.stride[axis];
     }

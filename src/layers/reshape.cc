@@ -13,16 +13,18 @@ namespace {
 
 /// Offsets of the elements of a sample in logical order (C, H, W; T, F).
 std::vector<std::int64_t> logical_offsets(const ValueType& type) {
-  const Box box(type.layout());
-  const bool channels_first = type.shape.rank() == 3;
-  const std::array<std::size_t, 3> order =
-      channels_first ? std::array<std::size_t, 3>{2, 0, 1} : std::array<std::size_t, 3>{0, 1, 2};
-  std::vector<std::int64_t> offsets;
+  const Box box(type);
+  const int rank = type.shape.rank();
+  std::vector<std::int64_t> offsets{0};
   offsets.reserve(static_cast<std::size_t>(type.shape.elements()));
-  for (std::int64_t i = 0; i < box.size[order[0]]; ++i)
-    for (std::int64_t j = 0; j < box.size[order[1]]; ++j)
-      for (std::int64_t k = 0; k < box.size[order[2]]; ++k)
-        offsets.push_back(i * box.stride[order[0]] + j * box.stride[order[1]] + k * box.stride[order[2]]);
+  std::vector<std::int64_t> outer;
+  for (int axis = 0; axis < rank; ++axis) {
+    const std::size_t place = memory_axis(rank, axis);
+    outer.swap(offsets);
+    offsets.clear();
+    for (const std::int64_t first : outer)
+      for (std::int64_t i = 0; i < box.size[place]; ++i) offsets.push_back(first + i * box.stride[place]);
+  }
   return offsets;
 }
 

@@ -21,20 +21,19 @@ void softmax_line(const float* in, std::int64_t n, std::int64_t stride, float* o
 class SoftmaxStep final : public Step {
  public:
   SoftmaxStep(const SoftmaxOp& op, const ValueType& type)
-      : box_(type.layout()),
-        axis_(static_cast<std::size_t>(memory_axis(type.shape.rank(), static_cast<int>(op.axis)))) {}
+      : box_(type), axis_(memory_axis(type.shape.rank(), static_cast<int>(op.axis))) {}
 
   void run(const StepArgs& args) const noexcept override {
     Box lines = box_;
     lines.size[axis_] = 1;
-    for (std::int64_t b = 0; b < args.batch; ++b)
-      for (std::int64_t i = 0; i < lines.size[0]; ++i)
-        for (std::int64_t j = 0; j < lines.size[1]; ++j)
-          for (std::int64_t k = 0; k < lines.size[2]; ++k) {
-            const std::int64_t offset = i * box_.stride[0] + j * box_.stride[1] + k * box_.stride[2];
-            softmax_line(args.inputs[0].sample<const float>(b) + offset, box_.size[axis_], box_.stride[axis_],
-                         args.output.sample<float>(b) + offset);
-          }
+    for (std::int64_t b = 0; b < args.batch; ++b) {
+      const float* in = args.inputs[0].sample<const float>(b);
+      float* out = args.output.sample<float>(b);
+      for_lines(lines.size, box_.stride, box_.stride, [&](std::int64_t first, std::int64_t) {
+        for (std::int64_t k = 0; k < lines.size.back(); ++k)
+          softmax_line(in + first + k, box_.size[axis_], box_.stride[axis_], out + first + k);
+      });
+    }
   }
 
  private:

@@ -59,19 +59,41 @@ void require_shapes(const Op& op, const StepSpec& spec) {
   require_output_shape(spec, infer_shape(op, input_shapes(spec)), Op::kName);
 }
 
-/// Index into {height, width, channel} of a logical axis of a sample of `rank` dimensions.
-inline int memory_axis(int rank, int axis) {
-  if (rank == 3) return axis == 0 ? 2 : axis - 1;
-  return axis + 3 - rank;
+/// One number for each axis of a Box.
+using BoxDims = std::array<std::int64_t, Shape::kMaxRank>;
+
+/// Place in a Box of a logical axis of a sample of `rank` dimensions. Memory goes from the first place to the
+/// last, which is the channels of C x H x W and the last axis otherwise.
+inline std::size_t memory_axis(int rank, int axis) {
+  if (rank == 3) axis = axis == 0 ? 2 : axis - 1;
+  return static_cast<std::size_t>(axis + Shape::kMaxRank - rank);
 }
 
-/// Sizes and strides (elements) in memory order: height, width, channel.
+/// Sizes and strides (elements) of a sample in memory order; of fewer dimensions the first sizes are 1.
 struct Box {
-  std::array<std::int64_t, 3> size{1, 1, 1}, stride{0, 0, 1};
+  BoxDims size{1, 1, 1, 1, 1, 1}, stride{0, 0, 0, 0, 0, 1};
   Box() = default;
-  explicit Box(const SampleLayout& l)
-      : size{l.height, l.width, l.channels}, stride{l.width * l.pixel_stride, l.pixel_stride, 1} {}
+  explicit Box(const ValueType& type) {
+    const int rank = type.shape.rank();
+    for (int axis = 0; axis < rank; ++axis) size[memory_axis(rank, axis)] = type.shape[axis];
+    stride[4] = type.layout().pixel_stride;
+    for (std::size_t i = 4; i > 0; --i) stride[i - 1] = stride[i] * size[i];
+  }
 };
+
+/// Calls body(offset a, offset b) for each line along the last axis of a box of this size that lies in two
+/// memories with these strides.
+template <class Body>
+void for_lines(const BoxDims& size, const BoxDims& a, const BoxDims& b, Body&& body) {
+  for (std::int64_t i = 0; i < size[0]; ++i)
+    for (std::int64_t j = 0; j < size[1]; ++j)
+      for (std::int64_t k = 0; k < size[2]; ++k)
+        for (std::int64_t l = 0; l < size[3]; ++l) {
+          std::int64_t at_a = i * a[0] + j * a[1] + k * a[2] + l * a[3];
+          std::int64_t at_b = i * b[0] + j * b[1] + k * b[2] + l * b[3];
+          for (std::int64_t m = 0; m < size[4]; ++m, at_a += a[4], at_b += b[4]) body(at_a, at_b);
+        }
+}
 
 /// Calls body(sample, first pixel, last pixel) for blocks that cover `pixels` of every sample; blocks of
 /// about `min_work` units of work where a pixel takes `pixel_work`. Small problems stay on the calling

@@ -2,34 +2,24 @@
 
 #include <fmt/format.h>
 
+#include "layers/step_common.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit {
 namespace {
 
-/// Element strides of a caller's sample along the value's height, width and channels.
-struct SampleStrides {
-  std::ptrdiff_t height = 0, width = 0, channels = 0;
-};
-
-SampleStrides strides_of(const Shape& shape, const std::array<std::ptrdiff_t, Shape::kMaxRank>& strides,
-                         const Shape& sample, const SampleLayout& layout) {
-  if (shape.rank() == 2 && sample.rank() != 1) {
-    // Flattened samples keep the logical order: C, H, W for images and T, F for sequences.
-    const std::ptrdiff_t s = strides[1];
-    if (sample.rank() == 3) return {layout.width * s, s, layout.height * layout.width * s};
-    return {0, layout.channels * s, s};
+/// Element strides of a caller's samples along the axes of the value's Box.
+ops::BoxDims strides_of(const Shape& shape, const std::array<std::ptrdiff_t, Shape::kMaxRank>& strides,
+                        const Shape& sample) {
+  ops::BoxDims along{};
+  const int rank = sample.rank();
+  std::ptrdiff_t flat = strides[1];  // flattened samples keep the logical order: C, H, W and T, F
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    along[ops::memory_axis(rank, axis)] =
+        shape.rank() == 2 ? flat : strides[static_cast<std::size_t>(axis) + 1];
+    flat *= sample[axis];
   }
-  switch (sample.rank()) {
-    case 3:
-      return {strides[2], strides[3], strides[1]};
-    case 2:
-      return {0, strides[1], strides[2]};
-    case 1:
-      return {0, 0, strides[1]};
-    default:
-      return {};
-  }
+  return along;
 }
 
 }  // namespace
@@ -55,30 +45,26 @@ Shape with_batch(const Shape& sample, std::int64_t batch) {
 }
 
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
-  const SampleLayout layout = to.type->layout();
-  const SampleStrides s = strides_of(from.shape, from.strides, to.type->shape, layout);
+  const ops::Box box(*to.type);
+  const ops::BoxDims stride = strides_of(from.shape, from.strides, to.type->shape);
   for (std::int64_t b = 0; b < count; ++b) {
     const float* sample = from.data + b * from.strides[0];
     float* out = to.sample<float>(b);
-    for (std::int64_t y = 0; y < layout.height; ++y)
-      for (std::int64_t x = 0; x < layout.width; ++x) {
-        const float* pixel = sample + y * s.height + x * s.width;
-        for (std::int64_t c = 0; c < layout.channels; ++c) *out++ = pixel[c * s.channels];
-      }
+    ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
+      for (std::int64_t c = 0; c < box.size.back(); ++c) out[ours + c] = sample[theirs + c * stride.back()];
+    });
   }
 }
 
 void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept {
-  const SampleLayout layout = from.type->layout();
-  const SampleStrides s = strides_of(to.shape, to.strides, from.type->shape, layout);
+  const ops::Box box(*from.type);
+  const ops::BoxDims stride = strides_of(to.shape, to.strides, from.type->shape);
   for (std::int64_t b = 0; b < count; ++b) {
     float* sample = to.data + b * to.strides[0];
     const float* in = from.sample<float>(b);
-    for (std::int64_t y = 0; y < layout.height; ++y)
-      for (std::int64_t x = 0; x < layout.width; ++x) {
-        float* pixel = sample + y * s.height + x * s.width;
-        for (std::int64_t c = 0; c < layout.channels; ++c) pixel[c * s.channels] = *in++;
-      }
+    ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
+      for (std::int64_t c = 0; c < box.size.back(); ++c) sample[theirs + c * stride.back()] = in[ours + c];
+    });
   }
 }
 

@@ -35,7 +35,11 @@ TEST(SampleLayout, LowerRanks) {
   EXPECT_EQ(sequence.channels, 9);
   EXPECT_EQ(row.pixels(), 1);
   EXPECT_EQ(row.channels, 9);
-  expect_error(ErrorCode::unsupported, [] { sample_layout({1, 2, 3, 4}, DType::f32); });
+  const SampleLayout four = sample_layout({5, 2, 3, 4}, DType::f32);
+  EXPECT_EQ(four.height, 1);
+  EXPECT_EQ(four.width, 30);
+  EXPECT_EQ(four.channels, 4);
+  EXPECT_EQ(sample_layout({}, DType::f32).pixels(), 1);
 }
 
 TEST(Op, DispatchesByVisit) {

@@ -1,5 +1,6 @@
 // How one sample of a value lies in memory while a model runs. Logically a sample is C x H x W, T x F or F;
-// in memory it is always height x width pixels of `channels` consecutive elements (channels last).
+// in memory it is always height x width pixels of `channels` consecutive elements (channels last). A sample
+// of more than three dimensions lies as it is, the last one being the channels.
 #pragma once
 
 #include <cstddef>
