@@ -212,6 +212,172 @@ void eval(const ops::SoftmaxOp& op, const Inputs& in, Sample& out) {
   }
 }
 
+double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+void eval(const ops::FunctionOp& op, const Inputs& in, Sample& out) {
+  const double alpha = op.alpha, beta = op.beta;
+  const auto hard = [&](double x) { return std::clamp(alpha * x + beta, 0.0, 1.0); };
+  const auto of = [&](double x) {
+    switch (op.function) {
+      case ops::Function::abs:
+        return std::fabs(x);
+      case ops::Function::elu:
+        return x < 0 ? alpha * std::expm1(x) : x;
+      case ops::Function::erf:
+        return std::erf(x);
+      case ops::Function::exp:
+        return std::exp(x);
+      case ops::Function::gelu:
+        return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+      case ops::Function::gelu_tanh:
+        return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+      case ops::Function::hard_sigmoid:
+        return hard(x);
+      case ops::Function::hard_swish:
+        return x * hard(x);
+      case ops::Function::leaky_relu:
+        return x < 0 ? alpha * x : x;
+      case ops::Function::log:
+        return std::log(x);
+      case ops::Function::power:
+        return std::pow(x, alpha);
+      case ops::Function::reciprocal:
+        return 1 / x;
+      case ops::Function::sigmoid:
+        return sigmoid(x);
+      case ops::Function::silu:
+        return x * sigmoid(alpha * x);
+      case ops::Function::softplus:
+        return std::log1p(std::exp(x));
+      case ops::Function::sqrt:
+        return std::sqrt(x);
+      case ops::Function::tanh:
+        return std::tanh(x);
+    }
+    return std::nan("");
+  };
+  for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = of(in[0]->data[i]);
+}
+
+void eval(const ops::BinaryOp& op, const Inputs& in, Sample& out) {
+  const Sample constant{op.constant.shape, {op.constant.data.begin(), op.constant.data.end()}};
+  const bool has_constant = !constant.data.empty();
+  const Sample& a = has_constant && op.constant_first ? constant : *in[0];
+  const Sample& b = !has_constant ? *in[1] : op.constant_first ? *in[0] : constant;
+  Sample x = out, y = out;
+  for (const auto& [from, to] : {std::pair{&a, &x}, {&b, &y}})
+    gather(*from, *to, [&](int axis, std::int64_t i) { return from->shape[axis] == 1 ? 0 : i; });
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    const double p = x.data[i], q = y.data[i];
+    switch (op.function) {
+      case ops::BinaryFunction::add:
+        out.data[i] = p + q;
+        break;
+      case ops::BinaryFunction::sub:
+        out.data[i] = p - q;
+        break;
+      case ops::BinaryFunction::mul:
+        out.data[i] = p * q;
+        break;
+      case ops::BinaryFunction::div:
+        out.data[i] = p / q;
+        break;
+      case ops::BinaryFunction::max:
+        out.data[i] = std::max(p, q);
+        break;
+      case ops::BinaryFunction::min:
+        out.data[i] = std::min(p, q);
+        break;
+    }
+  }
+}
+
+void eval(const ops::ReduceOp& op, const Inputs& in, Sample& out) {
+  const Sample& x = *in[0];
+  std::vector<std::vector<double>> parts(out.data.size());
+  for (std::size_t i = 0; i < x.data.size(); ++i) {
+    std::int64_t rest = static_cast<std::int64_t>(i), to = 0, stride = 1;
+    for (int axis = x.shape.rank() - 1; axis >= 0; --axis) {
+      const std::int64_t place = rest % x.shape[axis];
+      rest /= x.shape[axis];
+      if (std::find(op.axes.begin(), op.axes.end(), axis) != op.axes.end()) continue;
+      to += place * stride;
+      stride *= x.shape[axis];
+    }
+    parts[static_cast<std::size_t>(to)].push_back(x.data[i]);
+  }
+  const auto sum_of = [](const std::vector<double>& v, auto f) {
+    double sum = 0;
+    for (const double e : v) sum += f(e);
+    return sum;
+  };
+  const auto same = [](double e) { return e; };
+  const auto square = [](double e) { return e * e; };
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::vector<double>& v = parts[i];
+    double& y = out.data[i];
+    switch (op.reduction) {
+      case ops::Reduction::sum:
+        y = sum_of(v, same);
+        break;
+      case ops::Reduction::mean:
+        y = sum_of(v, same) / static_cast<double>(v.size());
+        break;
+      case ops::Reduction::max:
+        y = *std::max_element(v.begin(), v.end());
+        break;
+      case ops::Reduction::min:
+        y = *std::min_element(v.begin(), v.end());
+        break;
+      case ops::Reduction::l1:
+        y = sum_of(v, [](double e) { return std::fabs(e); });
+        break;
+      case ops::Reduction::l2:
+        y = std::sqrt(sum_of(v, square));
+        break;
+      case ops::Reduction::sum_square:
+        y = sum_of(v, square);
+        break;
+      case ops::Reduction::log_sum:
+        y = std::log(sum_of(v, same));
+        break;
+      case ops::Reduction::log_sum_exp:
+        y = std::log(sum_of(v, [](double e) { return std::exp(e); }));
+        break;
+      case ops::Reduction::prod:
+        y = 1;
+        for (const double e : v) y *= e;
+    }
+  }
+}
+
+void eval(const ops::TransposeOp& op, const Inputs& in, Sample& out) {
+  const Sample& x = *in[0];
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    std::int64_t rest = static_cast<std::int64_t>(i), from = 0;
+    for (int axis = out.shape.rank() - 1; axis >= 0; --axis) {
+      const std::int64_t place = rest % out.shape[axis];
+      rest /= out.shape[axis];
+      std::int64_t stride = 1;
+      for (int a = static_cast<int>(op.axes[static_cast<std::size_t>(axis)]) + 1; a < x.shape.rank(); ++a)
+        stride *= x.shape[a];
+      from += place * stride;
+    }
+    out.data[i] = x.data[static_cast<std::size_t>(from)];
+  }
+}
+
+void eval(const ops::LrnOp& op, const Inputs& in, Sample& out) {
+  fill(out, [&](std::int64_t c, std::int64_t y, std::int64_t x) {
+    double sum = 0;
+    for (std::int64_t i = c - (op.size - 1) / 2; i <= c + op.size / 2; ++i)
+      if (i >= 0 && i < out.shape[0]) sum += at(*in[0], i, y, x) * at(*in[0], i, y, x);
+    return at(*in[0], c, y, x) / std::pow(op.offset + op.alpha / static_cast<double>(op.size) * sum, op.beta);
+  });
+}
+
 [[noreturn]] void refuse_codes() {
   throw Error(ErrorCode::unsupported, "the interpreter runs fp32 graphs, without Quantize and Dequantize");
 }

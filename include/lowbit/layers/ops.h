@@ -17,19 +17,24 @@
 #include <variant>
 
 #include "lowbit/layers/add.h"
+#include "lowbit/layers/binary_op.h"
 #include "lowbit/layers/concat.h"
 #include "lowbit/layers/conv2d.h"
+#include "lowbit/layers/function.h"
 #include "lowbit/layers/linear_op.h"
+#include "lowbit/layers/lrn.h"
 #include "lowbit/layers/pointwise.h"
 #include "lowbit/layers/pool.h"
+#include "lowbit/layers/reduce.h"
 #include "lowbit/layers/reshape.h"
 #include "lowbit/layers/softmax.h"
+#include "lowbit/layers/transpose.h"
 
 namespace lowbit::ops {
 
 using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
                         MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
-                        SoftmaxOp>;
+                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp>;
 
 std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);

@@ -1,0 +1,153 @@
+#include "lowbit/layers/function.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "layers/elementary.h"
+#include "layers/step_common.h"
+
+namespace lowbit::ops {
+namespace {
+
+constexpr std::string_view kNames[] = {
+    "abs", "elu",   "erf",        "exp",     "gelu", "gelu_tanh", "hard_sigmoid", "hard_swish", "leaky_relu",
+    "log", "power", "reciprocal", "sigmoid", "silu", "softplus",  "sqrt",         "tanh"};
+
+float hard_sigmoid(const FunctionOp& op, float x) {
+  const float y = op.alpha * x + op.beta;
+  return y < 0.0f ? 0.0f : y > 1.0f ? 1.0f : y;
+}
+
+double gelu_tanh(double x) {
+  constexpr double kRootTwoOverPi = 0.7978845608028654;
+  return 0.5 * x * (1 + elementary::tanh(kRootTwoOverPi * (x + 0.044715 * x * x * x)));
+}
+
+/// In double, of the functions that are not a few operations of float.
+template <Function F>
+double transcendental(const FunctionOp& op, double x) {
+  constexpr double kRootHalf = 0.7071067811865476;
+  const double alpha = static_cast<double>(op.alpha);
+  if constexpr (F == Function::elu) return x < 0 ? alpha * elementary::expm1(x) : x;
+  if constexpr (F == Function::erf) return elementary::erf(x);
+  if constexpr (F == Function::exp) return elementary::exp(x);
+  if constexpr (F == Function::gelu) return 0.5 * x * (1 + elementary::erf(x * kRootHalf));
+  if constexpr (F == Function::gelu_tanh) return gelu_tanh(x);
+  if constexpr (F == Function::log) return elementary::log(x);
+  if constexpr (F == Function::power) return elementary::pow(x, alpha);
+  if constexpr (F == Function::sigmoid) return elementary::sigmoid(x);
+  if constexpr (F == Function::silu) return x * elementary::sigmoid(alpha * x);
+  if constexpr (F == Function::softplus) return x > 40 ? x : elementary::log(1 + elementary::exp(x));
+  if constexpr (F == Function::tanh) return elementary::tanh(x);
+}
+
+template <Function F>
+float value(const FunctionOp& op, float x) {
+  if constexpr (F == Function::abs)
+    return std::fabs(x);
+  else if constexpr (F == Function::hard_sigmoid)
+    return hard_sigmoid(op, x);
+  else if constexpr (F == Function::hard_swish)
+    return x * hard_sigmoid(op, x);
+  else if constexpr (F == Function::leaky_relu)
+    return x < 0.0f ? op.alpha * x : x;
+  else if constexpr (F == Function::reciprocal)
+    return 1.0f / x;
+  else if constexpr (F == Function::sqrt)
+    return std::sqrt(x);
+  else
+    return static_cast<float>(transcendental<F>(op, static_cast<double>(x)));
+}
+
+using Line = void (*)(const FunctionOp&, const float*, std::int64_t, float*);
+
+template <Function F>
+void line(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = value<F>(op, in[i]);
+}
+
+template <std::size_t... I>
+constexpr std::array<Line, sizeof...(I)> lines(std::index_sequence<I...>) {
+  return {line<static_cast<Function>(I)>...};
+}
+constexpr auto kLines = lines(std::make_index_sequence<std::size(kNames)>());
+
+class FunctionF32 final : public Step {
+ public:
+  FunctionF32(const FunctionOp& op, const SampleLayout& layout) : op_(op), layout_(layout) {}
+
+  void run(const StepArgs& args) const noexcept override {
+    constexpr std::int64_t kWork = 8;  // of an element, in those of an addition
+    for_pixel_blocks(args, layout_.pixels(), kWork * layout_.channels,
+                     [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
+                       const std::int64_t first = p0 * layout_.pixel_stride;
+                       kLines[static_cast<std::size_t>(op_.function)](
+                           op_, args.inputs[0].sample<const float>(s) + first,
+                           (p1 - p0) * layout_.pixel_stride, args.output.sample<float>(s) + first);
+                     });
+  }
+
+ private:
+  FunctionOp op_;
+  SampleLayout layout_;
+};
+
+class FunctionU8 final : public Step {
+ public:
+  FunctionU8(const FunctionOp& op, const StepSpec& spec) : layout_(spec.output->layout()) {
+    const CodeRange range = code_range(*spec.output, {});
+    const QParams in = spec.inputs[0]->qparams, out = spec.output->qparams;
+    for (std::int32_t code = 0; code < 256; ++code) {
+      const float real = function_value(op, static_cast<float>(code - in.zero_point) * in.scale);
+      table_[static_cast<std::size_t>(code)] =
+          u8_code(range, static_cast<float>(static_cast<double>(real) / static_cast<double>(out.scale)));
+    }
+  }
+
+  void run(const StepArgs& args) const noexcept override {
+    for_pixel_blocks(args, layout_.pixels(), layout_.channels,
+                     [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
+                       const auto* in = args.inputs[0].sample<const std::uint8_t>(s);
+                       auto* out = args.output.sample<std::uint8_t>(s);
+                       const std::int64_t last = p1 * layout_.pixel_stride;
+                       for (std::int64_t i = p0 * layout_.pixel_stride; i < last; ++i) out[i] = table_[in[i]];
+                     });
+  }
+
+ private:
+  std::array<std::uint8_t, 256> table_{};
+  SampleLayout layout_;
+};
+
+}  // namespace
+
+std::string_view function_name(Function function) {
+  return kNames[static_cast<std::size_t>(function)];
+}
+
+float function_value(const FunctionOp& op, float x) {
+  float y = 0;
+  kLines[static_cast<std::size_t>(op.function)](op, &x, 1, &y);
+  return y;
+}
+
+Shape infer_shape(const FunctionOp& op, std::span<const Shape> inputs) {
+  require_inputs(inputs, 1, FunctionOp::kName);
+  if (static_cast<std::size_t>(op.function) >= std::size(kNames))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("there is no function {}", static_cast<int>(op.function)));
+  if (!std::isfinite(op.alpha) || !std::isfinite(op.beta))
+    throw Error(ErrorCode::invalid_argument, fmt::format("{}: {} and {} are no parameters",
+                                                         function_name(op.function), op.alpha, op.beta));
+  return inputs[0];
+}
+
+std::unique_ptr<Step> make_step(const FunctionOp& op, const StepSpec& spec) {
+  require_shapes(op, spec);
+  if (require_same_dtype(spec, FunctionOp::kName) == DType::f32)
+    return std::make_unique<FunctionF32>(op, spec.output->layout());
+  return std::make_unique<FunctionU8>(op, spec);
+}
+
+}  // namespace lowbit::ops
