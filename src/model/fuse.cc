@@ -9,7 +9,8 @@ void fuse(Graph& graph) {
     changed = detail::fold_scale_shift_backward(graph);
     changed = detail::fold_scale_shift_forward(graph) || changed;
     if (changed) continue;
-    changed = detail::fuse_residual(graph) || detail::fuse_clamp(graph) || detail::fuse_flatten(graph);
+    changed = detail::fuse_residual(graph) || detail::fuse_clamp(graph) || detail::fuse_gate(graph) ||
+              detail::fuse_flatten(graph);
   }
   remove_dead_nodes(graph);
 }

@@ -18,6 +18,8 @@ bool fold_scale_shift_forward(Graph& graph);
 bool fuse_residual(Graph& graph);
 /// Clamp into the node that computes its input, also through operators that only move elements.
 bool fuse_clamp(Graph& graph);
+/// A product of a value and a function of it into one function.
+bool fuse_gate(Graph& graph);
 /// Flatten into the Linear nodes that read it.
 bool fuse_flatten(Graph& graph);
 

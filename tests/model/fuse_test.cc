@@ -256,6 +256,54 @@ TEST(Fuse, FlattenStaysWherePixelsOfCodesWouldHaveGaps) {
   EXPECT_EQ(ops_of(fused(two, {a, c})), "Linear Linear");
 }
 
+int count_functions(const Graph& g, ops::Function function) {
+  int n = 0;
+  for (const Graph::Node& node : g.nodes)
+    if (const auto* f = std::get_if<ops::FunctionOp>(&node.op)) n += f->function == function;
+  return n;
+}
+
+TEST(Fuse, AValueTimesItsSigmoidIsOneFunction) {
+  for (const bool gate_first : {false, true}) {
+    Builder b({3, 5, 5});
+    const ValueId x = b.conv("a", b.last, 4, 3);
+    const ValueId gate = b.node("gate", ops::FunctionOp{ops::Function::sigmoid}, x);
+    const std::vector<ValueId> operands = gate_first ? std::vector{gate, x} : std::vector{x, gate};
+    b.last = b.graph.add_node("product", ops::BinaryOp{ops::BinaryFunction::mul}, operands);
+    const Graph g = fused(b);
+    EXPECT_EQ(g.nodes.size(), 2u);
+    EXPECT_EQ(count_functions(g, ops::Function::silu), 1);
+  }
+}
+
+TEST(Fuse, HardSwishAsExportersWriteIt) {
+  Builder b({3, 5, 5});
+  const ValueId x = b.conv("a", b.last, 4, 3);
+  ValueId gate = b.graph.add_node("add", ops::ScaleShiftOp{{1.0f}, {0.3f}, {}}, {x});
+  gate = b.clamp("clip", gate, 0.0f, 0.6f);
+  b.last = b.graph.add_node("product", ops::BinaryOp{ops::BinaryFunction::mul}, {x, gate});
+  b.last = b.graph.add_node("sixth", ops::ScaleShiftOp{{1.0f / 6}, {0.0f}, {}}, {b.last});
+  b.conv("b", b.last, 5, 1);
+  const Graph g = fused(b);
+  EXPECT_EQ(g.nodes.size(), 3u) << "both factors go into the convolution";
+  EXPECT_EQ(count_functions(g, ops::Function::hard_swish), 1);
+}
+
+TEST(Fuse, AProductOfTwoValuesStays) {
+  Builder b({3, 5, 5});
+  const ValueId x = b.conv("a", b.last, 4, 3), other = b.conv("b", b.graph.inputs[0], 4, 3);
+  const ValueId gate = b.node("gate", ops::FunctionOp{ops::Function::sigmoid}, other);
+  b.last = b.graph.add_node("product", ops::BinaryOp{ops::BinaryFunction::mul}, {x, gate});
+  EXPECT_EQ(fused(b).nodes.size(), 4u);
+  // The gate is read by somebody else, too.
+  Builder c({3, 5, 5});
+  const ValueId y = c.conv("a", c.last, 4, 3);
+  const ValueId read_twice = c.node("gate", ops::FunctionOp{ops::Function::sigmoid}, y);
+  const ValueId product =
+      c.graph.add_node("product", ops::BinaryOp{ops::BinaryFunction::mul}, {y, read_twice});
+  EXPECT_EQ(fused(c, {product, read_twice}).nodes.size(), 3u);
+}
+
 TEST(Fuse, IsIdempotentAndDeterministic) {
   Builder b({4, 6, 6});
   b.clamp("r1", b.scale("bn1", b.conv("c1", 0, 4, 3, 1), 4));

@@ -52,8 +52,8 @@ void validate(const Graph& graph);
 void remove_dead_nodes(Graph& graph);
 
 /// Folds ScaleShift (BatchNormalization, constant arithmetic) into Conv2d and Linear, fuses activations into
-/// the node before them, additions into the convolution before them, and Flatten into Linear. Outputs keep
-/// their names and values, up to rounding.
+/// the node before them, additions into the convolution before them, x * sigmoid(x) and the like into one
+/// function, and Flatten into Linear. Outputs keep their names and values, up to rounding.
 void fuse(Graph& graph);
 
 }  // namespace lowbit
