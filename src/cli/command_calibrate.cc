@@ -20,6 +20,7 @@ namespace lowbit::cli {
 namespace {
 
 struct CalibrateArguments {
+  OnnxOptions onnx;
   std::string model, shard, output;
   std::vector<std::string> parts;
   int bits = 8;
@@ -51,7 +52,7 @@ void run_calibration(const CalibrateArguments& options) {
   data::parse_data_spec(options.data.data, options.data.labels);
   make_observer(options.quantization.observer);
   OutputFile output(options.output);
-  const Model fp32 = io::load_model(options.model);
+  const Model fp32 = io::load_model(options.model, options.onnx);
   io::require_one_input(fp32, options.model);
   const CalibrationShard part = eval::calibrate_images(fp32, options.data, options.quantization, shard, true);
   if (options.shard.empty()) {
@@ -72,6 +73,7 @@ void add_calibrate_command(CLI::App& program) {
       "calibrate", "choose ranges of activations on images: a table to read, edit and quantize with");
   auto options = std::make_shared<CalibrateArguments>();
   command->add_option("MODEL", options->model, "an .onnx file");
+  add_shape_option(*command, options->onnx);
   add_data_options(*command, options->data);
   add_observer_option(*command, options->quantization);
   add_threads_option(*command, options->quantization);

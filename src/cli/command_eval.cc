@@ -22,6 +22,7 @@ namespace lowbit::cli {
 namespace {
 
 struct EvalArguments : eval::EvalOptions {
+  OnnxOptions onnx;
   std::vector<std::string> models;
   std::string schemes, json;
 };
@@ -37,7 +38,7 @@ bool says_how_to_quantize(const EvalArguments& options) {
 
 report::EvalReport evaluate_one(const EvalArguments& options, const std::vector<Scheme>& schemes) {
   const std::string& path = options.models[0];
-  const Model model = io::load_model(path);
+  const Model model = io::load_model(path, options.onnx);
   io::require_one_input(model, path);
   if (!model.is_quantized()) return eval::evaluate_schemes(model, schemes, options);
   if (says_how_to_quantize(options))
@@ -54,7 +55,7 @@ report::EvalReport evaluate_two(const EvalArguments& options) {
                 "--scheme, --override and --table go with one model; two are compared as they are");
   std::vector<std::pair<std::string, Model>> models;
   for (const std::string& path : options.models) {
-    models.emplace_back(file_name(path), io::load_model(path));
+    models.emplace_back(file_name(path), io::load_model(path, options.onnx));
     io::require_one_input(models.back().second, path);
   }
   return eval::evaluate_models(models, true, options);
@@ -74,7 +75,7 @@ void run_observers(const EvalArguments& options, const std::vector<std::string>&
                    const std::vector<Scheme>& schemes, std::optional<OutputFile>& json) {
   if (options.models.size() != 1)
     throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
-  const Model model = io::load_model(options.models[0]);
+  const Model model = io::load_model(options.models[0], options.onnx);
   io::require_one_input(model, options.models[0]);
   if (model.is_quantized())
     throw Error(ErrorCode::invalid_argument,
@@ -116,6 +117,7 @@ void add_eval_command(CLI::App& program) {
   command->add_option("MODEL", options->models, "an .onnx or .lowbit file; two are compared output by output")
       ->required()
       ->expected(1, 2);
+  add_shape_option(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
   command->add_option("--images", options->images, "images to evaluate (default: all)")

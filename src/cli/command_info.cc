@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "io/load_any_model.h"
 #include "lowbit/kernels/cpu.h"
 #include "report/machine.h"
@@ -23,6 +24,7 @@ constexpr WeightFormat kFormats[] = {WeightFormat::s8, WeightFormat::u4, WeightF
                                      WeightFormat::b1};
 
 struct InfoArguments {
+  OnnxOptions onnx;
   std::string file;
   bool json = false;
 };
@@ -67,7 +69,7 @@ void run_info(const InfoArguments& options) {
                                   : machine_text(threads, report::use_colour()));
     return;
   }
-  const report::ModelInfo info = report::describe(io::load_model(options.file), options.file);
+  const report::ModelInfo info = report::describe(io::load_model(options.file, options.onnx), options.file);
   fmt::print("{}", options.json ? to_json(info).dump(2) + "\n"
                                 : report::format_model_info(info, report::use_colour()));
 }
@@ -79,6 +81,7 @@ void add_info_command(CLI::App& program) {
       program.add_subcommand("info", "layers, formats and sizes of a model; without FILE, the machine");
   auto options = std::make_shared<InfoArguments>();
   command->add_option("FILE", options->file, "an .onnx or .lowbit file");
+  add_shape_option(*command, options->onnx);
   command->add_flag("--json", options->json, "JSON instead of a table");
   command->callback([options] { run_info(*options); });
 }

@@ -21,6 +21,7 @@ namespace lowbit::cli {
 namespace {
 
 struct QuantizeArguments {
+  OnnxOptions onnx;
   std::string model, scheme = "int8", output;
   data::DataOptions data;
   eval::QuantizationOptions quantization;
@@ -30,7 +31,7 @@ void run_quantize(const QuantizeArguments& options) {
   const Scheme scheme = eval::parse_scheme_option(options.scheme);
   if (!options.data.data.empty()) data::parse_data_spec(options.data.data, options.data.labels);
   OutputFile output(options.output);
-  const Model fp32 = io::load_model(options.model);
+  const Model fp32 = io::load_model(options.model, options.onnx);
   io::require_one_input(fp32, options.model);
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
@@ -52,6 +53,7 @@ void add_quantize_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("quantize", "quantize an ONNX model and save it as .lowbit");
   auto options = std::make_shared<QuantizeArguments>();
   command->add_option("MODEL", options->model, "an .onnx file")->required();
+  add_shape_option(*command, options->onnx);
   add_data_options(*command, options->data);
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();
   add_quantization_options(*command, options->quantization);

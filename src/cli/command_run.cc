@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "core/file_io.h"
 #include "data/dataset.h"
 #include "data/images.h"
@@ -22,6 +23,7 @@ namespace {
 constexpr std::int64_t kRunBatch = 64;
 
 struct RunArguments {
+  OnnxOptions onnx;
   std::string model;
   std::vector<std::string> inputs, outputs;
   int threads = 1;
@@ -88,7 +90,7 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
 }
 
 void run_model(const RunArguments& options) {
-  const Model model = io::load_model(options.model);
+  const Model model = io::load_model(options.model, options.onnx);
   if (options.inputs.size() != model.input_count() || options.outputs.size() != model.output_count())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} has {} inputs and {} outputs; --input was given {} times and --output {}",
@@ -111,6 +113,7 @@ void add_run_command(CLI::App& program) {
       program.add_subcommand("run", "run a model on a .npy file and write its output as .npy");
   auto options = std::make_shared<RunArguments>();
   command->add_option("MODEL", options->model, "an .onnx or .lowbit file")->required();
+  add_shape_option(*command, options->onnx);
   command
       ->add_option("--input", options->inputs,
                    ".npy file, one sample or a batch; once for each input of the model")

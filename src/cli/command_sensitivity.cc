@@ -29,6 +29,7 @@ namespace {
 constexpr std::int64_t kSensitivityBatch = 16;
 
 struct SensitivityArguments {
+  OnnxOptions onnx;
   std::string model, bits = "8,4,3,2", tokens = "wo", json, html;
   data::DataOptions data;
   eval::QuantizationOptions quantization;
@@ -194,7 +195,7 @@ void run_sensitivity(const SensitivityArguments& options) {
   std::optional<OutputFile> json, html;
   if (!options.json.empty() && options.json != "-") json.emplace(options.json);
   if (!options.html.empty()) html.emplace(options.html);
-  const Model fp32 = io::load_model(options.model);
+  const Model fp32 = io::load_model(options.model, options.onnx);
   refuse_unusable(fp32, options.model);
 
   const report::SensitivityReport report = make_report(options, plan, fp32);
@@ -211,6 +212,7 @@ void add_sensitivity_command(CLI::App& program) {
       "sensitivity", "what each layer costs at several widths, and which to give more bits");
   auto options = std::make_shared<SensitivityArguments>();
   command->add_option("MODEL", options->model, "an fp32 .onnx or .lowbit file")->required();
+  add_shape_option(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
   command->add_option("--bits", options->bits, "widths of the weights, from 2 to 8")->capture_default_str();

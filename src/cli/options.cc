@@ -23,7 +23,38 @@ bool parse_number(std::string_view text, std::int32_t& number) {
   return result.ec == std::errc() && result.ptr == end;
 }
 
+/// "x=3x48x320" or "3x48x320".
+std::pair<std::string, Shape> parse_shape(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  const std::string name = equals == std::string::npos ? "" : text.substr(0, equals);
+  std::string_view sizes(text);
+  if (equals != std::string::npos) sizes.remove_prefix(equals + 1);
+  std::vector<std::int64_t> dims;
+  for (std::size_t first = 0; first <= sizes.size();) {
+    const std::size_t end = std::min(sizes.find('x', first), sizes.size());
+    std::int32_t size = 0;
+    if (!parse_number(sizes.substr(first, end - first), size) || size < 1 ||
+        dims.size() + 1 >= static_cast<std::size_t>(Shape::kMaxRank))
+      throw CLI::ValidationError(
+          "--shape", fmt::format("\"{}\" is no shape of a sample, as 3x48x320 or INPUT=3x48x320 are", text));
+    dims.push_back(size);
+    first = end + 1;
+  }
+  return {name, Shape(dims)};
+}
+
 }  // namespace
+
+void add_shape_option(CLI::App& app, OnnxOptions& options) {
+  app.add_option_function<std::vector<std::string>>(
+         "--shape",
+         [&options](const std::vector<std::string>& texts) {
+           options.shapes.clear();
+           for (const std::string& text : texts) options.shapes.push_back(parse_shape(text));
+         },
+         "[INPUT=]3x48x320: the shape of a sample, where an ONNX file leaves dimensions open")
+      ->allow_extra_args(false);
+}
 
 void add_data_options(CLI::App& app, data::DataOptions& options) {
   app.add_option("--data", options.data, data::known_data_specs());

@@ -7,6 +7,7 @@
 
 #include "data/data_options.h"
 #include "eval/model_quantizer.h"
+#include "lowbit/io/onnx/load.h"
 #include "lowbit/model/calibration_shard.h"
 
 namespace CLI {
@@ -15,6 +16,8 @@ class App;
 
 namespace lowbit::cli {
 
+/// --shape: what a file leaves open.
+void add_shape_option(CLI::App& app, OnnxOptions& options);
 void add_data_options(CLI::App& app, data::DataOptions& options);
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options);
 void add_threads_option(CLI::App& app, eval::QuantizationOptions& options);

@@ -4,7 +4,6 @@
 
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
-#include "lowbit/io/onnx/load.h"
 #include "lowbit/model/serialize.h"
 
 namespace lowbit::io {
@@ -18,13 +17,18 @@ bool ends_with(std::string_view text, std::string_view suffix) {
 
 }  // namespace
 
-Model load_model(const std::string& path) {
+Model load_model(const std::string& path, const OnnxOptions& options) {
   const std::string start = read_prefix(path, kMagic.size());
   if (start.empty()) throw Error(ErrorCode::corrupt_file, fmt::format("{} is empty", path));
   // A damaged .lowbit file is reported as one.
-  if (start == kMagic || ends_with(path, ".lowbit")) return load(path);
+  if (start == kMagic || ends_with(path, ".lowbit")) {
+    if (!options.shapes.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{} is a .lowbit file, whose shapes are fixed", path));
+    return load(path);
+  }
 #ifdef LOWBIT_WITH_ONNX
-  return load_onnx(path);
+  return load_onnx(path, options);
 #else
   throw Error(ErrorCode::not_built,
               fmt::format("{} is not a .lowbit file, and this build has no ONNX importer", path));

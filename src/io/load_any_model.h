@@ -3,13 +3,14 @@
 
 #include <string>
 
+#include "lowbit/io/onnx/load.h"
 #include "lowbit/model/model.h"
 
 namespace lowbit::io {
 
 /// A .lowbit or ONNX file. Throws Error as load() and load_onnx() do; Error(not_built) for a file that is not
-/// .lowbit in a build without the ONNX importer.
-Model load_model(const std::string& path);
+/// .lowbit in a build without the ONNX importer; Error(invalid_argument) for shapes beside a .lowbit file.
+Model load_model(const std::string& path, const OnnxOptions& options = {});
 
 /// Throws Error(unsupported) unless the model has one input.
 void require_one_input(const Model& model, const std::string& path);

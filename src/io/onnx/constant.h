@@ -25,14 +25,18 @@ struct Constant {
   std::vector<std::int64_t> integers;
 
   std::optional<StoredFloats> stored{};  ///< in the place of `floats`
-  std::size_t stored_size = 0;
+  std::optional<double> filled{};        ///< likewise: all floats are this one
+  std::size_t stored_size = 0;           ///< of `stored` or `filled`
 
-  std::size_t size() const { return is_integer ? integers.size() : stored ? stored_size : floats.size(); }
+  std::size_t size() const {
+    return is_integer ? integers.size() : stored || filled ? stored_size : floats.size();
+  }
   /// Elements from `first` on, rounded to T (float or double).
   template <class T>
   void read(std::size_t first, std::span<T> out) const {
     if (stored) return stored->read(first, out);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(floats[first + i]);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = static_cast<T>(filled ? *filled : floats[first + i]);
   }
   std::vector<double> doubles() const {
     std::vector<double> values(is_integer ? 0 : size());

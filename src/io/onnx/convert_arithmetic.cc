@@ -20,10 +20,14 @@ void require_modern_broadcast(const NodeContext& node) {
     node.refuse("broadcasts in the way of opsets before 7");
 }
 
-/// The constant as one element, or one per channel of the other operand.
-std::vector<double> per_channel(const NodeContext& node, int i, const Shape& sample) {
+const Constant& float_constant(const NodeContext& node, int i) {
   const Constant& c = node.constant(i);
   if (c.is_integer || c.size() == 0) node.reject(fmt::format("needs floats in '{}'", node.proto().input(i)));
+  return c;
+}
+
+/// Whether a constant is one element, or one per channel of the other operand.
+bool is_per_channel(const Constant& c, const Shape& sample) {
   const int value_rank = sample.rank() + 1, rank = static_cast<int>(c.dims.size());
   const int axis = channel_axis(sample) + 1;
   bool ok = true;
@@ -32,12 +36,32 @@ std::vector<double> per_channel(const NodeContext& node, int i, const Shape& sam
     const int aligned = d + value_rank - rank;  // numpy aligns shapes at their ends
     ok = ok && (aligned == axis ? size == 1 || size == sample[axis - 1] : aligned >= 0 && size == 1);
   }
-  if (!ok)
-    node.refuse(
-        fmt::format("combines a sample of shape {} with the constant '{}', which is neither a scalar nor one "
-                    "number per channel",
-                    sample.to_string(), node.proto().input(i)));
-  return c.doubles();
+  return ok;
+}
+
+/// A constant with as many dimensions as the sample that it is combined with.
+Tensor sample_constant(const NodeContext& node, int i, int rank) {
+  std::vector<std::int64_t> dims = float_constant(node, i).dims;
+  if (static_cast<int>(dims.size()) == rank + 1 && dims[0] == 1) dims.erase(dims.begin());
+  if (static_cast<int>(dims.size()) > rank)
+    node.refuse(fmt::format("combines a sample of {} dimensions with the constant '{}' of {}", rank,
+                            node.proto().input(i), dims.size()));
+  dims.insert(dims.begin(), static_cast<std::size_t>(rank) - dims.size(), 1);
+  return Tensor(Shape(dims), float_vector(node, i));
+}
+
+/// Two values, or a value and a constant that no ScaleShift can hold.
+void emit_binary(NodeContext& node, ops::BinaryFunction function) {
+  const bool first = node.is_constant(0), second = node.is_constant(1);
+  if (!first && !second) {
+    if (node.shape(0).rank() != node.shape(1).rank())
+      node.refuse(fmt::format("combines samples of shapes {} and {}; as many dimensions are supported",
+                              node.shape(0).to_string(), node.shape(1).to_string()));
+    return node.emit(ops::BinaryOp{function}, {node.value(0), node.value(1)});
+  }
+  const int value = first ? 1 : 0;
+  ops::BinaryOp op{function, sample_constant(node, 1 - value, node.shape(value).rank()), first};
+  node.emit(std::move(op), {node.value(value)});
 }
 
 void fold_integers(NodeContext& node, std::int64_t (*compute)(std::int64_t, std::int64_t)) {
@@ -60,12 +84,14 @@ struct Line {
   double scale, shift;
 };
 
-/// Emits value i times scale plus shift, both a function of the constant operand's elements.
+/// Emits value i times scale plus shift, both a function of the constant operand's elements, or where these
+/// are more than one for each channel, the operation itself.
 template <class F>
-void emit_line(NodeContext& node, int value, F line) {
-  const std::vector<double> constants = per_channel(node, 1 - value, node.shape(value));
+void emit_line(NodeContext& node, int value, ops::BinaryFunction function, F line) {
+  const Constant& constant = float_constant(node, 1 - value);
+  if (!is_per_channel(constant, node.shape(value))) return emit_binary(node, function);
   ops::ScaleShiftOp op;
-  for (const double c : constants) {
+  for (const double c : constant.doubles()) {
     const Line l = line(c);
     if (!std::isfinite(l.scale) || !std::isfinite(l.shift))
       node.refuse("has a constant that gives no finite result");
@@ -79,42 +105,83 @@ bool both_constant(const NodeContext& node) {
   return node.is_constant(0) && node.is_constant(1);
 }
 
+/// Of all inputs, from the left: f(f(a, b), c).
+void emit_folded(NodeContext& node, ops::BinaryFunction function) {
+  if (node.input_count() == 0) node.reject("has no inputs");
+  if (node.input_count() == 1) return node.emit_alias(0);
+  if (node.input_count() == 2) return emit_binary(node, function);
+  ValueId so_far = node.value(0);
+  for (int i = 1; i < node.input_count(); ++i) {
+    const bool last = i + 1 == node.input_count();
+    const std::vector<ValueId> inputs{so_far, node.value(i)};
+    if (node.shape(i).rank() != node.shape(0).rank()) node.refuse("combines samples of different ranks");
+    if (last) return node.emit(ops::BinaryOp{function}, inputs);
+    so_far = node.emit_inner(fmt::format("/{}", i), ops::BinaryOp{function}, inputs);
+  }
+}
+
 }  // namespace
 
 void convert_add(NodeContext& node) {
+  using enum ops::BinaryFunction;
   require_modern_broadcast(node);
   if (both_constant(node)) return fold_integers(node, [](std::int64_t a, std::int64_t b) { return a + b; });
   if (node.is_constant(0) || node.is_constant(1))
-    return emit_line(node, node.is_constant(0) ? 1 : 0, [](double c) { return Line{1.0, c}; });
-  if (node.shape(0) != node.shape(1))
-    node.refuse(fmt::format("adds values of shapes {} and {}; only equal shapes are supported",
-                            node.shape(0).to_string(), node.shape(1).to_string()));
+    return emit_line(node, node.is_constant(0) ? 1 : 0, add, [](double c) { return Line{1.0, c}; });
+  if (node.shape(0) != node.shape(1)) return emit_binary(node, add);
   node.emit(ops::AddOp{}, {node.value(0), node.value(1)});
 }
 
 void convert_sub(NodeContext& node) {
+  using enum ops::BinaryFunction;
   require_modern_broadcast(node);
   if (both_constant(node)) return fold_integers(node, [](std::int64_t a, std::int64_t b) { return a - b; });
-  if (node.is_constant(0)) return emit_line(node, 1, [](double c) { return Line{-1.0, c}; });
-  if (!node.is_constant(1)) node.refuse("subtracts two computed values; one has to be a constant");
-  emit_line(node, 0, [](double c) { return Line{1.0, -c}; });
+  if (node.is_constant(0)) return emit_line(node, 1, sub, [](double c) { return Line{-1.0, c}; });
+  if (!node.is_constant(1)) return emit_binary(node, sub);
+  emit_line(node, 0, sub, [](double c) { return Line{1.0, -c}; });
 }
 
 void convert_mul(NodeContext& node) {
+  using enum ops::BinaryFunction;
   require_modern_broadcast(node);
   if (both_constant(node)) return fold_integers(node, [](std::int64_t a, std::int64_t b) { return a * b; });
-  if (!node.is_constant(0) && !node.is_constant(1))
-    node.refuse("multiplies two computed values; one has to be a constant");
-  emit_line(node, node.is_constant(0) ? 1 : 0, [](double c) { return Line{c, 0.0}; });
+  if (!node.is_constant(0) && !node.is_constant(1)) return emit_binary(node, mul);
+  emit_line(node, node.is_constant(0) ? 1 : 0, mul, [](double c) { return Line{c, 0.0}; });
 }
 
 void convert_div(NodeContext& node) {
+  using enum ops::BinaryFunction;
   require_modern_broadcast(node);
   if (both_constant(node))
     return fold_integers(node, [](std::int64_t a, std::int64_t b) { return b == 0 ? 0 : a / b; });
-  if (node.is_constant(0)) node.refuse("divides by a computed value");
-  if (!node.is_constant(1)) node.refuse("divides two computed values; the divisor has to be a constant");
-  emit_line(node, 0, [](double c) { return Line{1.0 / c, 0.0}; });
+  if (node.is_constant(0) || !node.is_constant(1)) return emit_binary(node, div);
+  emit_line(node, 0, div, [](double c) { return Line{1.0 / c, 0.0}; });
+}
+
+void convert_max(NodeContext& node) {
+  emit_folded(node, ops::BinaryFunction::max);
+}
+
+void convert_min(NodeContext& node) {
+  emit_folded(node, ops::BinaryFunction::min);
+}
+
+/// Two of one shape are an Add, which a convolution can take over.
+void convert_sum(NodeContext& node) {
+  if (node.input_count() == 2 && !node.is_constant(0) && !node.is_constant(1)) return convert_add(node);
+  emit_folded(node, ops::BinaryFunction::add);
+}
+
+void convert_mean(NodeContext& node) {
+  if (node.input_count() == 0) node.reject("has no inputs");
+  if (node.input_count() == 1) return node.emit_alias(0);
+  ValueId sum = node.value(0);
+  for (int i = 1; i < node.input_count(); ++i) {
+    if (node.shape(i).rank() != node.shape(0).rank()) node.refuse("combines samples of different ranks");
+    sum =
+        node.emit_inner(fmt::format("/{}", i), ops::BinaryOp{ops::BinaryFunction::add}, {sum, node.value(i)});
+  }
+  node.emit(ops::ScaleShiftOp{{1.0f / static_cast<float>(node.input_count())}, {0.0f}, {}}, {sum});
 }
 
 }  // namespace lowbit::onnx_import

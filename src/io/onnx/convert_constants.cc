@@ -26,6 +26,30 @@ void convert_constant(NodeContext& node) {
   node.refuse("has no value that is a dense tensor or numbers");
 }
 
+void convert_constant_of_shape(NodeContext& node) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  Constant result{node.integers(0), false, {}, {}};
+  std::int64_t elements = 1;
+  for (const std::int64_t dim : result.dims) {
+    if (dim == kBatchDim || dim < 0 || (dim > 0 && elements > kMost / dim))
+      node.refuse("makes a tensor whose shape is not a few plain sizes");
+    elements *= dim;
+  }
+  const auto size = static_cast<std::size_t>(elements);
+  const auto* value = node.find_attribute("value");
+  const Constant one = value ? node.read(value->t()) : Constant{{1}, false, {0.0}, {}};
+  if (one.size() != 1) node.reject("has a value that is not one number");
+  result.is_integer = one.is_integer;
+  if (one.is_integer) {
+    if (size > 4096) node.refuse("makes a large tensor of integers");
+    result.integers.assign(size, one.integers[0]);
+  } else {
+    result.filled = one.doubles()[0];
+    result.stored_size = size;
+  }
+  node.emit_constant(std::move(result));
+}
+
 void convert_shape(NodeContext& node) {
   std::vector<std::int64_t> dims;
   if (node.is_constant(0)) {

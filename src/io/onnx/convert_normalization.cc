@@ -32,4 +32,13 @@ void convert_batch_normalization(NodeContext& node) {
   node.emit(std::move(op), {node.value(0)});
 }
 
+void convert_lrn(NodeContext& node) {
+  if (node.shape(0).rank() != 3)
+    node.refuse("reads a sample of shape " + node.shape(0).to_string() + "; only C x H x W is supported");
+  const ops::LrnOp lrn{node.int_attribute("size", 0), node.float_attribute("alpha", 1e-4f),
+                       node.float_attribute("beta", 0.75f), node.float_attribute("bias", 1.0f)};
+  if (lrn.size < 1) node.reject("has no size");
+  node.emit(lrn, {node.value(0)});
+}
+
 }  // namespace lowbit::onnx_import

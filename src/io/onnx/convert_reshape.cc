@@ -15,8 +15,9 @@ namespace {
 
 void emit_reshape(NodeContext& node, const std::vector<std::int64_t>& sample) {
   const Shape& from = node.shape(0);
-  if (sample.empty() || sample.size() > 3)
-    node.refuse(fmt::format("gives a sample of {} dimensions; 1 to 3 are supported", sample.size()));
+  if (sample.empty() || sample.size() >= static_cast<std::size_t>(Shape::kMaxRank))
+    node.refuse(fmt::format("gives a sample of {} dimensions; 1 to {} are supported", sample.size(),
+                            Shape::kMaxRank - 1));
   if (std::ranges::equal(from.dims(), sample)) return node.emit_alias(0);
   if (sample.size() == 1) return node.emit(ops::FlattenOp{}, {node.value(0)});
   node.emit(ops::ReshapeOp{sample}, {node.value(0)});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -19,7 +20,8 @@ bool is_onnx_domain(const std::string& domain) {
 
 }  // namespace
 
-Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files) : model_(model), files_(files) {
+Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options)
+    : model_(model), files_(files), options_(options) {
   for (const auto& opset : model.opset_import())
     if (is_onnx_domain(opset.domain())) opset_ = opset.version();
 }
@@ -66,6 +68,27 @@ void Importer::add_inputs() {
   for (const auto& input : model_.graph().input())
     if (!initializers_.contains(input.name())) add_input(input);
   if (graph_.inputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no inputs", file()));
+  check_given_shapes();
+}
+
+const Shape* Importer::given_shape(const std::string& input) const {
+  for (const auto& [name, shape] : options_.shapes)
+    if (name.empty() || name == input) return &shape;
+  return nullptr;
+}
+
+void Importer::check_given_shapes() const {
+  for (const auto& [name, shape] : options_.shapes) {
+    if (name.empty() && graph_.inputs.size() > 1)
+      throw Error(ErrorCode::invalid_argument, fmt::format("{} has {} inputs; say which one has the shape {}",
+                                                           file(), graph_.inputs.size(), shape.to_string()));
+    const auto is_named = [&](ValueId id) {
+      return name.empty() || graph_.values[static_cast<std::size_t>(id)].name == name;
+    };
+    if (std::none_of(graph_.inputs.begin(), graph_.inputs.end(), is_named))
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{} has no input '{}', for which a shape is given", file(), name));
+  }
 }
 
 void Importer::add_input(const onnx::ValueInfoProto& input) {
@@ -82,15 +105,28 @@ void Importer::add_input(const onnx::ValueInfoProto& input) {
     refuse(fmt::format("has {} dimensions; N x F, N x T x F and N x C x H x W are supported", dims.size()));
   const std::int64_t batch = dims[0].has_dim_value() ? dims[0].dim_value() : -1;
   if (batch > 0) fixed_batch_ = batch;
+  const Shape* given = given_shape(input.name());
+  if (given && given->rank() + 1 != dims.size())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: samples of the input '{}' have {} dimensions; the shape given is {}", file(),
+                            input.name(), dims.size() - 1, given->to_string()));
   std::vector<std::int64_t> sample;
   std::int64_t elements = 1;
   for (int i = 1; i < dims.size(); ++i) {
-    if (!dims[i].has_dim_value() || dims[i].dim_value() <= 0)
-      refuse(fmt::format("has no fixed size in dimension {}{}; only the batch (dimension 0) may be open", i,
+    const bool fixed = dims[i].has_dim_value() && dims[i].dim_value() > 0;
+    if (!fixed && !given)
+      refuse(fmt::format("has no fixed size in dimension {}{}; give the shape of a sample", i,
                          dims[i].has_dim_param() ? " ('" + dims[i].dim_param() + "')" : ""));
-    if (dims[i].dim_value() > kMostElements / elements) refuse("has more than 2^31 elements in a sample");
-    elements *= dims[i].dim_value();
-    sample.push_back(dims[i].dim_value());
+    const std::int64_t size = given ? (*given)[i - 1] : dims[i].dim_value();
+    if (size < 1 || (fixed && size != dims[i].dim_value()))
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format("{}: dimension {} of the input '{}' is {} in the file; the shape given is {}", file(),
+                      i, input.name(), fixed ? std::to_string(dims[i].dim_value()) : "at least 1",
+                      given->to_string()));
+    if (size > kMostElements / elements) refuse("has more than 2^31 elements in a sample");
+    elements *= size;
+    sample.push_back(size);
   }
   const ValueId id = graph_.add_value(input.name(), Shape(sample));
   graph_.inputs.push_back(id);

@@ -13,17 +13,19 @@
 
 #include "io/onnx/constant.h"
 #include "io/onnx/initializers.h"
+#include "lowbit/io/onnx/load.h"
 #include "lowbit/model/graph.h"
 
 namespace lowbit::onnx_import {
 
 /// Throws as load_onnx does. `file` is its name for messages, `folder` where external data may lie.
-Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder);
+Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder,
+                   const OnnxOptions& options);
 
 class Importer {
  public:
-  /// `model` is the outline of the file that `files` knows. Both must outlive it.
-  Importer(const onnx::ModelProto& model, const TensorFiles& files);
+  /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options`.
+  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options);
   Graph run();
 
   const std::string& file() const { return files_.name; }
@@ -48,10 +50,14 @@ class Importer {
   void collect_initializers();
   void add_inputs();
   void add_input(const onnx::ValueInfoProto& input);
+  /// What the caller says of an input; null: nothing.
+  const Shape* given_shape(const std::string& input) const;
+  void check_given_shapes() const;
   void add_outputs();
 
   const onnx::ModelProto& model_;
   const TensorFiles& files_;
+  const OnnxOptions& options_;
   std::int64_t opset_ = 1, fixed_batch_ = -1;
   Graph graph_;
   std::unordered_map<std::string, const onnx::TensorProto*> initializers_;

@@ -24,7 +24,8 @@ std::string name_of(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
-Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder) {
+Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder,
+                   const OnnxOptions& options) {
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
   const Error broken(ErrorCode::corrupt_file, fmt::format("{} is not an ONNX file or is truncated", file));
   Outline outline;
@@ -34,14 +35,14 @@ Graph import_model(const ByteSource& source, const std::string& file, const std:
   if (!model.has_graph() || model.graph().node_size() == 0) throw broken;
   outline.model = {};
   const TensorFiles files{source, std::move(outline.payloads), file, folder};
-  return Importer(model, files).run();
+  return Importer(model, files, options).run();
 }
 
 }  // namespace onnx_import
 
-Graph import_onnx(const std::string& path) {
+Graph import_onnx(const std::string& path, const OnnxOptions& options) {
   const ByteSource source(path);
-  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path));
+  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path), options);
 }
 
 }  // namespace lowbit

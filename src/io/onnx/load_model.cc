@@ -20,12 +20,13 @@ Model make_model(Graph graph, const std::string& source) {
 
 }  // namespace
 
-Model load_onnx(const std::string& path) {
-  return make_model(import_onnx(path), onnx_import::name_of(path));
+Model load_onnx(const std::string& path, const OnnxOptions& options) {
+  return make_model(import_onnx(path, options), onnx_import::name_of(path));
 }
 
-Model load_onnx(std::span<const std::byte> bytes, const std::string& name, const std::string& folder) {
-  return make_model(onnx_import::import_model(ByteSource(bytes), name, folder), name);
+Model load_onnx(std::span<const std::byte> bytes, const std::string& name, const std::string& folder,
+                const OnnxOptions& options) {
+  return make_model(onnx_import::import_model(ByteSource(bytes), name, folder, options), name);
 }
 
 }  // namespace lowbit

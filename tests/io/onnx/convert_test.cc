@@ -47,6 +47,35 @@ std::vector<double> run(const Graph& g, const std::vector<double>& x) {
   return testing::interpret(g, {&in, 1})[0].data;
 }
 
+TEST(OnnxInput, OpenDimensionsTakeTheShapeThatIsGiven) {
+  auto b = single(13, {0, 3, 0, 4});
+  b.node("Relu", {"x"}, "y");
+  EXPECT_NE(refusal(b).find("dimension 2"), std::string::npos);
+  EXPECT_NE(refusal(b).find("give the shape of a sample"), std::string::npos);
+  EXPECT_EQ(output_shape(b.import({}, {.shapes = {{"", {3, 5, 4}}}})), (Shape{3, 5, 4}));
+  EXPECT_EQ(output_shape(b.import({}, {.shapes = {{"x", {3, 7, 4}}}})), (Shape{3, 7, 4}));
+  const auto refused = [&](const std::string& name, const Shape& shape) {
+    try {
+      b.import({}, {.shapes = {{name, shape}}});
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::invalid_argument);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(refused("x", {3, 5, 6}).find("dimension 3 of the input 'x' is 4"), std::string::npos);
+  EXPECT_NE(refused("x", {3, 5}).find("3 dimensions"), std::string::npos);
+  EXPECT_NE(refused("x", {3, 0, 4}).find("at least 1"), std::string::npos);
+  auto fixed = single(13, {0, 3});
+  fixed.node("Relu", {"x"}, "y");
+  try {
+    fixed.import({}, {.shapes = {{"z", {3}}}});
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("no input 'z'"), std::string::npos) << e.what();
+  }
+}
+
 TEST(OnnxConv, ReadsWindowAndGroups) {
   auto b = single(13, {0, 4, 9, 8});
   b.random("w", {6, 2, 3, 3}), b.random("b", {6});
@@ -144,22 +173,147 @@ TEST(OnnxArithmetic, TakesConstantsOnEitherSide) {
     }
 }
 
-TEST(OnnxArithmetic, RefusesWhatIsNotLinearPerChannel) {
-  auto divides = single(13, {0, 2});
-  divides.floats("c", {}, {2});
-  divides.node("Div", {"c", "x"}, "y");
-  EXPECT_NE(refusal(divides).find("divides by a computed value"), std::string::npos);
+TEST(OnnxArithmetic, RefusesWhatHasNoFiniteResultOrOtherDimensions) {
   auto zero = single(13, {0, 2});
   zero.floats("c", {}, {0});
   zero.node("Div", {"x", "c"}, "y");
   EXPECT_NE(refusal(zero).find("finite"), std::string::npos);
-  auto positions = single(13, {0, 2, 3, 3});
-  positions.random("c", {3});
+  auto longer = single(13, {0, 2});
+  longer.random("c", {3, 1, 2});
+  longer.node("Add", {"x", "c"}, "y");
+  EXPECT_NE(refusal(longer).find("1 dimensions with the constant 'c' of 3"), std::string::npos);
+  auto apart = single(13, {0, 2, 3});
+  apart.input("z", {0, 2, 4});
+  apart.node("Mul", {"x", "z"}, "y");
+  EXPECT_NE(refusal(apart, ErrorCode::shape_mismatch).find("2x3 and 2x4"), std::string::npos);
+}
+
+TEST(OnnxArithmetic, RepeatsAxesOfConstantsAndValues) {
+  auto positions = single(13, {0, 2, 1, 3});
+  positions.floats("c", {3}, {1, 2, 3});
   positions.node("Add", {"x", "c"}, "y");
-  EXPECT_NE(refusal(positions).find("per channel"), std::string::npos);
-  auto product = single(13, {0, 2});
-  product.node("Mul", {"x", "x"}, "y");
-  EXPECT_NE(refusal(product).find("multiplies two computed values"), std::string::npos);
+  EXPECT_EQ(run(positions.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{2, 4, 6, 5, 7, 9}));
+  auto divides = single(13, {0, 2});
+  divides.floats("c", {}, {2});
+  divides.node("Div", {"c", "x"}, "y");
+  EXPECT_EQ(run(divides.import(), {4, 8}), (std::vector<double>{0.5, 0.25}));
+  auto gate = single(13, {0, 2, 1, 2});
+  gate.node("GlobalAveragePool", {"x"}, "g");
+  gate.node("Mul", {"x", "g"}, "y");
+  EXPECT_EQ(run(gate.import(), {1, 3, 2, 6}), (std::vector<double>{2, 6, 8, 24}));
+  auto three = single(13, {0, 3});
+  three.node("Neg", {"x"}, "z");
+  three.node("Abs", {"z"}, "a");
+  three.node("Max", {"x", "z", "a"}, "y");
+  EXPECT_EQ(run(three.import(), {1, -2, 3}), (std::vector<double>{1, 2, 3}));
+  auto mean = single(13, {0, 2});
+  mean.node("Neg", {"x"}, "z");
+  mean.node("Mean", {"x", "z", "x", "x"}, "y");
+  EXPECT_EQ(run(mean.import(), {2, -4}), (std::vector<double>{1, -2}));
+  auto sum = single(13, {0, 2});
+  sum.node("Sum", {"x", "x"}, "y");
+  EXPECT_TRUE(std::holds_alternative<ops::AddOp>(sum.import().nodes.at(0).op));
+}
+
+TEST(OnnxFunctions, AreOneNodeEach) {
+  using ops::Function;
+  const auto function = [](const char* op, const char* attribute = nullptr, float value = 0) {
+    auto b = single(20, {0, 2});
+    auto node = b.node(op, {"x"}, "y");
+    if (attribute) node.with(attribute, value);
+    return only<ops::FunctionOp>(b.import());
+  };
+  EXPECT_EQ(function("Sigmoid").function, Function::sigmoid);
+  EXPECT_EQ(function("Tanh").function, Function::tanh);
+  EXPECT_EQ(function("Erf").function, Function::erf);
+  EXPECT_EQ(function("Exp").function, Function::exp);
+  EXPECT_EQ(function("Log").function, Function::log);
+  EXPECT_EQ(function("Sqrt").function, Function::sqrt);
+  EXPECT_EQ(function("Reciprocal").function, Function::reciprocal);
+  EXPECT_EQ(function("Softplus").function, Function::softplus);
+  EXPECT_EQ(function("Gelu").function, Function::gelu);
+  EXPECT_EQ(function("LeakyRelu").alpha, 0.01f);
+  EXPECT_EQ(function("LeakyRelu", "alpha", 0.3f).alpha, 0.3f);
+  EXPECT_EQ(function("Elu").alpha, 1.0f);
+  EXPECT_EQ(function("HardSigmoid").alpha, 0.2f);
+  EXPECT_EQ(function("HardSigmoid", "beta", 0.25f).beta, 0.25f);
+  EXPECT_EQ(function("HardSwish").alpha, 1.0f / 6);
+  EXPECT_EQ(function("Swish", "alpha", 2.0f).alpha, 2.0f);
+  auto tanh = single(20, {0, 2});
+  tanh.node("Gelu", {"x"}, "y").with("approximate", "tanh");
+  EXPECT_EQ(only<ops::FunctionOp>(tanh.import()).function, Function::gelu_tanh);
+  auto wrong = single(20, {0, 2});
+  wrong.node("Gelu", {"x"}, "y").with("approximate", "sigmoid");
+  EXPECT_NE(refusal(wrong, ErrorCode::corrupt_file).find("'sigmoid'"), std::string::npos);
+}
+
+TEST(OnnxPow, OfAConstant) {
+  for (const auto& [exponent, expected] :
+       {std::pair{1.0f, 9.0}, {2.0f, 81.0}, {0.5f, 3.0}, {-1.0f, 1.0 / 9}, {1.5f, 27.0}}) {
+    auto b = single(13, {0, 1, 1, 1});
+    b.floats("e", {}, {exponent});
+    b.node("Neg", {"x"}, "z");
+    b.node("Neg", {"z"}, "w");
+    b.node("Pow", {"w", "e"}, "y");
+    EXPECT_NEAR(run(b.import(), {9})[0], expected, 1e-12) << exponent;
+  }
+  auto computed = single(13, {0, 2});
+  computed.node("Pow", {"x", "x"}, "y");
+  EXPECT_NE(refusal(computed).find("power"), std::string::npos);
+}
+
+TEST(OnnxReduce, ReadsAxesFromWhereTheOpsetHasThem) {
+  auto old = single(13, {0, 2, 2, 2});
+  old.node("ReduceMean", {"x"}, "y").with("axes", std::vector<std::int64_t>{-1}).with("keepdims", 0);
+  EXPECT_EQ(run(old.import(), {1, 3, 5, 7, 2, 4, 6, 8}), (std::vector<double>{2, 6, 3, 7}));
+  EXPECT_EQ(output_shape(old.import()), (Shape{2, 2}));
+  auto input = single(18, {0, 2, 2, 2});
+  input.integers("a", {1, 3});
+  input.node("ReduceMax", {"x", "a"}, "y");
+  EXPECT_EQ(run(input.import(), {1, 3, 5, 7, 2, 4, 6, 8}), (std::vector<double>{4, 8}));
+  EXPECT_EQ(output_shape(input.import()), (Shape{1, 2, 1}));
+  auto image = single(18, {0, 2, 3, 3});
+  image.integers("a", {2, 3});
+  image.node("ReduceMean", {"x", "a"}, "y");
+  EXPECT_TRUE(std::holds_alternative<ops::GlobalAveragePoolOp>(image.import().nodes.at(0).op));
+  auto batch = single(18, {0, 2, 3, 3});
+  batch.node("ReduceSum", {"x"}, "y");
+  EXPECT_NE(refusal(batch).find("over the batch"), std::string::npos);
+}
+
+TEST(OnnxTranspose, KeepsTheBatchFirst) {
+  auto b = single(13, {0, 2, 3});
+  b.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{0, 2, 1});
+  EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{1, 4, 2, 5, 3, 6}));
+  auto moves = single(13, {0, 2, 3});
+  moves.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{1, 0, 2});
+  EXPECT_NE(refusal(moves).find("moves the batch"), std::string::npos);
+  auto twice = single(13, {0, 2, 3});
+  twice.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{0, 1, 1});
+  EXPECT_NE(refusal(twice, ErrorCode::corrupt_file).find("each axis once"), std::string::npos);
+}
+
+TEST(OnnxLrn, SumsOverNeighbouringChannels) {
+  auto b = single(13, {0, 3, 1, 1});
+  b.node("LRN", {"x"}, "y").with("size", 3).with("alpha", 3.0f).with("beta", 0.5f).with("bias", 0.0f);
+  const std::vector<double> y = run(b.import(), {3, 4, 12});
+  EXPECT_NEAR(y[0], 3.0 / 5, 1e-9);
+  EXPECT_NEAR(y[1], 4.0 / 13, 1e-9);
+  EXPECT_NEAR(y[2], 12.0 / std::sqrt(160.0), 1e-9);
+}
+
+TEST(OnnxConstantOfShape, FillsWeights) {
+  auto b = single(13, {0, 4});
+  b.integers("s", {4, 3});
+  b.node("ConstantOfShape", {"s"}, "w");
+  auto* value = b.graph().mutable_node(0)->add_attribute();
+  value->set_name("value"), value->set_type(onnx::AttributeProto::TENSOR);
+  value->mutable_t()->set_data_type(onnx::TensorProto::FLOAT);
+  value->mutable_t()->add_dims(1), value->mutable_t()->add_float_data(0.5f);
+  b.node("MatMul", {"x", "w"}, "y");
+  EXPECT_EQ(run(b.import(), {1, 2, 3, 4}), (std::vector<double>{5, 5, 5}));
+  b.graph().mutable_node(0)->clear_attribute();
+  EXPECT_EQ(run(b.import(), {1, 2, 3, 4}), (std::vector<double>{0, 0, 0}));
 }
 
 TEST(OnnxClip, ReadsAttributesThenInputs) {

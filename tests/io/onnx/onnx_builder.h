@@ -95,9 +95,13 @@ class OnnxBuilder {
   }
 
   std::string bytes() const { return model_.SerializeAsString(); }
-  Graph import(const std::string& folder = {}) const { return import_bytes(bytes(), folder); }
-  static Graph import_bytes(const std::string& bytes, const std::string& folder = {}) {
-    return onnx_import::import_model(ByteSource(std::as_bytes(std::span(bytes))), "net.onnx", folder);
+  Graph import(const std::string& folder = {}, const OnnxOptions& options = {}) const {
+    return import_bytes(bytes(), folder, options);
+  }
+  static Graph import_bytes(const std::string& bytes, const std::string& folder = {},
+                            const OnnxOptions& options = {}) {
+    return onnx_import::import_model(ByteSource(std::as_bytes(std::span(bytes))), "net.onnx", folder,
+                                     options);
   }
 
   static void describe(onnx::ValueInfoProto* info, const std::string& name,

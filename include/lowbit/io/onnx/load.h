@@ -5,20 +5,29 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lowbit/model/model.h"
 
 namespace lowbit {
 
+struct OnnxOptions {
+  /// {input, shape of a sample} for inputs with dimensions that the file leaves open: {"x", {3, 48, 320}} for
+  /// N x 3 x 48 x W. The name may be empty where the model has one input.
+  std::vector<std::pair<std::string, Shape>> shapes{};
+};
+
 /// The supported operators are listed in the README. BatchNormalization is folded, activations are fused. A
 /// batch dimension fixed in the file does not bind. External data is read only from inside the model's
 /// folder. Throws Error(not_found), Error(corrupt_file), Error(shape_mismatch), or Error(unsupported) whose
-/// sentence lists every unsupported operator of the file with its count.
-Model load_onnx(const std::string& path);
+/// sentence lists every unsupported operator of the file with its count; Error(invalid_argument) for shapes
+/// of `options` that the file does not have.
+Model load_onnx(const std::string& path, const OnnxOptions& options = {});
 /// From memory; external data is refused unless `folder` is given.
 Model load_onnx(std::span<const std::byte> bytes, const std::string& name = "model",
-                const std::string& folder = {});
+                const std::string& folder = {}, const OnnxOptions& options = {});
 /// The graph as imported, before fusion.
-Graph import_onnx(const std::string& path);
+Graph import_onnx(const std::string& path, const OnnxOptions& options = {});
 
 }  // namespace lowbit

@@ -1,0 +1,91 @@
+// Trained networks that other people ship, against the outputs that were stored beside them.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/npy.h"
+#include "lowbit/core/tensor.h"
+#include "lowbit/io/onnx/load.h"
+#include "lowbit/model/evaluate.h"
+#include "lowbit/model/quantize.h"
+#include "support/shared_data.h"
+
+namespace lowbit::testing {
+namespace {
+
+Tensor read(const std::string& path) {
+  const data::NpyArray array = data::read_npy(shared_data(path).string());
+  Tensor t(array.shape());
+  array.read(0, t.data);
+  return t;
+}
+
+/// All samples of `inputs`, in batches of 8.
+std::vector<float> outputs(const Model& model, const Tensor& inputs) {
+  const std::int64_t count = inputs.shape[0], sample = model.input_shape().elements(),
+                     size = model.output_shape().elements();
+  Workspace workspace(model, {.batch = 8});
+  std::vector<float> all(static_cast<std::size_t>(count * size));
+  for (std::int64_t first = 0; first < count; first += 8) {
+    const std::int64_t n = std::min<std::int64_t>(8, count - first);
+    run(model, TensorView(inputs.data.data() + first * sample, Shape{n, sample}),
+        MutableTensorView(all.data() + first * size, Shape{n, size}), workspace);
+  }
+  return all;
+}
+
+/// The largest difference, in units of the largest output.
+double difference(const std::vector<float>& got, const std::vector<float>& want) {
+  EXPECT_EQ(got.size(), want.size());
+  double most = 0, largest = 0;
+  for (std::size_t i = 0; i < std::min(got.size(), want.size()); ++i) {
+    most = std::max(most, std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])));
+    largest = std::max(largest, std::fabs(static_cast<double>(want[i])));
+  }
+  return most / largest;
+}
+
+TEST(RealModels, SpeechEmbedding) {
+  LOWBIT_REQUIRE_SHARED("models/real/embedding_model.onnx");
+  const Model model = load_onnx(shared_data("models/real/embedding_model.onnx").string());
+  const Tensor windows = read("data/audio/windows.npy");
+  EXPECT_LT(difference(outputs(model, windows), read("models/real/embedding_model.out0.npy").data), 1e-4);
+}
+
+TEST(RealModels, WakeWord) {
+  LOWBIT_REQUIRE_SHARED("models/real/hey_mycroft_v0.1.onnx");
+  const Model model = load_onnx(shared_data("models/real/hey_mycroft_v0.1.onnx").string());
+  const std::vector<float> got = outputs(model, read("models/real/hey_mycroft_v0.1.in0.npy"));
+  const std::vector<float> want = read("models/real/hey_mycroft_v0.1.out0.npy").data;
+  // Probabilities of a word that is not said: what they are of 1 counts.
+  for (std::size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4);
+}
+
+TEST(RealModels, OrientationOfLines) {
+  LOWBIT_REQUIRE_SHARED("models/real/ch_ppocr_mobile_v2.0_cls_infer.onnx");
+  const Model model = load_onnx(shared_data("models/real/ch_ppocr_mobile_v2.0_cls_infer.onnx").string(),
+                                {.shapes = {{"x", {3, 48, 320}}}});
+  Tensor lines = read("data/ocr/lines.npy");
+  lines = Tensor(Shape{32, 3, 48, 320},
+                 {lines.data.begin(), lines.data.begin() + std::ptrdiff_t{32} * 3 * 48 * 320});
+  for (float& v : lines.data) v = (v / 255 - 0.5f) / 0.5f;
+  std::vector<float> got = outputs(model, lines);
+  EXPECT_EQ(std::count_if(model.graph().nodes.begin(), model.graph().nodes.end(),
+                          [](const Graph::Node& node) {
+                            const auto* f = std::get_if<ops::FunctionOp>(&node.op);
+                            return f && f->function == ops::Function::hard_swish;
+                          }),
+            18)
+      << "written out in the file";
+  got.resize(32);
+  EXPECT_LT(difference(got, read("models/real/ch_ppocr_mobile_v2.0_cls_infer.out0.npy").data), 1e-4);
+  const CalibrationTable table = calibrate(model, std::vector<Tensor>{lines});
+  const ModelComparison int8 = compare(model, quantize(model, table), std::vector<Tensor>{lines});
+  EXPECT_GE(int8.agree, 31);
+  fmt::print("int8: {:.1f} dB\n", int8.outputs[0].error.sqnr_db);
+}
+
+}  // namespace
+}  // namespace lowbit::testing
