@@ -7,7 +7,7 @@
 namespace lowbit::ops {
 namespace {
 
-constexpr std::string_view kNames[] = {"add", "sub", "mul", "div", "max", "min"};
+constexpr std::string_view kBinaryNames[] = {"add", "sub", "mul", "div", "max", "min"};
 constexpr std::int64_t kChunk = 256;  // elements that are reals at a time
 
 template <BinaryFunction F>
@@ -30,8 +30,8 @@ float value(float a, float b) {
 }
 
 /// out[i] = f(a[i * step_a], b[i * step_b]) with steps of 0 or 1.
-using Line = void (*)(const float* a, std::int64_t step_a, const float* b, std::int64_t step_b,
-                      std::int64_t n, float* out);
+using BinaryLine = void (*)(const float* a, std::int64_t step_a, const float* b, std::int64_t step_b,
+                            std::int64_t n, float* out);
 
 template <BinaryFunction F>
 void line(const float* a, std::int64_t step_a, const float* b, std::int64_t step_b, std::int64_t n,
@@ -45,15 +45,15 @@ void line(const float* a, std::int64_t step_a, const float* b, std::int64_t step
 }
 
 template <std::size_t... I>
-constexpr std::array<Line, sizeof...(I)> lines(std::index_sequence<I...>) {
+constexpr std::array<BinaryLine, sizeof...(I)> binary_lines(std::index_sequence<I...>) {
   return {line<static_cast<BinaryFunction>(I)>...};
 }
-constexpr auto kLines = lines(std::make_index_sequence<std::size(kNames)>());
+constexpr auto kBinaryLines = binary_lines(std::make_index_sequence<std::size(kBinaryNames)>());
 
 /// Where an operand lies: strides of the output's box, 0 along repeated axes.
 struct Operand {
   BoxDims stride{};
-  std::array<float, 256> reals{};  ///< of codes
+  float scale = 1.0f, zero = 0.0f;
   bool is_codes = false;
 
   Operand() = default;
@@ -61,17 +61,16 @@ struct Operand {
     const Box box(type);
     for (std::size_t i = 0; i < stride.size(); ++i)
       stride[i] = box.size[i] == 1 && out.size[i] != 1 ? 0 : box.stride[i];
-    if (!is_codes) return;
-    for (std::int32_t code = 0; code < 256; ++code)
-      reals[static_cast<std::size_t>(code)] =
-          static_cast<float>(code - type.qparams.zero_point) * type.qparams.scale;
+    scale = type.qparams.scale;
+    zero = static_cast<float>(type.qparams.zero_point);
   }
 
   /// n elements as floats: where they are, or in `room`.
   const float* load(const std::byte* data, std::int64_t first, std::int64_t n, float* room) const {
     if (!is_codes) return reinterpret_cast<const float*>(data) + first;
     const auto* codes = reinterpret_cast<const std::uint8_t*>(data) + first;
-    for (std::int64_t i = 0; i < (stride.back() == 0 ? 1 : n); ++i) room[i] = reals[codes[i]];
+    const std::int64_t count = stride.back() == 0 ? 1 : n;
+    for (std::int64_t i = 0; i < count; ++i) room[i] = (static_cast<float>(codes[i]) - zero) * scale;
     return room;
   }
 };
@@ -99,7 +98,7 @@ std::vector<float> in_memory_order(const Tensor& constant) {
 class BinaryStep final : public Step {
  public:
   BinaryStep(const BinaryOp& op, const StepSpec& spec)
-      : out_(*spec.output), line_(kLines[static_cast<std::size_t>(op.function)]) {
+      : out_(*spec.output), line_(kBinaryLines[static_cast<std::size_t>(op.function)]) {
     const ValueType constant{op.constant.shape, DType::f32, {}};
     if (!op.constant.data.empty()) {
       constant_ = in_memory_order(op.constant);
@@ -165,7 +164,7 @@ class BinaryStep final : public Step {
   }
 
   Box out_;
-  Line line_;
+  BinaryLine line_;
   Operand a_, b_;
   std::vector<float> constant_;
   bool constant_first_ = false, is_codes_ = false;
@@ -176,11 +175,11 @@ class BinaryStep final : public Step {
 }  // namespace
 
 std::string_view binary_name(BinaryFunction function) {
-  return kNames[static_cast<std::size_t>(function)];
+  return kBinaryNames[static_cast<std::size_t>(function)];
 }
 
 Shape infer_shape(const BinaryOp& op, std::span<const Shape> inputs) {
-  if (static_cast<std::size_t>(op.function) >= std::size(kNames))
+  if (static_cast<std::size_t>(op.function) >= std::size(kBinaryNames))
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("there is no arithmetic {}", static_cast<int>(op.function)));
   const std::string_view name = binary_name(op.function);

@@ -10,7 +10,7 @@
 namespace lowbit::ops {
 namespace {
 
-constexpr std::string_view kNames[] = {
+constexpr std::string_view kFunctionNames[] = {
     "abs", "elu",   "erf",        "exp",     "gelu", "gelu_tanh", "hard_sigmoid", "hard_swish", "leaky_relu",
     "log", "power", "reciprocal", "sigmoid", "silu", "softplus",  "sqrt",         "tanh"};
 
@@ -60,7 +60,7 @@ float value(const FunctionOp& op, float x) {
     return static_cast<float>(transcendental<F>(op, static_cast<double>(x)));
 }
 
-using Line = void (*)(const FunctionOp&, const float*, std::int64_t, float*);
+using FunctionLine = void (*)(const FunctionOp&, const float*, std::int64_t, float*);
 
 template <Function F>
 void line(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
@@ -68,10 +68,10 @@ void line(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
 }
 
 template <std::size_t... I>
-constexpr std::array<Line, sizeof...(I)> lines(std::index_sequence<I...>) {
+constexpr std::array<FunctionLine, sizeof...(I)> function_lines(std::index_sequence<I...>) {
   return {line<static_cast<Function>(I)>...};
 }
-constexpr auto kLines = lines(std::make_index_sequence<std::size(kNames)>());
+constexpr auto kFunctionLines = function_lines(std::make_index_sequence<std::size(kFunctionNames)>());
 
 class FunctionF32 final : public Step {
  public:
@@ -82,7 +82,7 @@ class FunctionF32 final : public Step {
     for_pixel_blocks(args, layout_.pixels(), kWork * layout_.channels,
                      [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
                        const std::int64_t first = p0 * layout_.pixel_stride;
-                       kLines[static_cast<std::size_t>(op_.function)](
+                       kFunctionLines[static_cast<std::size_t>(op_.function)](
                            op_, args.inputs[0].sample<const float>(s) + first,
                            (p1 - p0) * layout_.pixel_stride, args.output.sample<float>(s) + first);
                      });
@@ -123,18 +123,18 @@ class FunctionU8 final : public Step {
 }  // namespace
 
 std::string_view function_name(Function function) {
-  return kNames[static_cast<std::size_t>(function)];
+  return kFunctionNames[static_cast<std::size_t>(function)];
 }
 
 float function_value(const FunctionOp& op, float x) {
   float y = 0;
-  kLines[static_cast<std::size_t>(op.function)](op, &x, 1, &y);
+  kFunctionLines[static_cast<std::size_t>(op.function)](op, &x, 1, &y);
   return y;
 }
 
 Shape infer_shape(const FunctionOp& op, std::span<const Shape> inputs) {
   require_inputs(inputs, 1, FunctionOp::kName);
-  if (static_cast<std::size_t>(op.function) >= std::size(kNames))
+  if (static_cast<std::size_t>(op.function) >= std::size(kFunctionNames))
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("there is no function {}", static_cast<int>(op.function)));
   if (!std::isfinite(op.alpha) || !std::isfinite(op.beta))

@@ -64,7 +64,7 @@ double finished(Reduction r, double sum, std::int64_t count) {
 }
 
 /// Adds a line of n elements to sums, which go on with `step` 0 or 1.
-using Line = void (*)(const float* in, std::int64_t n, double* sums, std::int64_t step);
+using ReduceLine = void (*)(const float* in, std::int64_t n, double* sums, std::int64_t step);
 
 template <Reduction R>
 void line(const float* in, std::int64_t n, double* sums, std::int64_t step) {
@@ -80,10 +80,10 @@ void line(const float* in, std::int64_t n, double* sums, std::int64_t step) {
 constexpr std::size_t kReductions = static_cast<std::size_t>(Reduction::log_sum_exp) + 1;
 
 template <std::size_t... I>
-constexpr std::array<Line, sizeof...(I)> lines(std::index_sequence<I...>) {
+constexpr std::array<ReduceLine, sizeof...(I)> reduce_lines(std::index_sequence<I...>) {
   return {line<static_cast<Reduction>(I)>...};
 }
-constexpr auto kLines = lines(std::make_index_sequence<kReductions>());
+constexpr auto kReduceLines = reduce_lines(std::make_index_sequence<kReductions>());
 
 Shape with_ones(const ReduceOp& op, const Shape& in) {
   std::vector<std::int64_t> dims(in.dims().begin(), in.dims().end());
@@ -121,7 +121,7 @@ class ReduceStep final : public Step {
       const float* in = args.inputs[0].sample<const float>(s);
       float* out = args.output.sample<float>(s);
       std::fill_n(sums, sum_count(), first_of(reduction_));
-      const Line add = kLines[static_cast<std::size_t>(reduction_)];
+      const ReduceLine add = kReduceLines[static_cast<std::size_t>(reduction_)];
       for_lines(in_.size, in_.stride, sum_stride_, [&](std::int64_t from, std::int64_t to) {
         add(in + from, in_.size.back(), sums + to, sum_stride_.back());
       });

@@ -151,6 +151,19 @@ TEST(Transpose, EveryOrderOfAxes) {
     });
 }
 
+TEST(MatMul, OfMatricesSideBySide) {
+  const std::vector<std::pair<Shape, Shape>> shapes = {{{4, 5}, {5, 6}},       {{1, 7}, {7, 1}},
+                                                       {{3, 4, 5}, {3, 5, 2}}, {{3, 4, 5}, {1, 5, 2}},
+                                                       {{1, 4, 5}, {6, 5, 9}}, {{2, 3, 4, 5}, {2, 1, 5, 3}}};
+  for (const auto& [a, b] : shapes)
+    expect_floats(ops::MatMulOp{}, {random_values(f32_type(a), 2, 1), random_values(f32_type(b), 2, 2)},
+                  1e-6);
+  const std::vector<std::vector<Shape>> others = {
+      {{4, 5}, {4, 5}}, {{5}, {5}}, {{2, 4, 5}, {3, 5, 4}}, {{4, 5}, {1, 5, 4}}};
+  for (const std::vector<Shape>& both : others)
+    expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::MatMulOp{}, both); });
+}
+
 TEST(Lrn, OfEverySize) {
   for (std::int64_t size = 1; size < 9; ++size)
     expect_floats(ops::LrnOp{size, 0.5f, 0.75f, 1.5f}, {random_values(f32_type({6, 5, 4}), 2, 3)}, 1e-6);

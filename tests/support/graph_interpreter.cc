@@ -267,8 +267,11 @@ void eval(const ops::BinaryOp& op, const Inputs& in, Sample& out) {
   const Sample& a = has_constant && op.constant_first ? constant : *in[0];
   const Sample& b = !has_constant ? *in[1] : op.constant_first ? *in[0] : constant;
   Sample x = out, y = out;
-  for (const auto& [from, to] : {std::pair{&a, &x}, {&b, &y}})
-    gather(*from, *to, [&](int axis, std::int64_t i) { return from->shape[axis] == 1 ? 0 : i; });
+  const auto repeat = [](const Sample& from, Sample& to) {
+    gather(from, to, [&](int axis, std::int64_t k) { return from.shape[axis] == 1 ? 0 : k; });
+  };
+  repeat(a, x);
+  repeat(b, y);
   for (std::size_t i = 0; i < out.data.size(); ++i) {
     const double p = x.data[i], q = y.data[i];
     switch (op.function) {
@@ -366,6 +369,29 @@ void eval(const ops::TransposeOp& op, const Inputs& in, Sample& out) {
       from += place * stride;
     }
     out.data[i] = x.data[static_cast<std::size_t>(from)];
+  }
+}
+
+void eval(const ops::MatMulOp&, const Inputs& in, Sample& out) {
+  const Sample &a = *in[0], &b = *in[1];
+  const int rank = out.shape.rank();
+  // Repeats leading axes, then multiplies matrix by matrix.
+  const auto repeated = [&](const Sample& from) {
+    std::vector<std::int64_t> dims(out.shape.dims().begin(), out.shape.dims().end());
+    for (int axis = rank - 2; axis < rank; ++axis) dims[static_cast<std::size_t>(axis)] = from.shape[axis];
+    Sample to{Shape(dims), {}};
+    to.data.resize(static_cast<std::size_t>(to.shape.elements()));
+    gather(from, to, [&](int axis, std::int64_t i) { return from.shape[axis] == 1 ? 0 : i; });
+    return to;
+  };
+  const Sample left = repeated(a), right = repeated(b);
+  const std::int64_t m = a.shape[rank - 2], k = a.shape[rank - 1], n = b.shape[rank - 1];
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i), matrix = at / (m * n), r = at / n % m, c = at % n;
+    out.data[i] = 0;
+    for (std::int64_t j = 0; j < k; ++j)
+      out.data[i] += left.data[static_cast<std::size_t>((matrix * m + r) * k + j)] *
+                     right.data[static_cast<std::size_t>((matrix * k + j) * n + c)];
   }
 }
 

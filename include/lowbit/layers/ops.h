@@ -23,6 +23,7 @@
 #include "lowbit/layers/function.h"
 #include "lowbit/layers/linear_op.h"
 #include "lowbit/layers/lrn.h"
+#include "lowbit/layers/matmul.h"
 #include "lowbit/layers/pointwise.h"
 #include "lowbit/layers/pool.h"
 #include "lowbit/layers/reduce.h"
@@ -34,7 +35,7 @@ namespace lowbit::ops {
 
 using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
                         MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
-                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp>;
+                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp>;
 
 std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);
