@@ -63,6 +63,15 @@ TEST(RealModels, WakeWord) {
   for (std::size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-4);
 }
 
+// Convolutions, attention, layer norm, swish.
+TEST(RealModels, RecognitionOfLines) {
+  LOWBIT_REQUIRE_SHARED("models/real/ch_PP-OCRv4_rec_infer.onnx");
+  const Model model = load_onnx(shared_data("models/real/ch_PP-OCRv4_rec_infer.onnx").string(),
+                                {.shapes = {{"x", {3, 48, 320}}}});
+  const std::vector<float> got = outputs(model, read("models/real/ch_PP-OCRv4_rec_infer.in0.npy"));
+  EXPECT_LT(difference(got, read("models/real/ch_PP-OCRv4_rec_infer.out0.npy").data), 1e-4);
+}
+
 TEST(RealModels, OrientationOfLines) {
   LOWBIT_REQUIRE_SHARED("models/real/ch_ppocr_mobile_v2.0_cls_infer.onnx");
   const Model model = load_onnx(shared_data("models/real/ch_ppocr_mobile_v2.0_cls_infer.onnx").string(),

@@ -2,6 +2,7 @@
 // Two integer constants (arithmetic on shapes): computed here.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -98,6 +99,10 @@ void emit_line(NodeContext& node, int value, ops::BinaryFunction function, F lin
     op.scale.push_back(static_cast<float>(l.scale));
     op.shift.push_back(static_cast<float>(l.shift));
   }
+  const auto all = [](const std::vector<float>& v, float x) {
+    return std::all_of(v.begin(), v.end(), [&](float f) { return f == x; });
+  };
+  if (all(op.scale, 1.0f) && all(op.shift, 0.0f)) return node.emit_alias(value);
   node.emit(std::move(op), {node.value(value)});
 }
 

@@ -55,9 +55,9 @@ void convert_shape(NodeContext& node) {
   if (node.is_constant(0)) {
     dims = node.constant(0).dims;
   } else {
-    dims.push_back(kBatchDim);
     const Shape shape = node.shape(0);
-    dims.insert(dims.end(), shape.dims().begin(), shape.dims().end());
+    dims.assign(shape.dims().begin(), shape.dims().end());
+    dims.insert(dims.begin() + node.batch_axis(0), kBatchDim);
   }
   if (node.has_attribute("start") || node.has_attribute("end")) node.refuse("asks for a part of the shape");
   const auto rank = static_cast<std::int64_t>(dims.size());

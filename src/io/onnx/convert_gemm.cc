@@ -68,8 +68,13 @@ void convert_gemm(NodeContext& node) {
 void convert_matmul(NodeContext& node) {
   if (node.is_constant(0))
     node.refuse("has a constant on its left side; only a constant right side is supported");
-  if (!node.is_constant(1))
-    node.refuse("multiplies two computed values; only a constant right side is supported");
+  if (!node.is_constant(1)) {
+    if (node.shape(0).rank() != node.shape(1).rank() || node.shape(0).rank() < 2)
+      node.refuse(
+          fmt::format("multiplies samples of shapes {} and {}; matrices of as many dimensions are supported",
+                      node.shape(0).to_string(), node.shape(1).to_string()));
+    return node.emit(ops::MatMulOp{}, {node.value(0), node.value(1)});
+  }
   if (node.shape(0).rank() > 2)
     node.refuse(
         fmt::format("reads a sample of shape {}; F and T x F are supported", node.shape(0).to_string()));

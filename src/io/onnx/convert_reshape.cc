@@ -13,14 +13,14 @@ namespace lowbit::onnx_import {
 
 namespace {
 
-void emit_reshape(NodeContext& node, const std::vector<std::int64_t>& sample) {
+void emit_reshape(NodeContext& node, const std::vector<std::int64_t>& sample, int batch_axis = 0) {
   const Shape& from = node.shape(0);
   if (sample.empty() || sample.size() >= static_cast<std::size_t>(Shape::kMaxRank))
     node.refuse(fmt::format("gives a sample of {} dimensions; 1 to {} are supported", sample.size(),
                             Shape::kMaxRank - 1));
-  if (std::ranges::equal(from.dims(), sample)) return node.emit_alias(0);
-  if (sample.size() == 1) return node.emit(ops::FlattenOp{}, {node.value(0)});
-  node.emit(ops::ReshapeOp{sample}, {node.value(0)});
+  if (std::ranges::equal(from.dims(), sample)) return node.emit_moved_alias(0, batch_axis);
+  if (sample.size() == 1) return node.emit(ops::FlattenOp{}, {node.moved_value(0)}, batch_axis);
+  node.emit(ops::ReshapeOp{sample}, {node.moved_value(0)}, batch_axis);
 }
 
 /// Fills in 0 (the input's dimension) and -1 (what is left) of a Reshape; `first` is the first index that
@@ -81,9 +81,9 @@ std::int64_t axis_count(const NodeContext& node) {
 /// All dimensions of input 0, the batch as kBatchDim.
 std::vector<std::int64_t> all_dims(const NodeContext& node) {
   if (node.is_constant(0)) return node.constant(0).dims;
-  std::vector<std::int64_t> dims{kBatchDim};
   const Shape shape = node.shape(0);
-  dims.insert(dims.end(), shape.dims().begin(), shape.dims().end());
+  std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
+  dims.insert(dims.begin() + node.batch_axis(0), kBatchDim);
   return dims;
 }
 
@@ -93,14 +93,16 @@ void emit_dims(NodeContext& node, std::vector<std::int64_t> dims) {
     c.dims = std::move(dims);
     return node.emit_constant(std::move(c));
   }
-  if (dims.empty() || dims[0] != kBatchDim) node.refuse("moves the batch to another place");
-  dims.erase(dims.begin());
-  emit_reshape(node, dims);
+  const auto batch = std::find(dims.begin(), dims.end(), kBatchDim);
+  const auto batch_axis = static_cast<int>(batch - dims.begin());
+  dims.erase(batch);
+  emit_reshape(node, dims, batch_axis);
 }
 
 }  // namespace
 
 void convert_flatten(NodeContext& node) {
+  static_cast<void>(node.value(0));  // refuses a batch that is elsewhere
   const Shape& shape = node.shape(0);
   const std::int64_t rank = shape.rank() + 1;
   const std::int64_t given = node.int_attribute("axis", 1);
@@ -116,6 +118,7 @@ void convert_reshape(NodeContext& node) {
   const std::vector<std::int64_t> target =
       node.opset() < 5 ? node.ints_attribute("shape", {}) : node.integers(1);
   if (node.is_constant(0)) return reshape_constant(node, target);
+  static_cast<void>(node.value(0));
   const Shape& shape = node.shape(0);
   std::vector<std::int64_t> from{kBatchDim};
   from.insert(from.end(), shape.dims().begin(), shape.dims().end());

@@ -83,17 +83,18 @@ void convert_slice(NodeContext& node) {
   if (node.is_constant(0)) return slice_constant(node);
   const Shape& shape = node.shape(0);
   const SliceSpec s = read_slice(node, shape.rank() + 1);
+  const int batch = node.batch_axis(0);
   ops::SliceOp op{std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 0),
                   std::vector<std::int64_t>(static_cast<std::size_t>(shape.rank()), 1),
                   {shape.dims().begin(), shape.dims().end()}};
   for (std::size_t i = 0; i < s.axes.size(); ++i) {
-    if (s.axes[i] == 0) {
+    if (s.axes[i] == batch) {
       // The batch is open: only a slice that takes all of any batch leaves it alone.
       if (s.starts[i] != 0 || s.steps[i] != 1 || s.ends[i] < std::int64_t{1} << 30)
         node.refuse("slices the batch");
       continue;
     }
-    const auto axis = static_cast<std::size_t>(s.axes[i] - 1);
+    const auto axis = static_cast<std::size_t>(s.axes[i] - (s.axes[i] > batch));
     const Run run = selected(s, i, shape[static_cast<int>(axis)]);
     if (run.size == 0) node.refuse(fmt::format("selects nothing of axis {}", s.axes[i]));
     op.starts[axis] = run.start;
@@ -101,7 +102,7 @@ void convert_slice(NodeContext& node) {
     op.sizes[axis] = run.size;
   }
   if (std::ranges::equal(op.sizes, shape.dims())) return node.emit_alias(0);
-  node.emit(std::move(op), {node.value(0)});
+  node.emit(std::move(op), {node.moved_value(0)}, batch);
 }
 
 void convert_concat(NodeContext& node) {

@@ -16,11 +16,12 @@ void convert_transpose(NodeContext& node) {
   for (const std::int64_t axis : axes) seen.insert(normalized_axis(node, axis, rank));
   if (static_cast<std::int64_t>(seen.size()) != rank || static_cast<std::int64_t>(axes.size()) != rank)
     node.reject("has a 'perm' that does not name each axis once");
-  if (axes[0] != 0) node.refuse("moves the batch to another place");
-  axes.erase(axes.begin());
-  for (std::int64_t& axis : axes) --axis;
-  if (std::ranges::is_sorted(axes)) return node.emit_alias(0);
-  node.emit(ops::TransposeOp{std::move(axes)}, {node.value(0)});
+  const int batch = node.batch_axis(0);
+  const auto moved = static_cast<int>(std::find(axes.begin(), axes.end(), batch) - axes.begin());
+  axes.erase(axes.begin() + moved);
+  for (std::int64_t& axis : axes) axis -= axis > batch;
+  if (std::ranges::is_sorted(axes)) return node.emit_moved_alias(0, moved);
+  node.emit(ops::TransposeOp{std::move(axes)}, {node.moved_value(0)}, moved);
 }
 
 }  // namespace lowbit::onnx_import

@@ -78,7 +78,9 @@ const Shape* Importer::given_shape(const std::string& input) const {
 }
 
 void Importer::check_given_shapes() const {
-  for (const auto& [name, shape] : options_.shapes) {
+  for (const auto& given : options_.shapes) {
+    const std::string& name = given.first;
+    const Shape& shape = given.second;
     if (name.empty() && graph_.inputs.size() > 1)
       throw Error(ErrorCode::invalid_argument, fmt::format("{} has {} inputs; say which one has the shape {}",
                                                            file(), graph_.inputs.size(), shape.to_string()));
@@ -150,6 +152,10 @@ void Importer::add_outputs() {
       throw Error(
           ErrorCode::unsupported,
           fmt::format("{}: the output '{}' is an input of the model, unchanged", file(), output.name()));
+    if (batch_axis(*id) != 0)
+      throw Error(
+          ErrorCode::unsupported,
+          fmt::format("{}: the batch is not the first dimension of the output '{}'", file(), output.name()));
     // An Identity or Dropout at the end is no node, but its name is the one that users know.
     if (!graph_.is_output(*id)) graph_.values[static_cast<std::size_t>(*id)].name = output.name();
     graph_.outputs.push_back(*id);
@@ -163,6 +169,11 @@ const Importer::Entry* Importer::find(const std::string& name) {
   if (initializer == initializers_.end()) return nullptr;
   auto constant = std::make_shared<const Constant>(read(*initializer->second));
   return &entries_.emplace(name, std::move(constant)).first->second;
+}
+
+int Importer::batch_axis(ValueId value) const {
+  const auto at = batch_axes_.find(value);
+  return at == batch_axes_.end() ? 0 : at->second;
 }
 
 void Importer::define(const std::string& name, Entry entry) {

@@ -39,6 +39,10 @@ class Importer {
   /// it.
   const Entry* find(const std::string& name);
   void define(const std::string& name, Entry entry);
+  /// Where the batch stands among the dimensions that the file gives a value: 0 unless a Transpose has moved
+  /// it. In a graph it is no dimension.
+  int batch_axis(ValueId value) const;
+  void set_batch_axis(ValueId value, int axis) { batch_axes_[value] = axis; }
   /// `wanted`, with a number behind it when a node of that name exists.
   std::string unique_node_name(const std::string& wanted);
   Constant read(const onnx::TensorProto& tensor) const { return read_tensor(tensor, files_); }
@@ -62,6 +66,7 @@ class Importer {
   Graph graph_;
   std::unordered_map<std::string, const onnx::TensorProto*> initializers_;
   std::unordered_map<std::string, Entry> entries_;
+  std::unordered_map<ValueId, int> batch_axes_;  ///< of those where it is not 0
   std::set<std::string> node_names_, side_outputs_;
 };
 

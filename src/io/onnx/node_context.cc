@@ -45,6 +45,13 @@ std::vector<std::int64_t> NodeContext::integers(int i) const {
 }
 
 ValueId NodeContext::value(int i) const {
+  const ValueId id = moved_value(i);
+  if (importer_.batch_axis(id) != 0)
+    refuse(fmt::format("reads '{}', whose batch is not its first dimension", node_.input(i)));
+  return id;
+}
+
+ValueId NodeContext::moved_value(int i) const {
   if (is_constant(i))
     refuse(fmt::format("has the constant '{}' where a computed value is expected (input {})", node_.input(i),
                        i));
@@ -52,7 +59,7 @@ ValueId NodeContext::value(int i) const {
 }
 
 Shape NodeContext::shape(int i) const {
-  return importer_.graph().values[static_cast<std::size_t>(value(i))].shape;
+  return importer_.graph().values[static_cast<std::size_t>(moved_value(i))].shape;
 }
 
 ValueId NodeContext::emit_inner(std::string_view suffix, ops::Op op, std::vector<ValueId> inputs) {
@@ -64,8 +71,9 @@ ValueId NodeContext::emit_inner(std::string_view suffix, ops::Op op, std::vector
   }
 }
 
-void NodeContext::emit(ops::Op op, std::vector<ValueId> inputs) {
+void NodeContext::emit(ops::Op op, std::vector<ValueId> inputs, int batch_axis) {
   const ValueId output = emit_inner("", std::move(op), std::move(inputs));
+  if (batch_axis != 0) importer_.set_batch_axis(output, batch_axis);
   importer_.graph().values[static_cast<std::size_t>(output)].name = node_.output(0);
   importer_.define(node_.output(0), output);
 }
@@ -76,6 +84,13 @@ void NodeContext::emit_constant(Constant constant) {
 
 void NodeContext::emit_alias(int i) {
   importer_.define(node_.output(0), input(i));
+}
+
+void NodeContext::emit_moved_alias(int i, int batch_axis) {
+  if (batch_axis == this->batch_axis(i)) return emit_alias(i);
+  // A value has its batch in one place: the same elements under another id.
+  const Shape shape = this->shape(i);
+  emit(ops::ReshapeOp{{shape.dims().begin(), shape.dims().end()}}, {moved_value(i)}, batch_axis);
 }
 
 void NodeContext::refuse(const std::string& form) const {

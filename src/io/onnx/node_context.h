@@ -36,7 +36,10 @@ class NodeContext {
   std::vector<std::int64_t> integers(int i) const;
   /// Throws Error(unsupported) unless input i is computed from the model's inputs.
   ValueId value(int i) const;
-  /// Sample shape of value(i).
+  /// As value(i), with the batch at any dimension: batch_axis(i). For operators that know what that means.
+  ValueId moved_value(int i) const;
+  int batch_axis(int i) const { return importer_.batch_axis(moved_value(i)); }
+  /// Sample shape of moved_value(i).
   Shape shape(int i) const;
 
   bool has_attribute(std::string_view name) const { return find_attribute(name) != nullptr; }
@@ -47,12 +50,14 @@ class NodeContext {
   const onnx::AttributeProto* find_attribute(std::string_view name) const;
 
   /// A node of the graph whose output is the ONNX node's first output.
-  void emit(ops::Op op, std::vector<ValueId> inputs);
+  void emit(ops::Op op, std::vector<ValueId> inputs, int batch_axis = 0);
   /// A node in between, when one ONNX operator takes several.
   ValueId emit_inner(std::string_view suffix, ops::Op op, std::vector<ValueId> inputs);
   void emit_constant(Constant constant);
   /// The first output is the same as input i.
   void emit_alias(int i);
+  /// The same with the batch elsewhere.
+  void emit_moved_alias(int i, int batch_axis);
   Constant read(const onnx::TensorProto& tensor) const { return importer_.read(tensor); }
 
   /// Throws Error(unsupported): "net.onnx: node 'n' (Conv) <form>".

@@ -210,6 +210,11 @@ TEST(OnnxArithmetic, RepeatsAxesOfConstantsAndValues) {
   mean.node("Neg", {"x"}, "z");
   mean.node("Mean", {"x", "z", "x", "x"}, "y");
   EXPECT_EQ(run(mean.import(), {2, -4}), (std::vector<double>{1, -2}));
+  auto nothing = single(13, {0, 2});
+  nothing.floats("one", {}, {1});
+  nothing.node("Mul", {"x", "one"}, "z");
+  nothing.node("Relu", {"z"}, "y");
+  EXPECT_EQ(nothing.import().nodes.size(), 1u);
   auto sum = single(13, {0, 2});
   sum.node("Sum", {"x", "x"}, "y");
   EXPECT_TRUE(std::holds_alternative<ops::AddOp>(sum.import().nodes.at(0).op));
@@ -281,13 +286,52 @@ TEST(OnnxReduce, ReadsAxesFromWhereTheOpsetHasThem) {
   EXPECT_NE(refusal(batch).find("over the batch"), std::string::npos);
 }
 
+// As exporters split queries, keys and values: the batch goes behind an axis that is then taken apart.
+TEST(OnnxTranspose, TheBatchMayMoveAndComeBack) {
+  auto b = single(9, {0, 2, 3, 2});
+  b.node("Transpose", {"x"}, "t").with("perm", std::vector<std::int64_t>{2, 0, 3, 1});
+  b.node("Slice", {"t"}, "s")
+      .with("axes", std::vector<std::int64_t>{0})
+      .with("starts", std::vector<std::int64_t>{1})
+      .with("ends", std::vector<std::int64_t>{2});
+  b.node("Squeeze", {"s"}, "y").with("axes", std::vector<std::int64_t>{0});
+  // x[i][1][j] as [j][i]
+  EXPECT_EQ(run(b.import(), {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), (std::vector<double>{2, 8, 3, 9}));
+  EXPECT_EQ(output_shape(b.import()), (Shape{2, 2}));
+  auto swapped = single(9, {0, 2, 3});
+  swapped.node("Transpose", {"x"}, "t").with("perm", std::vector<std::int64_t>{1, 0, 2});
+  swapped.node("Transpose", {"t"}, "y").with("perm", std::vector<std::int64_t>{1, 2, 0});
+  EXPECT_EQ(run(swapped.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{1, 4, 2, 5, 3, 6}));
+  auto sliced = single(9, {0, 2, 3});
+  sliced.node("Transpose", {"x"}, "t").with("perm", std::vector<std::int64_t>{1, 0, 2});
+  sliced.node("Slice", {"t"}, "y")
+      .with("axes", std::vector<std::int64_t>{1})
+      .with("starts", std::vector<std::int64_t>{1})
+      .with("ends", std::vector<std::int64_t>{2});
+  EXPECT_NE(refusal(sliced).find("slices the batch"), std::string::npos);
+  auto read = single(9, {0, 2, 3});
+  read.node("Transpose", {"x"}, "t").with("perm", std::vector<std::int64_t>{1, 0, 2});
+  read.node("Relu", {"t"}, "y");
+  EXPECT_NE(refusal(read).find("whose batch is not its first dimension"), std::string::npos);
+}
+
+TEST(OnnxMatMul, OfTwoValues) {
+  auto b = single(13, {0, 2, 3});
+  b.node("Transpose", {"x"}, "t").with("perm", std::vector<std::int64_t>{0, 2, 1});
+  b.node("MatMul", {"x", "t"}, "y");
+  EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{14, 32, 32, 77}));
+  auto flat = single(13, {0, 3});
+  flat.node("MatMul", {"x", "x"}, "y");
+  EXPECT_NE(refusal(flat).find("as many dimensions"), std::string::npos);
+}
+
 TEST(OnnxTranspose, KeepsTheBatchFirst) {
   auto b = single(13, {0, 2, 3});
   b.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{0, 2, 1});
   EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{1, 4, 2, 5, 3, 6}));
   auto moves = single(13, {0, 2, 3});
   moves.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{1, 0, 2});
-  EXPECT_NE(refusal(moves).find("moves the batch"), std::string::npos);
+  EXPECT_NE(refusal(moves).find("batch is not the first dimension of the output 'y'"), std::string::npos);
   auto twice = single(13, {0, 2, 3});
   twice.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{0, 1, 1});
   EXPECT_NE(refusal(twice, ErrorCode::corrupt_file).find("each axis once"), std::string::npos);
