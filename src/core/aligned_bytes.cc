@@ -48,7 +48,9 @@ std::vector<float> large_floats(std::size_t count) {
   // Whole large pages inside of the vector's memory: no more memory is taken than without.
   const auto begin = reinterpret_cast<std::uintptr_t>(floats.data()), end = begin + count * sizeof(float);
   const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage, last = end / kPage * kPage;
-  if (first < last) static_cast<void>(madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE));
+  if (first < last)
+    static_cast<void>(
+        madvise(reinterpret_cast<std::byte*>(floats.data()) + (first - begin), last - first, MADV_HUGEPAGE));
 #endif
   floats.resize(count);
   return floats;

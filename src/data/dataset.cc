@@ -72,9 +72,9 @@ std::string known_data_specs() {
 
 DataSpec parse_data_spec(const std::string& text, const std::string& labels_path) {
   const std::size_t colon = text.find(':');
-  const DataSpec spec{.name = text.substr(0, colon),
-                      .path = colon == std::string::npos ? "" : text.substr(colon + 1),
-                      .labels_path = labels_path};
+  DataSpec spec{.name = text.substr(0, colon),
+                .path = colon == std::string::npos ? "" : text.substr(colon + 1),
+                .labels_path = labels_path};
   const Source* source = find_source(spec.name);
   const bool fits = source && (source->path.empty() ? colon == std::string::npos : !spec.path.empty());
   if (!fits)

@@ -11,7 +11,7 @@
 namespace lowbit::io {
 namespace {
 
-void set_ints(onnx::NodeProto& node, const char* name, std::vector<std::int64_t> values) {
+void set_ints(onnx::NodeProto& node, const char* name, const std::vector<std::int64_t>& values) {
   auto* a = node.add_attribute();
   a->set_name(name);
   a->set_type(onnx::AttributeProto::INTS);
@@ -183,7 +183,7 @@ void QdqWriter::write_op(const Graph::Node& node, const ops::FlattenOp&) {
   add_node("Flatten", {codes_[static_cast<std::size_t>(node.inputs[0])]}, node.name + "_q");
 }
 
-onnx::NodeProto& QdqWriter::add_node(const std::string& type, std::vector<std::string> inputs,
+onnx::NodeProto& QdqWriter::add_node(const std::string& type, const std::vector<std::string>& inputs,
                                      const std::string& output) {
   onnx::NodeProto& node = *model_.mutable_graph()->add_node();
   node.set_op_type(type);
@@ -203,7 +203,7 @@ std::string QdqWriter::add_ints(const std::string& name, std::span<const std::in
 }
 
 std::string QdqWriter::add_codes(const std::string& name, onnx::TensorProto::DataType type,
-                                 std::span<const std::int32_t> codes, std::vector<std::int64_t> dims) {
+                                 std::span<const std::int32_t> codes, const std::vector<std::int64_t>& dims) {
   auto* t = model_.mutable_graph()->add_initializer();
   t->set_name(name);
   t->set_data_type(type);
@@ -222,7 +222,7 @@ std::string QdqWriter::add_floats(const std::string& name, std::span<const float
 }
 
 std::string QdqWriter::dequantized(ValueId value, const Graph::Node& reader) {
-  const std::string name = fmt::format("{}_in{}_{}", reader.name, value, model_.graph().node_size());
+  std::string name = fmt::format("{}_in{}_{}", reader.name, value, model_.graph().node_size());
   dequantize(value, name);
   return name;
 }

@@ -36,12 +36,12 @@ class QdqWriter {
   void write_op(const Graph::Node& node, const ops::PadOp& op);
   void write_op(const Graph::Node& node, const ops::FlattenOp& op);
 
-  onnx::NodeProto& add_node(const std::string& type, std::vector<std::string> inputs,
+  onnx::NodeProto& add_node(const std::string& type, const std::vector<std::string>& inputs,
                             const std::string& output);
   /// Adds the constant and returns its name.
   std::string add_ints(const std::string& name, std::span<const std::int64_t> values);
   std::string add_codes(const std::string& name, onnx::TensorProto::DataType type,
-                        std::span<const std::int32_t> codes, std::vector<std::int64_t> dims);
+                        std::span<const std::int32_t> codes, const std::vector<std::int64_t>& dims);
   std::string add_floats(const std::string& name, std::span<const float> values, bool scalar);
   /// Float view of a quantized value, for one reader.
   std::string dequantized(ValueId value, const Graph::Node& reader);

@@ -226,7 +226,7 @@ inline std::optional<std::string> take(const std::vector<std::string>& pieces, s
   for (std::size_t count = std::min(kMostPieces, pieces.size() - at); count > 0; --count) {
     std::string joined;
     for (std::size_t i = 0; i < count; ++i) joined += pieces[at + i];
-    if (const auto found = known(joined)) {
+    if (auto found = known(joined)) {
       at += count;
       return found;
     }
