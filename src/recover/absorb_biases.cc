@@ -43,7 +43,7 @@ class Walk {
       const Graph::Node& node = graph_.nodes[index(reader)];
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         if (node.inputs[i] != value) continue;
-        const std::string why =
+        std::string why =
             std::visit([&](const auto& op) { return read(op, node, reader, i, lack); }, node.op);
         if (!why.empty()) return why;
       }
@@ -165,9 +165,8 @@ void add_to_bias(Graph::Node& node, const Channels& more, double sign) {
 bool ends_in_relu(const Graph::Node& node) {
   return std::visit(
       [](const auto& op) {
-        if constexpr (requires { op.shift; })
-          return is_relu(op.activation);
-        else if constexpr (requires { op.bias.size(), op.activation; })
+        if constexpr (
+            requires { op.shift; } || requires { op.bias.size(), op.activation; })
           return is_relu(op.activation);
         else
           return false;

@@ -213,6 +213,17 @@ class Pipeline {
       if (asks_for(how_, rewriting.step)) try_rewriting(rewriting, best);
   }
 
+  /// Builds the model as the plans and policies have it now; it is the best where the network's outputs gain.
+  bool take_if_better(RecoveryReport::Step& said, Model& best) {
+    Model model = build();
+    said.sqnr_after = sqnr(model);
+    said.kept = said.sqnr_after > said.sqnr_before;
+    if (!said.kept) return false;
+    best = std::move(model);
+    report_.sqnr_after = said.sqnr_after;
+    return true;
+  }
+
   void try_rewriting(const detail::Rewriting& rewriting, Model& best) {
     const Clock::time_point start = Clock::now();
     RecoveryReport::Step said{.name = std::string(step_name(rewriting.step)),
@@ -231,12 +242,7 @@ class Pipeline {
       const CalibrationTable* const table = std::exchange(table_, other->table ? &*other->table : nullptr);
       std::vector<LayerPlan> layers = std::exchange(layers_, {});
       find_layers();
-      Model model = build();
-      said.sqnr_after = sqnr(model);
-      said.kept = said.sqnr_after > said.sqnr_before;
-      if (said.kept) {
-        best = std::move(model);
-        report_.sqnr_after = said.sqnr_after;
+      if (take_if_better(said, best)) {
         rewritten_table_ = std::move(other->table);
         if (rewritten_table_) table_ = &*rewritten_table_;
       } else {
@@ -270,15 +276,7 @@ class Pipeline {
     RecoveryReport::Step said{.name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after};
     const NodePolicies before = policies_;
     change(policies_);
-    Model model = build();
-    said.sqnr_after = sqnr(model);
-    said.kept = said.sqnr_after > said.sqnr_before;
-    if (said.kept) {
-      best = std::move(model);
-      report_.sqnr_after = said.sqnr_after;
-    } else {
-      policies_ = before;
-    }
+    if (!take_if_better(said, best)) policies_ = before;
     said.seconds = seconds_since(start);
     report_.network.push_back(std::move(said));
   }
