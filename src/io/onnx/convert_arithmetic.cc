@@ -110,19 +110,25 @@ bool both_constant(const NodeContext& node) {
   return node.is_constant(0) && node.is_constant(1);
 }
 
-/// Of all inputs, from the left: f(f(a, b), c).
-void emit_folded(NodeContext& node, ops::BinaryFunction function) {
-  if (node.input_count() == 0) node.reject("has no inputs");
-  if (node.input_count() == 1) return node.emit_alias(0);
-  if (node.input_count() == 2) return emit_binary(node, function);
+/// The first `count` inputs, which are values of one rank, from the left: f(f(a, b), c).
+ValueId folded(NodeContext& node, ops::BinaryFunction function, int count) {
   ValueId so_far = node.value(0);
-  for (int i = 1; i < node.input_count(); ++i) {
-    const bool last = i + 1 == node.input_count();
-    const std::vector<ValueId> inputs{so_far, node.value(i)};
+  for (int i = 1; i < count; ++i) {
     if (node.shape(i).rank() != node.shape(0).rank()) node.refuse("combines samples of different ranks");
-    if (last) return node.emit(ops::BinaryOp{function}, inputs);
-    so_far = node.emit_inner(fmt::format("/{}", i), ops::BinaryOp{function}, inputs);
+    so_far = node.emit_inner(fmt::format("/{}", i), ops::BinaryOp{function}, {so_far, node.value(i)});
   }
+  return so_far;
+}
+
+/// Of all inputs; two may be a value and a constant.
+void emit_folded(NodeContext& node, ops::BinaryFunction function) {
+  const int last = node.input_count() - 1;
+  if (last < 0) node.reject("has no inputs");
+  if (last == 0) return node.emit_alias(0);
+  if (last == 1) return emit_binary(node, function);
+  const ValueId so_far = folded(node, function, last);
+  if (node.shape(last).rank() != node.shape(0).rank()) node.refuse("combines samples of different ranks");
+  node.emit(ops::BinaryOp{function}, {so_far, node.value(last)});
 }
 
 }  // namespace
@@ -180,12 +186,7 @@ void convert_sum(NodeContext& node) {
 void convert_mean(NodeContext& node) {
   if (node.input_count() == 0) node.reject("has no inputs");
   if (node.input_count() == 1) return node.emit_alias(0);
-  ValueId sum = node.value(0);
-  for (int i = 1; i < node.input_count(); ++i) {
-    if (node.shape(i).rank() != node.shape(0).rank()) node.refuse("combines samples of different ranks");
-    sum =
-        node.emit_inner(fmt::format("/{}", i), ops::BinaryOp{ops::BinaryFunction::add}, {sum, node.value(i)});
-  }
+  const ValueId sum = folded(node, ops::BinaryFunction::add, node.input_count());
   node.emit(ops::ScaleShiftOp{{1.0f / static_cast<float>(node.input_count())}, {0.0f}, {}}, {sum});
 }
 

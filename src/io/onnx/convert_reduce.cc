@@ -12,14 +12,17 @@ namespace lowbit::onnx_import {
 
 namespace {
 
-/// Those of the sample. They became an input in opset 18 (13 for ReduceSum).
-std::vector<std::int64_t> sample_axes(const NodeContext& node, std::int64_t input_since) {
+/// As the node has them. They became an input in opset 18 (13 for ReduceSum).
+std::vector<std::int64_t> given_axes(const NodeContext& node, std::int64_t input_since) {
+  if (node.opset() < input_since) return node.ints_attribute("axes", {});
+  if (!node.has_input(1)) return {};
+  if (!node.is_constant(1)) node.refuse("computes its axes");
+  return node.integers(1);
+}
+
+/// Of the sample, ascending.
+std::vector<std::int64_t> sample_axes(const NodeContext& node, const std::vector<std::int64_t>& given) {
   const std::int64_t rank = node.shape(0).rank() + 1;
-  const bool as_input = node.opset() >= input_since;
-  if (as_input && node.has_input(1) && !node.is_constant(1)) node.refuse("computes its axes");
-  const std::vector<std::int64_t> given = !as_input           ? node.ints_attribute("axes", {})
-                                          : node.has_input(1) ? node.integers(1)
-                                                              : std::vector<std::int64_t>{};
   std::set<std::int64_t> axes;
   for (const std::int64_t axis : given) axes.insert(normalized_axis(node, axis, rank));
   if (axes.empty() || axes.contains(0)) node.refuse("goes over the batch");
@@ -29,11 +32,9 @@ std::vector<std::int64_t> sample_axes(const NodeContext& node, std::int64_t inpu
 }
 
 void emit_reduction(NodeContext& node, ops::Reduction reduction, std::int64_t input_since = 18) {
-  const bool as_input = node.opset() >= input_since;
-  const bool none = as_input ? !node.has_input(1) || (node.is_constant(1) && node.constant(1).size() == 0)
-                             : node.ints_attribute("axes", {}).empty();
-  if (none && node.int_attribute("noop_with_empty_axes", 0) != 0) return node.emit_alias(0);
-  std::vector<std::int64_t> axes = sample_axes(node, input_since);
+  const std::vector<std::int64_t> given = given_axes(node, input_since);
+  if (given.empty() && node.int_attribute("noop_with_empty_axes", 0) != 0) return node.emit_alias(0);
+  std::vector<std::int64_t> axes = sample_axes(node, given);
   const bool keep = node.int_attribute("keepdims", 1) != 0;
   const Shape shape = node.shape(0);
   if (reduction == ops::Reduction::mean && keep && shape.rank() == 3 &&
