@@ -79,14 +79,8 @@ struct Operand {
 std::vector<float> in_memory_order(const Tensor& constant) {
   const ValueType type{constant.shape, DType::f32, {}};
   const Box box(type);
-  const int rank = type.shape.rank();
   std::vector<float> data(static_cast<std::size_t>(type.layout().sample_stride));
-  BoxDims logical{};
-  std::int64_t stride = 1;
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    logical[memory_axis(rank, axis)] = stride;
-    stride *= type.shape[axis];
-  }
+  const BoxDims logical = row_major_strides(type.shape);
   for_lines(box.size, box.stride, logical, [&](std::int64_t to, std::int64_t from) {
     for (std::int64_t i = 0; i < box.size.back(); ++i)
       data[static_cast<std::size_t>(to + i)] =

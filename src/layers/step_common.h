@@ -81,6 +81,17 @@ struct Box {
   }
 };
 
+/// Strides of elements that lie in logical order without gaps, along the places of a Box.
+inline BoxDims row_major_strides(const Shape& shape) {
+  BoxDims strides{};
+  std::int64_t stride = 1;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    strides[memory_axis(shape.rank(), axis)] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
 /// Calls body(offset a, offset b) for each line along the last axis of a box of this size that lies in two
 /// memories with these strides.
 template <class Body>

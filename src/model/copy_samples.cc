@@ -11,14 +11,14 @@ namespace {
 /// Element strides of a caller's samples along the axes of the value's Box.
 ops::BoxDims strides_of(const Shape& shape, const std::array<std::ptrdiff_t, Shape::kMaxRank>& strides,
                         const Shape& sample) {
-  ops::BoxDims along{};
   const int rank = sample.rank();
-  std::ptrdiff_t flat = strides[1];  // flattened samples keep the logical order: C, H, W and T, F
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    along[ops::memory_axis(rank, axis)] =
-        shape.rank() == 2 ? flat : strides[static_cast<std::size_t>(axis) + 1];
-    flat *= sample[axis];
+  ops::BoxDims along = ops::row_major_strides(sample);
+  if (shape.rank() == 2) {  // flattened samples keep the logical order: C, H, W and T, F
+    for (std::int64_t& stride : along) stride *= strides[1];
+    return along;
   }
+  for (int axis = 0; axis < rank; ++axis)
+    along[ops::memory_axis(rank, axis)] = strides[static_cast<std::size_t>(axis) + 1];
   return along;
 }
 
