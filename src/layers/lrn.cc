@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "layers/elementary.h"
+#include "core/elementary.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {

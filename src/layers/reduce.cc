@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "layers/elementary.h"
+#include "core/elementary.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {

@@ -1,14 +1,14 @@
 // Function: every function against the C library in double, on floats and on codes.
 #include "lowbit/layers/function.h"
 
-#include "layers/elementary.h"
+#include "core/elementary.h"
 #include "layers/layer_test.h"
 #include "support/graph_interpreter.h"
 
 namespace lowbit::testing {
 namespace {
 
-namespace el = ops::elementary;
+namespace el = elementary;
 
 /// The largest error of f in units of 2^-52 of the exact value, over many x of [lo, hi].
 template <class F, class Exact>

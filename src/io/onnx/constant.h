@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/onnx/stored_floats.h"
+#include "lowbit/core/element_type.h"
 
 namespace lowbit::onnx_import {
 
@@ -27,6 +28,11 @@ struct Constant {
   std::optional<StoredFloats> stored{};  ///< in the place of `floats`
   std::optional<double> filled{};        ///< likewise: all floats are this one
   std::size_t stored_size = 0;           ///< of `stored` or `filled`
+  std::optional<ElementType> element{};  ///< where the file says more than float or integer
+
+  ElementType element_type() const {
+    return element ? *element : is_integer ? ElementType::i64 : ElementType::f32;
+  }
 
   std::size_t size() const {
     return is_integer ? integers.size() : stored || filled ? stored_size : floats.size();

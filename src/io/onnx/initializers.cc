@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "io/onnx/array_node.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::onnx_import {
@@ -34,15 +35,21 @@ std::uint64_t element_count(const onnx::TensorProto& t, const std::string& file)
 std::size_t element_size(const onnx::TensorProto& t, const std::string& file) {
   switch (t.data_type()) {
     case onnx::TensorProto::BOOL:
+    case onnx::TensorProto::INT8:
+    case onnx::TensorProto::UINT8:
       return 1;
+    case onnx::TensorProto::INT16:
+    case onnx::TensorProto::UINT16:
     case onnx::TensorProto::FLOAT16:
     case onnx::TensorProto::BFLOAT16:
       return 2;
     case onnx::TensorProto::FLOAT:
     case onnx::TensorProto::INT32:
+    case onnx::TensorProto::UINT32:
       return 4;
     case onnx::TensorProto::DOUBLE:
     case onnx::TensorProto::INT64:
+    case onnx::TensorProto::UINT64:
       return 8;
     default:
       break;
@@ -54,14 +61,14 @@ std::size_t element_size(const onnx::TensorProto& t, const std::string& file) {
   throw Error(
       ErrorCode::unsupported,
       fmt::format(
-          "{}: tensor '{}' has the element type {}; FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT32, INT64 and "
-          "BOOL can be read",
+          "{}: tensor '{}' has the element type {}; FLOAT, DOUBLE, FLOAT16, BFLOAT16, integers of 8 to 64 "
+          "bits and BOOL can be read",
           file, t.name(), type));
 }
 
+using lowbit::is_float;
 bool is_float(const onnx::TensorProto& t) {
-  return t.data_type() != onnx::TensorProto::INT32 && t.data_type() != onnx::TensorProto::INT64 &&
-         t.data_type() != onnx::TensorProto::BOOL;
+  return t.data_type() == onnx::TensorProto::DOUBLE || is_float(*element_type(t.data_type()));
 }
 
 FloatType float_type(const onnx::TensorProto& t) {
@@ -88,11 +95,23 @@ void decode_integers(const ByteSource& source, std::uint64_t offset, std::vector
 void read_integers(const onnx::TensorProto& t, const ByteSource& source, std::uint64_t offset,
                    std::size_t count, Constant& c) {
   c.integers.resize(count);
-  if (t.data_type() == onnx::TensorProto::INT32)
-    return decode_integers<std::int32_t>(source, offset, c.integers);
-  if (t.data_type() == onnx::TensorProto::INT64)
-    return decode_integers<std::int64_t>(source, offset, c.integers);
-  decode_integers<std::uint8_t>(source, offset, c.integers);
+  switch (t.data_type()) {
+    case onnx::TensorProto::INT8:
+      return decode_integers<std::int8_t>(source, offset, c.integers);
+    case onnx::TensorProto::INT16:
+      return decode_integers<std::int16_t>(source, offset, c.integers);
+    case onnx::TensorProto::INT32:
+      return decode_integers<std::int32_t>(source, offset, c.integers);
+    case onnx::TensorProto::UINT16:
+      return decode_integers<std::uint16_t>(source, offset, c.integers);
+    case onnx::TensorProto::UINT32:
+      return decode_integers<std::uint32_t>(source, offset, c.integers);
+    case onnx::TensorProto::INT64:
+    case onnx::TensorProto::UINT64:
+      return decode_integers<std::int64_t>(source, offset, c.integers);
+    default:
+      return decode_integers<std::uint8_t>(source, offset, c.integers);
+  }
 }
 
 /// Of what lies in one piece: floats stay there.
@@ -138,6 +157,9 @@ void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::s
       return take(t.int32_data(), c.floats, [&](std::int32_t v) { return from_bfloat(low_half(v)); });
     case onnx::TensorProto::INT64:
       return take(t.int64_data(), c.integers, same);
+    case onnx::TensorProto::UINT32:
+    case onnx::TensorProto::UINT64:
+      return take(t.uint64_data(), c.integers, [](std::uint64_t v) { return static_cast<std::int64_t>(v); });
     default:
       return take(t.int32_data(), c.integers, same);
   }
@@ -154,6 +176,7 @@ Constant read_tensor(const onnx::TensorProto& tensor, const TensorFiles& files) 
   Constant c;
   c.dims.assign(tensor.dims().begin(), tensor.dims().end());
   c.is_integer = !is_float(tensor);
+  c.element = element_type(tensor.data_type());  // DOUBLE is read as f32
   if (tensor.data_location() == onnx::TensorProto::EXTERNAL || tensor.has_raw_data())
     read_piece(tensor, files, count, bytes, c);
   else

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace lowbit::ops::elementary {
+namespace lowbit::elementary {
 
 /// 2^k for -1022 <= k <= 1023.
 inline double power_of_two(std::int64_t k) {
@@ -109,4 +109,4 @@ inline double pow(double x, double y) {
   return std::floor(y / 2) * 2 == y ? magnitude : -magnitude;
 }
 
-}  // namespace lowbit::ops::elementary
+}  // namespace lowbit::elementary

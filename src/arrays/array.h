@@ -1,0 +1,79 @@
+// Arrays: tensors of any element type, dense and row-major, as ONNX's operators see them. A view has its
+// elements in `floats` or in `integers`, as is_float(type.element) says; the other pointer is null.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "lowbit/core/element_type.h"
+#include "lowbit/core/shape.h"
+
+namespace lowbit::arrays {
+
+struct ArrayType {
+  ElementType element = ElementType::f32;
+  Shape shape{};
+
+  friend bool operator==(const ArrayType&, const ArrayType&) = default;
+};
+
+struct ArrayView {
+  ArrayType type;
+  const float* floats = nullptr;
+  const std::int64_t* integers = nullptr;
+
+  bool is_present() const { return floats || integers; }
+  std::int64_t size() const { return type.shape.elements(); }
+  /// Its elements, of T float or std::int64_t.
+  template <class T>
+  const T* data() const {
+    if constexpr (std::is_same_v<T, float>)
+      return floats;
+    else
+      return integers;
+  }
+};
+
+/// One that is written. Not present: nobody reads this output.
+struct MutableArrayView {
+  ArrayType type;
+  float* floats = nullptr;
+  std::int64_t* integers = nullptr;
+
+  bool is_present() const { return floats || integers; }
+  std::int64_t size() const { return type.shape.elements(); }
+  template <class T>
+  T* data() const {
+    if constexpr (std::is_same_v<T, float>)
+      return floats;
+    else
+      return integers;
+  }
+};
+
+/// One that owns its elements.
+struct Array {
+  ArrayType type;
+  std::vector<float> floats{};
+  std::vector<std::int64_t> integers{};
+
+  Array() = default;
+  /// Zeros.
+  explicit Array(ArrayType t) : type(std::move(t)) {
+    const auto size = static_cast<std::size_t>(type.shape.elements());
+    if (is_float(type.element))
+      floats.resize(size);
+    else
+      integers.resize(size);
+  }
+  /// An empty array has pointers too, so that it is present.
+  ArrayView view() const {
+    static const float kNoFloats = 0;
+    static const std::int64_t kNoIntegers = 0;
+    if (is_float(type.element)) return {type, floats.empty() ? &kNoFloats : floats.data(), nullptr};
+    return {type, nullptr, integers.empty() ? &kNoIntegers : integers.data()};
+  }
+};
+
+}  // namespace lowbit::arrays

@@ -1,0 +1,35 @@
+// The operators of ONNX that run on arrays. Adding one takes its function, in the file where its relatives
+// are, and a line of that file's table.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "arrays/call.h"
+
+namespace lowbit::arrays {
+
+struct Function {
+  std::string_view name;  ///< as ONNX has it
+  Prepare prepare;
+};
+
+/// Null for an operator that is not here.
+Prepare find_function(std::string_view name);
+
+std::span<const Function> shape_functions();      ///< Reshape, Shape, ...: shape_functions.cc
+std::span<const Function> movement_functions();   ///< Transpose, Concat, Slice, Pad, ...
+std::span<const Function> indexing_functions();   ///< Gather, Where, TopK, ArgMax, ...
+std::span<const Function> resize_functions();     ///< Resize
+std::span<const Function> unary_functions();      ///< of each element by itself
+std::span<const Function> binary_functions();     ///< with broadcasting: arithmetic, comparisons, logic
+std::span<const Function> cast_functions();       ///< Cast, CastLike
+std::span<const Function> reduction_functions();  ///< ReduceSum, Softmax, CumSum, ...
+std::span<const Function> normalization_functions();
+std::span<const Function> product_functions();       ///< MatMul, Gemm, Einsum
+std::span<const Function> window_functions();        ///< convolutions and pools of 1 to 3 dimensions
+std::span<const Function> recurrent_functions();     ///< RNN, GRU, LSTM
+std::span<const Function> attention_functions();     ///< Attention, RotaryEmbedding
+std::span<const Function> quantization_functions();  ///< QuantizeLinear, DequantizeLinear, ...
+
+}  // namespace lowbit::arrays

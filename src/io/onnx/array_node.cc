@@ -1,0 +1,151 @@
+#include "io/onnx/array_node.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "arrays/registry.h"
+#include "lowbit/core/aligned_bytes.h"
+#include "lowbit/core/error.h"
+
+namespace lowbit::onnx_import {
+namespace {
+
+/// The only element of a small tensor that stands in the message itself.
+bool read_single(const onnx::TensorProto& t, ArrayAttribute& attribute) {
+  const std::optional<ElementType> element = element_type(t.data_type());
+  if (!element || t.data_location() == onnx::TensorProto::EXTERNAL) return false;
+  std::int64_t count = 1;
+  for (const std::int64_t dim : t.dims()) count *= dim;
+  if (count != 1) return false;
+  attribute.text = std::string(element_name(*element));
+  if (t.float_data_size() == 1)
+    attribute.floats.push_back(t.float_data(0));
+  else if (t.int64_data_size() == 1)
+    attribute.integers.push_back(t.int64_data(0));
+  else if (t.uint64_data_size() == 1)
+    attribute.integers.push_back(static_cast<std::int64_t>(t.uint64_data(0)));
+  else if (t.int32_data_size() == 1 && !is_float(*element))
+    attribute.integers.push_back(t.int32_data(0));
+  else
+    return false;
+  return true;
+}
+
+}  // namespace
+
+std::optional<ElementType> element_type(int onnx_type) {
+  switch (onnx_type) {
+    case onnx::TensorProto::FLOAT:
+      return ElementType::f32;
+    case onnx::TensorProto::FLOAT16:
+      return ElementType::f16;
+    case onnx::TensorProto::BFLOAT16:
+      return ElementType::bf16;
+    case onnx::TensorProto::INT8:
+      return ElementType::i8;
+    case onnx::TensorProto::INT16:
+      return ElementType::i16;
+    case onnx::TensorProto::INT32:
+      return ElementType::i32;
+    case onnx::TensorProto::INT64:
+      return ElementType::i64;
+    case onnx::TensorProto::UINT8:
+      return ElementType::u8;
+    case onnx::TensorProto::UINT16:
+      return ElementType::u16;
+    case onnx::TensorProto::UINT32:
+      return ElementType::u32;
+    case onnx::TensorProto::UINT64:
+      return ElementType::u64;
+    case onnx::TensorProto::BOOL:
+      return ElementType::boolean;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node) {
+  std::vector<ArrayAttribute> attributes;
+  for (const auto& a : node.attribute()) {
+    ArrayAttribute& attribute = attributes.emplace_back();
+    attribute.name = a.name();
+    switch (a.type()) {
+      case onnx::AttributeProto::INT:
+        attribute.integers = {a.i()};
+        break;
+      case onnx::AttributeProto::INTS:
+        attribute.integers = {a.ints().begin(), a.ints().end()};
+        break;
+      case onnx::AttributeProto::FLOAT:
+        attribute.floats = {a.f()};
+        break;
+      case onnx::AttributeProto::FLOATS:
+        attribute.floats = {a.floats().begin(), a.floats().end()};
+        break;
+      case onnx::AttributeProto::STRING:
+        attribute.text = a.s();
+        break;
+      case onnx::AttributeProto::STRINGS:
+        // Activations of recurrent layers: names without spaces.
+        for (const auto& text : a.strings()) attribute.text += (attribute.text.empty() ? "" : " ") + text;
+        break;
+      case onnx::AttributeProto::TENSOR:
+        if (!read_single(a.t(), attribute)) attributes.pop_back();
+        break;
+      default:
+        attributes.pop_back();
+    }
+  }
+  return attributes;
+}
+
+arrays::Array to_array(const Constant& constant) {
+  arrays::Array array;
+  array.type = {constant.element_type(), Shape(constant.dims)};
+  if (constant.is_integer) {
+    array.integers = constant.integers;
+  } else {
+    array.floats.resize(constant.size());
+    constant.read(0, std::span(array.floats));
+  }
+  return array;
+}
+
+Constant to_constant(arrays::Array array) {
+  Constant constant;
+  constant.dims.assign(array.type.shape.dims().begin(), array.type.shape.dims().end());
+  constant.is_integer = !is_float(array.type.element);
+  constant.element = array.type.element;
+  constant.floats.assign(array.floats.begin(), array.floats.end());
+  constant.integers = std::move(array.integers);
+  return constant;
+}
+
+std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset,
+                                 std::span<const arrays::Array* const> inputs) {
+  const arrays::Prepare prepare = arrays::find_function(node.op_type());
+  if (!prepare) throw Error(ErrorCode::unsupported, fmt::format("{} is not supported", node.op_type()));
+  const std::vector<ArrayAttribute> attributes = array_attributes(node);
+  std::vector<arrays::Call::Input> known;
+  std::vector<arrays::ArrayView> in;
+  for (const arrays::Array* input : inputs) {
+    known.push_back(input ? arrays::Call::Input{input->type, input} : arrays::Call::Input{});
+    in.push_back(input ? input->view() : arrays::ArrayView{});
+  }
+  const arrays::Prepared prepared =
+      prepare(arrays::Call(node.op_type(), opset, attributes, std::move(known), node.output_size()));
+  std::vector<arrays::Array> results;
+  for (const arrays::ArrayType& type : prepared.outputs) results.emplace_back(type);
+  std::vector<arrays::MutableArrayView> out;
+  for (arrays::Array& array : results) {
+    // Pointers that are not null for empty arrays, too.
+    const arrays::ArrayView view = array.view();
+    out.push_back({view.type, const_cast<float*>(view.floats), const_cast<std::int64_t*>(view.integers)});
+  }
+  const AlignedBytes scratch = aligned_bytes(prepared.scratch_bytes + 64);
+  prepared.run({in, out, scratch.get()});
+  return results;
+}
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,33 @@
+// Between ONNX's messages and arrays: attributes, constants, and applying an operator whose inputs are known.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "arrays/array.h"
+#include "io/onnx/constant.h"
+#include "lowbit/core/array_attribute.h"
+
+namespace lowbit::onnx_import {
+
+/// The element type of a TensorProto::DataType; nothing for one that arrays have not (DOUBLE, STRING, 8-bit
+/// floats, ...).
+std::optional<ElementType> element_type(int onnx_type);
+
+/// Integers, numbers, texts and lists of them. A tensor of one element becomes that element, and its type the
+/// text; larger tensors, graphs and sequences are left out.
+std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node);
+
+arrays::Array to_array(const Constant& constant);
+Constant to_constant(arrays::Array array);
+
+/// The outputs of an operator on known inputs (null: left out). Throws Error(unsupported) for an operator
+/// that arrays have not; what() does not name the node.
+std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset,
+                                 std::span<const arrays::Array* const> inputs);
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,189 @@
+// ONNX's own tests of its operators, on the functions of arrays alone: every node of a case is applied at
+// once to inputs that are known. What the functions give must be what the case says.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "io/onnx/array_node.h"
+#include "io/onnx/stored_floats.h"
+#include "lowbit/core/error.h"
+#include "support/shared_data.h"
+
+namespace lowbit::testing {
+namespace {
+
+using arrays::Array;
+
+constexpr const char* kArrayCases = "conformance/onnx-ops";
+
+template <class T, class Convert>
+void read_raw(const std::string& raw, std::size_t count, Convert convert) {
+  if (raw.size() != count * sizeof(T)) throw Error(ErrorCode::corrupt_file, "raw data of another size");
+  for (std::size_t i = 0; i < count; ++i) {
+    T v;
+    std::memcpy(&v, raw.data() + i * sizeof(T), sizeof(T));
+    convert(v);
+  }
+}
+
+Array read_array(const onnx::TensorProto& t) {
+  const std::optional<ElementType> element = onnx_import::element_type(t.data_type());
+  if (!element) throw Error(ErrorCode::unsupported, fmt::format("element type {}", t.data_type()));
+  Array a;
+  a.type = {*element, Shape(std::vector<std::int64_t>(t.dims().begin(), t.dims().end()))};
+  const auto count = static_cast<std::size_t>(a.type.shape.elements());
+  const auto number = [&](auto v) { a.floats.push_back(static_cast<float>(v)); };
+  const auto integer = [&](auto v) { a.integers.push_back(static_cast<std::int64_t>(v)); };
+  const auto half = [&](auto v) { number(onnx_import::from_half(static_cast<std::uint16_t>(v))); };
+  const auto bfloat = [&](auto v) { number(onnx_import::from_bfloat(static_cast<std::uint16_t>(v))); };
+  if (t.has_raw_data()) {
+    switch (t.data_type()) {
+      case onnx::TensorProto::FLOAT:
+        read_raw<float>(t.raw_data(), count, number);
+        break;
+      case onnx::TensorProto::FLOAT16:
+        read_raw<std::uint16_t>(t.raw_data(), count, half);
+        break;
+      case onnx::TensorProto::BFLOAT16:
+        read_raw<std::uint16_t>(t.raw_data(), count, bfloat);
+        break;
+      case onnx::TensorProto::INT8:
+        read_raw<std::int8_t>(t.raw_data(), count, integer);
+        break;
+      case onnx::TensorProto::INT16:
+        read_raw<std::int16_t>(t.raw_data(), count, integer);
+        break;
+      case onnx::TensorProto::INT32:
+        read_raw<std::int32_t>(t.raw_data(), count, integer);
+        break;
+      case onnx::TensorProto::UINT16:
+        read_raw<std::uint16_t>(t.raw_data(), count, integer);
+        break;
+      case onnx::TensorProto::UINT32:
+        read_raw<std::uint32_t>(t.raw_data(), count, integer);
+        break;
+      case onnx::TensorProto::INT64:
+      case onnx::TensorProto::UINT64:
+        read_raw<std::int64_t>(t.raw_data(), count, integer);
+        break;
+      default:
+        read_raw<std::uint8_t>(t.raw_data(), count, integer);
+    }
+    return a;
+  }
+  for (const float v : t.float_data()) number(v);
+  for (const std::int64_t v : t.int64_data()) integer(v);
+  for (const std::uint64_t v : t.uint64_data()) integer(v);
+  for (const std::int32_t v : t.int32_data())
+    if (*element == ElementType::f16)
+      half(v);
+    else if (*element == ElementType::bf16)
+      bfloat(v);
+    else
+      integer(v);
+  return a;
+}
+
+Array read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  onnx::TensorProto proto;
+  if (!proto.ParseFromIstream(&file)) throw Error(ErrorCode::unsupported, "not a tensor");
+  return read_array(proto);
+}
+
+/// As the standard's own runner compares.
+bool is_close(const Array& got, const Array& want) {
+  if (!(got.type == want.type)) return false;
+  if (!is_float(want.type.element)) return got.integers == want.integers;
+  for (std::size_t i = 0; i < want.floats.size(); ++i) {
+    const float a = got.floats[i], b = want.floats[i];
+    if (std::isnan(a) != std::isnan(b)) return false;
+    if (a == b || std::isnan(a)) continue;
+    if (!(std::fabs(a - b) <= 1e-7f + 1e-3f * std::fabs(b))) return false;
+  }
+  return true;
+}
+
+/// A Constant node's value.
+Array constant_value(const onnx::NodeProto& node) {
+  for (const auto& a : node.attribute()) {
+    Array array;
+    const auto size = static_cast<std::int64_t>(std::max(a.floats_size(), a.ints_size()));
+    if (a.name() == "value") return read_array(a.t());
+    array.type = {a.name().starts_with("value_float") ? ElementType::f32 : ElementType::i64,
+                  a.name().ends_with("s") ? Shape{size} : Shape{}};
+    if (a.name() == "value_float") array.floats = {a.f()};
+    if (a.name() == "value_int") array.integers = {a.i()};
+    if (a.name() == "value_floats") array.floats = {a.floats().begin(), a.floats().end()};
+    if (a.name() == "value_ints") array.integers = {a.ints().begin(), a.ints().end()};
+    return array;
+  }
+  throw Error(ErrorCode::unsupported, "a Constant without a value");
+}
+
+bool is_right(const std::filesystem::path& folder) {
+  std::ifstream file(folder / "model.onnx", std::ios::binary);
+  onnx::ModelProto model;
+  if (!model.ParseFromIstream(&file)) throw Error(ErrorCode::corrupt_file, "not a model");
+  std::int64_t opset = 1;
+  for (const auto& o : model.opset_import())
+    if (o.domain().empty()) opset = o.version();
+  std::map<std::string, Array> values;
+  for (const auto& t : model.graph().initializer()) values[t.name()] = read_array(t);
+  for (int i = 0; i < model.graph().input_size(); ++i) {
+    if (!model.graph().input(i).type().has_tensor_type()) throw Error(ErrorCode::unsupported, "no tensor");
+    values[model.graph().input(i).name()] =
+        read_file(folder / "test_data_set_0" / fmt::format("input_{}.pb", i));
+  }
+  for (const auto& node : model.graph().node()) {
+    if (node.op_type() == "Constant") {
+      values[node.output(0)] = constant_value(node);
+      continue;
+    }
+    std::vector<const Array*> inputs;
+    for (const auto& name : node.input()) inputs.push_back(name.empty() ? nullptr : &values.at(name));
+    std::vector<Array> outputs = onnx_import::apply(node, opset, inputs);
+    for (int i = 0; i < node.output_size(); ++i)
+      if (!node.output(i).empty())
+        values[node.output(i)] = std::move(outputs.at(static_cast<std::size_t>(i)));
+  }
+  bool right = true;
+  for (int i = 0; i < model.graph().output_size(); ++i)
+    right = right && is_close(values.at(model.graph().output(i).name()),
+                              read_file(folder / "test_data_set_0" / fmt::format("output_{}.pb", i)));
+  return right;
+}
+
+TEST(ArrayFunctions, GiveWhatTheStandardsCasesSay) {
+  LOWBIT_REQUIRE_SHARED(kArrayCases);
+  int right = 0, refused = 0;
+  std::vector<std::string> wrong;
+  const char* only = std::getenv("LOWBIT_CASES");  // a part of the names
+  for (const auto& entry : std::filesystem::directory_iterator(shared_data(kArrayCases))) {
+    const std::string name = entry.path().filename().string();
+    if (!std::filesystem::exists(entry.path() / "model.onnx")) continue;
+    if (only && name.find(only) == std::string::npos) continue;
+    try {
+      if (is_right(entry.path()))
+        ++right;
+      else
+        wrong.push_back(name);
+    } catch (const Error& e) {
+      ++refused;
+      if (std::getenv("LOWBIT_LIST_REFUSALS")) fmt::print("{}: {}\n", name, e.what());
+    }
+  }
+  fmt::print("{} right, {} refused\n", right, refused);
+  EXPECT_TRUE(wrong.empty()) << fmt::format("wrong: {}", fmt::join(wrong, " "));
+}
+
+}  // namespace
+}  // namespace lowbit::testing
