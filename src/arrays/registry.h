@@ -24,12 +24,16 @@ std::span<const Function> resize_functions();     ///< Resize
 std::span<const Function> unary_functions();      ///< of each element by itself
 std::span<const Function> binary_functions();     ///< with broadcasting: arithmetic, comparisons, logic
 std::span<const Function> cast_functions();       ///< Cast, CastLike
-std::span<const Function> reduction_functions();  ///< ReduceSum, Softmax, CumSum, ...
+std::span<const Function> reduction_functions();  ///< ReduceSum, GlobalAveragePool, ...
+std::span<const Function> softmax_functions();    ///< Softmax, CumSum, ...
 std::span<const Function> normalization_functions();
-std::span<const Function> product_functions();       ///< MatMul, Gemm, Einsum
-std::span<const Function> window_functions();        ///< convolutions and pools of 1 to 3 dimensions
+std::span<const Function> product_functions();       ///< MatMul, Gemm, ...
+std::span<const Function> einsum_functions();        ///< Einsum
+std::span<const Function> convolution_functions();   ///< Conv, ConvTranspose, Col2Im of 1 to 3 dimensions
+std::span<const Function> pool_functions();          ///< MaxPool, AveragePool, ... of 1 to 3 dimensions
 std::span<const Function> recurrent_functions();     ///< RNN, GRU, LSTM
 std::span<const Function> attention_functions();     ///< Attention, RotaryEmbedding
 std::span<const Function> quantization_functions();  ///< QuantizeLinear, DequantizeLinear, ...
+std::span<const Function> loss_functions();          ///< SoftmaxCrossEntropyLoss, NegativeLogLikelihoodLoss
 
 }  // namespace lowbit::arrays

@@ -2,7 +2,7 @@
 
 namespace lowbit::arrays {
 
-std::span<const Function> window_functions() {
+std::span<const Function> einsum_functions() {
   return {};
 }
 

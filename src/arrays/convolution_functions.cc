@@ -1,0 +1,9 @@
+#include "arrays/registry.h"
+
+namespace lowbit::arrays {
+
+std::span<const Function> convolution_functions() {
+  return {};
+}
+
+}  // namespace lowbit::arrays
