@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "arrays/onnx_types.h"
 #include "arrays/registry.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
@@ -35,34 +36,7 @@ bool read_single(const onnx::TensorProto& t, ArrayAttribute& attribute) {
 }  // namespace
 
 std::optional<ElementType> element_type(int onnx_type) {
-  switch (onnx_type) {
-    case onnx::TensorProto::FLOAT:
-      return ElementType::f32;
-    case onnx::TensorProto::FLOAT16:
-      return ElementType::f16;
-    case onnx::TensorProto::BFLOAT16:
-      return ElementType::bf16;
-    case onnx::TensorProto::INT8:
-      return ElementType::i8;
-    case onnx::TensorProto::INT16:
-      return ElementType::i16;
-    case onnx::TensorProto::INT32:
-      return ElementType::i32;
-    case onnx::TensorProto::INT64:
-      return ElementType::i64;
-    case onnx::TensorProto::UINT8:
-      return ElementType::u8;
-    case onnx::TensorProto::UINT16:
-      return ElementType::u16;
-    case onnx::TensorProto::UINT32:
-      return ElementType::u32;
-    case onnx::TensorProto::UINT64:
-      return ElementType::u64;
-    case onnx::TensorProto::BOOL:
-      return ElementType::boolean;
-    default:
-      return std::nullopt;
-  }
+  return arrays::element_of_onnx(onnx_type);
 }
 
 std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node) {

@@ -1,0 +1,59 @@
+#include "arrays/onnx_types.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace lowbit::arrays {
+namespace {
+
+struct OnnxType {
+  std::string_view name;
+  std::optional<ElementType> element;
+};
+
+constexpr OnnxType kOnnxTypes[] = {
+    {"UNDEFINED", {}},
+    {"FLOAT", ElementType::f32},
+    {"UINT8", ElementType::u8},
+    {"INT8", ElementType::i8},
+    {"UINT16", ElementType::u16},
+    {"INT16", ElementType::i16},
+    {"INT32", ElementType::i32},
+    {"INT64", ElementType::i64},
+    {"STRING", {}},
+    {"BOOL", ElementType::boolean},
+    {"FLOAT16", ElementType::f16},
+    {"DOUBLE", {}},
+    {"UINT32", ElementType::u32},
+    {"UINT64", ElementType::u64},
+    {"COMPLEX64", {}},
+    {"COMPLEX128", {}},
+    {"BFLOAT16", ElementType::bf16},
+    {"FLOAT8E4M3FN", {}},
+    {"FLOAT8E4M3FNUZ", {}},
+    {"FLOAT8E5M2", {}},
+    {"FLOAT8E5M2FNUZ", {}},
+    {"UINT4", {}},
+    {"INT4", {}},
+    {"FLOAT4E2M1", {}},
+    {"FLOAT8E8M0", {}},
+    {"UINT2", {}},
+    {"INT2", {}},
+};
+
+bool has_name(std::int64_t number) {
+  return number >= 0 && number < static_cast<std::int64_t>(std::size(kOnnxTypes));
+}
+
+}  // namespace
+
+std::optional<ElementType> element_of_onnx(std::int64_t number) {
+  return has_name(number) ? kOnnxTypes[number].element : std::nullopt;
+}
+
+std::string onnx_type_name(std::int64_t number) {
+  return has_name(number) ? std::string(kOnnxTypes[number].name) : fmt::format("type {}", number);
+}
+
+}  // namespace lowbit::arrays
