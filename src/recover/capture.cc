@@ -6,30 +6,17 @@
 #include <algorithm>
 
 #include "core/refuse.h"
-#include "kernels/moments/moment_kernel.h"
 #include "lowbit/core/error.h"
-#include "lowbit/kernels/cpu.h"
 #include "lowbit/model/serialize.h"
 #include "model/node_schemes.h"
 #include "model/sample_runner.h"
-#include "model/tasks.h"
-#include "recover/sample_sums.h"
+#include "recover/capture_sums.h"
 
 namespace lowbit {
 namespace {
 
 using detail::CapturedLayer;
-using detail::LayerRows;
 using detail::SampleSums;
-
-void check_options(const CaptureOptions& options) {
-  if (options.other && options.cross_moments == CrossMoments::none)
-    refuse("a capture with another model takes its inputs or targets");
-  if (options.positions < 1 || options.positions > (std::int64_t{1} << 31))
-    refuse(fmt::format("a capture takes 1 to 2^31 positions of a sample, not {}", options.positions));
-  if (options.sampled_rows < 0 || options.sampled_rows > (std::int64_t{1} << 20))
-    refuse(fmt::format("a capture keeps 0 to 1,048,576 rows of a layer, not {}", options.sampled_rows));
-}
 
 void check_input(const Model& model) {
   if (model.input_count() != 1)
@@ -56,16 +43,13 @@ std::vector<int> matching_layers(const Model& model, const std::vector<std::stri
   return nodes;
 }
 
-LayerRows rows_in_other(const Model& other, const std::string& name, const LayerRows& rows) {
+int node_in_other(const Model& other, const std::string& name) {
   const std::vector<Graph::Node>& nodes = other.graph().nodes;
   const auto at = std::find_if(nodes.begin(), nodes.end(), [&](const Graph::Node& n) {
     return n.name == name && ops::has_weights(n.op);
   });
   if (at == nodes.end()) refuse(fmt::format("the other model has no layer '{}'", name));
-  LayerRows found(other, static_cast<int>(at - nodes.begin()));
-  if (!found.same_geometry(rows))
-    refuse(fmt::format("layer '{}' has another shape in the other model", name));
-  return found;
+  return static_cast<int>(at - nodes.begin());
 }
 
 std::vector<Model> models_of(const Model& model, const CaptureOptions& options) {
@@ -81,7 +65,7 @@ namespace detail {
 /// Layers with their sums, in order of the graph.
 struct CaptureLayers {
   CaptureLayers(const Model& model, const CaptureOptions& options, bool allocate) {
-    check_options(options);
+    check_capture_options(options);
     check_input(model);
     if (options.other) {
       check_input(*options.other);
@@ -91,20 +75,9 @@ struct CaptureLayers {
     }
     for (const int node : matching_layers(model, options.layers)) {
       const std::string& name = model.graph().nodes[static_cast<std::size_t>(node)].name;
-      LayerRows rows(model, node);
-      std::optional<LayerRows> other;
-      if (options.other) other = rows_in_other(*options.other, name, rows);
+      const int other = options.other ? node_in_other(*options.other, name) : -1;
       auto state = std::make_shared<LayerMoments::State>();
-      state->layer = name;
-      state->groups = rows.groups(), state->columns = rows.columns(), state->channels = rows.channels();
-      state->second = options.second_moments;
-      if (other) state->others_kind = options.cross_moments;
-      state->most_rows = options.sampled_rows;
-      if (allocate) state->allocate();
-      std::shared_ptr<const detail::LayerTargets> targets;
-      if (state->has_targets())
-        targets = std::make_shared<detail::LayerTargets>(model, rows.node(), *options.other, other->node());
-      all.push_back({rows, other, targets, state.get(), std::min(options.positions, rows.positions())});
+      all.push_back(captured_layer(model, node, other, options, *state, allocate));
       states.push_back(std::move(state));
     }
   }
@@ -153,7 +126,6 @@ struct Capturer::State {
   State(const Model& model, CaptureOptions o)
       : options(std::move(o)),
         layers(model, options, true),
-        kernel(kernels::select_moment_kernel(active_isa())),
         runner(models_of(model, options),
                {.threads = options.threads,
                 .shard = options.shard,
@@ -172,50 +144,20 @@ struct Capturer::State {
   void take(std::size_t count) {
     if (runner.samples() + static_cast<std::int64_t>(count) > detail::ExactSums::kMostAdditions)
       refuse(fmt::format("a capture holds at most {} samples", detail::ExactSums::kMostAdditions));
-    if (work.size() < count) work.resize(count);
-    for (const CapturedLayer& layer : layers.all) take_layer(layer, count);
+    for (const CapturedLayer& layer : layers.all) {
+      std::vector<detail::SampleValues> samples;
+      for (std::size_t lane = 0; lane < count; ++lane)
+        samples.push_back(
+            {runner.number(lane), &runner.values(lane, 0), layer.other ? &runner.values(lane, 1) : nullptr});
+      sums.add(layer, samples, runner.executor());
+    }
     stats.samples += static_cast<std::int64_t>(count);
-  }
-
-  /// Lanes read their samples side by side; then threads add up second moments, each of its own tiles.
-  void take_layer(const CapturedLayer& layer, std::size_t count) {
-    run_tasks(runner.executor(), count, [&](std::size_t lane) {
-      work[lane].read(layer, runner.number(lane), runner.values(lane, 0),
-                      layer.other ? &runner.values(lane, 1) : nullptr);
-    });
-    LayerMoments::State& state = *layer.state;
-    for (std::size_t lane = 0; lane < count; ++lane) work[lane].raise(state);
-    for (std::size_t lane = 0; lane < count; ++lane) work[lane].add_sums(state);
-    if (state.second != SecondMoments::full) return;
-    const auto panels = static_cast<std::size_t>(state.panels());
-    run_tasks(runner.executor(), static_cast<std::size_t>(state.groups) * panels, [&](std::size_t task) {
-      add_tiles(state, static_cast<std::int64_t>(task / panels), static_cast<std::int64_t>(task % panels),
-                count);
-    });
-  }
-
-  /// Row i of the tiles of a group.
-  void add_tiles(LayerMoments::State& state, std::int64_t group, std::int64_t i, std::size_t count) {
-    double tile[64];
-    for (std::int64_t j = i; j < state.panels(); ++j)
-      for (std::size_t lane = 0; lane < count; ++lane) {
-        const SampleSums& w = work[lane];
-        kernel.products(w.x_panel(group, i), w.x_panel(group, j), w.row_count(), tile);
-        state.seconds.add(tile, 64, state.tile(group, i, j));
-      }
-    for (std::int64_t j = 0; state.has_other() && j < state.other_panels(); ++j)
-      for (std::size_t lane = 0; lane < count; ++lane) {
-        const SampleSums& w = work[lane];
-        kernel.products(w.x_panel(group, i), w.other_panel(group, j), w.row_count(), tile);
-        state.cross.add(tile, 64, state.cross_tile(group, i, j));
-      }
   }
 
   CaptureOptions options;
   detail::CaptureLayers layers;
   LayerStats stats;
-  std::vector<SampleSums> work;  ///< one a lane
-  const kernels::MomentKernel& kernel;
+  detail::CaptureSums sums{};
   SampleRunner runner;
 };
 

@@ -13,13 +13,13 @@
 #include "lowbit/model/layer_weights.h"
 #include "lowbit/observe/mse.h"
 #include "lowbit/quant/make_quantizer.h"
-#include "lowbit/recover/capture.h"
 #include "model/copy_samples.h"
-#include "model/kept_samples.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
 #include "recover/index.h"
+#include "recover/layer_walk.h"
 #include "recover/recover_layer.h"
+#include "recover/recovery_samples.h"
 #include "recover/recovery_steps.h"
 #include "recover/rewrite_network.h"
 
@@ -30,19 +30,8 @@ using Clock = detail::RecoveryClock;
 using detail::asks_for;
 using detail::index;
 using detail::RecoveredLayer;
+using detail::RecoverySamples;
 using detail::seconds_since;
-
-/// Samples in two parts, each a contiguous batch.
-struct Split {
-  Shape sample;
-  std::vector<float> learned, held_out;
-  std::int64_t learned_count = 0, held_out_count = 0;
-
-  TensorView batch(bool aside) const {
-    return TensorView((aside ? held_out : learned).data(),
-                      with_batch(sample, aside ? held_out_count : learned_count));
-  }
-};
 
 /// What the user's policy or the scheme makes of a layer's weights.
 struct LayerPlan {
@@ -66,11 +55,11 @@ class Pipeline {
         options_(options),
         how_(how),
         schemes_(node_schemes(fp32.graph(), options)),
-        start_(Clock::now()) {
+        start_(Clock::now()),
+        samples_(fp32, table, how) {
     policies_.ranges = options.ranges;
     policies_.wide_sums = options.wide_sums;
-    split_samples();
-    report_.samples = split_.learned_count, report_.held_out = split_.held_out_count;
+    report_.samples = samples_.learned_count, report_.held_out = samples_.held_out_count;
     reference_ = outputs(fp32);
   }
 
@@ -88,46 +77,6 @@ class Pipeline {
   }
 
  private:
-  /// RecoverOptions::samples, or more where they are cheap.
-  std::int64_t most_samples() const {
-    double products = 1;
-    for (const Graph::Node& node : fp32_.graph().nodes)
-      std::visit(
-          [&](const auto& op) {
-            if constexpr (requires { op.weight; }) {
-              const Shape& out = fp32_.graph().values[index(node.output)].shape;
-              const std::int64_t rows = out.elements() / op.weight.shape[0];
-              products += static_cast<double>(op.weight.shape.elements()) * static_cast<double>(rows);
-            }
-          },
-          node.op);
-    const auto cheap = static_cast<std::int64_t>(std::min(how_.products / products, 1024.0));
-    return std::max(how_.samples, cheap);
-  }
-
-  void split_samples() {
-    TensorView data = how_.data;
-    const Shape& sample = fp32_.input_shape();
-    if (!data.data) {
-      if (!table_ || table_->kept.numbers.empty())
-        refuse(
-            "recovery needs samples, and the calibration table has kept none; give them as "
-            "RecoverOptions::data");
-      data = TensorView(table_->kept.values.data(),
-                        with_batch(sample, static_cast<std::int64_t>(table_->kept.numbers.size())));
-    }
-    const std::int64_t count =
-        std::min(check_batch(data.shape, sample, "the samples of a recovery"), most_samples());
-    if (count < 8) refuse(fmt::format("recovery needs at least 8 samples, it got {}", count));
-    data_ = data;
-    split_.sample = sample;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const bool aside = i % how_.held_out_every == how_.held_out_every - 1;
-      append_sample(data, i, aside ? split_.held_out : split_.learned);
-      ++(aside ? split_.held_out_count : split_.learned_count);
-    }
-  }
-
   void find_layers() {
     const std::vector<NodePlan> plans = plan_nodes(fp32_.graph(), schemes_);
     for (std::size_t i = 0; i < plans.size(); ++i) {
@@ -176,7 +125,7 @@ class Pipeline {
   }
 
   std::vector<float> outputs(const Model& model) const {
-    const std::int64_t count = split_.held_out_count, batch = std::min<std::int64_t>(count, 16);
+    const std::int64_t count = samples_.held_out_count, batch = std::min<std::int64_t>(count, 16);
     Workspace workspace(model, {.batch = batch, .threads = how_.threads});
     std::vector<std::vector<float>> results(model.output_count());
     std::vector<float> all;
@@ -187,8 +136,8 @@ class Pipeline {
         results[o].resize(index(n * model.output_shape(o).elements()));
         outs.emplace_back(results[o].data(), with_batch(model.output_shape(o), n));
       }
-      const TensorView in(split_.held_out.data() + first * split_.sample.elements(),
-                          with_batch(split_.sample, n));
+      const TensorView in(samples_.held_out.data() + first * samples_.sample.elements(),
+                          with_batch(samples_.sample, n));
       lowbit::run(model, std::span(&in, 1), outs, workspace);
       for (const std::vector<float>& result : results) all.insert(all.end(), result.begin(), result.end());
     }
@@ -237,7 +186,8 @@ class Pipeline {
     if (options_.weights || options_.ranges) {
       said.note = "weights or ranges are the caller's, and would no longer fit";
     } else if (std::optional<detail::RewrittenNetwork> other = detail::rewrite_network(
-                   rewriting, {fp32_, table_, split_.batch(false), data_, quantizer, how_}, said.note)) {
+                   rewriting, {fp32_, table_, samples_.batch(false), samples_.all, quantizer, how_},
+                   said.note)) {
       std::swap(fp32_, other->fp32);
       const CalibrationTable* const table = std::exchange(table_, other->table ? &*other->table : nullptr);
       std::vector<LayerPlan> layers = std::exchange(layers_, {});
@@ -302,7 +252,7 @@ class Pipeline {
   }
 
   void recover_layers(Model& best) {
-    recover_layers();
+    recover_layers_of(best);
     Model recovered = build();
     const double after = sqnr(recovered);
     if (after > report_.sqnr_after) {
@@ -314,14 +264,16 @@ class Pipeline {
     }
   }
 
-  void recover_layers() {
+  /// `model` is what the plans and policies have made so far.
+  void recover_layers_of(const Model& model) {
+    detail::LayerWalk walk(model, fp32_, samples_, how_.threads);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       LayerPlan& layer = layers_[i];
       const Clock::time_point start = Clock::now();
       RecoveryReport::Layer& said = report_.layers.emplace_back();
       said.name = layer.name;
       said.note = layer.untouched;
-      if (layer.untouched.empty()) recover_one(layer, said);
+      if (layer.untouched.empty()) recover_one(layer, walk, said);
       said.seconds = seconds_since(start);
       if (!how_.progress) continue;
       const double spent = seconds_since(start_);
@@ -332,23 +284,8 @@ class Pipeline {
     }
   }
 
-  detail::TargetMoments moments(const Model& model, const std::string& layer, bool aside) const {
-    CaptureOptions options{.layers = {layer},
-                           .other = fp32_,
-                           .cross_moments = CrossMoments::targets,
-                           .positions = how_.positions,
-                           .sampled_rows = 0,
-                           .threads = how_.threads};
-    Capturer capturer(model, std::move(options));
-    capturer.add(split_.batch(aside));
-    const LayerStats stats = capturer.finish();
-    return detail::TargetMoments(stats.layers[0]);
-  }
-
-  void recover_one(LayerPlan& layer, RecoveryReport::Layer& said) {
-    const Model model = build();
-    const detail::TargetMoments learned = moments(model, layer.name, false),
-                                held_out = moments(model, layer.name, true);
+  void recover_one(LayerPlan& layer, detail::LayerWalk& walk, RecoveryReport::Layer& said) {
+    const detail::LayerWalk::Moments moments = walk.moments(layer.name);
     const std::int64_t rows = layer.weights.shape[0], columns = layer.weights.shape[1];
     MatrixView importance;
     if (!layer.importance.empty())
@@ -357,7 +294,8 @@ class Pipeline {
     const RecoveredLayer plain = layer.now;
     layer.now = detail::recover_layer(
         {{layer.weights.data.data(), rows, columns}, *layer.quantizer, importance, plain, layer.bias},
-        learned, held_out, how_, said);
+        moments.learned, moments.held_out, how_, said);
+    walk.change(layer.now);
   }
 
   Model fp32_;                     ///< rewritten, where that gains
@@ -368,8 +306,7 @@ class Pipeline {
   std::vector<Scheme> schemes_;
   Clock::time_point start_;
   NodePolicies policies_;
-  TensorView data_{};  ///< all samples that there are
-  Split split_;
+  RecoverySamples samples_;
   std::vector<float> reference_;
   std::vector<LayerPlan> layers_;
   std::map<std::pair<std::string, int>, std::optional<Range>> ranges_;

@@ -157,7 +157,8 @@ void SampleSums::read(const CapturedLayer& layer, std::int64_t sample,
     keep(state, sample, chosen_[i], y != nullptr);
     ++rows_;
   }
-  read_output(layer.rows, value(values, layer.rows.output()));
+  positions_ = 0, skipped_positions_ = 0;
+  if (layer.outputs) read_output(layer.rows, value(values, layer.rows.output()));
 }
 
 void SampleSums::raise(LayerMoments::State& state) const {

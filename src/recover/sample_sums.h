@@ -16,11 +16,12 @@ namespace lowbit::detail {
 
 /// A layer of a capture.
 struct CapturedLayer {
-  LayerRows rows;                               ///< in the model
-  std::optional<LayerRows> other;               ///< in the other model
-  std::shared_ptr<const LayerTargets> targets;  ///< null: the other model's rows themselves
+  LayerRows rows;                                 ///< in the model
+  std::optional<LayerRows> other{};               ///< in the other model
+  std::shared_ptr<const LayerTargets> targets{};  ///< null: the other model's rows themselves
   LayerMoments::State* state = nullptr;
   std::int64_t taken = 0;  ///< rows of a sample
+  bool outputs = true;     ///< whether the output is read, too
 };
 
 class SampleSums {

@@ -76,6 +76,11 @@ struct RecoverOptions {
   /// than `products` in all.
   std::int64_t samples = 256;
   double products = 6e9;
+  /// What all samples together may come to: products, and bytes of values that are kept between layers.
+  /// Of a network so large that these are fewer than `samples`, fewer are taken, with more rows of each; 32
+  /// are taken all the same.
+  double most_products = 4e11;
+  std::size_t kept_bytes = std::size_t{1} << 30;
   std::int64_t held_out_every = 5;
   std::int64_t positions = 64;  ///< rows of a sample that a layer is judged by (CaptureOptions)
   int descents = 4;             ///< turns of codes and scales
