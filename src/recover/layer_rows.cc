@@ -54,6 +54,10 @@ void LayerRows::gather(const float* sample, std::int64_t position, float* row) c
       const std::int64_t y = top + ky * window_.dilation[0], x = left + kx * window_.dilation[1];
       const bool inside = y >= 0 && y < height_ && x >= 0 && x < width_;
       const float* pixel = inside ? sample + (y * width_ + x) * in_channels_ : nullptr;
+      if (group_channels_ == 1) {  // depthwise
+        for (std::int64_t g = 0; g < groups_; ++g) row[g * columns_ + tap] = inside ? pixel[g] : 0.0f;
+        continue;
+      }
       for (std::int64_t g = 0; g < groups_; ++g) {
         float* out = row + g * columns_ + tap * group_channels_;
         if (inside)

@@ -39,7 +39,7 @@ LayerTargets::LayerTargets(const Model& model, int node, const Model& original, 
 std::size_t LayerTargets::work_bytes(std::int64_t positions) const {
   const std::size_t rows = index(positions);
   return rows * index(weights_.cols() + weights_.rows() / groups_) * sizeof(double) +
-         (index(weights_.cols() * groups_) + rows * index(weights_.rows())) * sizeof(float);
+         rows * index(weights_.cols() * groups_ + weights_.rows()) * sizeof(float);
 }
 
 void LayerTargets::compute(const LayerRows& rows, const float* input,
@@ -50,14 +50,11 @@ void LayerTargets::compute(const LayerRows& rows, const float* input,
                      channels = weights_.rows() / groups_;
   work.channels = index(weights_.rows());
   work.targets.resize(index(count) * work.channels);
-  work.row.resize(index(groups_ * columns));
-  work.rows.resize(count, columns);
+  work.gathered.resize(count, groups_ * columns);
+  for (std::int64_t i = 0; i < count; ++i)
+    rows.gather(input, positions[index(i)], work.gathered.row(i).data());
   for (std::int64_t g = 0; g < groups_; ++g) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      rows.gather(input, positions[index(i)], work.row.data());
-      work.rows.row(i) =
-          Eigen::Map<const Eigen::RowVectorXf>(work.row.data() + g * columns, columns).cast<double>();
-    }
+    work.rows = work.gathered.middleCols(g * columns, columns).cast<double>();
     work.products.noalias() = work.rows * weights_.middleRows(g * channels, channels).transpose();
     for (std::int64_t i = 0; i < count; ++i)
       for (std::int64_t c = 0; c < channels; ++c) {

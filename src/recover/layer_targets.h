@@ -16,7 +16,8 @@ namespace lowbit::detail {
 /// Memory of one sample's targets.
 struct TargetWork {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  std::vector<float> row{}, residual{}, other_residual{};
+  std::vector<float> residual{}, other_residual{};
+  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> gathered{};  ///< rows of all groups
   Matrix rows{}, products{};  ///< of one group: [position][columns], [position][channels]
   std::vector<float> targets{};
   std::size_t channels = 0;
