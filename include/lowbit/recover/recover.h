@@ -8,8 +8,9 @@
 //   RecoveryReport report;
 //   Model q = quantize(fp32, table, {.scheme = "int4", .recover = recover_default({.report = &report})});
 //
-// The same samples give the same bytes with any number of threads. Memory is that of the models and of one
-// layer's statistics at a time; the inputs of layers are not kept.
+// The same samples give the same bytes with any number of threads. Memory is that of the models, of one
+// layer's statistics at a time, and of the values of each sample that layers still to come read
+// (RecoverOptions::kept_bytes); each layer runs once.
 #pragma once
 
 #include <cstdint>
