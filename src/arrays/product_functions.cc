@@ -1,78 +1,13 @@
 // Products of matrices.
-#include "arrays/product.h"
-
 #include <fmt/format.h>
 
+#include "arrays/batched_product.h"
 #include "arrays/numbers.h"
 #include "arrays/registry.h"
 #include "arrays/walk.h"
 
 namespace lowbit::arrays {
 namespace {
-
-/// MatMul as numpy has it: products of the last two axes, the others broadcast.
-struct BatchedProduct {
-  std::int64_t m = 1, n = 1, k = 1;
-  Dims batch{}, a_strides{}, b_strides{};  ///< the last entry is of no axis
-  Shape output{};
-
-  template <class T>
-  void multiply(const T* a, const T* b, T* c) const {
-    std::fill_n(c, output.elements(), T{});
-    for_each_line(batch, a_strides, b_strides, [&](std::int64_t at, std::int64_t i, std::int64_t j) {
-      add_product<T>(m, n, k, {a + i * m * k, k, 1}, b + j * k * n, n, c + at * m * n, n);
-    });
-  }
-};
-
-/// The axes before the last two, and one of size 1 after them.
-Shape batch_shape(const Call& call, const Shape& shape) {
-  std::vector<std::int64_t> dims;
-  for (int i = 0; i + 2 < shape.rank(); ++i) dims.push_back(shape[i]);
-  dims.push_back(1);
-  return call.make_shape(dims);
-}
-
-BatchedProduct batched_product(const Call& call, int i_a, int i_b) {
-  const Shape &a = call.shape(i_a), &b = call.shape(i_b);
-  if (a.rank() < 1 || b.rank() < 1) call.reject("multiplies a scalar");
-  BatchedProduct p;
-  p.k = a[a.rank() - 1];
-  if (a.rank() > 1) p.m = a[a.rank() - 2];
-  if (b.rank() > 1) p.n = b[b.rank() - 1];
-  const Shape a_batch = batch_shape(call, a), b_batch = batch_shape(call, b);
-  const Dims a_dims = padded_dims(a_batch), b_dims = padded_dims(b_batch);
-  bool fits = p.k == b[b.rank() > 1 ? b.rank() - 2 : 0];
-  for (std::size_t i = 0; i < a_dims.size(); ++i) {
-    p.batch[i] = a_dims[i] == 1 ? b_dims[i] : a_dims[i];
-    fits = fits && (a_dims[i] == p.batch[i] || a_dims[i] == 1) && (b_dims[i] == p.batch[i] || b_dims[i] == 1);
-  }
-  if (!fits) call.reject(fmt::format("multiplies {} by {}", a.to_string(), b.to_string()));
-  const auto batch_rank = static_cast<std::size_t>(std::max(a_batch.rank(), b_batch.rank()));
-  std::vector<std::int64_t> dims(p.batch.end() - static_cast<std::ptrdiff_t>(batch_rank), p.batch.end() - 1);
-  if (a.rank() > 1) dims.push_back(p.m);
-  if (b.rank() > 1) dims.push_back(p.n);
-  p.output = call.make_shape(dims);
-  p.a_strides = broadcast_strides(a_batch), p.b_strides = broadcast_strides(b_batch);
-  if (b.rank() <= 2) {  // one matrix for all rows
-    p.m = p.k == 0 ? p.output.elements() / std::max<std::int64_t>(p.n, 1) : a.elements() / p.k;
-    p.batch.fill(1);
-  }
-  return p;
-}
-
-void wrap_integers(const MutableArrayView& out) {
-  for (std::int64_t i = 0; i < out.size(); ++i) out.integers[i] = wrap_to(out.type.element, out.integers[i]);
-}
-
-/// Integers are multiplied as their bits, which wrap.
-const std::uint64_t* bits(const std::int64_t* p) {
-  return reinterpret_cast<const std::uint64_t*>(p);
-}
-
-std::uint64_t* bits(std::int64_t* p) {
-  return reinterpret_cast<std::uint64_t*>(p);
-}
 
 Prepared matmul(const Call& call) {
   const BatchedProduct p = batched_product(call, 0, 1);
@@ -162,69 +97,9 @@ Prepared gemm(const Call& call) {
   });
 }
 
-/// Strides of the zero points or scales in input `i` along the axes of input `of`; one number, one for each
-/// row (a vector, if `by_rows`), or what broadcasts.
-Dims point_strides(const Call& call, int i, int of, bool by_rows) {
-  const Shape& to = call.shape(of);
-  std::vector<std::int64_t> from;
-  for (const std::int64_t dim : call.shape(i).dims()) from.push_back(dim);
-  if (by_rows && from.size() == 1 && from[0] != 1) from.push_back(1);
-  const Shape shape = call.make_shape(from);
-  const Dims dims = padded_dims(shape), whole = padded_dims(to);
-  bool fits = shape.rank() <= to.rank() || shape.elements() == 1;
-  for (std::size_t axis = 0; axis < dims.size(); ++axis)
-    fits = fits && (dims[axis] == 1 || dims[axis] == whole[axis]);
-  if (!fits)
-    call.reject(fmt::format("has zero points of {} for {}", call.shape(i).to_string(), to.to_string()));
-  return broadcast_strides(shape);
-}
-
-/// Input `i` less the zero points of input `point`, if there are any.
-struct Centred {
-  int i = 0, point = -1;
-  Dims dims{}, strides{};
-
-  void operator()(const Run& run, std::int64_t* to) const {
-    const std::int64_t* x = run.in[static_cast<std::size_t>(i)].integers;
-    const std::int64_t none = 0;
-    const std::int64_t* z = point < 0 ? &none : run.in[static_cast<std::size_t>(point)].integers;
-    for_each_line(dims, strides, Dims{}, [&](std::int64_t at, std::int64_t from, std::int64_t) {
-      for (std::int64_t k = 0; k < dims.back(); ++k) to[at + k] = x[at + k] - z[from + k * strides.back()];
-    });
-  }
-};
-
-Centred centred(const Call& call, int i, int point, bool by_rows) {
-  Centred c{i, -1, padded_dims(call.shape(i)), {}};
-  if (is_float(call.element(i)) || call.element(i) == ElementType::i64 || call.element(i) == ElementType::u64)
-    call.reject("needs integers of at most 32 bits");
-  if (!call.has(point)) return c;
-  if (call.element(point) != call.element(i)) call.reject("has zero points of another type");
-  c.point = point;
-  c.strides = point_strides(call, point, i, by_rows);
-  return c;
-}
-
-Prepared matmul_integer(const Call& call) {
-  const BatchedProduct p = batched_product(call, 0, 1);
-  const Centred a = centred(call, 0, 2, true), b = centred(call, 1, 3, false);
-  const std::int64_t a_size = call.shape(0).elements(), b_size = call.shape(1).elements();
-  const auto run_product = [p, a, b, a_size](const Run& run) {
-    auto* factors = reinterpret_cast<std::int64_t*>(run.scratch);
-    a(run, factors);
-    b(run, factors + a_size);
-    p.multiply(bits(factors), bits(factors + a_size), bits(run.out[0].integers));
-    wrap_integers(run.out[0]);
-  };
-  return {{{ElementType::i32, p.output}},
-          run_product,
-          static_cast<std::size_t>(a_size + b_size) * sizeof(std::int64_t)};
-}
-
 constexpr Function kProductFunctions[] = {
     {"Gemm", gemm},
     {"MatMul", matmul},
-    {"MatMulInteger", matmul_integer},
 };
 
 }  // namespace
