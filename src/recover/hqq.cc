@@ -141,10 +141,13 @@ class HalfQuadratic {
       return sums.below[i] > 0 ? static_cast<float>(sums.above[i] / sums.below[i]) : otherwise;
     };
     if (fitted == Fitted::levels) {
-      for (std::size_t code = 0; code < q.levels.size(); ++code) {
-        const int index = grid.index(0, 0, static_cast<std::int32_t>(code % q.table_size()));
-        q.levels[code] = mean(static_cast<std::size_t>(index), q.levels[code]);
-      }
+      const std::size_t table = q.table_size();  // one, or one for each row
+      for (std::size_t first = 0; first < q.levels.size(); first += table)
+        for (std::size_t code = 0; code < table; ++code) {
+          const int index = grid.index(0, 0, static_cast<std::int32_t>(code));
+          float& level = q.levels[first + code];
+          level = mean(static_cast<std::size_t>(index), level);
+        }
       return q;
     }
     for (std::size_t i = 0; i < q.scales.size(); ++i) {

@@ -32,7 +32,7 @@ inline QuantizedMatrix joined_rows(const QuantizedMatrix& whole, std::span<const
   // One table where all rows have the same.
   const std::size_t table = q.table_size();
   bool alike = true;
-  for (std::size_t i = table; i < levels.size(); ++i) alike &= levels[i] == levels[i % table];
+  for (std::size_t i = table; i < levels.size(); ++i) alike &= levels[i] == levels[i - table];
   if (alike && !levels.empty()) levels.resize(table);
   q.levels = std::move(levels);
   return q;

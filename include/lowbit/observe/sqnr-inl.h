@@ -24,7 +24,7 @@ inline std::vector<double> zero_points(Range full, double steps) {
   const double whole = std::nearbyint(-double(full.min) * steps / (double(full.max) - double(full.min)));
   std::vector<double> result{whole};
   const double parts = std::min<double>(kZeroPoints - 1, steps);
-  for (double i = 0; i <= parts; ++i) result.push_back(std::nearbyint(i * steps / parts));
+  for (int i = 0; i <= static_cast<int>(parts); ++i) result.push_back(std::nearbyint(i * steps / parts));
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;

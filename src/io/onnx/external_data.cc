@@ -57,7 +57,7 @@ fs::path resolve(const std::string& path, const std::string& folder, const std::
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
   if (error) refuse("cannot be read, because the model's folder does not exist");
-  const fs::path target = fs::canonical(root / relative, error);
+  fs::path target = fs::canonical(root / relative, error);
   if (error)
     throw Error(ErrorCode::not_found,
                 fmt::format("{} needs the file '{}', which does not exist", where, path));

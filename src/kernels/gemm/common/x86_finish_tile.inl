@@ -27,7 +27,7 @@ struct FinishTerms {
   }
 
   FinishTerms(const TileArgs& args, bool grouped, bool asked)
-      : direct(asked && takes(args, grouped)), bytes(args.epilogue.out == OutType::u8) {
+      : direct(asked && takes(args, grouped)), bytes(args.epilogue.out == OutType::u8), lo(args.epilogue.lo) {
     if (!direct) return;
     const Epilogue& e = args.epilogue;
     for (unsigned v = 0; v < args.n / kLanes; ++v) {
@@ -35,7 +35,6 @@ struct FinishTerms {
       store_f(multiplier[v], t.multiplier);
       store_f(addend[v], t.addend);
     }
-    lo = e.lo;
     byte = byte_terms(e);
   }
 };

@@ -126,7 +126,7 @@ class MaddubsTile {
 
   std::int32_t* open_;
   bool fresh_;  // the next batch starts the group
-  const std::int32_t *row_zero_, *start_;
+  const std::int32_t *row_zero_ = nullptr, *start_ = nullptr;
   VecI sum_[kRows][kVecs];
 
   /// kRows x kVecs sums over a batch of quads.
