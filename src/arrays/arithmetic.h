@@ -7,7 +7,7 @@
 #include <span>
 #include <type_traits>
 
-#include "arrays/array.h"
+#include "lowbit/core/array.h"
 
 namespace lowbit::arrays {
 

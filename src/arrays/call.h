@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arrays/array.h"
+#include "lowbit/core/array.h"
 #include "lowbit/core/array_attribute.h"
 #include "lowbit/core/error.h"
 

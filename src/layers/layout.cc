@@ -9,6 +9,11 @@ namespace lowbit {
 
 SampleLayout sample_layout(const Shape& shape, DType dtype) {
   SampleLayout l;
+  if (dtype == DType::i64) {
+    l.channels = l.pixel_stride = shape.elements();
+    l.sample_stride = ops::round_up(l.channels, 8);
+    return l;
+  }
   switch (shape.rank()) {
     case 1:
       l.channels = shape[0];
@@ -47,7 +52,7 @@ SampleLayout ValueType::layout() const {
 
 std::size_t ValueType::sample_bytes() const {
   const auto elements = static_cast<std::size_t>(layout().sample_stride);
-  return dtype == DType::u8 ? elements : elements * sizeof(float);
+  return elements * (dtype == DType::u8 ? 1 : dtype == DType::i64 ? sizeof(std::int64_t) : sizeof(float));
 }
 
 }  // namespace lowbit

@@ -1,5 +1,6 @@
 #include "lowbit/layers/ops.h"
 
+#include <string>
 #include <type_traits>
 
 #include "layers/weight_of.h"
@@ -19,7 +20,15 @@ Shape infer_shape(const Op& op, std::span<const Shape> inputs) {
 }
 
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec) {
+  for (const ValueType* input : spec.inputs)
+    if (input->dtype == DType::i64 && !std::holds_alternative<ArrayOp>(op))
+      throw Error(ErrorCode::unsupported, std::string(op_name(op)) + " does not compute with integers");
   return std::visit([&](const auto& o) { return make_step(o, spec); }, op);
+}
+
+ElementType result_element(const Op& op) {
+  const auto* array = std::get_if<ArrayOp>(&op);
+  return array ? array->result : ElementType::f32;
 }
 
 const Tensor* weight_of(const Op& op) {

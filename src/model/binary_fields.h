@@ -34,6 +34,12 @@ class FieldWriter {
     const auto* p = reinterpret_cast<const std::byte*>(values.data());
     bytes_.insert(bytes_.end(), p, p + values.size() * sizeof(T));
   }
+  template <class T>
+  requires requires(T t, FieldWriter& v) { t.visit_fields(v); }
+  void operator()(const char* name, std::vector<T>& values) {
+    (*this)(name, static_cast<std::uint64_t>(values.size()));
+    for (T& value : values) value.visit_fields(*this);
+  }
   void operator()(const char* name, const std::string& text) {
     (*this)(name, std::vector<char>(text.begin(), text.end()));
   }
@@ -81,6 +87,12 @@ class FieldReader {
     else
       values.resize(count);
     bytes_.read(std::as_writable_bytes(std::span(values)));
+  }
+  template <class T>
+  requires requires(T t, FieldReader& v) { t.visit_fields(v); }
+  void operator()(const char* name, std::vector<T>& values) {
+    values.resize(length(name, 1));
+    for (T& value : values) value.visit_fields(*this);
   }
   void operator()(const char* name, std::string& text) {
     std::vector<char> chars;

@@ -9,6 +9,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
+#include "model/copy_samples.h"
 #include "model/kept_samples.h"
 #include "model/sample_runner.h"
 #include "model/tasks.h"
@@ -43,7 +44,11 @@ struct Calibrator::State {
       CalibrationEntry& entry = table.entries[v];
       const auto elements = static_cast<std::size_t>(entry.shape.elements());
       for (std::size_t lane = 0; lane < count; ++lane) {
-        const std::span<const float> x(runner.values(lane, 0)[v].sample<float>(0), elements);
+        const ops::TensorArg& value = runner.values(lane, 0)[v];
+        std::vector<float> integers;
+        if (value.type->dtype == DType::i64)
+          integers.assign(value.sample<std::int64_t>(0), value.sample<std::int64_t>(0) + elements);
+        const std::span<const float> x(integers.empty() ? value.sample<float>(0) : integers.data(), elements);
         entry.observer.observe(x, static_cast<std::uint64_t>(runner.number(lane)));
         if (entry.seen) entry.seen->observe(x);
         if (!entry.finite) entry.finite = has_finite(x);
@@ -84,7 +89,8 @@ Calibrator::Calibrator(Calibrator&&) noexcept = default;
 Calibrator& Calibrator::operator=(Calibrator&&) noexcept = default;
 Calibrator::~Calibrator() = default;
 
-void Calibrator::add(const TensorView& batch) {
+void Calibrator::add(const TensorView& given) {
+  const TensorView batch = as_batch(given, state_->runner.sample_shape());
   state_->runner.add(batch);
   state_->keep(batch);
 }

@@ -2,17 +2,38 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
 #include "layers/step_common.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit {
 namespace {
 
+/// Whether a sample starts with a dimension of 1, in the place of which the tensor has the batch.
+bool is_open_first(const Shape& shape, const Shape& sample) {
+  bool fits = shape.rank() == sample.rank() && sample.rank() > 0 && sample[0] == 1;
+  for (int axis = 1; fits && axis < sample.rank(); ++axis) fits = shape[axis] == sample[axis];
+  return fits;
+}
+
 /// Element strides of a caller's samples along the axes of the value's Box.
 ops::BoxDims strides_of(const Shape& shape, const std::array<std::ptrdiff_t, Shape::kMaxRank>& strides,
                         const Shape& sample) {
   const int rank = sample.rank();
   ops::BoxDims along = ops::row_major_strides(sample);
+  if (shape == sample) {
+    for (int axis = 0; axis < rank; ++axis)
+      along[ops::memory_axis(rank, axis)] = strides[static_cast<std::size_t>(axis)];
+    return along;
+  }
+  if (is_open_first(shape, sample)) {
+    for (int axis = 1; axis < rank; ++axis)
+      along[ops::memory_axis(rank, axis)] = strides[static_cast<std::size_t>(axis)];
+    return along;
+  }
   if (shape.rank() == 2) {  // flattened samples keep the logical order: C, H, W and T, F
     for (std::int64_t& stride : along) stride *= strides[1];
     return along;
@@ -22,17 +43,72 @@ ops::BoxDims strides_of(const Shape& shape, const std::array<std::ptrdiff_t, Sha
   return along;
 }
 
+/// Strides of a value's samples along the axes of a Box; integers lie in logical order.
+ops::Box box_of(const ValueType& type) {
+  ops::Box box(ValueType{type.shape, DType::f32, {}});
+  if (type.dtype == DType::i64) box.stride = ops::row_major_strides(type.shape);
+  return box;
+}
+
+/// Calls body(sample, their first element, their step, offset of ours, count) for lines that cover `count`
+/// samples. Where the last axis of integers is not the line's, lines are of one element.
+template <class View, class Body>
+void for_sample_lines(const View& view, const ValueType& type, std::int64_t count, Body&& body) {
+  const ops::Box box = box_of(type);
+  const ops::BoxDims stride = strides_of(view.shape, view.strides, type.shape);
+  const bool is_dense = box.stride.back() == 1 || box.size.back() == 1;
+  for (std::int64_t b = 0; b < count; ++b)
+    ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
+      auto* first = view.data + b * view.strides[0] + theirs;
+      if (is_dense) return body(b, first, stride.back(), ours, box.size.back());
+      for (std::int64_t c = 0; c < box.size.back(); ++c)
+        body(b, first + c * stride.back(), 1, ours + c * box.stride.back(), 1);
+    });
+}
+
+/// What a float that should be an integer stands for; 0 for NaN, the last integers for what is beyond.
+std::int64_t nearest_integer(float x) {
+  if (!(x == x)) return 0;
+  constexpr float kLimit = 9.2e18f;
+  return static_cast<std::int64_t>(std::rint(x < -kLimit ? -kLimit : x > kLimit ? kLimit : x));
+}
+
+/// Between sample `b` of a value of floats and its elements in logical order.
+template <class T>
+void copy_row_major(T* array, const ops::TensorArg& value, std::int64_t b) {
+  const ops::Box box(*value.type);
+  const ops::BoxDims stride = ops::row_major_strides(value.type->shape);
+  auto* sample = value.sample<float>(b);
+  ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
+    for (std::int64_t c = 0; c < box.size.back(); ++c) {
+      if constexpr (std::is_const_v<T>)
+        sample[ours + c] = array[theirs + c * stride.back()];
+      else
+        array[theirs + c * stride.back()] = sample[ours + c];
+    }
+  });
+}
+
 }  // namespace
 
 std::int64_t check_batch(const Shape& shape, const Shape& sample, const std::string& what) {
   bool fits = shape.rank() == sample.rank() + 1;
   for (int axis = 0; fits && axis < sample.rank(); ++axis) fits = shape[axis + 1] == sample[axis];
   if (!fits && shape.rank() == 2) fits = shape[1] == sample.elements();
+  fits = fits || is_open_first(shape, sample);
   if (!fits)
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("'{}' has samples of shape {}, which a batch of shape {} does not fit", what,
                             sample.to_string(), shape.to_string()));
   return shape[0];
+}
+
+TensorView as_batch(const TensorView& tensor, const Shape& sample) {
+  if (!(tensor.shape == sample) || sample.rank() == Shape::kMaxRank) return tensor;
+  TensorView batch{tensor.data, with_batch(sample, 1), {}};
+  for (int axis = 0; axis < sample.rank(); ++axis)
+    batch.strides[static_cast<std::size_t>(axis) + 1] = tensor.strides[static_cast<std::size_t>(axis)];
+  return batch;
 }
 
 Shape with_batch(const Shape& sample, std::int64_t batch) {
@@ -45,26 +121,46 @@ Shape with_batch(const Shape& sample, std::int64_t batch) {
 }
 
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
-  const ops::Box box(*to.type);
-  const ops::BoxDims stride = strides_of(from.shape, from.strides, to.type->shape);
-  for (std::int64_t b = 0; b < count; ++b) {
-    const float* sample = from.data + b * from.strides[0];
-    float* out = to.sample<float>(b);
-    ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
-      for (std::int64_t c = 0; c < box.size.back(); ++c) out[ours + c] = sample[theirs + c * stride.back()];
-    });
-  }
+  for_sample_lines(
+      from, *to.type, count,
+      [&](std::int64_t b, const float* theirs, std::int64_t step, std::int64_t ours, std::int64_t n) {
+        if (to.type->dtype == DType::i64)
+          for (std::int64_t c = 0; c < n; ++c)
+            to.sample<std::int64_t>(b)[ours + c] = nearest_integer(theirs[c * step]);
+        else
+          for (std::int64_t c = 0; c < n; ++c) to.sample<float>(b)[ours + c] = theirs[c * step];
+      });
 }
 
 void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept {
-  const ops::Box box(*from.type);
-  const ops::BoxDims stride = strides_of(to.shape, to.strides, from.type->shape);
+  for_sample_lines(to, *from.type, count,
+                   [&](std::int64_t b, float* theirs, std::int64_t step, std::int64_t ours, std::int64_t n) {
+                     if (from.type->dtype == DType::i64)
+                       for (std::int64_t c = 0; c < n; ++c)
+                         theirs[c * step] = static_cast<float>(from.sample<std::int64_t>(b)[ours + c]);
+                     else
+                       for (std::int64_t c = 0; c < n; ++c)
+                         theirs[c * step] = from.sample<float>(b)[ours + c];
+                   });
+}
+
+void copy_in(const arrays::ArrayView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
+  const std::int64_t size = to.type->shape.elements();
   for (std::int64_t b = 0; b < count; ++b) {
-    float* sample = to.data + b * to.strides[0];
-    const float* in = from.sample<float>(b);
-    ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
-      for (std::int64_t c = 0; c < box.size.back(); ++c) sample[theirs + c * stride.back()] = in[ours + c];
-    });
+    if (from.integers)
+      std::copy_n(from.integers + b * size, size, to.sample<std::int64_t>(b));
+    else
+      copy_row_major(from.floats + b * size, to, b);
+  }
+}
+
+void copy_out(const ops::TensorArg& from, const arrays::MutableArrayView& to, std::int64_t count) noexcept {
+  const std::int64_t size = from.type->shape.elements();
+  for (std::int64_t b = 0; b < count; ++b) {
+    if (to.integers)
+      std::copy_n(from.sample<std::int64_t>(b), size, to.integers + b * size);
+    else
+      copy_row_major(to.floats + b * size, from, b);
   }
 }
 

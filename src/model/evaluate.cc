@@ -65,8 +65,9 @@ ModelComparer::ModelComparer(ModelComparer&&) noexcept = default;
 ModelComparer& ModelComparer::operator=(ModelComparer&&) noexcept = default;
 ModelComparer::~ModelComparer() = default;
 
-void ModelComparer::add(const TensorView& batch) {
+void ModelComparer::add(const TensorView& given) {
   State& s = *state_;
+  const TensorView batch = as_batch(given, s.reference.model.input_shape());
   const std::int64_t count = check_batch(batch.shape, s.reference.model.input_shape(), "input");
   for (std::int64_t first = 0; first < count; first += kComparedAtOnce) {
     const std::int64_t n = std::min(kComparedAtOnce, count - first);

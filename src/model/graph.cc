@@ -57,7 +57,9 @@ ValueId Graph::add_value(std::string name, Shape shape) {
 ValueId Graph::add_node(std::string name, ops::Op op, std::vector<ValueId> node_inputs) {
   for (const ValueId id : node_inputs) require_id(*this, id, fmt::format("an input of node '{}'", name));
   const Shape shape = inferred(name, op, input_shapes(*this, node_inputs));
+  const ElementType element = ops::result_element(op);
   const ValueId output = add_value(name, shape);
+  values.back().element = element;
   nodes.push_back({std::move(name), std::move(op), std::move(node_inputs), output});
   return output;
 }

@@ -64,7 +64,8 @@ namespace {
 detail::ModelData fp32_data(Graph graph) {
   infer_shapes(graph);
   detail::ModelData data;
-  for (const Graph::Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
+  for (const Graph::Value& value : graph.values)
+    data.types.push_back({value.shape, is_float(value.element) ? DType::f32 : DType::i64, {}});
   data.nodes.resize(graph.nodes.size());
   data.graph = std::move(graph);
   return data;

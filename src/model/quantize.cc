@@ -38,6 +38,7 @@ class Rewriter {
   }
 
   detail::ModelData rewrite() {
+    data_.graph.has_batch = old_.graph.has_batch;
     for (const ValueId id : old_.graph.inputs) {
       f32_[index(id)] = add_value(id, DType::f32);
       data_.graph.inputs.push_back(f32_[index(id)]);
@@ -66,8 +67,11 @@ class Rewriter {
   ValueId add_value(ValueId old, DType dtype, const ValueType& codes = {}) {
     const Graph::Value& value = old_.graph.values[index(old)];
     const bool suffix = dtype == DType::u8 && wants_f32(old);
-    data_.types.push_back({value.shape, dtype, codes.qparams, codes.bits});
-    return data_.graph.add_value(suffix ? value.name + ":u8" : value.name, value.shape);
+    const bool is_integer = old_.types[index(old)].dtype == DType::i64;
+    data_.types.push_back({value.shape, is_integer ? DType::i64 : dtype, codes.qparams, codes.bits});
+    const ValueId id = data_.graph.add_value(suffix ? value.name + ":u8" : value.name, value.shape);
+    data_.graph.values.back().element = value.element;
+    return id;
   }
 
   void add_node(std::string name, ops::Op op, std::vector<ValueId> inputs, ValueId output,

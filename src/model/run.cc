@@ -24,7 +24,28 @@ void fill_zero_pixels(const ops::TensorArg& value, std::int64_t count) noexcept 
   }
 }
 
-std::int64_t check(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,
+const Shape& shape_of(const TensorView& view) {
+  return view.shape;
+}
+const Shape& shape_of(const MutableTensorView& view) {
+  return view.shape;
+}
+template <class View>
+const Shape& shape_of(const View& view) {
+  return view.type.shape;
+}
+
+/// Throws Error(unsupported) for integers where the model has floats, or the other way round.
+template <class View>
+void require_element(const View& view, const ValueType& type, const std::string& name) {
+  if constexpr (requires { view.integers; })
+    if (!view.is_present() || (view.integers != nullptr) != (type.dtype == DType::i64))
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("'{}' takes {}", name, type.dtype == DType::i64 ? "integers" : "floats"));
+}
+
+template <class In, class Out>
+std::int64_t check(const Model& model, std::span<const In> in, std::span<const Out> out,
                    const Workspace::State& state) {
   if (&state.model.compiled() != &model.compiled())
     throw Error(ErrorCode::invalid_argument, "the workspace was made for another model");
@@ -34,16 +55,19 @@ std::int64_t check(const Model& model, std::span<const TensorView> in, std::span
                             model.output_count(), in.size(), out.size()));
   std::int64_t count = -1;
   const Graph& graph = model.graph();
-  const auto agree = [&](const Shape& shape, const Shape& sample, ValueId id) {
+  const auto agree = [&](const auto& view, ValueId id) {
     const std::string& name = graph.values[static_cast<std::size_t>(id)].name;
-    const std::int64_t batch = check_batch(shape, sample, name);
+    const ValueType& type = model.type(id);
+    require_element(view, type, name);
+    const Shape& shape = shape_of(view);
+    const std::int64_t batch = shape == type.shape ? 1 : check_batch(shape, type.shape, name);
     if (count >= 0 && batch != count)
       throw Error(ErrorCode::shape_mismatch,
                   fmt::format("'{}' has a batch of {}, others {}", name, batch, count));
     count = batch;
   };
-  for (std::size_t i = 0; i < in.size(); ++i) agree(in[i].shape, model.input_shape(i), graph.inputs[i]);
-  for (std::size_t i = 0; i < out.size(); ++i) agree(out[i].shape, model.output_shape(i), graph.outputs[i]);
+  for (std::size_t i = 0; i < in.size(); ++i) agree(in[i], graph.inputs[i]);
+  for (std::size_t i = 0; i < out.size(); ++i) agree(out[i], graph.outputs[i]);
   if (count > state.batch)
     throw Error(
         ErrorCode::invalid_argument,
@@ -70,8 +94,10 @@ void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) n
   }
 }
 
-void run(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,
-         Workspace& workspace) {
+namespace {
+
+template <class In, class Out>
+void run_on(const Model& model, std::span<const In> in, std::span<const Out> out, Workspace& workspace) {
   Workspace::State& state = workspace.state();
   const std::int64_t count = check(model, in, out, state);
   const FloatEnvironmentGuard defaults;
@@ -81,6 +107,18 @@ void run(const Model& model, std::span<const TensorView> in, std::span<const Mut
   run_steps(state, count);
   for (std::size_t i = 0; i < out.size(); ++i)
     copy_out(state.args[static_cast<std::size_t>(graph.outputs[i])], out[i], count);
+}
+
+}  // namespace
+
+void run(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,
+         Workspace& workspace) {
+  run_on(model, in, out, workspace);
+}
+
+void run(const Model& model, std::span<const arrays::ArrayView> in,
+         std::span<const arrays::MutableArrayView> out, Workspace& workspace) {
+  run_on(model, in, out, workspace);
 }
 
 void run(const Model& model, const TensorView& in, const MutableTensorView& out, Workspace& workspace) {

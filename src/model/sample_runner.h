@@ -42,7 +42,8 @@ class SampleRunner {
   void flush();
 
   std::int64_t samples() const { return samples_; }  ///< that `take` has seen
-  std::int64_t sample_elements() const { return models_[0].input_shape().elements(); }
+  const Shape& sample_shape() const { return models_[0].input_shape(); }
+  std::int64_t sample_elements() const { return sample_shape().elements(); }
   Executor& executor() const { return *executor_; }
   const StreamShard& shard() const { return options_.shard; }
   /// Values of model `m` on the sample of a lane, one ops::TensorArg a value. Valid inside `take`.

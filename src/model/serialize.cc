@@ -15,10 +15,12 @@
 namespace lowbit {
 namespace {
 
-constexpr std::uint32_t kVersion = 4, kFirstVersion = 1;
+constexpr std::uint32_t kVersion = 5, kFirstVersion = 1;
 /// What is written where no weights have a label and no layer takes signs, so that an older lowbit, which
 /// would run such layers as weight-only ones, reads all other files.
 constexpr std::uint32_t kOlderVersion = 3;
+/// What is written where all values are floats or codes and samples come in batches.
+constexpr std::uint32_t kFloatVersion = 4;
 /// Calibration tables outlive versions: what a model is known by must not change with them. All that later
 /// versions added is of quantized models, which are not calibrated.
 constexpr std::uint32_t kFingerprintVersion = 1;
@@ -26,7 +28,8 @@ constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
 /// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no
-/// offsets and levels, version 2 no bits of values, version 3 no labels of weights and no sign activations.
+/// offsets and levels, version 2 no bits of values, version 3 no labels of weights and no sign activations,
+/// version 4 no integers and no graphs without a batch.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
@@ -46,6 +49,7 @@ void visit(V& v, ValueType& type, std::uint32_t version) {
 /// Visiting takes mutable references.
 void write(FieldWriter& v, detail::ModelData data, std::uint32_t version) {
   v("scheme", data.scheme), v("source", data.source);
+  if (version > 4) v("has batch", data.graph.has_batch);
   v("values", static_cast<std::uint64_t>(data.graph.values.size()));
   for (std::size_t i = 0; i < data.graph.values.size(); ++i) {
     v("value name", data.graph.values[i].name);
@@ -112,17 +116,19 @@ bool has_float_weights(const ops::Op& op) {
 detail::ModelData read(FieldReader& v, std::uint32_t version) {
   detail::ModelData data;
   v("scheme", data.scheme), v("source", data.source);
+  if (version > 4) v("has batch", data.graph.has_batch);
   const std::uint64_t values = v.length("values", 8);
   for (std::uint64_t i = 0; i < values; ++i) {
     Graph::Value value;
     ValueType type;
     v("value name", value.name);
     visit(v, type, version);
-    if (type.dtype > DType::u8 || !(std::isfinite(type.qparams.scale) && type.qparams.scale > 0) ||
-        type.bits < 2 || type.bits > 8 || type.qparams.zero_point < 0 ||
-        type.qparams.zero_point > type.codes().qmax)
+    if (type.dtype > (version > 4 ? DType::i64 : DType::u8) ||
+        !(std::isfinite(type.qparams.scale) && type.qparams.scale > 0) || type.bits < 2 || type.bits > 8 ||
+        type.qparams.zero_point < 0 || type.qparams.zero_point > type.codes().qmax)
       v.fail("value type");
     value.shape = type.shape;
+    value.element = type.dtype == DType::i64 ? ElementType::i64 : ElementType::f32;
     data.graph.values.push_back(std::move(value));
     data.types.push_back(type);
   }
@@ -157,8 +163,12 @@ std::vector<std::byte> save_to_bytes(const Model& model) {
   const bool is_new = std::any_of(nodes.begin(), nodes.end(), [](const NodeQuantization& q) {
     return !q.weights_label.empty() || q.scheme.activation_bits == 1;
   });
+  const auto& types = model.data().types;
+  const bool is_general =
+      !model.graph().has_batch ||
+      std::any_of(types.begin(), types.end(), [](const ValueType& type) { return type.dtype == DType::i64; });
   detail::FileKind kind = kModelFile;
-  kind.version = is_new ? kVersion : kOlderVersion;
+  kind.version = is_general ? kVersion : is_new ? kFloatVersion : kOlderVersion;
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());

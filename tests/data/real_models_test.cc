@@ -96,5 +96,42 @@ TEST(RealModels, OrientationOfLines) {
   fmt::print("int8: {:.1f} dB\n", int8.outputs[0].error.sqnr_db);
 }
 
+// A short-time Fourier transform by 1-d convolution, then logarithms limited from below by the largest.
+TEST(RealModels, Spectrogram) {
+  LOWBIT_REQUIRE_SHARED("models/real/melspectrogram.onnx");
+  const Tensor sound = read("models/real/melspectrogram.in0.npy");
+  const Model model = load_onnx(shared_data("models/real/melspectrogram.onnx").string(),
+                                {.shapes = {{"input", {sound.shape[1]}}}});
+  const Tensor want = read("models/real/melspectrogram.out0.npy");
+  Tensor got(want.shape);
+  Workspace workspace(model);
+  run(model, sound, got, workspace);
+  EXPECT_LT(difference(got.data, want.data), 1e-4);
+}
+
+// A recurrent cell that is written out: the state goes in and comes out as tensors like all others.
+TEST(RealModels, VoiceActivity) {
+  LOWBIT_REQUIRE_SHARED("models/real/silero_vad.onnx");
+  arrays::Array rate({ElementType::i64, Shape{}});
+  rate.integers = {16000};
+  const Tensor frames = read("models/real/silero_vad.in0.npy");
+  const std::int64_t count = frames.shape[0], size = frames.shape.elements() / count;
+  const Model model =
+      load_onnx(shared_data("models/real/silero_vad.onnx").string(),
+                {.shapes = {{"input", {1, size}}, {"state", {2, 1, 128}}}, .constants = {{"sr", rate}}});
+  Workspace workspace(model);
+  Tensor state(Shape{2, 1, 128}), next(state.shape), speech(Shape{1, 1});
+  std::vector<float> got;
+  for (std::int64_t frame = 0; frame < count; ++frame) {
+    const std::vector<TensorView> in{TensorView(frames.data.data() + frame * size, Shape{1, size}), state};
+    const std::vector<MutableTensorView> out{speech, next};
+    run(model, in, out, workspace);
+    got.push_back(speech.data[0]);
+    std::swap(state.data, next.data);
+  }
+  EXPECT_LT(difference(got, read("models/real/silero_vad.out0.npy").data), 1e-4);
+  EXPECT_LT(difference(state.data, read("models/real/silero_vad.state_last.npy").data), 1e-4);
+}
+
 }  // namespace
 }  // namespace lowbit::testing

@@ -414,6 +414,10 @@ void eval(const ops::DequantizeOp&, const Inputs&, Sample&) {
   refuse_codes();
 }
 
+void eval(const ops::ArrayOp& op, const Inputs&, Sample&) {
+  throw Error(ErrorCode::unsupported, "the interpreter does not know " + op.function);
+}
+
 }  // namespace
 
 std::vector<Sample> interpret_all(const Graph& graph, std::span<const Sample> inputs) {

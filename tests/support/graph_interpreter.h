@@ -15,7 +15,7 @@ struct Sample {
   std::vector<double> data;
 };
 
-/// All values of the graph, by id. Throws Error(unsupported) for Quantize and Dequantize.
+/// All values of the graph, by id. Throws Error(unsupported) for Quantize, Dequantize and Array.
 std::vector<Sample> interpret_all(const Graph& graph, std::span<const Sample> inputs);
 /// The outputs only.
 std::vector<Sample> interpret(const Graph& graph, std::span<const Sample> inputs);

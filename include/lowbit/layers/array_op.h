@@ -4,24 +4,11 @@
 
 #include <string>
 
+#include "lowbit/core/array.h"
 #include "lowbit/core/array_attribute.h"
-#include "lowbit/core/element_type.h"
 #include "lowbit/layers/op_common.h"
 
 namespace lowbit::ops {
-
-/// An input whose elements are known: row-major, in `floats` or `integers` as `element` says.
-struct ArrayConstant {
-  ElementType element = ElementType::f32;
-  Shape shape{};
-  std::vector<float> floats{};
-  std::vector<std::int64_t> integers{};
-
-  template <class V>
-  void visit_fields(V&& v) {
-    v("element", element), v("shape", shape), v("floats", floats), v("integers", integers);
-  }
-};
 
 struct ArrayOp {
   static constexpr std::string_view kName = "Array";
@@ -35,7 +22,7 @@ struct ArrayOp {
   /// One for each input of the ONNX operator: kValue for the next input of the node, kLeftOut, or a place in
   /// `constants`.
   std::vector<std::int64_t> sources{};
-  std::vector<ArrayConstant> constants{};
+  std::vector<arrays::Array> constants{};
   std::vector<ElementType> elements{};    ///< of the node's inputs, in their order
   std::int64_t outputs = 1;               ///< that the ONNX operator names
   std::int64_t output = 0;                ///< which of them this node computes
@@ -51,6 +38,8 @@ struct ArrayOp {
 
 /// Throws Error(unsupported) for a function that does not exist or a form of it that is not there,
 /// Error(corrupt_file) for inputs that contradict the standard.
+/// The element type of what it computes, which `result` has to say; throws the same.
+ElementType array_result(const ArrayOp& op, std::span<const Shape> inputs);
 Shape infer_shape(const ArrayOp& op, std::span<const Shape> inputs);
 std::unique_ptr<Step> make_step(const ArrayOp& op, const StepSpec& spec);
 

@@ -1,6 +1,6 @@
 // How one sample of a value lies in memory while a model runs. Logically a sample is C x H x W, T x F or F;
 // in memory it is always height x width pixels of `channels` consecutive elements (channels last). A sample
-// of more than three dimensions lies as it is, the last one being the channels.
+// of more than three dimensions lies as it is, the last one being the channels, and so do integers.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@
 
 namespace lowbit {
 
-enum class DType : std::uint8_t { f32, u8 };
+/// i64 holds integers and booleans of every width, which only Array computes with.
+enum class DType : std::uint8_t { f32, u8, i64 };
 
 /// Strides in elements.
 struct SampleLayout {

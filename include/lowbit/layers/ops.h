@@ -16,7 +16,9 @@
 #include <string_view>
 #include <variant>
 
+#include "lowbit/core/element_type.h"
 #include "lowbit/layers/add.h"
+#include "lowbit/layers/array_op.h"
 #include "lowbit/layers/binary_op.h"
 #include "lowbit/layers/concat.h"
 #include "lowbit/layers/conv2d.h"
@@ -35,12 +37,14 @@ namespace lowbit::ops {
 
 using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
                         MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
-                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp>;
+                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp, ArrayOp>;
 
 std::string_view op_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);
 Shape infer_shape(const Op& op, std::span<const Shape> inputs);
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec);
+/// Of what it computes: f32, but for Array.
+ElementType result_element(const Op& op);
 /// Whether it holds a weight matrix, its member `weight`: Conv2d and Linear do.
 bool has_weights(const Op& op);
 

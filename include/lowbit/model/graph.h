@@ -18,6 +18,7 @@ struct Graph {
   struct Value {
     std::string name;
     Shape shape;  ///< of one sample; set by infer_shapes for everything but the inputs
+    ElementType element = ElementType::f32;
   };
 
   /// One operator. Exactly one output.
@@ -31,6 +32,9 @@ struct Graph {
   std::vector<Value> values;
   std::vector<Node> nodes;
   std::vector<ValueId> inputs, outputs;
+  /// False where the tensors of the file have no batch that could be any number: then a sample is all of
+  /// them, and runs alone.
+  bool has_batch = true;
 
   /// Adds a value and returns its id.
   ValueId add_value(std::string name, Shape shape = {});

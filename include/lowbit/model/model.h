@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/core/array.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/model/graph.h"
 #include "lowbit/quant/quantized_matrix.h"
@@ -122,8 +123,13 @@ class Workspace {
 /// valid arguments throws nothing. Throws Error(shape_mismatch) before anything is written when a shape does
 /// not fit, Error(invalid_argument) when the workspace was made for another model or a smaller batch.
 void run(const Model& model, const TensorView& in, const MutableTensorView& out, Workspace& workspace);
-/// Several inputs or outputs, in the order of the graph.
+/// Several inputs or outputs, in the order of the graph. Inputs of integers take the nearest ones, outputs of
+/// integers become floats. A tensor of exactly the shape of a sample is a batch of one.
 void run(const Model& model, std::span<const TensorView> in, std::span<const MutableTensorView> out,
          Workspace& workspace);
+/// The same with dense arrays: integers (token ids, lengths) as they are. Throws Error(unsupported) for an
+/// array of floats where the model has integers, or the other way round.
+void run(const Model& model, std::span<const arrays::ArrayView> in,
+         std::span<const arrays::MutableArrayView> out, Workspace& workspace);
 
 }  // namespace lowbit

@@ -12,25 +12,14 @@
 namespace lowbit::onnx_import {
 namespace {
 
-/// The only element of a small tensor that stands in the message itself.
-bool read_single(const onnx::TensorProto& t, ArrayAttribute& attribute) {
-  const std::optional<ElementType> element = element_type(t.data_type());
-  if (!element || t.data_location() == onnx::TensorProto::EXTERNAL) return false;
-  std::int64_t count = 1;
-  for (const std::int64_t dim : t.dims()) count *= dim;
-  if (count != 1) return false;
-  attribute.text = std::string(element_name(*element));
-  if (t.float_data_size() == 1)
-    attribute.floats.push_back(t.float_data(0));
-  else if (t.int64_data_size() == 1)
-    attribute.integers.push_back(t.int64_data(0));
-  else if (t.uint64_data_size() == 1)
-    attribute.integers.push_back(static_cast<std::int64_t>(t.uint64_data(0)));
-  else if (t.int32_data_size() == 1 && !is_float(*element))
-    attribute.integers.push_back(t.int32_data(0));
-  else
-    return false;
-  return true;
+/// A tensor of one element as that element, and its type.
+void read_single(const arrays::Array& tensor, ArrayAttribute& attribute) {
+  if (tensor.type.shape.elements() != 1)
+    throw Error(ErrorCode::unsupported, fmt::format("the attribute '{}' is a tensor of {} elements",
+                                                    attribute.name, tensor.type.shape.elements()));
+  attribute.text = std::string(element_name(tensor.type.element));
+  attribute.floats = tensor.floats;
+  attribute.integers = tensor.integers;
 }
 
 }  // namespace
@@ -39,7 +28,7 @@ std::optional<ElementType> element_type(int onnx_type) {
   return arrays::element_of_onnx(onnx_type);
 }
 
-std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node) {
+std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node, const TensorReader& read) {
   std::vector<ArrayAttribute> attributes;
   for (const auto& a : node.attribute()) {
     ArrayAttribute& attribute = attributes.emplace_back();
@@ -65,7 +54,7 @@ std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node) {
         for (const auto& text : a.strings()) attribute.text += (attribute.text.empty() ? "" : " ") + text;
         break;
       case onnx::AttributeProto::TENSOR:
-        if (!read_single(a.t(), attribute)) attributes.pop_back();
+        read_single(read(a.t()), attribute);
         break;
       default:
         attributes.pop_back();
@@ -97,10 +86,10 @@ Constant to_constant(arrays::Array array) {
 }
 
 std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset,
-                                 std::span<const arrays::Array* const> inputs) {
+                                 std::span<const arrays::Array* const> inputs, const TensorReader& read) {
   const arrays::Prepare prepare = arrays::find_function(node.op_type());
   if (!prepare) throw Error(ErrorCode::unsupported, fmt::format("{} is not supported", node.op_type()));
-  const std::vector<ArrayAttribute> attributes = array_attributes(node);
+  const std::vector<ArrayAttribute> attributes = array_attributes(node, read);
   std::vector<arrays::Call::Input> known;
   std::vector<arrays::ArrayView> in;
   for (const arrays::Array* input : inputs) {
@@ -112,11 +101,7 @@ std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset
   std::vector<arrays::Array> results;
   for (const arrays::ArrayType& type : prepared.outputs) results.emplace_back(type);
   std::vector<arrays::MutableArrayView> out;
-  for (arrays::Array& array : results) {
-    // Pointers that are not null for empty arrays, too.
-    const arrays::ArrayView view = array.view();
-    out.push_back({view.type, const_cast<float*>(view.floats), const_cast<std::int64_t*>(view.integers)});
-  }
+  for (arrays::Array& array : results) out.push_back(array.mutable_view());
   const AlignedBytes scratch = aligned_bytes(prepared.scratch_bytes + 64);
   prepared.run({in, out, scratch.get()});
   return results;

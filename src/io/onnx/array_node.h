@@ -3,13 +3,14 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "arrays/array.h"
 #include "io/onnx/constant.h"
+#include "lowbit/core/array.h"
 #include "lowbit/core/array_attribute.h"
 
 namespace lowbit::onnx_import {
@@ -18,9 +19,11 @@ namespace lowbit::onnx_import {
 /// floats, ...).
 std::optional<ElementType> element_type(int onnx_type);
 
+using TensorReader = std::function<arrays::Array(const onnx::TensorProto&)>;
+
 /// Integers, numbers, texts and lists of them. A tensor of one element becomes that element, and its type the
-/// text; larger tensors, graphs and sequences are left out.
-std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node);
+/// text; graphs are left out. Throws Error(unsupported) for larger tensors.
+std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node, const TensorReader& read);
 
 arrays::Array to_array(const Constant& constant);
 Constant to_constant(arrays::Array array);
@@ -28,6 +31,6 @@ Constant to_constant(arrays::Array array);
 /// The outputs of an operator on known inputs (null: left out). Throws Error(unsupported) for an operator
 /// that arrays have not; what() does not name the node.
 std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset,
-                                 std::span<const arrays::Array* const> inputs);
+                                 std::span<const arrays::Array* const> inputs, const TensorReader& read);
 
 }  // namespace lowbit::onnx_import

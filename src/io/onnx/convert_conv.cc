@@ -9,10 +9,12 @@
 namespace lowbit::onnx_import {
 
 void convert_conv(NodeContext& node) {
-  if (node.constant(1).dims.size() == 3)
-    node.refuse("is a 1-d convolution; only 2-d convolutions are supported");
   ops::Conv2dOp conv;
-  conv.weight = float_tensor(node, 1, 4);
+  conv.weight = float_tensor(node, 1, is_1d(node) ? 3 : 4);
+  if (is_1d(node)) {
+    const Shape& w = conv.weight.shape;
+    conv.weight.shape = Shape{w[0], w[1], 1, w[2]};
+  }
   const Shape& weight = conv.weight.shape;
   const std::array<std::int64_t, 2> kernel{weight[2], weight[3]};
   if (node.has_attribute("kernel_shape") && kernel_shape(node) != kernel)
@@ -28,7 +30,7 @@ void convert_conv(NodeContext& node) {
   if (node.has_input(2)) conv.bias = float_vector(node, 2);
   if (!conv.bias.empty() && static_cast<std::int64_t>(conv.bias.size()) != weight[0])
     node.reject(fmt::format("has a bias of {} elements for {} output channels", conv.bias.size(), weight[0]));
-  node.emit(std::move(conv), {node.value(0)});
+  emit_windowed(node, std::move(conv));
 }
 
 }  // namespace lowbit::onnx_import

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "io/onnx/array_node.h"
+#include "io/onnx/convert_whole.h"
 #include "io/onnx/node_context.h"
 #include "io/onnx/registry.h"
 #include "lowbit/core/error.h"
@@ -20,25 +22,65 @@ bool is_onnx_domain(const std::string& domain) {
 
 }  // namespace
 
-Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options)
-    : model_(model), files_(files), options_(options) {
+Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
+                   bool is_whole)
+    : model_(model), files_(files), options_(options), is_whole_(is_whole) {
   for (const auto& opset : model.opset_import())
     if (is_onnx_domain(opset.domain())) opset_ = opset.version();
 }
 
 Graph Importer::run() {
   require_supported();
-  collect_initializers();
+  graph_.has_batch = !is_whole_;
+  collect_initializers(model_.graph());
+  collect_used(model_.graph());
   add_inputs();
-  for (const auto& proto : model_.graph().node()) {
-    NodeContext node(*this, proto);
-    find_converter(proto.op_type())(node);
-    for (int i = 1; i < proto.output_size(); ++i) side_outputs_.insert(proto.output(i));
-  }
+  progress_ = 0;
+  import_nodes(model_.graph());
   add_outputs();
   remove_dead_nodes(graph_);
   validate(graph_);
   return std::move(graph_);
+}
+
+void Importer::import_nodes(const onnx::GraphProto& graph) {
+  for (const auto& proto : graph.node()) {
+    NodeContext node(*this, proto);
+    if (is_whole_) {
+      convert_whole(*this, node);
+    } else {
+      find_converter(proto.op_type())(node);
+      for (int i = 1; i < proto.output_size(); ++i) side_outputs_.insert(proto.output(i));
+    }
+    ++progress_;
+  }
+}
+
+std::vector<Importer::Entry> Importer::import_inner(const onnx::GraphProto& inner) {
+  scopes_.emplace_back();
+  for (const auto& tensor : inner.initializer())
+    define(tensor.name(), std::make_shared<const Constant>(read(tensor)));
+  import_nodes(inner);
+  std::vector<Entry> results;
+  for (const auto& output : inner.output()) {
+    const Entry* entry = find(output.name());
+    if (!entry)
+      throw Error(
+          ErrorCode::corrupt_file,
+          fmt::format("{}: nothing computes the output '{}' of an inner graph", file(), output.name()));
+    results.push_back(*entry);
+  }
+  scopes_.pop_back();
+  return results;
+}
+
+void Importer::collect_used(const onnx::GraphProto& graph) {
+  for (const auto& output : graph.output()) used_names_.insert(output.name());
+  for (const auto& node : graph.node()) {
+    used_names_.insert(node.input().begin(), node.input().end());
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_g()) collect_used(attribute.g());
+  }
 }
 
 void Importer::require_supported() const {
@@ -49,7 +91,7 @@ void Importer::require_supported() const {
   for (const auto& node : model_.graph().node()) {
     if (!is_onnx_domain(node.domain()))
       ++missing[node.domain() + "." + node.op_type()];
-    else if (!find_converter(node.op_type()))
+    else if (is_whole_ ? !has_whole_converter(node.op_type()) : !find_converter(node.op_type()))
       ++missing[node.op_type()];
   }
   if (missing.empty()) return;
@@ -60,14 +102,16 @@ void Importer::require_supported() const {
               fmt::format("{} uses operators that lowbit does not have: {}", file(), list));
 }
 
-void Importer::collect_initializers() {
-  for (const auto& tensor : model_.graph().initializer()) initializers_[tensor.name()] = &tensor;
+void Importer::collect_initializers(const onnx::GraphProto& graph) {
+  for (const auto& tensor : graph.initializer()) initializers_[tensor.name()] = &tensor;
 }
 
 void Importer::add_inputs() {
   for (const auto& input : model_.graph().input())
-    if (!initializers_.contains(input.name())) add_input(input);
-  if (graph_.inputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no inputs", file()));
+    if (!initializers_.contains(input.name()) && !add_fixed_input(input))
+      is_whole_ ? add_whole_input(input) : add_input(input);
+  if (graph_.inputs.empty() && !is_whole_)
+    throw Error(ErrorCode::unsupported, fmt::format("{} has no inputs", file()));
   check_given_shapes();
 }
 
@@ -106,6 +150,8 @@ void Importer::add_input(const onnx::ValueInfoProto& input) {
   if (dims.size() < 2 || dims.size() > 4)
     refuse(fmt::format("has {} dimensions; N x F, N x T x F and N x C x H x W are supported", dims.size()));
   const std::int64_t batch = dims[0].has_dim_value() ? dims[0].dim_value() : -1;
+  if (batch > 0 && fixed_batch_ > 0 && batch != fixed_batch_)
+    refuse(fmt::format("has {} in its first dimension, another input {}", batch, fixed_batch_));
   if (batch > 0) fixed_batch_ = batch;
   const Shape* given = given_shape(input.name());
   if (given && given->rank() + 1 != dims.size())
@@ -135,6 +181,73 @@ void Importer::add_input(const onnx::ValueInfoProto& input) {
   define(input.name(), id);
 }
 
+bool Importer::add_fixed_input(const onnx::ValueInfoProto& input) {
+  for (const auto& fixed : options_.constants) {
+    if (fixed.first != input.name()) continue;
+    Constant constant = to_constant(fixed.second);
+    const std::optional<ElementType> element = element_type(input.type().tensor_type().elem_type());
+    if (!element || is_float(*element) != is_float(fixed.second.type.element))
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{}: the input '{}' does not take elements of the type {}", file(),
+                              input.name(), element_name(fixed.second.type.element)));
+    constant.element = *element;
+    define(input.name(), std::make_shared<const Constant>(std::move(constant)));
+    return true;
+  }
+  return false;
+}
+
+void Importer::add_whole_input(const onnx::ValueInfoProto& input) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::unsupported, fmt::format("{}: input '{}' {}", file(), input.name(), what));
+  };
+  if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
+    refuse("has no tensor shape");
+  const auto& type = input.type().tensor_type();
+  const std::optional<ElementType> element = element_type(type.elem_type());
+  if (!element)
+    refuse(fmt::format(
+        "has the element type {}, which is not supported",
+        onnx::TensorProto::DataType_IsValid(type.elem_type())
+            ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(type.elem_type()))
+            : std::to_string(type.elem_type())));
+  const auto& dims = type.shape().dim();
+  if (dims.size() > Shape::kMaxRank) refuse(fmt::format("has {} dimensions", dims.size()));
+  const Shape* given = given_shape(input.name());
+  const auto refuse_given = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: {}; the shape given is {}", file(), what, given->to_string()));
+  };
+  // A shape that is given is one of a sample: without the batch, which is 1 here, or with it.
+  const int without = given && given->rank() + 1 == dims.size() ? 1 : 0;
+  if (given && given->rank() + without != dims.size())
+    refuse_given(fmt::format("samples of the input '{}' have {} dimensions, or {} with the batch",
+                             input.name(), dims.size() - 1, dims.size()));
+  std::vector<std::int64_t> sizes;
+  for (int i = 0; i < dims.size(); ++i) {
+    const bool is_fixed = dims[i].has_dim_value();
+    std::int64_t size = is_fixed ? dims[i].dim_value() : i == 0 ? 1 : -1;
+    if (given && i >= without) {
+      const std::int64_t wanted = (*given)[i - without];
+      if (is_fixed && wanted != size)
+        refuse_given(fmt::format("dimension {} of the input '{}' is {} in the file", i, input.name(), size));
+      size = wanted;
+    }
+    if (size < 0)
+      refuse(fmt::format("has no fixed size in dimension {}{}; give the shape of a sample", i,
+                         dims[i].has_dim_param() ? " ('" + dims[i].dim_param() + "')" : ""));
+    sizes.push_back(size);
+  }
+  constexpr double kMostElements = 2147483648.0;
+  double elements = 1;
+  for (const std::int64_t size : sizes) elements *= static_cast<double>(size);
+  if (elements > kMostElements) refuse("has more than 2^31 elements in a sample");
+  const ValueId id = graph_.add_value(input.name(), Shape(sizes));
+  graph_.values.back().element = *element;
+  graph_.inputs.push_back(id);
+  define(input.name(), id);
+}
+
 void Importer::add_outputs() {
   for (const auto& output : model_.graph().output()) {
     const Entry* entry = find(output.name());
@@ -145,6 +258,10 @@ void Importer::add_outputs() {
       throw Error(ErrorCode::corrupt_file,
                   fmt::format("{}: nothing computes the output '{}'", file(), output.name()));
     const ValueId* id = std::get_if<ValueId>(entry);
+    if (is_whole_ && (!id || graph_.producer(*id) < 0 || graph_.is_output(*id))) {
+      graph_.outputs.push_back(copy_whole(*this, output.name()));
+      continue;
+    }
     if (!id)
       throw Error(ErrorCode::unsupported,
                   fmt::format("{}: the output '{}' is a constant", file(), output.name()));
@@ -164,11 +281,12 @@ void Importer::add_outputs() {
 }
 
 const Importer::Entry* Importer::find(const std::string& name) {
-  if (const auto entry = entries_.find(name); entry != entries_.end()) return &entry->second;
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
+    if (const auto entry = scope->find(name); entry != scope->end()) return &entry->second;
   const auto initializer = initializers_.find(name);
   if (initializer == initializers_.end()) return nullptr;
   auto constant = std::make_shared<const Constant>(read(*initializer->second));
-  return &entries_.emplace(name, std::move(constant)).first->second;
+  return &scopes_[0].emplace(name, std::move(constant)).first->second;
 }
 
 int Importer::batch_axis(ValueId value) const {
@@ -177,7 +295,7 @@ int Importer::batch_axis(ValueId value) const {
 }
 
 void Importer::define(const std::string& name, Entry entry) {
-  if (initializers_.contains(name) || !entries_.emplace(name, std::move(entry)).second)
+  if (initializers_.contains(name) || !scopes_.back().emplace(name, std::move(entry)).second)
     throw Error(ErrorCode::corrupt_file, fmt::format("{}: '{}' is computed twice", file(), name));
 }
 

@@ -1,15 +1,21 @@
 // Importer: the state while an ONNX graph is turned into a lowbit::Graph: what each name stands for (a value
 // of the graph or a constant), and the file's version. Converters see it through NodeContext.
+//
+// There are two ways to see a graph. In batches: the first dimension of every tensor is the batch, which is
+// no part of a lowbit::Graph; what does not keep it is refused. Whole: tensors are what they are in the file,
+// and a sample is all of them (convert_whole.h). A file is imported in batches if that can be, else whole.
 #pragma once
 
 #include <onnx/onnx_pb.h>
 
 #include <cstddef>
+#include <deque>
 #include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 #include "io/onnx/constant.h"
 #include "io/onnx/initializers.h"
@@ -25,8 +31,11 @@ Graph import_model(const ByteSource& source, const std::string& file, const std:
 class Importer {
  public:
   /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options`.
-  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options);
+  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
+           bool is_whole);
   Graph run();
+  /// How many nodes were imported, or -1 where some have no operator here: which of two failures says more.
+  int progress() const { return progress_; }
 
   const std::string& file() const { return files_.name; }
   std::int64_t opset() const { return opset_; }
@@ -39,6 +48,11 @@ class Importer {
   /// it.
   const Entry* find(const std::string& name);
   void define(const std::string& name, Entry entry);
+  /// Whether some node or the file itself reads `name`.
+  bool is_used(const std::string& name) const { return used_names_.contains(name); }
+  /// The nodes of a graph inside of the graph: their names are forgotten afterwards, but for the results,
+  /// which are what `outputs` name there.
+  std::vector<Entry> import_inner(const onnx::GraphProto& inner);
   /// Where the batch stands among the dimensions that the file gives a value: 0 unless a Transpose has moved
   /// it. In a graph it is no dimension.
   int batch_axis(ValueId value) const;
@@ -51,9 +65,14 @@ class Importer {
 
  private:
   void require_supported() const;
-  void collect_initializers();
+  void collect_used(const onnx::GraphProto& graph);
+  void import_nodes(const onnx::GraphProto& graph);
+  void collect_initializers(const onnx::GraphProto& graph);
   void add_inputs();
   void add_input(const onnx::ValueInfoProto& input);
+  void add_whole_input(const onnx::ValueInfoProto& input);
+  /// Whether the caller says what the elements of an input are: then it is a constant.
+  bool add_fixed_input(const onnx::ValueInfoProto& input);
   /// What the caller says of an input; null: nothing.
   const Shape* given_shape(const std::string& input) const;
   void check_given_shapes() const;
@@ -65,9 +84,13 @@ class Importer {
   std::int64_t opset_ = 1, fixed_batch_ = -1;
   Graph graph_;
   std::unordered_map<std::string, const onnx::TensorProto*> initializers_;
-  std::unordered_map<std::string, Entry> entries_;
+  using Names = std::unordered_map<std::string, Entry>;
+  std::deque<Names> scopes_ =
+      std::deque<Names>(1);  ///< of the graph, and of the graphs inside of it, innermost last
   std::unordered_map<ValueId, int> batch_axes_;  ///< of those where it is not 0
-  std::set<std::string> node_names_, side_outputs_;
+  std::set<std::string> node_names_, side_outputs_, used_names_;
+  bool is_whole_;
+  int progress_ = -1;
 };
 
 }  // namespace lowbit::onnx_import

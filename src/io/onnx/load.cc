@@ -35,7 +35,22 @@ Graph import_model(const ByteSource& source, const std::string& file, const std:
   if (!model.has_graph() || model.graph().node_size() == 0) throw broken;
   outline.model = {};
   const TensorFiles files{source, std::move(outline.payloads), file, folder};
-  return Importer(model, files, options).run();
+  Importer in_batches(model, files, options, false);
+  try {
+    return in_batches.run();
+  } catch (const Error& batch_error) {
+    if (batch_error.code() != ErrorCode::unsupported && batch_error.code() != ErrorCode::shape_mismatch &&
+        batch_error.code() != ErrorCode::invalid_argument)
+      throw;
+    Importer whole(model, files, options, true);
+    try {
+      return whole.run();
+    } catch (const Error&) {
+      // What got further says more about the file.
+      if (whole.progress() > in_batches.progress() || in_batches.progress() < 0) throw;
+      throw batch_error;
+    }
+  }
 }
 
 }  // namespace onnx_import

@@ -11,7 +11,8 @@ namespace {
 Model make_model(Graph graph, const std::string& source) {
   fuse(graph);
   detail::ModelData data;
-  for (const Graph::Value& value : graph.values) data.types.push_back({value.shape, DType::f32, {}});
+  for (const Graph::Value& value : graph.values)
+    data.types.push_back({value.shape, is_float(value.element) ? DType::f32 : DType::i64, {}});
   data.nodes.resize(graph.nodes.size());
   data.graph = std::move(graph);
   data.source = source;

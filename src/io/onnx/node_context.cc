@@ -9,8 +9,13 @@
 namespace lowbit::onnx_import {
 
 NodeContext::NodeContext(Importer& importer, const onnx::NodeProto& node) : importer_(importer), node_(node) {
-  name_ = node.name().empty() ? (node.output_size() > 0 ? node.output(0) : node.op_type()) : node.name();
-  if (node.output_size() == 0 || node.output(0).empty()) reject("has no output");
+  std::string output;
+  for (const auto& name : node.output())
+    if (output.empty()) output = name;
+  name_ = !node.name().empty() ? node.name() : !output.empty() ? output : node.op_type();
+  if (output.empty()) reject("has no output");
+  // In batches nodes have one output.
+  if (importer.graph().has_batch && node.output(0).empty()) refuse("leaves its first output out");
   for (const auto& name : node.input()) {
     if (name.empty() || importer.find(name)) continue;
     if (importer.is_side_output(name)) refuse(fmt::format("reads '{}', a further output of its node", name));
@@ -52,6 +57,8 @@ ValueId NodeContext::value(int i) const {
 }
 
 ValueId NodeContext::moved_value(int i) const {
+  if (frame_ && frame_->substitutes[static_cast<std::size_t>(i)])
+    return *frame_->substitutes[static_cast<std::size_t>(i)];
   if (is_constant(i))
     refuse(fmt::format("has the constant '{}' where a computed value is expected (input {})", node_.input(i),
                        i));
@@ -73,8 +80,20 @@ ValueId NodeContext::emit_inner(std::string_view suffix, ops::Op op, std::vector
 
 void NodeContext::emit(ops::Op op, std::vector<ValueId> inputs, int batch_axis) {
   const ValueId output = emit_inner("", std::move(op), std::move(inputs));
+  if (frame_) return define_in_frame(output);
   if (batch_axis != 0) importer_.set_batch_axis(output, batch_axis);
   importer_.graph().values[static_cast<std::size_t>(output)].name = node_.output(0);
+  importer_.define(node_.output(0), output);
+}
+
+void NodeContext::define_in_frame(ValueId output) {
+  Graph& graph = importer_.graph();
+  const Shape shape = graph.values[static_cast<std::size_t>(output)].shape;
+  std::vector<std::int64_t> dims = frame_->prefix;
+  dims.insert(dims.end(), shape.dims().begin() + frame_->dropped, shape.dims().end());
+  if (!(Shape(dims) == shape)) output = emit_inner("/whole", ops::ReshapeOp{dims}, {output});
+  Graph::Value& value = graph.values[static_cast<std::size_t>(output)];
+  value.name = node_.output(0);
   importer_.define(node_.output(0), output);
 }
 

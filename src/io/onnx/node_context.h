@@ -19,8 +19,17 @@ class NodeContext {
   /// Throws Error(corrupt_file) when an input is not defined by anything before the node.
   NodeContext(Importer& importer, const onnx::NodeProto& node);
 
+  /// How the node is converted in a graph that is imported whole: as if some of its inputs were others, and
+  /// its result had another shape.
+  struct Frame {
+    std::vector<std::optional<ValueId>> substitutes{};  ///< of the inputs
+    std::vector<std::int64_t> prefix{};                 ///< dimensions of the result before those it has
+    int dropped = 0;                                    ///< how many of its own first ones are left out
+  };
+  void set_frame(const Frame* frame) { frame_ = frame; }
+
   std::int64_t opset() const { return importer_.opset(); }
-  std::int64_t fixed_batch() const { return importer_.fixed_batch(); }
+  std::int64_t fixed_batch() const { return frame_ ? 1 : importer_.fixed_batch(); }
   const onnx::NodeProto& proto() const { return node_; }
   const std::string& name() const { return name_; }
 
@@ -41,6 +50,7 @@ class NodeContext {
   int batch_axis(int i) const { return importer_.batch_axis(moved_value(i)); }
   /// Sample shape of moved_value(i).
   Shape shape(int i) const;
+  Shape shape_of(ValueId id) const { return importer_.graph().values[static_cast<std::size_t>(id)].shape; }
 
   bool has_attribute(std::string_view name) const { return find_attribute(name) != nullptr; }
   std::int64_t int_attribute(std::string_view name, std::int64_t otherwise) const;
@@ -67,10 +77,13 @@ class NodeContext {
 
  private:
   const Importer::Entry& input(int i) const;
+  /// The result `output` in the shape that the frame says, as the node's first output.
+  void define_in_frame(ValueId output);
 
   Importer& importer_;
   const onnx::NodeProto& node_;
   std::string name_;
+  const Frame* frame_ = nullptr;
 };
 
 /// `axis` counted from the end where negative; rejects what is outside of `rank` dimensions.

@@ -23,7 +23,7 @@ Message child(Message message, std::uint64_t field) {
     case Message::node:
       return field == 5 ? Message::attribute : Message::other;
     case Message::attribute:
-      return field == 5 ? Message::tensor : Message::other;
+      return field == 5 || field == 10 ? Message::tensor : field == 6 ? Message::graph : Message::other;
     case Message::tensor:
       return field == 9 ? Message::payload : Message::other;
     default:
@@ -43,6 +43,8 @@ class Walker {
 
   /// Appends the message that ends at `end` to `out`.
   bool copy(Message message, std::uint64_t end, std::string& out) {
+    constexpr int kMostNested = 100;  // as protocol buffers have it
+    if (depth_ > kMostNested) return false;
     while (cursor_.at() < end) {
       std::uint64_t tag = 0;
       if (!varint(end, tag) || tag < 8 || tag > 0xFFFFFFFFu) return false;
@@ -103,8 +105,10 @@ class Walker {
       payloads_.push_back({cursor_.at(), bytes});
       cursor_.skip(bytes);
       inner.assign(reinterpret_cast<const char*>(&number), sizeof(number));
-    } else if (!copy(content, cursor_.at() + bytes, inner)) {
-      return false;
+    } else {
+      ++depth_;
+      if (!copy(content, cursor_.at() + bytes, inner)) return false;
+      --depth_;
     }
     put_varint(out, inner.size());
     out += inner;
@@ -113,6 +117,7 @@ class Walker {
 
   SourceCursor cursor_;
   std::vector<Payload>& payloads_;
+  int depth_ = 0;
 };
 
 }  // namespace

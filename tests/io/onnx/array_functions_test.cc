@@ -5,16 +5,14 @@
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
 
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "io/onnx/array_node.h"
-#include "io/onnx/stored_floats.h"
 #include "lowbit/core/error.h"
+#include "operator_case.h"
 #include "support/shared_data.h"
 
 namespace lowbit::testing {
@@ -23,94 +21,6 @@ namespace {
 using arrays::Array;
 
 constexpr const char* kArrayCases = "conformance/onnx-ops";
-
-template <class T, class Convert>
-void read_raw(const std::string& raw, std::size_t count, Convert convert) {
-  if (raw.size() != count * sizeof(T)) throw Error(ErrorCode::corrupt_file, "raw data of another size");
-  for (std::size_t i = 0; i < count; ++i) {
-    T v;
-    std::memcpy(&v, raw.data() + i * sizeof(T), sizeof(T));
-    convert(v);
-  }
-}
-
-Array read_array(const onnx::TensorProto& t) {
-  const std::optional<ElementType> element = onnx_import::element_type(t.data_type());
-  if (!element) throw Error(ErrorCode::unsupported, fmt::format("element type {}", t.data_type()));
-  Array a;
-  a.type = {*element, Shape(std::vector<std::int64_t>(t.dims().begin(), t.dims().end()))};
-  const auto count = static_cast<std::size_t>(a.type.shape.elements());
-  const auto number = [&](auto v) { a.floats.push_back(static_cast<float>(v)); };
-  const auto integer = [&](auto v) { a.integers.push_back(static_cast<std::int64_t>(v)); };
-  const auto half = [&](auto v) { number(onnx_import::from_half(static_cast<std::uint16_t>(v))); };
-  const auto bfloat = [&](auto v) { number(onnx_import::from_bfloat(static_cast<std::uint16_t>(v))); };
-  if (t.has_raw_data()) {
-    switch (t.data_type()) {
-      case onnx::TensorProto::FLOAT:
-        read_raw<float>(t.raw_data(), count, number);
-        break;
-      case onnx::TensorProto::FLOAT16:
-        read_raw<std::uint16_t>(t.raw_data(), count, half);
-        break;
-      case onnx::TensorProto::BFLOAT16:
-        read_raw<std::uint16_t>(t.raw_data(), count, bfloat);
-        break;
-      case onnx::TensorProto::INT8:
-        read_raw<std::int8_t>(t.raw_data(), count, integer);
-        break;
-      case onnx::TensorProto::INT16:
-        read_raw<std::int16_t>(t.raw_data(), count, integer);
-        break;
-      case onnx::TensorProto::INT32:
-        read_raw<std::int32_t>(t.raw_data(), count, integer);
-        break;
-      case onnx::TensorProto::UINT16:
-        read_raw<std::uint16_t>(t.raw_data(), count, integer);
-        break;
-      case onnx::TensorProto::UINT32:
-        read_raw<std::uint32_t>(t.raw_data(), count, integer);
-        break;
-      case onnx::TensorProto::INT64:
-      case onnx::TensorProto::UINT64:
-        read_raw<std::int64_t>(t.raw_data(), count, integer);
-        break;
-      default:
-        read_raw<std::uint8_t>(t.raw_data(), count, integer);
-    }
-    return a;
-  }
-  for (const float v : t.float_data()) number(v);
-  for (const std::int64_t v : t.int64_data()) integer(v);
-  for (const std::uint64_t v : t.uint64_data()) integer(v);
-  for (const std::int32_t v : t.int32_data())
-    if (*element == ElementType::f16)
-      half(v);
-    else if (*element == ElementType::bf16)
-      bfloat(v);
-    else
-      integer(v);
-  return a;
-}
-
-Array read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  onnx::TensorProto proto;
-  if (!proto.ParseFromIstream(&file)) throw Error(ErrorCode::unsupported, "not a tensor");
-  return read_array(proto);
-}
-
-/// As the standard's own runner compares.
-bool is_close(const Array& got, const Array& want) {
-  if (!(got.type == want.type)) return false;
-  if (!is_float(want.type.element)) return got.integers == want.integers;
-  for (std::size_t i = 0; i < want.floats.size(); ++i) {
-    const float a = got.floats[i], b = want.floats[i];
-    if (std::isnan(a) != std::isnan(b)) return false;
-    if (a == b || std::isnan(a)) continue;
-    if (!(std::fabs(a - b) <= 1e-7f + 1e-3f * std::fabs(b))) return false;
-  }
-  return true;
-}
 
 /// A Constant node's value.
 Array constant_value(const onnx::NodeProto& node) {
@@ -141,7 +51,7 @@ bool is_right(const std::filesystem::path& folder) {
   for (int i = 0; i < model.graph().input_size(); ++i) {
     if (!model.graph().input(i).type().has_tensor_type()) throw Error(ErrorCode::unsupported, "no tensor");
     values[model.graph().input(i).name()] =
-        read_file(folder / "test_data_set_0" / fmt::format("input_{}.pb", i));
+        read_array(folder / "test_data_set_0" / fmt::format("input_{}.pb", i));
   }
   for (const auto& node : model.graph().node()) {
     if (node.op_type() == "Constant") {
@@ -150,7 +60,8 @@ bool is_right(const std::filesystem::path& folder) {
     }
     std::vector<const Array*> inputs;
     for (const auto& name : node.input()) inputs.push_back(name.empty() ? nullptr : &values.at(name));
-    std::vector<Array> outputs = onnx_import::apply(node, opset, inputs);
+    std::vector<Array> outputs =
+        onnx_import::apply(node, opset, inputs, [](const onnx::TensorProto& t) { return read_array(t); });
     for (int i = 0; i < node.output_size(); ++i)
       if (!node.output(i).empty())
         values[node.output(i)] = std::move(outputs.at(static_cast<std::size_t>(i)));
@@ -158,7 +69,7 @@ bool is_right(const std::filesystem::path& folder) {
   bool right = true;
   for (int i = 0; i < model.graph().output_size(); ++i)
     right = right && is_close(values.at(model.graph().output(i).name()),
-                              read_file(folder / "test_data_set_0" / fmt::format("output_{}.pb", i)));
+                              read_array(folder / "test_data_set_0" / fmt::format("output_{}.pb", i)));
   return right;
 }
 

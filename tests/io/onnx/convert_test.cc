@@ -65,7 +65,8 @@ TEST(OnnxInput, OpenDimensionsTakeTheShapeThatIsGiven) {
   };
   EXPECT_NE(refused("x", {3, 5, 6}).find("dimension 3 of the input 'x' is 4"), std::string::npos);
   EXPECT_NE(refused("x", {3, 5}).find("3 dimensions"), std::string::npos);
-  EXPECT_NE(refused("x", {3, 0, 4}).find("at least 1"), std::string::npos);
+  EXPECT_EQ(output_shape(b.import({}, {.shapes = {{"x", {3, 0, 4}}}})), (Shape{1, 3, 0, 4}))
+      << "of no elements";
   auto fixed = single(13, {0, 3});
   fixed.node("Relu", {"x"}, "y");
   try {
@@ -104,18 +105,28 @@ TEST(OnnxConv, SamePaddingPutsTheOddPixelWhereItIsAskedFor) {
   }
 }
 
-TEST(OnnxConv, RefusesOneDimensionAndWrongChannels) {
+TEST(OnnxConv, OfOneDimensionIsOneOfImagesOfHeightOne) {
   auto one = single(13, {0, 4, 9});
   one.random("w", {6, 4, 3});
-  one.node("Conv", {"x", "w"}, "y").name("c");
-  EXPECT_NE(refusal(one).find("node 'c' (Conv) is a 1-d convolution"), std::string::npos);
+  one.node("Conv", {"x", "w"}, "y")
+      .with("strides", std::vector<std::int64_t>{2})
+      .with("pads", std::vector<std::int64_t>{1, 0});
+  const Graph g = one.import();
+  EXPECT_EQ(output_shape(g), (Shape{6, 4}));
+  const auto& conv = std::get<ops::Conv2dOp>(g.nodes.at(1).op);
+  EXPECT_EQ(conv.weight.shape, (Shape{6, 4, 1, 3}));
+  EXPECT_EQ(conv.window.pad, (std::array<std::int64_t, 4>{0, 1, 0, 0}));
+  EXPECT_EQ(conv.window.stride, (std::array<std::int64_t, 2>{1, 2}));
+}
+
+TEST(OnnxConv, RefusesWrongChannels) {
   auto channels = single(13, {0, 4, 9, 9});
   channels.random("w", {6, 3, 3, 3});
   channels.node("Conv", {"x", "w"}, "y");
   refusal(channels, ErrorCode::corrupt_file);
-  auto computed = single(13, {0, 4, 9, 9});
+  auto computed = single(13, {1, 1, 9, 9});
   computed.node("Conv", {"x", "x"}, "y");
-  EXPECT_NE(refusal(computed).find("must be a constant"), std::string::npos);
+  EXPECT_FALSE(computed.import().has_batch) << "weights that are computed";
 }
 
 TEST(OnnxGemm, AppliesAlphaBetaAndTransposition) {
@@ -173,15 +184,15 @@ TEST(OnnxArithmetic, TakesConstantsOnEitherSide) {
     }
 }
 
-TEST(OnnxArithmetic, RefusesWhatHasNoFiniteResultOrOtherDimensions) {
+TEST(OnnxArithmetic, IsWholeWhereNoBatchCanBe) {
   auto zero = single(13, {0, 2});
   zero.floats("c", {}, {0});
   zero.node("Div", {"x", "c"}, "y");
-  EXPECT_NE(refusal(zero).find("finite"), std::string::npos);
+  EXPECT_FALSE(zero.import().has_batch) << "a line that is nowhere finite";
   auto longer = single(13, {0, 2});
   longer.random("c", {3, 1, 2});
   longer.node("Add", {"x", "c"}, "y");
-  EXPECT_NE(refusal(longer).find("1 dimensions with the constant 'c' of 3"), std::string::npos);
+  EXPECT_EQ(output_shape(longer.import()), (Shape{3, 1, 2}));
   auto apart = single(13, {0, 2, 3});
   apart.input("z", {0, 2, 4});
   apart.node("Mul", {"x", "z"}, "y");
@@ -264,7 +275,7 @@ TEST(OnnxPow, OfAConstant) {
   }
   auto computed = single(13, {0, 2});
   computed.node("Pow", {"x", "x"}, "y");
-  EXPECT_NE(refusal(computed).find("power"), std::string::npos);
+  EXPECT_FALSE(computed.import().has_batch);
 }
 
 TEST(OnnxReduce, ReadsAxesFromWhereTheOpsetHasThem) {
@@ -283,7 +294,7 @@ TEST(OnnxReduce, ReadsAxesFromWhereTheOpsetHasThem) {
   EXPECT_TRUE(std::holds_alternative<ops::GlobalAveragePoolOp>(image.import().nodes.at(0).op));
   auto batch = single(18, {0, 2, 3, 3});
   batch.node("ReduceSum", {"x"}, "y");
-  EXPECT_NE(refusal(batch).find("over the batch"), std::string::npos);
+  EXPECT_FALSE(batch.import().has_batch) << "sums over the batch";
 }
 
 // As exporters split queries, keys and values: the batch goes behind an axis that is then taken apart.
@@ -308,11 +319,11 @@ TEST(OnnxTranspose, TheBatchMayMoveAndComeBack) {
       .with("axes", std::vector<std::int64_t>{1})
       .with("starts", std::vector<std::int64_t>{1})
       .with("ends", std::vector<std::int64_t>{2});
-  EXPECT_NE(refusal(sliced).find("slices the batch"), std::string::npos);
+  EXPECT_FALSE(sliced.import().has_batch);
   auto read = single(9, {0, 2, 3});
   read.node("Transpose", {"x"}, "t").with("perm", std::vector<std::int64_t>{1, 0, 2});
   read.node("Relu", {"t"}, "y");
-  EXPECT_NE(refusal(read).find("whose batch is not its first dimension"), std::string::npos);
+  EXPECT_FALSE(read.import().has_batch);
 }
 
 TEST(OnnxMatMul, OfTwoValues) {
@@ -331,7 +342,7 @@ TEST(OnnxTranspose, KeepsTheBatchFirst) {
   EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{1, 4, 2, 5, 3, 6}));
   auto moves = single(13, {0, 2, 3});
   moves.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{1, 0, 2});
-  EXPECT_NE(refusal(moves).find("batch is not the first dimension of the output 'y'"), std::string::npos);
+  EXPECT_FALSE(moves.import().has_batch);
   auto twice = single(13, {0, 2, 3});
   twice.node("Transpose", {"x"}, "y").with("perm", std::vector<std::int64_t>{0, 1, 1});
   EXPECT_NE(refusal(twice, ErrorCode::corrupt_file).find("each axis once"), std::string::npos);
@@ -386,7 +397,7 @@ TEST(OnnxPool, ReadsAttributes) {
   max.node("MaxPool", {"x"}, "y").output("indices").with("kernel_shape", std::vector<std::int64_t>{2, 2});
   EXPECT_EQ(output_shape(max.import()), (Shape{2, 7, 7}));
   max.output("indices");
-  EXPECT_NE(refusal(max).find("'indices'"), std::string::npos);
+  EXPECT_EQ(max.import().outputs.size(), 2u);
 }
 
 TEST(OnnxReshape, KeepsTheBatch) {
@@ -405,7 +416,10 @@ TEST(OnnxReshape, KeepsTheBatch) {
     auto b = single(13, {5, 4, 2, 3});
     b.integers("shape", target);
     b.node("Reshape", {"x", "shape"}, "y");
-    refusal(b);
+    if (target[0] == 0)
+      refusal(b);
+    else
+      EXPECT_FALSE(b.import().has_batch);
   }
 }
 
@@ -428,7 +442,7 @@ TEST(OnnxReshape, FoldsTheShapeArithmeticOfPyTorch) {
 TEST(OnnxFlatten, OnlyAfterTheBatch) {
   auto b = single(13, {0, 4, 2, 3});
   b.node("Flatten", {"x"}, "y").with("axis", 2);
-  EXPECT_NE(refusal(b).find("axis 2"), std::string::npos);
+  EXPECT_FALSE(b.import().has_batch) << "a dimension joins the batch";
   auto one = single(13, {0, 1, 2, 3});
   one.node("Flatten", {"x"}, "y").with("axis", -2);
   EXPECT_EQ(output_shape(one.import()), (Shape{6}));
@@ -450,16 +464,16 @@ TEST(OnnxSlice, CountsFromTheEndAndSteps) {
   EXPECT_EQ(run(old.import(), x), (std::vector<double>{20, 21, 22, 23}));
 }
 
-TEST(OnnxSlice, RefusesTheBatchAndNegativeSteps) {
+TEST(OnnxSlice, OfTheBatchOrBackwardsIsWhole) {
   auto batch = single(9, {0, 2, 3, 4});
   batch.node("Slice", {"x"}, "y")
       .with("starts", std::vector<std::int64_t>{1})
       .with("ends", std::vector<std::int64_t>{2});
-  EXPECT_NE(refusal(batch).find("slices the batch"), std::string::npos);
+  EXPECT_EQ(output_shape(batch.import()), (Shape{0, 2, 3, 4}));
   auto step = single(13, {0, 2, 3, 4});
   step.integers("st", {-1}), step.integers("en", {-9}), step.integers("ax", {1}), step.integers("sp", {-1});
   step.node("Slice", {"x", "st", "en", "ax", "sp"}, "y");
-  EXPECT_NE(refusal(step).find("step -1"), std::string::npos);
+  EXPECT_FALSE(step.import().has_batch);
 }
 
 TEST(OnnxPad, PadsAndCropsSamples) {
@@ -469,10 +483,10 @@ TEST(OnnxPad, PadsAndCropsSamples) {
   EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<double>{9, 9, 9, 2, 3, 9, 5, 6, 9}));
   auto reflect = single(9, {0, 1, 2, 3});
   reflect.node("Pad", {"x"}, "y").with("mode", "reflect").with("pads", std::vector<std::int64_t>(8, 1));
-  EXPECT_NE(refusal(reflect).find("'reflect'"), std::string::npos);
+  EXPECT_FALSE(reflect.import().has_batch);
   auto batch = single(9, {0, 1, 2, 3});
   batch.node("Pad", {"x"}, "y").with("pads", std::vector<std::int64_t>(8, 1));
-  EXPECT_NE(refusal(batch).find("pads the batch"), std::string::npos);
+  EXPECT_EQ(output_shape(batch.import()), (Shape{3, 3, 4, 5}));
 }
 
 TEST(OnnxConcat, JoinsChannels) {
@@ -481,7 +495,7 @@ TEST(OnnxConcat, JoinsChannels) {
   EXPECT_EQ(run(b.import(), {-1, 2, 3, -4}), (std::vector<double>{-1, 2, 3, -4, 0, 2, 3, 0}));
   auto batch = single(13, {0, 2, 1, 2});
   batch.node("Concat", {"x", "x"}, "y").with("axis", 0);
-  EXPECT_NE(refusal(batch).find("along the batch"), std::string::npos);
+  EXPECT_EQ(output_shape(batch.import()), (Shape{2, 2, 1, 2}));
 }
 
 TEST(OnnxSoftmax, CoercesBeforeOpset13) {

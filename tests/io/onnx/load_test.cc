@@ -24,10 +24,10 @@ using testing::Sample;
 TEST(ImportOnnx, ListsEveryUnsupportedOperator) {
   OnnxBuilder b;
   b.input("x", {0, 2}).output("y");
-  b.node("LSTM", {"x"}, "a"), b.node("Resize", {"a"}, "b"), b.node("LSTM", {"b"}, "c");
+  b.node("Loop", {"x"}, "a"), b.node("Scan", {"a"}, "b"), b.node("Loop", {"b"}, "c");
   b.node("Relu", {"c"}, "d"), b.node("Relu", {"d"}, "y").domain("my.ops");
   EXPECT_EQ(error_of([&] { b.import(); }, ErrorCode::unsupported),
-            "net.onnx uses operators that lowbit does not have: LSTM (2), Resize (1), my.ops.Relu (1)");
+            "net.onnx uses operators that lowbit does not have: Loop (2), Scan (1), my.ops.Relu (1)");
 }
 
 TEST(ImportOnnx, RefusesInputsThatItCannotFix) {
@@ -40,7 +40,7 @@ TEST(ImportOnnx, RefusesInputsThatItCannotFix) {
   OnnxBuilder flat;
   flat.input("x", {3}).output("y");
   flat.node("Relu", {"x"}, "y");
-  EXPECT_NE(error_of([&] { flat.import(); }, ErrorCode::unsupported).find("1 dimensions"), std::string::npos);
+  EXPECT_EQ(flat.import().values.at(0).shape, (Shape{3})) << "whole";
 }
 
 TEST(ImportOnnx, AFixedBatchDoesNotBindAndInitializersAreNoInputs) {

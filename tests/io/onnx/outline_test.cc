@@ -20,7 +20,7 @@ onnx::ModelProto some_model() {
   onnx::AttributeProto& value = *b.graph().mutable_node(0)->add_attribute();
   value.set_name("value");
   value.mutable_t()->set_raw_data(std::string(1000, 'q'));
-  // The body of a loop: not read, and left as it is.
+  // A branch of an If.
   onnx::AttributeProto& body = *b.graph().mutable_node(0)->add_attribute();
   body.mutable_g()->add_initializer()->set_raw_data("body");
   b.model().set_producer_name("test");
@@ -38,14 +38,17 @@ TEST(Outline, IsTheModelButForPayloads) {
   const std::string bytes = some_model().SerializeAsString();
   Outline outline;
   ASSERT_TRUE(make_outline(ByteSource(std::as_bytes(std::span(bytes))), outline));
-  EXPECT_EQ(outline.payloads.size(), 3u);
+  EXPECT_EQ(outline.payloads.size(), 4u);
   EXPECT_LT(outline.model.size() + 900, bytes.size());
   onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(outline.model));
   for (auto& t : *model.mutable_graph()->mutable_initializer()) put_back(t, outline, bytes);
   for (auto& node : *model.mutable_graph()->mutable_node())
     for (auto& a : *node.mutable_attribute())
-      if (a.has_t()) put_back(*a.mutable_t(), outline, bytes);
+      if (a.has_t())
+        put_back(*a.mutable_t(), outline, bytes);
+      else if (a.has_g())
+        put_back(*a.mutable_g()->mutable_initializer(0), outline, bytes);
   EXPECT_EQ(model.SerializeAsString(), bytes);
 }
 

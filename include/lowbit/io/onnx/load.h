@@ -16,6 +16,9 @@ struct OnnxOptions {
   /// {input, shape of a sample} for inputs with dimensions that the file leaves open: {"x", {3, 48, 320}} for
   /// N x 3 x 48 x W. The name may be empty where the model has one input.
   std::vector<std::pair<std::string, Shape>> shapes{};
+  /// {input, its elements}: inputs that are always the same, as a sampling rate, become constants. Branches
+  /// of an If that depend on nothing else are decided then.
+  std::vector<std::pair<std::string, arrays::Array>> constants{};
 };
 
 /// The supported operators are listed in the README. BatchNormalization is folded, activations are fused. A

@@ -35,7 +35,7 @@ struct ArrayView {
   }
 };
 
-/// One that is written. Not present: nobody reads this output.
+/// One that is written.
 struct MutableArrayView {
   ArrayType type;
   float* floats = nullptr;
@@ -59,6 +59,10 @@ struct Array {
   std::vector<std::int64_t> integers{};
 
   Array() = default;
+  template <class V>
+  void visit_fields(V&& v) {
+    v("element", type.element), v("shape", type.shape), v("floats", floats), v("integers", integers);
+  }
   /// Zeros.
   explicit Array(ArrayType t) : type(std::move(t)) {
     const auto size = static_cast<std::size_t>(type.shape.elements());
@@ -69,10 +73,14 @@ struct Array {
   }
   /// An empty array has pointers too, so that it is present.
   ArrayView view() const {
-    static const float kNoFloats = 0;
-    static const std::int64_t kNoIntegers = 0;
-    if (is_float(type.element)) return {type, floats.empty() ? &kNoFloats : floats.data(), nullptr};
-    return {type, nullptr, integers.empty() ? &kNoIntegers : integers.data()};
+    const MutableArrayView v = const_cast<Array*>(this)->mutable_view();
+    return {v.type, v.floats, v.integers};
+  }
+  MutableArrayView mutable_view() {
+    static float no_floats = 0;
+    static std::int64_t no_integers = 0;
+    if (is_float(type.element)) return {type, floats.empty() ? &no_floats : floats.data(), nullptr};
+    return {type, nullptr, integers.empty() ? &no_integers : integers.data()};
   }
 };
 

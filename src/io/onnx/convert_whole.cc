@@ -1,0 +1,302 @@
+#include "io/onnx/convert_whole.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "arrays/registry.h"
+#include "io/onnx/array_node.h"
+#include "io/onnx/registry.h"
+#include "lowbit/core/error.h"
+
+namespace lowbit::onnx_import {
+namespace {
+
+/// How the converters that know batches get a node of a whole graph.
+enum class Way {
+  as_batch_of_one,  ///< tensors whose first dimension is 1, which is taken for the batch
+  as_sample,        ///< the whole tensors as samples: for what does not depend on axes
+  by_rows,          ///< all but the last dimension as one
+};
+
+struct Lowering {
+  std::string_view op;
+  Way way;
+};
+
+constexpr Lowering kLowerings[] = {
+    {"Abs", Way::as_sample},
+    {"Add", Way::as_sample},
+    {"AveragePool", Way::as_batch_of_one},
+    {"BatchNormalization", Way::as_batch_of_one},
+    {"Clip", Way::as_sample},
+    {"Conv", Way::as_batch_of_one},
+    {"Div", Way::as_sample},
+    {"Elu", Way::as_sample},
+    {"Erf", Way::as_sample},
+    {"Exp", Way::as_sample},
+    {"Gelu", Way::as_sample},
+    {"Gemm", Way::as_batch_of_one},
+    {"GlobalAveragePool", Way::as_batch_of_one},
+    {"HardSigmoid", Way::as_sample},
+    {"HardSwish", Way::as_sample},
+    {"LeakyRelu", Way::as_sample},
+    {"Log", Way::as_sample},
+    {"MatMul", Way::by_rows},
+    {"MaxPool", Way::as_batch_of_one},
+    {"Mul", Way::as_sample},
+    {"Neg", Way::as_sample},
+    {"Reciprocal", Way::as_sample},
+    {"Relu", Way::as_sample},
+    {"Sigmoid", Way::as_sample},
+    {"Softmax", Way::as_batch_of_one},
+    {"Softplus", Way::as_sample},
+    {"Sqrt", Way::as_sample},
+    {"Sub", Way::as_sample},
+    {"Swish", Way::as_sample},
+    {"Tanh", Way::as_sample},
+};
+
+const Lowering* find_lowering(std::string_view op) {
+  const auto* row = std::find_if(std::begin(kLowerings), std::end(kLowerings),
+                                 [&](const Lowering& lowering) { return lowering.op == op; });
+  return row == std::end(kLowerings) ? nullptr : row;
+}
+
+class WholeNode {
+ public:
+  WholeNode(Importer& importer, NodeContext& node) : importer_(importer), node_(node), proto_(node.proto()) {
+    for (const auto& name : proto_.input()) entries_.push_back(name.empty() ? nullptr : importer.find(name));
+  }
+
+  void convert() {
+    if (proto_.op_type() == "If") return convert_if();
+    if (proto_.op_type() == "Constant") return convert_constant(node_);
+    if (!fold() && !lower()) emit_array();
+  }
+
+ private:
+  const Graph::Value* value(std::size_t i) const {
+    const auto* id = entries_[i] ? std::get_if<ValueId>(entries_[i]) : nullptr;
+    return id ? &importer_.graph().values[static_cast<std::size_t>(*id)] : nullptr;
+  }
+  const Constant* constant(std::size_t i) const {
+    const auto* c = entries_[i] ? std::get_if<ConstantPtr>(entries_[i]) : nullptr;
+    return c ? c->get() : nullptr;
+  }
+
+  /// Errors of arrays do not know the node.
+  template <class Body>
+  auto named(Body&& body) const {
+    try {
+      return body();
+    } catch (const Error& e) {
+      throw Error(e.code(), fmt::format("{}: node '{}': {}", importer_.file(), node_.name(), e.what()));
+    }
+  }
+
+  /// Computes a node whose inputs are constants, or which only asks for shapes.
+  bool fold() {
+    const bool of_shapes = proto_.op_type() == "Shape" || proto_.op_type() == "Size";
+    std::vector<arrays::Array> arrays(entries_.size());
+    std::vector<const arrays::Array*> inputs;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (value(i) && !of_shapes) return false;
+      if (value(i))
+        arrays[i].type = {value(i)->element, value(i)->shape};
+      else if (entries_[i])
+        arrays[i] = to_array(*constant(i));
+      inputs.push_back(entries_[i] ? &arrays[i] : nullptr);
+    }
+    std::vector<arrays::Array> outputs =
+        named([&] { return apply(proto_, importer_.opset(), inputs, read_); });
+    for (int i = 0; i < proto_.output_size(); ++i)
+      if (!proto_.output(i).empty())
+        importer_.define(proto_.output(i), std::make_shared<const Constant>(to_constant(
+                                               std::move(outputs.at(static_cast<std::size_t>(i))))));
+    return true;
+  }
+
+  /// Gives the node to a converter for batches, where one knows it.
+  bool lower() {
+    const Lowering* lowering = find_lowering(proto_.op_type());
+    if (!lowering || proto_.output_size() > 1) return false;
+    NodeContext::Frame frame;
+    frame.substitutes.resize(entries_.size());
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (value(i) && (!is_float(value(i)->element) || value(i)->shape.elements() == 0)) return false;
+    if (!enter(lowering->way, frame)) return false;
+    const ElementType element = first_element();
+    node_.set_frame(&frame);
+    try {
+      find_converter(proto_.op_type())(node_);
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::unsupported && e.code() != ErrorCode::shape_mismatch &&
+          e.code() != ErrorCode::corrupt_file)
+        throw;
+      node_.set_frame(nullptr);
+      return false;
+    }
+    node_.set_frame(nullptr);
+    if (const auto* id = std::get_if<ValueId>(importer_.find(proto_.output(0))))
+      importer_.graph().values[static_cast<std::size_t>(*id)].element = element;
+    return true;
+  }
+
+  ElementType first_element() const {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (value(i)) return value(i)->element;
+    return ElementType::f32;
+  }
+
+  /// Fills in the frame; false where the node does not go this way.
+  bool enter(Way way, NodeContext::Frame& frame) {
+    if (way == Way::as_sample) return true;
+    if (way == Way::as_batch_of_one) {
+      for (std::size_t i = 0; i < entries_.size(); ++i)
+        if (value(i) && (value(i)->shape.rank() < 2 || value(i)->shape[0] != 1)) return false;
+      frame.prefix = {1};
+      for (std::size_t i = 0; i < entries_.size(); ++i)
+        if (value(i)) {
+          const std::span<const std::int64_t> dims = value(i)->shape.dims();
+          frame.substitutes[i] = reshaped(i, {dims.begin() + 1, dims.end()});
+        }
+      return true;
+    }
+    if (!value(0) || value(0)->shape.rank() < 2 || !constant(1) || constant(1)->dims.size() != 2)
+      return false;
+    const std::span<const std::int64_t> dims = value(0)->shape.dims();
+    frame.prefix.assign(dims.begin(), dims.end() - 1);
+    frame.dropped = 1;
+    frame.substitutes[0] = reshaped(0, {value(0)->shape.elements() / dims.back(), dims.back()});
+    return true;
+  }
+
+  ValueId reshaped(std::size_t i, std::vector<std::int64_t> dims) {
+    const ValueId id = std::get<ValueId>(*entries_[i]);
+    if (Shape(dims) == value(i)->shape) return id;
+    return node_.emit_inner(fmt::format("/in{}", i), ops::ReshapeOp{std::move(dims)}, {id});
+  }
+
+  void emit_array() {
+    ops::ArrayOp op;
+    op.function = proto_.op_type();
+    op.opset = importer_.opset();
+    op.attributes = named([&] { return array_attributes(proto_, read_); });
+    op.outputs = proto_.output_size();
+    std::vector<ValueId> inputs;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (!entries_[i]) {
+        op.sources.push_back(ops::ArrayOp::kLeftOut);
+      } else if (const Graph::Value* v = value(i)) {
+        op.sources.push_back(ops::ArrayOp::kValue);
+        op.elements.push_back(v->element);
+        inputs.push_back(std::get<ValueId>(*entries_[i]));
+      } else {
+        op.sources.push_back(static_cast<std::int64_t>(op.constants.size()));
+        op.constants.push_back(to_array(*constant(i)));
+      }
+    }
+    for (int i = 0; i < proto_.output_size(); ++i)
+      if (importer_.is_used(proto_.output(i))) emit_output(op, i, inputs);
+  }
+
+  void emit_output(ops::ArrayOp& op, int i, const std::vector<ValueId>& inputs) {
+    op.output = i;
+    op.result = named([&] { return ops::array_result(op, shapes_of(inputs)); });
+    const ValueId id = node_.emit_inner(i == 0 ? "" : fmt::format("/out{}", i), op, inputs);
+    importer_.graph().values[static_cast<std::size_t>(id)].name = proto_.output(i);
+    importer_.define(proto_.output(i), id);
+  }
+
+  std::vector<Shape> shapes_of(const std::vector<ValueId>& ids) const {
+    std::vector<Shape> shapes;
+    for (const ValueId id : ids)
+      shapes.push_back(importer_.graph().values[static_cast<std::size_t>(id)].shape);
+    return shapes;
+  }
+
+  /// One branch where the condition is known, else both and a choice between their results.
+  void convert_if() {
+    const auto* then_branch = node_.find_attribute("then_branch");
+    const auto* else_branch = node_.find_attribute("else_branch");
+    if (!then_branch || !else_branch) node_.reject("has not two branches");
+    if (const Constant* condition = constant(0)) {
+      if (condition->integers.size() != 1) node_.reject("has a condition that is not one boolean");
+      return define_all(importer_.import_inner((condition->integers[0] ? then_branch : else_branch)->g()));
+    }
+    const std::vector<Importer::Entry> yes = importer_.import_inner(then_branch->g());
+    const std::vector<Importer::Entry> no = importer_.import_inner(else_branch->g());
+    if (yes.size() != no.size()) node_.reject("has branches with different numbers of results");
+    for (std::size_t i = 0; i < yes.size(); ++i) choose(i, yes[i], no[i]);
+  }
+
+  void define_all(const std::vector<Importer::Entry>& results) {
+    for (int i = 0; i < proto_.output_size(); ++i)
+      importer_.define(proto_.output(i), results.at(static_cast<std::size_t>(i)));
+  }
+
+  void choose(std::size_t output, const Importer::Entry& yes, const Importer::Entry& no) {
+    ops::ArrayOp op;
+    op.function = "Where";
+    op.opset = importer_.opset();
+    std::vector<ValueId> inputs;
+    for (const Importer::Entry* entry : {entries_[0], &yes, &no}) {
+      if (const auto* id = std::get_if<ValueId>(entry)) {
+        op.sources.push_back(ops::ArrayOp::kValue);
+        op.elements.push_back(importer_.graph().values[static_cast<std::size_t>(*id)].element);
+        inputs.push_back(*id);
+      } else {
+        op.sources.push_back(static_cast<std::int64_t>(op.constants.size()));
+        op.constants.push_back(to_array(*std::get<ConstantPtr>(*entry)));
+      }
+    }
+    op.result = named([&] { return ops::array_result(op, shapes_of(inputs)); });
+    const ValueId id = node_.emit_inner(fmt::format("/choice{}", output), op, inputs);
+    const std::string& name = proto_.output(static_cast<int>(output));
+    importer_.graph().values[static_cast<std::size_t>(id)].name = name;
+    importer_.define(name, id);
+  }
+
+  Importer& importer_;
+  NodeContext& node_;
+  const onnx::NodeProto& proto_;
+  std::vector<const Importer::Entry*> entries_;
+  TensorReader read_ = [this](const onnx::TensorProto& tensor) { return to_array(importer_.read(tensor)); };
+};
+
+}  // namespace
+
+bool has_whole_converter(std::string_view op_type) {
+  return op_type == "If" || op_type == "Constant" || arrays::find_function(op_type) || find_lowering(op_type);
+}
+
+void convert_whole(Importer& importer, NodeContext& node) {
+  WholeNode(importer, node).convert();
+}
+
+ValueId copy_whole(Importer& importer, const std::string& name) {
+  const Importer::Entry& entry = *importer.find(name);
+  ops::ArrayOp op;
+  op.function = "Identity";
+  op.opset = importer.opset();
+  std::vector<ValueId> inputs;
+  Graph& graph = importer.graph();
+  if (const auto* id = std::get_if<ValueId>(&entry)) {
+    op.sources = {ops::ArrayOp::kValue};
+    op.result = graph.values[static_cast<std::size_t>(*id)].element;
+    op.elements = {op.result};
+    inputs = {*id};
+  } else {
+    op.sources = {0};
+    op.constants = {to_array(*std::get<ConstantPtr>(entry))};
+    op.result = op.constants[0].type.element;
+  }
+  const ValueId output = graph.add_node(importer.unique_node_name(name), std::move(op), inputs);
+  graph.values[static_cast<std::size_t>(output)].name = name;
+  return output;
+}
+
+}  // namespace lowbit::onnx_import
