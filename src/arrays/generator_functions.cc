@@ -35,9 +35,8 @@ Prepared constant_of_shape(const Call& call) {
   if (call.rank(0) != 1) call.reject("needs a shape");
   const Shape shape = call.make_shape(call.integers(0));
   if (!call.has_attribute("value")) return filled({ElementType::f32, shape}, 0.0f);
-  const std::string name = call.text_attribute("value", "");
-  const std::optional<ElementType> element = element_named(name);
-  if (!element) call.refuse("makes elements of type '" + name + "'");
+  const std::optional<ElementType> element = element_named(call.text_attribute("value", ""));
+  if (!element) call.refuse("has a 'value' of a type that arrays have not");
   if (is_float(*element)) return filled({*element, shape}, call.float_attribute("value", 0));
   return filled({*element, shape}, wrap_to(*element, call.int_attribute("value", 0)));
 }
