@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "core/refuse.h"
@@ -16,6 +17,7 @@
 #include "model/copy_samples.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
+#include "recover/function_range.h"
 #include "recover/index.h"
 #include "recover/layer_walk.h"
 #include "recover/recover_layer.h"
@@ -213,17 +215,26 @@ class Pipeline {
       codes = codes || (!s.is_fp32() && !s.dynamic && s.activation_bits > 1);
     }
     if (asks_for(how_, RecoveryStep::wide) && narrow && !policies_.wide_sums)
-      try_activations(RecoveryStep::wide, best, [](NodePolicies& p) { p.wide_sums = true; });
-    if (asks_for(how_, RecoveryStep::ranges) && codes && !policies_.ranges)
-      try_activations(RecoveryStep::ranges, best, [this](NodePolicies& p) {
-        p.ranges = [this](const std::string& value, int bits) { return range_of(value, bits); };
-      });
+      try_activations(RecoveryStep::wide, best, "", [](NodePolicies& p) { p.wide_sums = true; });
+    if (!asks_for(how_, RecoveryStep::ranges) || !codes || policies_.ranges) return;
+    const auto by = [](auto range) { return [range](NodePolicies& p) { p.ranges = range; }; };
+    if (functions_read())
+      try_activations(
+          RecoveryStep::ranges, best, "of what functions read",
+          by([this](const std::string& value, int bits) { return range_for_reader(value, bits); }));
+    const bool kept = policies_.ranges != nullptr;
+    try_activations(RecoveryStep::ranges, best, "", by([this, kept](const std::string& value, int bits) {
+                      const std::optional<Range> of_reader =
+                          kept ? range_for_reader(value, bits) : std::nullopt;
+                      return of_reader ? of_reader : range_of(value, bits);
+                    }));
   }
 
   template <class Change>
-  void try_activations(RecoveryStep step, Model& best, const Change& change) {
+  void try_activations(RecoveryStep step, Model& best, const char* note, const Change& change) {
     const Clock::time_point start = Clock::now();
-    RecoveryReport::Step said{.name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after};
+    RecoveryReport::Step said{
+        .name = std::string(step_name(step)), .sqnr_before = report_.sqnr_after, .note = note};
     const NodePolicies before = policies_;
     change(policies_);
     if (!take_if_better(said, best)) policies_ = before;
@@ -231,16 +242,53 @@ class Pipeline {
     report_.network.push_back(std::move(said));
   }
 
+  bool functions_read() const {
+    const std::vector<Graph::Value>& values = fp32_.graph().values;
+    return std::any_of(values.begin(), values.end(),
+                       [&](const Graph::Value& value) { return reader_of(value.name) != nullptr; });
+  }
+
+  using RangeChoice = Range (*)(const FloatHistogram& seen, IntRange codes, const ops::FunctionOp* reader);
+
+  /// Of a value that nothing but one function reads; null for another.
+  const ops::FunctionOp* reader_of(const std::string& value) const {
+    const Graph& graph = fp32_.graph();
+    for (std::size_t v = 0; v < graph.values.size(); ++v) {
+      if (graph.values[v].name != value) continue;
+      const std::vector<int> readers = graph.consumers(static_cast<ValueId>(v));
+      if (readers.size() != 1 || graph.is_output(static_cast<ValueId>(v))) return nullptr;
+      return std::get_if<ops::FunctionOp>(&graph.nodes[index(readers[0])].op);
+    }
+    return nullptr;
+  }
+
+  /// By what its one reader makes of the codes, where that is a function.
+  std::optional<Range> range_for_reader(const std::string& value, int bits) {
+    const ops::FunctionOp* reader = reader_of(value);
+    if (!reader) return std::nullopt;
+    return chosen_range(value, bits, reader, [](const FloatHistogram& seen, IntRange codes, const auto* op) {
+      return detail::function_range(*op, seen, codes);
+    });
+  }
+
+  /// By the squared error of the codes themselves.
   std::optional<Range> range_of(const std::string& value, int bits) {
-    const auto [at, made] = ranges_.try_emplace({value, bits});
+    return chosen_range(value, bits, nullptr, [](const FloatHistogram& seen, IntRange codes, const auto*) {
+      MseObserver observer;
+      observer.set_state(seen.state());
+      return observer.range(codes);
+    });
+  }
+
+  /// Chosen once for each reader; nothing where the table has not seen the value.
+  std::optional<Range> chosen_range(const std::string& value, int bits, const ops::FunctionOp* reader,
+                                    RangeChoice choose) {
+    const auto [at, made] = ranges_.try_emplace({value, bits, reader != nullptr});
     if (!made) return at->second;
     for (const CalibrationEntry& entry : table_->entries) {
       if (entry.value != value) continue;
       const FloatHistogram* seen = entry.distribution();
-      if (!seen || seen->empty()) break;
-      MseObserver observer;
-      observer.set_state(seen->state());
-      at->second = observer.range(unsigned_range(bits));
+      if (seen && !seen->empty()) at->second = choose(*seen, unsigned_range(bits), reader);
       break;
     }
     return at->second;
@@ -309,7 +357,7 @@ class Pipeline {
   RecoverySamples samples_;
   std::vector<float> reference_;
   std::vector<LayerPlan> layers_;
-  std::map<std::pair<std::string, int>, std::optional<Range>> ranges_;
+  std::map<std::tuple<std::string, int, bool>, std::optional<Range>> ranges_;
   RecoveryReport report_;
 };
 

@@ -254,6 +254,38 @@ TEST_F(Recover, RangesMayBeTheCallersOwn) {
   }
 }
 
+// Codes of a value that hard_swish alone reads need not reach where it is zero.
+TEST_F(Recover, RangesFollowTheFunctionThatReadsAValue) {
+  Random random(3);
+  Graph g;
+  g.inputs = {g.add_value("image", {3, 10, 10})};
+  ops::Conv2dOp conv = random_conv(random, 3, 12, 1);
+  conv.activation = {};
+  for (float& w : conv.weight.data) w *= 8.0f;
+  const ValueId a = g.add_node("a", conv, g.inputs);
+  const ValueId swish = g.add_node("swish", ops::FunctionOp{ops::Function::hard_swish, 1.0f / 6, 0.5f}, {a});
+  g.outputs = {g.add_node("b", random_conv(random, 12, 4, 1), {swish})};
+  const Model network(g);
+  const CalibrationTable seen = calibrate(network, std::vector<Tensor>{smooth_images(96, 1)});
+  RecoveryReport report;
+  RecoverOptions how = quick("ranges");
+  how.report = &report;
+  const Model plain = quantize(network, seen, {.scheme = "int8"}),
+              better = quantize(network, seen, {.scheme = "int8", .recover = recover(how)});
+  ASSERT_FALSE(report.network.empty());
+  EXPECT_EQ(report.network[0].name, "ranges");
+  EXPECT_EQ(report.network[0].note, "of what functions read");
+  EXPECT_TRUE(report.network[0].kept);
+  EXPECT_GT(report.network[0].sqnr_after, report.network[0].sqnr_before + 0.5);
+  const auto lowest = [](const Model& model) {
+    const ValueType& type = model.type(model.graph().nodes[1].output);
+    return type.qparams.scale * static_cast<float>(0 - type.qparams.zero_point);
+  };
+  ASSERT_EQ(plain.graph().nodes[1].name, "a");
+  EXPECT_LT(lowest(plain), -10.0f);
+  EXPECT_GT(lowest(better), -4.5f);
+}
+
 TEST_F(Recover, StopsWhenItIsTold) {
   RecoverOptions how = quick("descent");
   std::vector<std::size_t> done;
