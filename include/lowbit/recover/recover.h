@@ -31,7 +31,8 @@ enum class RecoveryStep : std::uint8_t {
   awq,       ///< factors by AWQ, likewise
   absorb,    ///< high biases behind which a ReLU is idle, into the layers that follow
   wide,  ///< sums and the network's input keep 8 bits where the scheme has fewer (QuantizeOptions::wide_sums)
-  ranges,     ///< ranges of values by the squared error of their codes, in place of the calibration's
+  ranges,     ///< ranges in place of the calibration's: of what one function reads by the squared error of
+              ///< its outputs, then of other values, too, by that of their codes
   hqq,        ///< codes, scales and tables by HQQ, from the weights alone
   gptq,       ///< codes by GPTQ
   qronos,     ///< codes by Qronos, which repair what earlier layers did
