@@ -8,49 +8,51 @@
 #include "arrays/arithmetic.h"
 
 namespace lowbit::arrays {
-namespace {
-
 /// Whether the offsets are inside, one `stride` apart.
-bool is_even(const std::vector<std::int64_t>& offsets, std::int64_t stride) {
-  for (std::size_t i = 0; i < offsets.size(); ++i)
-    if (offsets[i] == kOutside || offsets[i] != offsets[0] + static_cast<std::int64_t>(i) * stride)
-      return false;
+bool AxisMap::Axis::is_even(std::int64_t stride) const {
+  if (table.empty()) return size <= 1 || step == stride;
+  for (std::size_t i = 0; i < size; ++i)
+    if (table[i] == kOutside || table[i] != table[0] + static_cast<std::int64_t>(i) * stride) return false;
   return true;
 }
 
 /// Whether both together are elements in a row, and not so many that the table becomes large.
-bool joins(const std::vector<std::int64_t>& outer, const std::vector<std::int64_t>& inner) {
+bool AxisMap::joins(const Axis& outer, const Axis& inner) {
   constexpr std::size_t kLargeTable = 4096;
-  return !inner.empty() && outer.size() * inner.size() <= kLargeTable && is_even(inner, 1) &&
-         is_even(outer, static_cast<std::int64_t>(inner.size()));
+  return inner.size > 0 && outer.size * inner.size <= kLargeTable && inner.is_even(1) &&
+         outer.is_even(static_cast<std::int64_t>(inner.size));
 }
 
-std::vector<std::int64_t> joined(const std::vector<std::int64_t>& outer,
-                                 const std::vector<std::int64_t>& inner) {
-  std::vector<std::int64_t> both;
-  both.reserve(outer.size() * inner.size());
-  for (const std::int64_t o : outer)
-    for (const std::int64_t i : inner) both.push_back(o == kOutside || i == kOutside ? kOutside : o + i);
+AxisMap::Axis AxisMap::joined(const Axis& outer, const Axis& inner) {
+  if (inner.size == 1 && outer.table.empty() && inner.at(0) != kOutside)
+    return {outer.size, outer.first + inner.at(0), outer.step, {}};
+  Axis both{outer.size * inner.size, 0, 0, {}};
+  both.table.reserve(both.size);
+  for (std::size_t o = 0; o < outer.size; ++o)
+    for (std::size_t i = 0; i < inner.size; ++i)
+      both.table.push_back(outer.at(o) == kOutside || inner.at(i) == kOutside ? kOutside
+                                                                              : outer.at(o) + inner.at(i));
   return both;
 }
 
-}  // namespace
+void AxisMap::add_axis(std::vector<std::int64_t> offsets) {
+  const std::size_t size = offsets.size();
+  axes_.push_back({size, 0, 0, std::move(offsets)});
+}
 
 void AxisMap::add_axis(std::vector<std::int64_t> coordinates, std::int64_t stride) {
   for (std::int64_t& c : coordinates)
     if (c != kOutside) c *= stride;
-  axes_.push_back(std::move(coordinates));
+  add_axis(std::move(coordinates));
 }
 
-void AxisMap::add_whole_axis(std::int64_t size, std::int64_t stride) {
-  std::vector<std::int64_t> offsets(static_cast<std::size_t>(size));
-  for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<std::int64_t>(i) * stride;
-  axes_.push_back(std::move(offsets));
+void AxisMap::add_even_axis(std::int64_t size, std::int64_t first, std::int64_t step) {
+  axes_.push_back({static_cast<std::size_t>(size), first, step, {}});
 }
 
 std::vector<std::int64_t> AxisMap::dims() const {
   std::vector<std::int64_t> dims;
-  for (const auto& axis : axes_) dims.push_back(static_cast<std::int64_t>(axis.size()));
+  for (const auto& axis : axes_) dims.push_back(static_cast<std::int64_t>(axis.size));
   return dims;
 }
 
@@ -58,38 +60,42 @@ void AxisMap::finish() {
   // Short last axes make lines that are not worth their beginning.
   constexpr std::size_t kShortLine = 16;
   while (axes_.size() > 1 &&
-         (axes_.back().size() == 1 || joins(axes_[axes_.size() - 2], axes_.back()) ||
-          (axes_.back().size() < kShortLine && axes_[axes_.size() - 2].size() < kShortLine))) {
-    auto both = joined(axes_[axes_.size() - 2], axes_.back());
+         (axes_.back().size == 1 || joins(axes_[axes_.size() - 2], axes_.back()) ||
+          (axes_.back().size < kShortLine && axes_[axes_.size() - 2].size < kShortLine))) {
+    Axis both = joined(axes_[axes_.size() - 2], axes_.back());
     axes_.pop_back();
     axes_.back() = std::move(both);
   }
-  if (axes_.empty()) axes_.push_back({0});
-  is_contiguous_ = is_even(axes_.back(), 1);
+  if (axes_.empty()) axes_.push_back({1, 0, 0, {}});
+  is_contiguous_ = axes_.back().is_even(1);
 }
 
 template <class T>
 void AxisMap::run_line(const T* in, T* out, T fill) const {
-  const std::vector<std::int64_t>& last = axes_.back();
+  const Axis& last = axes_.back();
   if (is_contiguous_) {
-    std::memcpy(out, in + last[0], last.size() * sizeof(T));
-    return;
+    std::memcpy(out, in + last.at(0), last.size * sizeof(T));
+  } else if (last.table.empty()) {
+    const T* from = in + last.first;
+    for (std::size_t i = 0; i < last.size; ++i, from += last.step) out[i] = *from;
+  } else {
+    const std::int64_t* offsets = last.table.data();
+    for (std::size_t i = 0; i < last.size; ++i) out[i] = offsets[i] == kOutside ? fill : in[offsets[i]];
   }
-  for (std::size_t i = 0; i < last.size(); ++i) out[i] = last[i] == kOutside ? fill : in[last[i]];
 }
 
 template <class T>
 void AxisMap::run(const T* in, T* out, T fill) const {
   for (const auto& axis : axes_)
-    if (axis.empty()) return;
-  const std::size_t outer = axes_.size() - 1, length = axes_.back().size();
+    if (axis.size == 0) return;
+  const std::size_t outer = axes_.size() - 1, length = axes_.back().size;
   std::array<std::size_t, Shape::kMaxRank + 1> at{};
   // Offsets of the coordinates so far, of the outermost axes first.
   std::array<std::int64_t, Shape::kMaxRank + 1> base{};
   std::size_t changed = 0;
   for (;; out += length) {
     for (std::size_t i = changed; i < outer; ++i) {
-      const std::int64_t offset = axes_[i][at[i]];
+      const std::int64_t offset = axes_[i].at(at[i]);
       base[i + 1] = base[i] == kOutside || offset == kOutside ? kOutside : base[i] + offset;
     }
     if (base[outer] == kOutside)
@@ -97,7 +103,7 @@ void AxisMap::run(const T* in, T* out, T fill) const {
     else
       run_line(in + base[outer], out, fill);
     std::size_t axis = outer;
-    while (axis > 0 && ++at[axis - 1] == axes_[axis - 1].size()) at[--axis] = 0;
+    while (axis > 0 && ++at[axis - 1] == axes_[axis - 1].size) at[--axis] = 0;
     if (axis == 0) return;
     changed = axis - 1;
   }

@@ -66,13 +66,13 @@ int Call::axis(std::int64_t axis, int rank) const {
 }
 
 Shape Call::make_shape(std::span<const std::int64_t> dims) const {
-  constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
+  constexpr std::int64_t kMostElements = std::int64_t{1} << 28;
   if (dims.size() > Shape::kMaxRank)
     refuse(fmt::format("gives {} dimensions; up to {} are supported", dims.size(), Shape::kMaxRank));
   std::int64_t elements = 1;
   for (const std::int64_t dim : dims) {
     if (dim < 0) reject(fmt::format("gives a dimension of {}", dim));
-    if (dim > 0 && elements > kMostElements / dim) refuse("gives more than 2^31 elements");
+    if (dim > 0 && elements > kMostElements / dim) refuse("gives more than 2^28 elements");
     elements *= dim > 0 ? dim : 1;
   }
   return Shape(dims);

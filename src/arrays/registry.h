@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "arrays/call.h"
 
@@ -16,6 +17,8 @@ struct Function {
 
 /// Null for an operator that is not here.
 Prepare find_function(std::string_view name);
+/// Of all operators, in the order of their files.
+std::vector<std::string_view> function_names();
 
 std::span<const Function> shape_functions();       ///< Reshape, Shape, ...: shape_functions.cc
 std::span<const Function> movement_functions();    ///< Transpose, Concat, Split, ...

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "arrays/axis_map.h"
 #include "arrays/registry.h"
@@ -22,11 +23,14 @@ Range slice_range(std::int64_t start, std::int64_t end, std::int64_t step, std::
   if (step > 0) {
     start = std::clamp<std::int64_t>(start, 0, size);
     end = std::clamp<std::int64_t>(end, 0, size);
-    return {start, step, end > start ? (end - start + step - 1) / step : 0};
+    const std::int64_t count = end > start ? (end - start - 1) / step + 1 : 0;
+    return {start, count > 1 ? step : 1, count};
   }
   start = std::clamp<std::int64_t>(start, std::min<std::int64_t>(size - 1, 0), size - 1);
   end = std::clamp<std::int64_t>(end, -1, size);
-  return {start, step, size > 0 && start > end ? (start - end - step - 1) / -step : 0};
+  step = std::max(step, -std::numeric_limits<std::int64_t>::max());
+  const std::int64_t count = size > 0 && start > end ? (start - end - 1) / -step + 1 : 0;
+  return {start, count > 1 ? step : 1, count};
 }
 
 /// Axes that are named, all of them in order where they are not. `counted`: how many there must be.
@@ -66,12 +70,8 @@ Prepared slice(const Call& call) {
   }
   const std::vector<std::int64_t> strides = row_strides(from);
   AxisMap map;
-  for (std::size_t i = 0; i < ranges.size(); ++i) {
-    std::vector<std::int64_t> coordinates;
-    for (std::int64_t c = 0; c < ranges[i].count; ++c)
-      coordinates.push_back(ranges[i].start + c * ranges[i].step);
-    map.add_axis(std::move(coordinates), strides[i]);
-  }
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    map.add_even_axis(ranges[i].count, ranges[i].start * strides[i], ranges[i].step * strides[i]);
   return mapped(call, std::move(map));
 }
 

@@ -73,7 +73,7 @@ void add_calibrate_command(CLI::App& program) {
       "calibrate", "choose ranges of activations on images: a table to read, edit and quantize with");
   auto options = std::make_shared<CalibrateArguments>();
   command->add_option("MODEL", options->model, "an .onnx file");
-  add_shape_option(*command, options->onnx);
+  add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   add_observer_option(*command, options->quantization);
   add_threads_option(*command, options->quantization);

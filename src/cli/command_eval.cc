@@ -117,7 +117,7 @@ void add_eval_command(CLI::App& program) {
   command->add_option("MODEL", options->models, "an .onnx or .lowbit file; two are compared output by output")
       ->required()
       ->expected(1, 2);
-  add_shape_option(*command, options->onnx);
+  add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
   command->add_option("--images", options->images, "images to evaluate (default: all)")

@@ -81,7 +81,7 @@ void add_info_command(CLI::App& program) {
       program.add_subcommand("info", "layers, formats and sizes of a model; without FILE, the machine");
   auto options = std::make_shared<InfoArguments>();
   command->add_option("FILE", options->file, "an .onnx or .lowbit file");
-  add_shape_option(*command, options->onnx);
+  add_onnx_options(*command, options->onnx);
   command->add_flag("--json", options->json, "JSON instead of a table");
   command->callback([options] { run_info(*options); });
 }

@@ -53,7 +53,7 @@ void add_quantize_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("quantize", "quantize an ONNX model and save it as .lowbit");
   auto options = std::make_shared<QuantizeArguments>();
   command->add_option("MODEL", options->model, "an .onnx file")->required();
-  add_shape_option(*command, options->onnx);
+  add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();
   add_quantization_options(*command, options->quantization);

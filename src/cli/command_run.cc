@@ -63,13 +63,19 @@ std::vector<Input> open_inputs(const RunArguments& options, const Model& model) 
   return inputs;
 }
 
+/// Of an output on `count` samples. A model without a batch gives one tensor as it is.
+Shape shape_of_output(const Model& model, std::size_t i, std::int64_t count) {
+  const Shape& shape = model.output_shape(i);
+  return model.graph().has_batch || count > 1 ? with_batch(shape, count) : shape;
+}
+
 void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<OutputFile>& files,
              int threads) {
   const std::int64_t total = inputs[0].count, largest = std::min(kRunBatch, total);
   Workspace workspace(model, {.batch = largest, .threads = threads, .executor = nullptr});
   std::vector<std::vector<float>> in(inputs.size()), out(files.size());
   for (std::size_t i = 0; i < files.size(); ++i)
-    files[i].write(data::npy_float_header(with_batch(model.output_shape(i), total)));
+    files[i].write(data::npy_float_header(shape_of_output(model, i, total)));
   for (std::int64_t first = 0; first < total; first += largest) {
     const std::int64_t count = std::min(largest, total - first);
     std::vector<TensorView> in_views;
@@ -78,11 +84,13 @@ void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<O
       const std::int64_t size = inputs[i].sample.elements();
       in[i].resize(static_cast<std::size_t>(count * size));
       inputs[i].array.read(first * size, in[i]);
-      in_views.emplace_back(in[i].data(), with_batch(inputs[i].sample, count));
+      in_views.emplace_back(in[i].data(), model.graph().has_batch || count > 1
+                                              ? with_batch(inputs[i].sample, count)
+                                              : inputs[i].sample);
     }
     for (std::size_t i = 0; i < files.size(); ++i) {
       out[i].resize(static_cast<std::size_t>(count * model.output_shape(i).elements()));
-      out_views.emplace_back(out[i].data(), with_batch(model.output_shape(i), count));
+      out_views.emplace_back(out[i].data(), shape_of_output(model, i, count));
     }
     run(model, in_views, out_views, workspace);
     for (std::size_t i = 0; i < files.size(); ++i) files[i].write(std::as_bytes(std::span(out[i])));
@@ -103,7 +111,7 @@ void run_model(const RunArguments& options) {
   run_all(model, inputs, files, options.threads);
   for (OutputFile& file : files) file.commit();
   for (std::size_t i = 0; i < files.size(); ++i)
-    fmt::print("{}: {}\n", files[i].path(), with_batch(model.output_shape(i), inputs[0].count).to_string());
+    fmt::print("{}: {}\n", files[i].path(), shape_of_output(model, i, inputs[0].count).to_string());
 }
 
 }  // namespace
@@ -113,7 +121,7 @@ void add_run_command(CLI::App& program) {
       program.add_subcommand("run", "run a model on a .npy file and write its output as .npy");
   auto options = std::make_shared<RunArguments>();
   command->add_option("MODEL", options->model, "an .onnx or .lowbit file")->required();
-  add_shape_option(*command, options->onnx);
+  add_onnx_options(*command, options->onnx);
   command
       ->add_option("--input", options->inputs,
                    ".npy file, one sample or a batch; once for each input of the model")

@@ -212,7 +212,7 @@ void add_sensitivity_command(CLI::App& program) {
       "sensitivity", "what each layer costs at several widths, and which to give more bits");
   auto options = std::make_shared<SensitivityArguments>();
   command->add_option("MODEL", options->model, "an fp32 .onnx or .lowbit file")->required();
-  add_shape_option(*command, options->onnx);
+  add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
   command->add_option("--bits", options->bits, "widths of the weights, from 2 to 8")->capture_default_str();

@@ -25,6 +25,7 @@ constexpr const char* kFooter =
     "  lowbit eval net.onnx net.lowbit --data mnist:data/mnist\n"
     "  lowbit run net.lowbit --input x.npy --output y.npy\n"
     "  lowbit info net.lowbit\n"
+    "  lowbit check net.onnx\n"
     "  lowbit sensitivity net.onnx --data mnist:data/mnist --html layers.html\n"
     "Exit status: 0 done, 2 bad input or usage, 1 an internal fault.";
 

@@ -43,9 +43,29 @@ std::pair<std::string, Shape> parse_shape(const std::string& text) {
   return {name, Shape(dims)};
 }
 
+/// "sr=16000" or "sizes=3,4".
+std::pair<std::string, arrays::Array> parse_setting(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  arrays::Array array({ElementType::f32, Shape{}});
+  array.floats.clear();
+  bool is_good = equals != std::string::npos && equals > 0;
+  for (std::size_t first = equals + 1; is_good && first <= text.size();) {
+    const std::size_t end = std::min(text.find(',', first), text.size());
+    float value = 0;
+    const auto result = std::from_chars(text.data() + first, text.data() + end, value);
+    is_good = result.ec == std::errc() && result.ptr == text.data() + end;
+    array.floats.push_back(value);
+    first = end + 1;
+  }
+  if (!is_good)
+    throw CLI::ValidationError("--set", fmt::format("\"{}\" is not INPUT=NUMBER[,NUMBER...]", text));
+  if (array.floats.size() > 1) array.type.shape = Shape{static_cast<std::int64_t>(array.floats.size())};
+  return {text.substr(0, equals), std::move(array)};
+}
+
 }  // namespace
 
-void add_shape_option(CLI::App& app, OnnxOptions& options) {
+void add_onnx_options(CLI::App& app, OnnxOptions& options) {
   app.add_option_function<std::vector<std::string>>(
          "--shape",
          [&options](const std::vector<std::string>& texts) {
@@ -53,6 +73,14 @@ void add_shape_option(CLI::App& app, OnnxOptions& options) {
            for (const std::string& text : texts) options.shapes.push_back(parse_shape(text));
          },
          "[INPUT=]3x48x320: the shape of a sample, where an ONNX file leaves dimensions open")
+      ->allow_extra_args(false);
+  app.add_option_function<std::vector<std::string>>(
+         "--set",
+         [&options](const std::vector<std::string>& texts) {
+           options.constants.clear();
+           for (const std::string& text : texts) options.constants.push_back(parse_setting(text));
+         },
+         "INPUT=16000: an input of an ONNX file that is always the same, which becomes a constant")
       ->allow_extra_args(false);
 }
 

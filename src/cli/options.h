@@ -16,8 +16,8 @@ class App;
 
 namespace lowbit::cli {
 
-/// --shape: what a file leaves open.
-void add_shape_option(CLI::App& app, OnnxOptions& options);
+/// --shape and --set: what a file leaves open.
+void add_onnx_options(CLI::App& app, OnnxOptions& options);
 void add_data_options(CLI::App& app, data::DataOptions& options);
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options);
 void add_threads_option(CLI::App& app, eval::QuantizationOptions& options);

@@ -22,9 +22,9 @@ Model load_model(const std::string& path, const OnnxOptions& options) {
   if (start.empty()) throw Error(ErrorCode::corrupt_file, fmt::format("{} is empty", path));
   // A damaged .lowbit file is reported as one.
   if (start == kMagic || ends_with(path, ".lowbit")) {
-    if (!options.shapes.empty())
+    if (!options.shapes.empty() || !options.constants.empty())
       throw Error(ErrorCode::invalid_argument,
-                  fmt::format("{} is a .lowbit file, whose shapes are fixed", path));
+                  fmt::format("{} is a .lowbit file, whose shapes and inputs are fixed", path));
     return load(path);
   }
 #ifdef LOWBIT_WITH_ONNX

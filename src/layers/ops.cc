@@ -11,6 +11,11 @@ std::string_view op_name(const Op& op) {
   return std::visit([](const auto& o) { return std::decay_t<decltype(o)>::kName; }, op);
 }
 
+std::string_view shown_name(const Op& op) {
+  const auto* array = std::get_if<ArrayOp>(&op);
+  return array ? std::string_view(array->function) : op_name(op);
+}
+
 Arithmetic op_arithmetic(const Op& op) {
   return std::visit([](const auto& o) { return std::decay_t<decltype(o)>::kArithmetic; }, op);
 }

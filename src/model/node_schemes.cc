@@ -30,7 +30,7 @@ NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
     }
     plan.mode = NodePlan::Mode::dynamic_u8;
   } else if (ops::op_arithmetic(node.op) == ops::Arithmetic::real) {
-    plan.fallback = fmt::format("{} has no 8-bit form", ops::op_name(node.op));
+    plan.fallback = fmt::format("{} has no 8-bit form", ops::shown_name(node.op));
     return plan;
   } else {
     plan.mode = NodePlan::Mode::static_u8;

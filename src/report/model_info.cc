@@ -37,7 +37,7 @@ NodeInfo describe_node(const Model& model, int i) {
   const ValueType& type = model.type(node.output);
   NodeInfo info;
   info.name = node.name;
-  info.op = ops::op_name(node.op);
+  info.op = ops::shown_name(node.op);
   info.shape = type.shape.to_string();
   info.scheme = quantization.name();
   if (quantization.weights) {

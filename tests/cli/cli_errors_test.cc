@@ -45,7 +45,7 @@ TEST_F(BadInput, Usage) {
   EXPECT_TRUE(bad("info a b", "b"));
   for (const char* shape : {"3xq", "0x2", "", "3x", "x=", "1x2x3x4x5x6"})
     EXPECT_TRUE(bad("info " + model_ + " --shape '" + shape + "'", "no shape of a sample")) << shape;
-  EXPECT_TRUE(bad("info " + model_ + " --shape 12", "whose shapes are fixed"));
+  EXPECT_TRUE(bad("info " + model_ + " --shape 12", "whose shapes and inputs are fixed"));
 }
 
 TEST_F(BadInput, ModelFiles) {

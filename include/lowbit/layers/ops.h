@@ -40,6 +40,8 @@ using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShift
                         SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp, ArrayOp>;
 
 std::string_view op_name(const Op& op);
+/// For people: of an Array the name that ONNX has for it.
+std::string_view shown_name(const Op& op);
 Arithmetic op_arithmetic(const Op& op);
 Shape infer_shape(const Op& op, std::span<const Shape> inputs);
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
 #include "io/onnx/array_node.h"
 #include "io/onnx/convert_whole.h"
+#include "io/onnx/model_proto.h"
 #include "io/onnx/node_context.h"
 #include "io/onnx/registry.h"
 #include "lowbit/core/error.h"
@@ -16,8 +18,40 @@ namespace lowbit::onnx_import {
 
 namespace {
 
-bool is_onnx_domain(const std::string& domain) {
-  return domain.empty() || domain == "ai.onnx";
+/// What the caller gives for an input, as the file declares it: whole floats may stand for integers, integers
+/// for floats, and elements in a row for a tensor of as many.
+Constant fixed_constant(const std::string& file, const onnx::ValueInfoProto& input, arrays::Array given) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: what is given for the input '{}' {}", file, input.name(), what));
+  };
+  const auto& type = input.type().tensor_type();
+  const std::optional<ElementType> element = element_type(type.elem_type());
+  if (!element) refuse("has no element type that is supported");
+  if (is_float(*element) && !is_float(given.type.element))
+    given.floats.assign(given.integers.begin(), given.integers.end());
+  if (!is_float(*element) && is_float(given.type.element))
+    for (const float v : given.floats) {
+      if (!(std::fabs(v) < 9e18f) || v != std::floor(v)) refuse(fmt::format("holds {}, no integer", v));
+      given.integers.push_back(static_cast<std::int64_t>(v));
+    }
+  given.type.element = *element;
+  is_float(*element) ? given.integers.clear() : given.floats.clear();
+  std::vector<std::int64_t> dims;
+  bool is_open = false;
+  for (const auto& dim : type.shape().dim()) {
+    dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
+    is_open = is_open || dims.back() < 0;
+  }
+  const std::int64_t count = given.type.shape.elements();
+  if (is_open && dims.size() == 1) dims = {count}, is_open = false;
+  std::int64_t elements = 1;
+  for (const std::int64_t dim : dims) elements *= dim;
+  if (is_open ? static_cast<int>(dims.size()) != given.type.shape.rank() : elements != count)
+    refuse(fmt::format("has the shape {}", given.type.shape.to_string()));
+  Constant constant = to_constant(std::move(given));
+  if (!is_open) constant.dims = dims;
+  return constant;
 }
 
 }  // namespace
@@ -184,14 +218,7 @@ void Importer::add_input(const onnx::ValueInfoProto& input) {
 bool Importer::add_fixed_input(const onnx::ValueInfoProto& input) {
   for (const auto& fixed : options_.constants) {
     if (fixed.first != input.name()) continue;
-    Constant constant = to_constant(fixed.second);
-    const std::optional<ElementType> element = element_type(input.type().tensor_type().elem_type());
-    if (!element || is_float(*element) != is_float(fixed.second.type.element))
-      throw Error(ErrorCode::invalid_argument,
-                  fmt::format("{}: the input '{}' does not take elements of the type {}", file(),
-                              input.name(), element_name(fixed.second.type.element)));
-    constant.element = *element;
-    define(input.name(), std::make_shared<const Constant>(std::move(constant)));
+    define(input.name(), std::make_shared<const Constant>(fixed_constant(file(), input, fixed.second)));
     return true;
   }
   return false;
@@ -238,10 +265,10 @@ void Importer::add_whole_input(const onnx::ValueInfoProto& input) {
                          dims[i].has_dim_param() ? " ('" + dims[i].dim_param() + "')" : ""));
     sizes.push_back(size);
   }
-  constexpr double kMostElements = 2147483648.0;
+  constexpr double kMostElements = 268435456.0;
   double elements = 1;
   for (const std::int64_t size : sizes) elements *= static_cast<double>(size);
-  if (elements > kMostElements) refuse("has more than 2^31 elements in a sample");
+  if (elements > kMostElements) refuse("has more than 2^28 elements in a sample");
   const ValueId id = graph_.add_value(input.name(), Shape(sizes));
   graph_.values.back().element = *element;
   graph_.inputs.push_back(id);

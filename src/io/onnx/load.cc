@@ -8,6 +8,7 @@
 
 #include "core/byte_source.h"
 #include "io/onnx/importer.h"
+#include "io/onnx/model_proto.h"
 #include "io/onnx/paths.h"
 #include "lowbit/core/error.h"
 
@@ -24,17 +25,24 @@ std::string name_of(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
-Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder,
-                   const OnnxOptions& options) {
+ModelFile read_model(const ByteSource& source, const std::string& file) {
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<int>::max());
   const Error broken(ErrorCode::corrupt_file, fmt::format("{} is not an ONNX file or is truncated", file));
   Outline outline;
   if (source.size() == 0 || source.size() > kMost || !make_outline(source, outline)) throw broken;
-  onnx::ModelProto model;
+  ModelFile read;
+  onnx::ModelProto& model = read.model;
   if (!model.ParseFromString(outline.model)) throw broken;
   if (!model.has_graph() || model.graph().node_size() == 0) throw broken;
-  outline.model = {};
-  const TensorFiles files{source, std::move(outline.payloads), file, folder};
+  read.payloads = std::move(outline.payloads);
+  return read;
+}
+
+Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder,
+                   const OnnxOptions& options) {
+  ModelFile read = read_model(source, file);
+  const onnx::ModelProto& model = read.model;
+  const TensorFiles files{source, std::move(read.payloads), file, folder};
   Importer in_batches(model, files, options, false);
   try {
     return in_batches.run();

@@ -17,7 +17,8 @@ struct OnnxOptions {
   /// N x 3 x 48 x W. The name may be empty where the model has one input.
   std::vector<std::pair<std::string, Shape>> shapes{};
   /// {input, its elements}: inputs that are always the same, as a sampling rate, become constants. Branches
-  /// of an If that depend on nothing else are decided then.
+  /// of an If that depend on nothing else are decided then, and what has to be known of shapes is. Whole
+  /// floats may stand for integers, and elements in a row for a tensor of as many.
   std::vector<std::pair<std::string, arrays::Array>> constants{};
 };
 

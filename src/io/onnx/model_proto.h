@@ -1,0 +1,26 @@
+// Reading an ONNX file into its message, without the contents of its tensors.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <string>
+#include <vector>
+
+#include "core/byte_source.h"
+#include "io/onnx/outline.h"
+
+namespace lowbit::onnx_import {
+
+struct ModelFile {
+  onnx::ModelProto model;
+  std::vector<Payload> payloads;
+};
+
+/// `name` is the file's, for messages. Throws Error(corrupt_file) for what is not an ONNX file.
+ModelFile read_model(const ByteSource& source, const std::string& name);
+
+inline bool is_onnx_domain(const std::string& domain) {
+  return domain.empty() || domain == "ai.onnx";
+}
+
+}  // namespace lowbit::onnx_import
