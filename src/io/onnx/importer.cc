@@ -9,6 +9,7 @@
 
 #include "io/onnx/array_node.h"
 #include "io/onnx/convert_whole.h"
+#include "io/onnx/known_attributes.h"
 #include "io/onnx/model_proto.h"
 #include "io/onnx/node_context.h"
 #include "io/onnx/registry.h"
@@ -64,6 +65,7 @@ Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, cons
 }
 
 Graph Importer::run() {
+  check_opset(opset_, file());
   require_supported();
   graph_.has_batch = !is_whole_;
   collect_initializers(model_.graph());
@@ -79,6 +81,7 @@ Graph Importer::run() {
 
 void Importer::import_nodes(const onnx::GraphProto& graph) {
   for (const auto& proto : graph.node()) {
+    check_attributes(proto, model_.ir_version(), file());
     NodeContext node(*this, proto);
     if (is_whole_) {
       convert_whole(*this, node);

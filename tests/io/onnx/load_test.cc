@@ -43,6 +43,35 @@ TEST(ImportOnnx, RefusesInputsThatItCannotFix) {
   EXPECT_EQ(flat.import().values.at(0).shape, (Shape{3})) << "whole";
 }
 
+// As ONNX Runtime: a misspelt attribute would be another network than the one that was meant.
+TEST(ImportOnnx, AttributesAreThoseThatTheOperatorHas) {
+  OnnxBuilder misspelt;
+  misspelt.input("x", {0, 2, 8, 8}).output("y");
+  misspelt.random("w", {4, 2, 3, 3});
+  misspelt.node("Conv", {"x", "w"}, "y").name("c").with("dilation", std::vector<std::int64_t>{2, 2});
+  EXPECT_NE(error_of([&] { misspelt.import(); }, ErrorCode::corrupt_file)
+                .find("node 'c' (Conv) has the attribute 'dilation'"),
+            std::string::npos);
+  OnnxBuilder untyped;
+  untyped.input("x", {0, 2}).output("y");
+  untyped.node("LeakyRelu", {"x"}, "y").with("alpha", 0.5f);
+  untyped.graph().mutable_node(0)->mutable_attribute(0)->clear_type();
+  EXPECT_NE(
+      error_of([&] { untyped.import(); }, ErrorCode::corrupt_file).find("type of its attribute 'alpha'"),
+      std::string::npos);
+}
+
+TEST(ImportOnnx, OperatorSetsExist) {
+  for (const int version : {0, -3, 28, 1000}) {
+    OnnxBuilder b(version);
+    b.input("x", {0, 2}).output("y");
+    b.node("Relu", {"x"}, "y");
+    EXPECT_NE(error_of([&] { b.import(); }, version < 1 ? ErrorCode::corrupt_file : ErrorCode::unsupported)
+                  .find(std::to_string(version)),
+              std::string::npos);
+  }
+}
+
 TEST(ImportOnnx, AFixedBatchDoesNotBindAndInitializersAreNoInputs) {
   OnnxBuilder b;
   b.input("x", {1, 2, 3, 3}).input("w", {4, 2, 1, 1}).output("y");
