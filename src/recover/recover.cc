@@ -339,10 +339,12 @@ class Pipeline {
     if (!layer.importance.empty())
       importance = {layer.importance.data(), rows, columns,
                     static_cast<std::int64_t>(layer.importance.size()) == columns ? 0 : columns, 1};
+    RecoverOptions how = how_;
+    how.descent_products = detail::descent_products_of(how_, layers_.size());
     const RecoveredLayer plain = layer.now;
     layer.now = detail::recover_layer(
         {{layer.weights.data.data(), rows, columns}, *layer.quantizer, importance, plain, layer.bias},
-        moments.learned, moments.held_out, how_, said);
+        moments.learned, moments.held_out, how, said);
     walk.change(layer.now);
   }
 

@@ -198,6 +198,11 @@ class Trials {
 
 }  // namespace
 
+double descent_products_of(const RecoverOptions& options, std::size_t layers) {
+  constexpr double kLayers = 10;
+  return options.descent_products * std::min(kLayers / static_cast<double>(layers), 1.0);
+}
+
 RecoveredLayer recover_layer(const LayerTask& task, const TargetMoments& learned,
                              const TargetMoments& held_out, const RecoverOptions& options,
                              RecoveryReport::Layer& report) {

@@ -2,6 +2,7 @@
 // those of the samples kept aside.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "lowbit/quant/quantizer.h"
@@ -23,6 +24,9 @@ struct LayerTask {
   const RecoveredLayer& plain;  ///< what quantizing without recovery gives
   std::vector<float> bias;      ///< the layer's own, [channels]
 };
+
+/// What of RecoverOptions::descent_products each of so many layers may take.
+double descent_products_of(const RecoverOptions& options, std::size_t layers);
 
 /// Tries the steps that are about layers, and takes what lowers the error on `held_out`. Fills in `report`
 /// but for its name.

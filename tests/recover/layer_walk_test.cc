@@ -114,5 +114,12 @@ TEST(RecoverySamples, AreFewerWhereTheyCostTooMuchWithMoreRowsOfEach) {
   EXPECT_EQ(taken(how).first, 32);
 }
 
+TEST(RecoverLayer, DescendsTheLessTheMoreLayersThereAre) {
+  const RecoverOptions how{.descent_products = 1e9};
+  EXPECT_EQ(detail::descent_products_of(how, 1), 1e9);
+  EXPECT_EQ(detail::descent_products_of(how, 10), 1e9);
+  EXPECT_EQ(detail::descent_products_of(how, 40), 0.25e9);
+}
+
 }  // namespace
 }  // namespace lowbit

@@ -86,8 +86,8 @@ struct RecoverOptions {
   std::int64_t held_out_every = 5;
   std::int64_t positions = 64;  ///< rows of a sample that a layer is judged by (CaptureOptions)
   int descents = 4;             ///< turns of codes and scales
-  /// Multiplications that descent may take for a layer. Of a layer that is too large for all of its search it
-  /// tries fewer scales and starts.
+  /// Multiplications that descent may take for a layer; of more than 10 layers, all of them together for 10.
+  /// Of a layer that is too large for all of its search it tries fewer scales and starts.
   double descent_products = 3e10;
   /// The samples, a batch; empty (no data): those that the calibration table kept.
   TensorView data{};
