@@ -29,6 +29,8 @@ struct LayerObjective {
 /// (H + d) w = T + d w0 for each channel: targets as weights. Damping by a share of the mean of the diagonal
 /// holds weights that the samples say little about where they are.
 constexpr double kTargetDamping = 0.01;
+/// Variances below this share of the squared mean are those of constants.
+constexpr double kConstant = 1e-12;
 
 LayerObjective objective_of(const LayerTask& task, const TargetMoments& m, bool centred, bool targets) {
   const auto original = Eigen::Map<const Values, 0, Eigen::OuterStride<>>(
@@ -42,6 +44,11 @@ LayerObjective objective_of(const LayerTask& task, const TargetMoments& m, bool 
       const Eigen::VectorXd mean = m.mean_of(g);
       h.noalias() -= mean * mean.transpose();
       t.noalias() -= m.target_mean.segment(g * channels, channels) * mean.transpose();
+      // Of an input that is always the same nothing is left but rounding, of either sign.
+      for (std::int64_t c = 0; c < m.columns; ++c) {
+        if (h(c, c) > kConstant * mean[c] * mean[c]) continue;
+        h.row(c).setZero(), h.col(c).setZero(), t.col(c).setZero();
+      }
     }
     if (targets) {
       TargetMoments::Matrix damped = h;

@@ -179,6 +179,32 @@ TEST_F(Recover, GivesTheSameBytesWithAnyNumberOfThreads) {
   }
 }
 
+// Channels that are always the same have a variance of 0, or of what rounding makes of it.
+TEST_F(Recover, TakesConstantChannels) {
+  Graph g = residual_network().graph();
+  auto& stem = std::get<ops::Conv2dOp>(g.nodes[0].op);
+  for (std::size_t o = 0; o < 8; ++o) {
+    std::fill_n(stem.weight.data.begin() + static_cast<std::ptrdiff_t>(o * 27), 27, 0.0f);
+    stem.bias[o] = 0.3f + 0.37f * static_cast<float>(o);
+  }
+  auto& reader =
+      std::get<ops::Conv2dOp>(g.nodes[1].op);  // without padding, so that its rows are constant, too
+  reader.weight = Tensor(Shape{12, 12, 1, 1});
+  Random random(6);
+  for (float& w : reader.weight.data) w = random.gaussian() * 0.4f;
+  reader.window = {};
+  const Model network(g);
+  const CalibrationTable seen = calibrate(network, std::vector<Tensor>{smooth_images(96, 1)});
+  RecoveryReport report;
+  RecoverOptions how = quick("gptq,qronos,descent,bias");
+  how.report = &report;
+  quantize(network, seen, {.scheme = "int4-wo", .recover = recover(how)});
+  ASSERT_EQ(report.layers[1].name, "block1a");
+  ASSERT_EQ(report.layers[1].steps.size(), 3u);
+  for (const RecoveryReport::Step& step : report.layers[1].steps) EXPECT_EQ(step.note, "") << step.name;
+  EXPECT_GT(report.layers[1].sqnr_after, report.layers[1].sqnr_before + 1);
+}
+
 TEST_F(Recover, LeavesWhatTheUserChose) {
   const auto weights = [](const LayerContext& layer) -> LayerWeights {
     if (layer.name == "stem") return {.codes = quantize(layer.weights, Affine<8>{})};
