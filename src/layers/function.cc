@@ -6,6 +6,7 @@
 
 #include "core/elementary.h"
 #include "layers/step_common.h"
+#include "layers/table_step.h"
 
 namespace lowbit::ops {
 namespace {
@@ -15,8 +16,9 @@ constexpr std::string_view kFunctionNames[] = {
     "log", "power", "reciprocal", "sigmoid", "silu", "softplus",  "sqrt",         "tanh"};
 
 float hard_sigmoid(const FunctionOp& op, float x) {
-  const float y = op.alpha * x + op.beta;
-  return y < 0.0f ? 0.0f : y > 1.0f ? 1.0f : y;
+  float y = op.alpha * x + op.beta;
+  y = 0.0f > y ? 0.0f : y;
+  return 1.0f < y ? 1.0f : y;
 }
 
 double gelu_tanh(double x) {
@@ -48,8 +50,6 @@ float value(const FunctionOp& op, float x) {
     return std::fabs(x);
   else if constexpr (F == Function::hard_sigmoid)
     return hard_sigmoid(op, x);
-  else if constexpr (F == Function::hard_swish)
-    return x * hard_sigmoid(op, x);
   else if constexpr (F == Function::leaky_relu)
     return x < 0.0f ? op.alpha * x : x;
   else if constexpr (F == Function::reciprocal)
@@ -62,9 +62,26 @@ float value(const FunctionOp& op, float x) {
 
 using FunctionLine = void (*)(const FunctionOp&, const float*, std::int64_t, float*);
 
+/// Of few enough elements that they stay in the first cache.
+template <Function F>
+void chunk(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
+  if constexpr (F == Function::hard_swish) {
+    // In two passes, since compilers make branches of one: a product with 0 or 1 looks worth skipping.
+    for (std::int64_t i = 0; i < n; ++i) out[i] = hard_sigmoid(op, in[i]);
+    for (std::int64_t i = 0; i < n; ++i) out[i] *= in[i];
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = value<F>(op, in[i]);
+  }
+  if (op.is_plain()) return;
+  for (std::int64_t i = 0; i < n; ++i) out[i] = out[i] * op.scale_after + op.shift_after;
+}
+
 template <Function F>
 void line(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = value<F>(op, in[i]);
+  constexpr std::int64_t kChunk = 1024;
+  const FunctionOp own = op;  // what is written cannot change it, as far as the compiler knows
+  for (std::int64_t first = 0; first < n; first += kChunk)
+    chunk<F>(own, in + first, n - first < kChunk ? n - first : kChunk, out + first);
 }
 
 template <std::size_t... I>
@@ -93,32 +110,18 @@ class FunctionF32 final : public Step {
   SampleLayout layout_;
 };
 
-class FunctionU8 final : public Step {
- public:
-  FunctionU8(const FunctionOp& op, const StepSpec& spec) : layout_(spec.output->layout()) {
-    const CodeRange range = code_range(*spec.output, {});
-    const QParams in = spec.inputs[0]->qparams, out = spec.output->qparams;
-    for (std::int32_t code = 0; code < 256; ++code) {
-      const float real = function_value(op, static_cast<float>(code - in.zero_point) * in.scale);
-      table_[static_cast<std::size_t>(code)] =
-          u8_code(range, static_cast<float>(static_cast<double>(real) / static_cast<double>(out.scale)));
-    }
+/// The code of the function's value for each code.
+CodeTable function_table(const FunctionOp& op, const StepSpec& spec) {
+  const CodeRange range = code_range(*spec.output, {});
+  const QParams in = spec.inputs[0]->qparams, out = spec.output->qparams;
+  CodeTable table{};
+  for (std::int32_t code = 0; code < 256; ++code) {
+    const float real = function_value(op, static_cast<float>(code - in.zero_point) * in.scale);
+    table[static_cast<std::size_t>(code)] =
+        u8_code(range, static_cast<float>(static_cast<double>(real) / static_cast<double>(out.scale)));
   }
-
-  void run(const StepArgs& args) const noexcept override {
-    for_pixel_blocks(args, layout_.pixels(), layout_.channels,
-                     [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
-                       const auto* in = args.inputs[0].sample<const std::uint8_t>(s);
-                       auto* out = args.output.sample<std::uint8_t>(s);
-                       const std::int64_t last = p1 * layout_.pixel_stride;
-                       for (std::int64_t i = p0 * layout_.pixel_stride; i < last; ++i) out[i] = table_[in[i]];
-                     });
-  }
-
- private:
-  std::array<std::uint8_t, 256> table_{};
-  SampleLayout layout_;
-};
+  return table;
+}
 
 }  // namespace
 
@@ -147,7 +150,7 @@ std::unique_ptr<Step> make_step(const FunctionOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (require_same_dtype(spec, FunctionOp::kName) == DType::f32)
     return std::make_unique<FunctionF32>(op, spec.output->layout());
-  return std::make_unique<FunctionU8>(op, spec);
+  return std::make_unique<TableStep>(function_table(op, spec), spec.output->layout());
 }
 
 }  // namespace lowbit::ops

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "layers/step_common.h"
+#include "layers/table_step.h"
 
 namespace lowbit::ops {
 namespace {
@@ -105,6 +106,19 @@ class ScaleShiftU8 final : public Step {
       offset_.push_back(multiplier(s, out_scale));
   }
 
+  /// Of one factor and one summand: what run() gives for each code.
+  static CodeTable table(const ScaleShiftOp& op, const StepSpec& spec) {
+    const CodeRange range = code_range(*spec.output, op.activation);
+    const QParams in = spec.inputs[0]->qparams, out = spec.output->qparams;
+    const float m = multiplier(static_cast<double>(in.scale) * static_cast<double>(op.scale[0]), out.scale);
+    const float offset = multiplier(op.shift[0], out.scale);
+    CodeTable codes{};
+    for (std::int32_t code = 0; code < 256; ++code)
+      codes[static_cast<std::size_t>(code)] =
+          u8_code(range, static_cast<float>(code - in.zero_point) * m + offset);
+    return codes;
+  }
+
   void run(const StepArgs& args) const noexcept override {
     for_pixel_blocks(args, layout_.pixels(), layout_.channels,
                      [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
@@ -159,6 +173,8 @@ std::unique_ptr<Step> make_step(const ScaleShiftOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (require_same_dtype(spec, ScaleShiftOp::kName) == DType::f32)
     return std::make_unique<ScaleShiftF32>(op, spec.output->layout());
+  if (op.scale.size() == 1 && op.shift.size() == 1)
+    return std::make_unique<TableStep>(ScaleShiftU8::table(op, spec), spec.output->layout());
   return std::make_unique<ScaleShiftU8>(op, spec);
 }
 

@@ -15,16 +15,16 @@ struct Gate {
 };
 
 std::optional<Gate> gate_of(const ops::Op& op) {
-  if (const auto* f = std::get_if<ops::FunctionOp>(&op)) {
-    if (f->function == ops::Function::sigmoid) return Gate{{ops::Function::silu, 1.0f, 0.0f}};
+  if (const auto* f = std::get_if<ops::FunctionOp>(&op); f && f->is_plain()) {
+    if (f->function == ops::Function::sigmoid) return Gate{{ops::Function::silu, 1.0f, 0.0f, 1.0f, 0.0f}};
     if (f->function == ops::Function::hard_sigmoid)
-      return Gate{{ops::Function::hard_swish, f->alpha, f->beta}};
+      return Gate{{ops::Function::hard_swish, f->alpha, f->beta, 1.0f, 0.0f}};
   }
   if (const auto* s = std::get_if<ops::ScaleShiftOp>(&op)) {
     const float hi = s->activation.hi;
     if (s->scale.size() == 1 && s->shift.size() == 1 && s->activation.lo == 0.0f && hi > 0.0f &&
         std::isfinite(hi))
-      return Gate{{ops::Function::hard_swish, s->scale[0] / hi, s->shift[0] / hi}, hi};
+      return Gate{{ops::Function::hard_swish, s->scale[0] / hi, s->shift[0] / hi, 1.0f, 0.0f}, hi};
   }
   return std::nullopt;
 }

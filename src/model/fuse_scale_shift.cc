@@ -83,6 +83,13 @@ bool fold_into_producer(Graph::Node& node, const ops::ScaleShiftOp& s) {
     *first = std::move(both);
     return true;
   }
+  if (auto* f = std::get_if<ops::FunctionOp>(&node.op)) {
+    if (s.scale.size() != 1 || s.shift.size() != 1 || !s.activation.is_identity()) return false;
+    const double scale = s.scale[0], shift = s.shift[0];
+    f->scale_after = static_cast<float>(f->scale_after * scale);
+    f->shift_after = static_cast<float>(f->shift_after * scale + shift);
+    return true;
+  }
   return false;
 }
 

@@ -139,6 +139,15 @@ TEST(ScaleShift, OneFactorForAll) {
   });
 }
 
+// One factor runs through a table, one a channel through arithmetic.
+TEST(ScaleShift, OneFactorGivesTheCodesOfAsManyAsChannels) {
+  const ValueType out = u8_type({3, 40, 41}, 0.0123f, 7);
+  const std::vector<Values> in{random_values(u8_type({3, 40, 41}, 0.004f, 99), 2, 3)};
+  const ops::ScaleShiftOp one{{-1.7f}, {0.3f}, kQuarterToHalf},
+      many{{-1.7f, -1.7f, -1.7f}, {0.3f, 0.3f, 0.3f}, kQuarterToHalf};
+  EXPECT_EQ(run_op(one, in, out, 2).data, run_op(many, in, out).data);
+}
+
 TEST(Quantize, RoundTripsThroughDequantize) {
   for (const Shape& shape : {Shape{3, 9, 7}, Shape{8, 30, 31}, Shape{13}}) {
     const std::vector<Values> x{random_values(f32_type(shape), 2, 1)};

@@ -276,6 +276,24 @@ TEST(Fuse, AValueTimesItsSigmoidIsOneFunction) {
   }
 }
 
+TEST(Fuse, AFactorAndASummandGoIntoTheFunctionBefore) {
+  Builder b({3, 5, 5});
+  b.conv("a", b.last, 4, 3);
+  b.node("swish", ops::FunctionOp{ops::Function::hard_swish, 1.0f / 6, 0.5f}, b.last);
+  b.node("scale", ops::ScaleShiftOp{{1.25f}, {-0.5f}, {}}, b.last);
+  b.node("again", ops::ScaleShiftOp{{2.0f}, {0.25f}, {}}, b.last);
+  const Graph g = fused(b);
+  ASSERT_EQ(g.nodes.size(), 2u);
+  const auto& f = std::get<ops::FunctionOp>(g.nodes[1].op);
+  EXPECT_EQ(f.scale_after, 2.5f);
+  EXPECT_EQ(f.shift_after, -0.75f);
+  // One factor a channel, or a limit behind it, stays.
+  Builder c({3, 5, 5});
+  c.node("swish", ops::FunctionOp{ops::Function::sigmoid}, c.last);
+  c.node("scale", ops::ScaleShiftOp{{1, 2, 3}, {0}, {}}, c.last);
+  EXPECT_EQ(fused(c).nodes.size(), 2u);
+}
+
 TEST(Fuse, HardSwishAsExportersWriteIt) {
   Builder b({3, 5, 5});
   const ValueId x = b.conv("a", b.last, 4, 3);

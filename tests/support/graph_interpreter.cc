@@ -258,7 +258,8 @@ void eval(const ops::FunctionOp& op, const Inputs& in, Sample& out) {
     }
     return std::nan("");
   };
-  for (std::size_t i = 0; i < out.data.size(); ++i) out.data[i] = of(in[0]->data[i]);
+  for (std::size_t i = 0; i < out.data.size(); ++i)
+    out.data[i] = of(in[0]->data[i]) * op.scale_after + op.shift_after;
 }
 
 void eval(const ops::BinaryOp& op, const Inputs& in, Sample& out) {

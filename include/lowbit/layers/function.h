@@ -32,16 +32,20 @@ struct FunctionOp {
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   Function function = Function::abs;
   float alpha = 1.0f, beta = 0.0f;
+  float scale_after = 1.0f, shift_after = 0.0f;  ///< y = f(x) scale_after + shift_after
 
+  bool is_plain() const { return scale_after == 1.0f && shift_after == 0.0f; }
   template <class V>
   void visit_fields(V&& v) {
-    v("function", function), v("alpha", alpha), v("beta", beta);
+    v("function", function), v("alpha", alpha), v("beta", beta), v("scale_after", scale_after),
+        v("shift_after", shift_after);
   }
 };
 
 /// "sigmoid", "leaky_relu", ...
 std::string_view function_name(Function function);
-/// The function of one element, rounded to float once (twice for the gelus and silu, which multiply).
+/// The function of one element, rounded to float once (twice for the gelus and silu, which multiply); scaling
+/// and shifting after round once each.
 float function_value(const FunctionOp& op, float x);
 
 /// Throws Error(invalid_argument) for parameters that are not finite, or a function that does not exist.
