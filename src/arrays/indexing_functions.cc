@@ -12,11 +12,6 @@
 namespace lowbit::arrays {
 namespace {
 
-template <class T>
-void copy(const T* from, std::int64_t n, T* to) {
-  if (n > 0) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
-}
-
 Prepared gather(const Call& call) {
   const Shape& from = call.shape(0);
   const Shape& indices = call.shape(1);
@@ -34,7 +29,7 @@ Prepared gather(const Call& call) {
               for (std::int64_t o = 0; o < outer; ++o) {
                 const T* in = run.in[0].data<T>() + o * size * inner;
                 for (std::int64_t i = 0; i < count; ++i, out += inner)
-                  copy(in + limited_index(run.in[1].integers[i], size) * inner, inner, out);
+                  copy_elements(in + limited_index(run.in[1].integers[i], size) * inner, inner, out);
               }
             });
           }};
@@ -68,7 +63,7 @@ Prepared gather_nd(const Call& call) {
             with_storage(run.in[0].type.element, [&](auto zero) {
               using T = decltype(zero);
               for_each_slice(walk, run.in[1].integers, [&](std::int64_t i, std::int64_t at) {
-                copy(run.in[0].data<T>() + at, walk.slice, run.out[0].data<T>() + i * walk.slice);
+                copy_elements(run.in[0].data<T>() + at, walk.slice, run.out[0].data<T>() + i * walk.slice);
               });
             });
           }};

@@ -109,11 +109,6 @@ Prepared space_to_depth(const Call& call) {
   return regrouped(call, {{s[0], s[1], s[2] / b, b, s[3] / b, b}, {0, 3, 5, 1, 2, 4}, dims});
 }
 
-template <class T>
-void copy(const T* from, std::int64_t n, T* to) {
-  if (n > 0) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
-}
-
 Prepared concat(const Call& call) {
   if (call.opset() >= 4 && !call.has_attribute("axis")) call.reject("does not name an axis");
   const Shape& first = call.shape(0);
@@ -136,7 +131,7 @@ Prepared concat(const Call& call) {
               T* out = run.out[0].data<T>();
               for (std::int64_t o = 0; o < outer; ++o) {
                 for (std::size_t i = 0; i < blocks.size(); ++i) {
-                  copy(run.in[i].data<T>() + o * blocks[i], blocks[i], out);
+                  copy_elements(run.in[i].data<T>() + o * blocks[i], blocks[i], out);
                   out += blocks[i];
                 }
               }
@@ -183,7 +178,7 @@ Prepared split(const Call& call) {
         if (!run.out[i].is_present()) continue;
         const std::int64_t block = sizes[i] * inner;
         for (std::int64_t o = 0; o < outer; ++o)
-          copy(in + o * size * inner, block, run.out[i].data<T>() + o * block);
+          copy_elements(in + o * size * inner, block, run.out[i].data<T>() + o * block);
       }
     });
   };
@@ -208,8 +203,8 @@ Prepared reverse_sequence(const Call& call) {
                 const std::int64_t length = std::clamp<std::int64_t>(run.in[1].integers[b], 0, steps);
                 for (std::int64_t t = 0; t < steps; ++t) {
                   const std::int64_t from = t < length ? length - 1 - t : t;
-                  copy(run.in[0].data<T>() + (b * batch_stride + from * time_stride) * inner, inner,
-                       run.out[0].data<T>() + (b * batch_stride + t * time_stride) * inner);
+                  copy_elements(run.in[0].data<T>() + (b * batch_stride + from * time_stride) * inner, inner,
+                                run.out[0].data<T>() + (b * batch_stride + t * time_stride) * inner);
                 }
               }
             });
@@ -236,9 +231,9 @@ Prepared trilu(const Call& call) {
                 const std::int64_t first = std::clamp<std::int64_t>(row + k + (is_upper ? 0 : 1), 0, columns);
                 std::fill_n(out + i, columns, T{0});
                 if (is_upper)
-                  copy(in + i + first, columns - first, out + i + first);
+                  copy_elements(in + i + first, columns - first, out + i + first);
                 else
-                  copy(in + i, first, out + i);
+                  copy_elements(in + i, first, out + i);
               }
             });
           }};

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "lowbit/core/shape.h"
 
@@ -59,6 +61,12 @@ inline std::int64_t product(const Shape& shape, int first, int last) {
   std::int64_t n = 1;
   for (int i = first; i < last; ++i) n *= shape[i];
   return n;
+}
+
+/// `n` elements in a row; none may be asked for with pointers to nothing.
+template <class T>
+void copy_elements(const T* from, std::int64_t n, T* to) {
+  if (n > 0) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
 }
 
 }  // namespace lowbit::arrays

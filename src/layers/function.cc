@@ -78,10 +78,10 @@ void chunk(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
 
 template <Function F>
 void line(const FunctionOp& op, const float* in, std::int64_t n, float* out) {
-  constexpr std::int64_t kChunk = 1024;
+  constexpr std::int64_t kAtOnce = 1024;
   const FunctionOp own = op;  // what is written cannot change it, as far as the compiler knows
-  for (std::int64_t first = 0; first < n; first += kChunk)
-    chunk<F>(own, in + first, n - first < kChunk ? n - first : kChunk, out + first);
+  for (std::int64_t first = 0; first < n; first += kAtOnce)
+    chunk<F>(own, in + first, n - first < kAtOnce ? n - first : kAtOnce, out + first);
 }
 
 template <std::size_t... I>

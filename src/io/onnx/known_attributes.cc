@@ -11,11 +11,11 @@
 namespace lowbit::onnx_import {
 namespace {
 
-struct Row {
+struct AttributesOf {
   std::string_view op_type, attributes;  ///< names with spaces between them
 };
 
-constexpr Row kAttributes[] = {
+constexpr AttributesOf kAttributes[] = {
     {"Abs", "consumed_inputs"},
     {"Acos", ""},
     {"Acosh", ""},
@@ -202,7 +202,7 @@ bool is_among(std::string_view name, std::string_view names) {
 
 void check_attributes(const onnx::NodeProto& node, std::int64_t ir_version, const std::string& file) {
   const auto* row = std::find_if(std::begin(kAttributes), std::end(kAttributes),
-                                 [&](const Row& r) { return r.op_type == node.op_type(); });
+                                 [&](const AttributesOf& r) { return r.op_type == node.op_type(); });
   for (const auto& attribute : node.attribute()) {
     const auto complain = [&](ErrorCode code, const std::string& what) {
       throw Error(code,

@@ -28,7 +28,7 @@ Array constant_value(const onnx::NodeProto& node) {
     Array array;
     const auto size = static_cast<std::int64_t>(std::max(a.floats_size(), a.ints_size()));
     if (a.name() == "value") return read_array(a.t());
-    array.type = {a.name().starts_with("value_float") ? ElementType::f32 : ElementType::i64,
+    array.type = {a.name().starts_with("value_float") ? lowbit::ElementType::f32 : lowbit::ElementType::i64,
                   a.name().ends_with("s") ? Shape{size} : Shape{}};
     if (a.name() == "value_float") array.floats = {a.f()};
     if (a.name() == "value_int") array.integers = {a.i()};
@@ -39,7 +39,7 @@ Array constant_value(const onnx::NodeProto& node) {
   throw Error(ErrorCode::unsupported, "a Constant without a value");
 }
 
-bool is_right(const std::filesystem::path& folder) {
+bool gives_what_it_should(const std::filesystem::path& folder) {
   std::ifstream file(folder / "model.onnx", std::ios::binary);
   onnx::ModelProto model;
   if (!model.ParseFromIstream(&file)) throw Error(ErrorCode::corrupt_file, "not a model");
@@ -83,7 +83,7 @@ TEST(ArrayFunctions, GiveWhatTheStandardsCasesSay) {
     if (!std::filesystem::exists(entry.path() / "model.onnx")) continue;
     if (only && name.find(only) == std::string::npos) continue;
     try {
-      if (is_right(entry.path()))
+      if (gives_what_it_should(entry.path()))
         ++right;
       else
         wrong.push_back(name);

@@ -26,7 +26,7 @@ void read_raw(const std::string& raw, std::size_t count, Convert convert) {
 }  // namespace
 
 arrays::Array read_array(const onnx::TensorProto& t) {
-  const std::optional<ElementType> element = onnx_import::element_type(t.data_type());
+  const std::optional<lowbit::ElementType> element = onnx_import::element_type(t.data_type());
   if (!element)
     throw Error(ErrorCode::unsupported,
                 fmt::format("elements of the type {} are not supported", t.data_type()));
@@ -76,9 +76,9 @@ arrays::Array read_array(const onnx::TensorProto& t) {
   for (const std::int64_t v : t.int64_data()) integer(v);
   for (const std::uint64_t v : t.uint64_data()) integer(v);
   for (const std::int32_t v : t.int32_data())
-    if (*element == ElementType::f16)
+    if (*element == lowbit::ElementType::f16)
       half(v);
-    else if (*element == ElementType::bf16)
+    else if (*element == lowbit::ElementType::bf16)
       bfloat(v);
     else
       integer(v);
