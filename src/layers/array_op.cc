@@ -85,9 +85,8 @@ class ArrayStep final : public Step {
     }
     for (const arrays::ArrayType& type : work_.outputs) out_.push_back({type, nullptr, nullptr});
     rooms_.resize(out_.size());
-    views_bytes_ = padded(in_.size() * sizeof(arrays::ArrayView)) +
-                   padded(out_.size() * sizeof(arrays::MutableArrayView));
-    scratch_bytes_ = views_bytes_;
+    scratch_bytes_ = padded(in_.size() * sizeof(arrays::ArrayView)) +
+                     padded(out_.size() * sizeof(arrays::MutableArrayView));
     for (Value& value : values_) value.room = reserve(value);
     result_ = {output_, *spec.output, 0, !is_row_major(*spec.output)};
     result_.room = reserve(result_);
@@ -177,7 +176,7 @@ class ArrayStep final : public Step {
   std::vector<std::size_t> rooms_;  ///< of outputs, in the scratch memory
   std::vector<Value> values_;
   Value result_;
-  std::size_t views_bytes_ = 0, scratch_bytes_ = 0;
+  std::size_t scratch_bytes_ = 0;
 };
 
 }  // namespace

@@ -72,7 +72,8 @@ detail::ModelData fp32_data(Graph graph) {
 }
 
 struct WeightCount {
-  std::int64_t weights = 0, biases = 0;
+  std::int64_t weights = 0;
+  std::int64_t biases = 0;  ///< and other constants: floats, of which an integer takes two
 };
 
 WeightCount count(const ops::Op& op) {
@@ -86,6 +87,9 @@ WeightCount count(const ops::Op& op) {
                         o.shift;
                       })
           c.biases += static_cast<std::int64_t>(o.scale.size() + o.shift.size());
+        if constexpr (requires { o.constants; })
+          for (const arrays::Array& constant : o.constants)
+            c.biases += static_cast<std::int64_t>(constant.floats.size() + 2 * constant.integers.size());
         return c;
       },
       op);

@@ -26,6 +26,9 @@ std::size_t constant_bytes(const ops::Op& op) {
         if constexpr (requires { o.weight.data; }) floats += o.weight.data.size();
         if constexpr (requires { o.bias.size(); }) floats += o.bias.size();
         if constexpr (requires { o.scale.size(), o.shift.size(); }) floats += o.scale.size() + o.shift.size();
+        if constexpr (requires { o.constants; })
+          for (const arrays::Array& constant : o.constants)
+            floats += constant.floats.size() + 2 * constant.integers.size();
         return floats * sizeof(float);
       },
       op);

@@ -58,6 +58,10 @@ TEST(ArrayModel, ThreeDimensionsAreSeenRowMajor) {
     }
 }
 
+TEST(ArrayModel, ConstantsAreStored) {
+  EXPECT_EQ(Model(running_sums({2, 3, 4}, ElementType::f32)).stored_bytes(), sizeof(std::int64_t));
+}
+
 TEST(ArrayModel, ATensorOfTheShapeOfASampleIsOneSample) {
   const Model model(running_sums({1, 3, 4}, ElementType::f32));
   const Tensor one = counting({1, 3, 4}), three = counting({3, 3, 4});

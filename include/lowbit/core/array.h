@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include "lowbit/core/element_type.h"
@@ -64,7 +64,7 @@ struct Array {
     v("element", type.element), v("shape", type.shape), v("floats", floats), v("integers", integers);
   }
   /// Zeros.
-  explicit Array(ArrayType t) : type(std::move(t)) {
+  explicit Array(const ArrayType& t) : type(t) {
     const auto size = static_cast<std::size_t>(type.shape.elements());
     if (is_float(type.element))
       floats.resize(size);

@@ -90,7 +90,13 @@ std::vector<std::string> listed_reasons() {
   for (std::string line; std::getline(docs, line);) {
     is_there = is_there || line == "## What is refused";
     if (!is_there || !line.starts_with("| `")) continue;
-    reasons.push_back(line.substr(3, line.find('`', 3) - 3));
+    // All that stands in backquotes in the first column.
+    const std::string column = line.substr(0, line.find('|', 1));
+    for (std::size_t at = column.find('`'); at != std::string::npos;) {
+      const std::size_t end = column.find('`', at + 1);
+      reasons.push_back(column.substr(at + 1, end - at - 1));
+      at = column.find('`', end + 1);
+    }
   }
   return reasons;
 }
