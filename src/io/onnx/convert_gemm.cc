@@ -55,7 +55,7 @@ std::vector<float> gemm_bias(const NodeContext& node, std::size_t out, double be
 
 void convert_gemm(NodeContext& node) {
   if (node.int_attribute("transA", 0) != 0) node.refuse("transposes its input (transA = 1)");
-  if (node.shape(0).rank() != 1)
+  if (node.shape(0).rank() != 1 && !node.reads_rows())
     node.refuse(fmt::format("reads a sample of shape {}; a vector is expected", node.shape(0).to_string()));
   ops::LinearOp linear;
   linear.weight =

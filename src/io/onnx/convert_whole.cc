@@ -38,7 +38,7 @@ constexpr Lowering kLowerings[] = {
     {"Erf", Way::as_sample},
     {"Exp", Way::as_sample},
     {"Gelu", Way::as_sample},
-    {"Gemm", Way::as_batch_of_one},
+    {"Gemm", Way::by_rows},
     {"GlobalAveragePool", Way::as_batch_of_one},
     {"HardSigmoid", Way::as_sample},
     {"HardSwish", Way::as_sample},
@@ -167,6 +167,7 @@ class WholeNode {
     }
     if (!value(0) || value(0)->shape.rank() < 2 || !constant(1) || constant(1)->dims.size() != 2)
       return false;
+    if (proto_.op_type() == "Gemm" && value(0)->shape.rank() != 2) return false;
     const std::span<const std::int64_t> dims = value(0)->shape.dims();
     frame.prefix.assign(dims.begin(), dims.end() - 1);
     frame.dropped = 1;

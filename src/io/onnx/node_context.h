@@ -27,6 +27,8 @@ class NodeContext {
     int dropped = 0;                                    ///< how many of its own first ones are left out
   };
   void set_frame(const Frame* frame) { frame_ = frame; }
+  /// Whether samples are matrices whose rows are what the ONNX node takes for a batch.
+  bool reads_rows() const { return frame_ && frame_->dropped == 1; }
 
   std::int64_t opset() const { return importer_.opset(); }
   std::int64_t fixed_batch() const { return frame_ ? 1 : importer_.fixed_batch(); }

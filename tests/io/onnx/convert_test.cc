@@ -144,6 +144,26 @@ TEST(OnnxGemm, AppliesAlphaBetaAndTransposition) {
   EXPECT_NE(refusal(a).find("transA"), std::string::npos);
 }
 
+TEST(OnnxGemm, OfRowsThatAreNoBatchIsLinear) {
+  auto b = single(13, {1, 2, 2});
+  b.floats("w", {2, 3}, {1, 2, 3, 4, 5, 6}), b.floats("c", {3}, {10, 20, 30});
+  b.integers("axes", {0}), b.node("Squeeze", {"x", "axes"}, "rows");
+  b.node("Gemm", {"rows", "w", "c"}, "y");
+  const Graph g = b.import();
+  EXPECT_FALSE(g.has_batch);
+  EXPECT_EQ(output_shape(g), (Shape{2, 3}));
+  EXPECT_TRUE(std::holds_alternative<ops::LinearOp>(g.nodes.back().op));
+  const std::vector<float> x{1, 10, 0, 1};
+  Tensor y(Shape{2, 3}, std::vector<float>(6));
+  const Model model(g);
+  Workspace workspace(model);
+  lowbit::run(model, TensorView{x.data(), Shape{1, 2, 2}}, y, workspace);
+  EXPECT_EQ(y.data, (std::vector<float>{51, 72, 93, 14, 25, 36}));
+  auto deep = single(13, {1, 2, 2});
+  deep.random("w", {2, 3}), deep.node("Gemm", {"x", "w"}, "y");
+  EXPECT_NE(refusal(deep).find("2x2"), std::string::npos);
+}
+
 TEST(OnnxMatMul, WithItsBiasBecomesOneLinear) {
   auto b = single(13, {0, 5, 2});
   b.floats("w", {2, 3}, {1, 2, 3, 4, 5, 6}), b.floats("c", {3}, {1, 1, 2});
