@@ -8,29 +8,29 @@
 namespace lowbit::arrays {
 namespace {
 
-enum class Reduction { none, add, mul, max, min };
+enum class ScatterReduction { none, add, mul, max, min };
 
-Reduction read_reduction(const Call& call) {
+ScatterReduction read_reduction(const Call& call) {
   const std::string name = call.text_attribute("reduction", "none");
   constexpr std::string_view kNames[] = {"none", "add", "mul", "max", "min"};
   for (std::size_t i = 0; i < std::size(kNames); ++i)
-    if (kNames[i] == name) return static_cast<Reduction>(i);
+    if (kNames[i] == name) return static_cast<ScatterReduction>(i);
   call.reject("has the unknown reduction '" + name + "'");
 }
 
 /// Calls body(f) with f(old, update), which gives the new element.
 template <class T, class Body>
-void with_reduction(Reduction reduction, Body&& body) {
+void with_reduction(ScatterReduction reduction, Body&& body) {
   switch (reduction) {
-    case Reduction::none:
+    case ScatterReduction::none:
       return body([](T, T update) { return update; });
-    case Reduction::add:
+    case ScatterReduction::add:
       return body([](T old, T update) { return add(old, update); });
-    case Reduction::mul:
+    case ScatterReduction::mul:
       return body([](T old, T update) { return multiply(old, update); });
-    case Reduction::max:
+    case ScatterReduction::max:
       return body([](T old, T update) { return larger(old, update); });
-    case Reduction::min:
+    case ScatterReduction::min:
       return body([](T old, T update) { return smaller(old, update); });
   }
 }
@@ -51,7 +51,7 @@ Prepared scatter_elements(const Call& call) {
   check_indices(call, 1, array[axis]);
   check_fits_beside(call, call.shape(1), axis);
   if (call.shape(2) != call.shape(1)) call.reject("has updates of another shape than its indices");
-  const Reduction reduction = read_reduction(call);
+  const ScatterReduction reduction = read_reduction(call);
   return {{call.type(0)}, [walk = make_element_walk(array, call.shape(1), axis), reduction](const Run& run) {
             with_arithmetic(run.out[0].type.element, [&](auto zero) {
               using T = decltype(zero);
