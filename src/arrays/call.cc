@@ -44,18 +44,18 @@ float Call::float_attribute(std::string_view name, float otherwise) const {
   return a ? a->floats[0] : otherwise;
 }
 
-std::string Call::text_attribute(std::string_view name, std::string otherwise) const {
+std::string Call::text_attribute(std::string_view name, const std::string& otherwise) const {
   const ArrayAttribute* a = find(name);
   return a ? a->text : otherwise;
 }
 
 std::vector<std::int64_t> Call::ints_attribute(std::string_view name,
-                                               std::vector<std::int64_t> otherwise) const {
+                                               const std::vector<std::int64_t>& otherwise) const {
   const ArrayAttribute* a = find(name);
   return a ? a->integers : otherwise;
 }
 
-std::vector<float> Call::floats_attribute(std::string_view name, std::vector<float> otherwise) const {
+std::vector<float> Call::floats_attribute(std::string_view name, const std::vector<float>& otherwise) const {
   const ArrayAttribute* a = find(name);
   return a ? a->floats : otherwise;
 }

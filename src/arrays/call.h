@@ -53,9 +53,10 @@ class Call {
   bool has_attribute(std::string_view name) const { return find(name) != nullptr; }
   std::int64_t int_attribute(std::string_view name, std::int64_t otherwise) const;
   float float_attribute(std::string_view name, float otherwise) const;
-  std::string text_attribute(std::string_view name, std::string otherwise) const;
-  std::vector<std::int64_t> ints_attribute(std::string_view name, std::vector<std::int64_t> otherwise) const;
-  std::vector<float> floats_attribute(std::string_view name, std::vector<float> otherwise) const;
+  std::string text_attribute(std::string_view name, const std::string& otherwise) const;
+  std::vector<std::int64_t> ints_attribute(std::string_view name,
+                                           const std::vector<std::int64_t>& otherwise) const;
+  std::vector<float> floats_attribute(std::string_view name, const std::vector<float>& otherwise) const;
 
   /// `axis` counted from the end where negative; rejects one outside of `rank` dimensions.
   int axis(std::int64_t axis, int rank) const;

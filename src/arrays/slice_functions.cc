@@ -127,7 +127,8 @@ AxisMap padded_map(const Call& call, const Pads& pads, PadMode mode) {
   std::vector<std::int64_t> dims;
   for (int i = 0; i < from.rank(); ++i) {
     const auto [before, after] = pads[static_cast<std::size_t>(i)];
-    if (std::max(std::abs(before), std::abs(after)) > INT32_MAX) call.refuse("pads by more than 2^31");
+    if (std::min(before, after) < -INT32_MAX || std::max(before, after) > INT32_MAX)
+      call.refuse("pads by more than 2^31");
     dims.push_back(before + from[i] + after);
     if (from[i] == 0 && dims.back() > 0 && mode != PadMode::constant)
       call.reject("repeats elements of an empty axis");
