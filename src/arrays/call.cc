@@ -2,7 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace lowbit::arrays {
+namespace {
+
+/// Numbers that say how large things are, so that products of two of them stay inside of 64 bits: what is
+/// beyond is as good as the limit.
+std::vector<std::int64_t> limited(std::vector<std::int64_t> values) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 31;
+  for (std::int64_t& v : values) v = std::clamp(v, -kLimit, kLimit);
+  return values;
+}
+
+}  // namespace
 
 const ArrayType& Call::type(int i) const {
   if (!has(i)) reject(fmt::format("has no input {}", i));
@@ -13,7 +26,7 @@ std::vector<std::int64_t> Call::integers(int i) const {
   if (is_float(element(i))) reject(fmt::format("needs integers as its input {}", i));
   const Array* array = known(i);
   if (!array) refuse(fmt::format("computes its input {}, which decides about shapes", i));
-  return array->integers;
+  return limited(array->integers);
 }
 
 std::vector<float> Call::floats(int i) const {
@@ -52,7 +65,7 @@ std::string Call::text_attribute(std::string_view name, const std::string& other
 std::vector<std::int64_t> Call::ints_attribute(std::string_view name,
                                                const std::vector<std::int64_t>& otherwise) const {
   const ArrayAttribute* a = find(name);
-  return a ? a->integers : otherwise;
+  return limited(a ? a->integers : otherwise);
 }
 
 std::vector<float> Call::floats_attribute(std::string_view name, const std::vector<float>& otherwise) const {

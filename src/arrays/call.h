@@ -45,7 +45,8 @@ class Call {
   int rank(int i) const { return shape(i).rank(); }
   /// Null where the elements of input i come only at run time.
   const Array* known(int i) const { return has(i) ? inputs_[static_cast<std::size_t>(i)].known : nullptr; }
-  /// The integers of input i, which decide about shapes; refuses one that is not known.
+  /// The integers of input i, which decide about shapes, none of them beyond 2^31; refuses an input that is
+  /// not known.
   std::vector<std::int64_t> integers(int i) const;
   /// The floats (or integers) of input i as floats; refuses one that is not known.
   std::vector<float> floats(int i) const;

@@ -83,7 +83,9 @@ Prepared range(const Call& call) {
     if (call.shape(i).elements() != 1) call.reject("needs scalars");
   }
   if (is_float(call.element(0))) return range_of_floats(call);
-  const std::int64_t start = call.integers(0)[0], limit = call.integers(1)[0], delta = call.integers(2)[0];
+  for (int i = 0; i < 3; ++i) static_cast<void>(call.integers(i));  // refuses what is not known
+  const auto exact = [&](int i) { return call.known(i)->integers[0]; };
+  const std::int64_t start = exact(0), limit = exact(1), delta = exact(2);
   if (delta == 0) call.reject("has a step of 0");
   // Differences modulo 2^64: of limits in order they are right.
   const bool is_empty = delta > 0 ? limit <= start : limit >= start;

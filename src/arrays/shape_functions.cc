@@ -33,6 +33,7 @@ Prepared reshape(const Call& call) {
   std::vector<std::int64_t> dims = call.opset() < 5 ? call.ints_attribute("shape", {}) : call.integers(1);
   const bool keeps_zeros = call.int_attribute("allowzero", 0) != 0;
   const Shape& from = call.shape(0);
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;  // of elements, so that products stay in 64 bits
   std::int64_t known = 1, unknown = -1;
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == 0 && !keeps_zeros) {
@@ -43,6 +44,8 @@ Prepared reshape(const Call& call) {
     if (dims[i] == -1 && unknown < 0)
       unknown = static_cast<std::int64_t>(i);
     else if (dims[i] < 0)
+      call.reject(fmt::format("has the dimension {}", dims[i]));
+    else if (dims[i] > kMost || known > kMost)
       call.reject(fmt::format("has the dimension {}", dims[i]));
     else
       known *= dims[i];
