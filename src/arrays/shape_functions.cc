@@ -43,9 +43,7 @@ Prepared reshape(const Call& call) {
     }
     if (dims[i] == -1 && unknown < 0)
       unknown = static_cast<std::int64_t>(i);
-    else if (dims[i] < 0)
-      call.reject(fmt::format("has the dimension {}", dims[i]));
-    else if (dims[i] > kMost || known > kMost)
+    else if (dims[i] < 0 || dims[i] > kMost || known > kMost)
       call.reject(fmt::format("has the dimension {}", dims[i]));
     else
       known *= dims[i];

@@ -8,7 +8,7 @@ namespace lowbit {
 namespace {
 
 void append_axis(const TensorView& batch, const float* from, int axis, std::vector<float>& to) {
-  if (axis == batch.shape.rank()) {
+  if (axis >= Shape::kMaxRank || axis == batch.shape.rank()) {
     to.push_back(*from);
     return;
   }
