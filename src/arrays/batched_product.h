@@ -27,11 +27,6 @@ struct BatchedProduct {
 /// Of inputs `a` and `b`.
 BatchedProduct batched_product(const Call& call, int a, int b);
 
-/// Makes all elements those of the array's type.
-inline void wrap_integers(const MutableArrayView& out) {
-  for (std::int64_t i = 0; i < out.size(); ++i) out.integers[i] = wrap_to(out.type.element, out.integers[i]);
-}
-
 /// Integers are multiplied as their bits, which wrap.
 inline const std::uint64_t* bits(const std::int64_t* p) {
   return reinterpret_cast<const std::uint64_t*>(p);

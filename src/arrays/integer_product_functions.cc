@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "arrays/arithmetic.h"
 #include "arrays/batched_product.h"
 #include "arrays/convolution.h"
 #include "arrays/numbers.h"
@@ -100,7 +101,8 @@ struct Requantize {
       for (std::int64_t k = 0; k < dims.back(); ++k) {
         const float ratio = a[from_a + k * a_strides.back()] * b[from_b + k * b_strides.back()] / unit;
         const double v = std::rint(static_cast<double>(y[at + k]) * ratio);
-        y[at + k] = std::clamp(to_integer(std::clamp(v, -0x1p40, 0x1p40)) + zero, range.low, range.high);
+        y[at + k] = std::clamp(truncate_to<std::int64_t>(std::clamp(v, -0x1p40, 0x1p40)) + zero, range.low,
+                               range.high);
       }
     });
   }
@@ -134,7 +136,7 @@ Prepared matmul_integer(const Call& call) {
     a(run, factors);
     b(run, factors + a_size);
     p.multiply(bits(factors), bits(factors + a_size), bits(run.out[0].integers));
-    wrap_integers(run.out[0]);
+    wrap_all(run.out[0]);
   };
   return {{{ElementType::i32, p.output}},
           run_product,
@@ -195,7 +197,7 @@ Prepared conv_integer(const Call& call) {
   const Shape output = output_shape(call, c.conv.window, c.conv.images, c.channels());
   const auto run_conv = [c](const Run& run) {
     c(run, nullptr);
-    wrap_integers(run.out[0]);
+    wrap_all(run.out[0]);
   };
   return {{{ElementType::i32, output}}, run_conv, c.scratch_bytes()};
 }

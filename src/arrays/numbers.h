@@ -7,6 +7,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "arrays/arithmetic.h"
 #include "lowbit/core/element_type.h"
 
 namespace lowbit::arrays {
@@ -44,21 +45,13 @@ constexpr IntegerRange integer_range(ElementType type) {
   }
 }
 
-/// `x` without its fraction, limited to what std::int64_t holds; 0 for NaN.
-inline std::int64_t to_integer(double x) {
-  if (x != x) return 0;
-  if (x >= 0x1p63) return std::numeric_limits<std::int64_t>::max();
-  if (x < -0x1p63) return std::numeric_limits<std::int64_t>::min();
-  return static_cast<std::int64_t>(x);
-}
-
 /// A result held as T: floats are rounded, integers lose their fraction and wrap.
 template <class T>
 T from_double(ElementType type, double x) {
   if constexpr (std::is_same_v<T, float>)
     return static_cast<float>(x);
   else
-    return wrap_to(type, to_integer(x));
+    return wrap_to(type, truncate_to<std::int64_t>(x));
 }
 
 /// A result held as T of what was added up in Modular<T>.

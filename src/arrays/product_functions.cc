@@ -1,6 +1,7 @@
 // Products of matrices.
 #include <fmt/format.h>
 
+#include "arrays/arithmetic.h"
 #include "arrays/batched_product.h"
 #include "arrays/numbers.h"
 #include "arrays/registry.h"
@@ -17,7 +18,7 @@ Prepared matmul(const Call& call) {
             [p](const Run& run) { p.multiply(run.in[0].floats, run.in[1].floats, run.out[0].floats); }};
   return {{{call.element(0), p.output}}, [p](const Run& run) {
             p.multiply(bits(run.in[0].integers), bits(run.in[1].integers), bits(run.out[0].integers));
-            wrap_integers(run.out[0]);
+            wrap_all(run.out[0]);
           }};
 }
 

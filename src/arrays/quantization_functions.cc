@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "arrays/arithmetic.h"
 #include "arrays/numbers.h"
 #include "arrays/registry.h"
 #include "arrays/walk.h"
@@ -64,7 +65,7 @@ bool is_narrow(ElementType type) {
 /// The nearest integer, halves to even, plus a zero point.
 std::int64_t quantized(float x, float scale, std::int64_t zero, const IntegerRange& range) {
   const double v = std::rint(x / scale);
-  return std::clamp(to_integer(std::clamp(v, -0x1p40, 0x1p40)) + zero, range.low, range.high);
+  return std::clamp(truncate_to<std::int64_t>(std::clamp(v, -0x1p40, 0x1p40)) + zero, range.low, range.high);
 }
 
 /// That of the zero points, or what 'output_dtype' says.

@@ -28,6 +28,12 @@ std::optional<ElementType> element_type(int onnx_type) {
   return arrays::element_of_onnx(onnx_type);
 }
 
+std::string type_name(int onnx_type) {
+  return onnx::TensorProto::DataType_IsValid(onnx_type)
+             ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(onnx_type))
+             : fmt::format("number {}", onnx_type);
+}
+
 std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node, const TensorReader& read) {
   std::vector<ArrayAttribute> attributes;
   for (const auto& a : node.attribute()) {

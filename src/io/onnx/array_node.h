@@ -18,6 +18,8 @@ namespace lowbit::onnx_import {
 /// The element type of a TensorProto::DataType; nothing for one that arrays have not (DOUBLE, STRING, 8-bit
 /// floats, ...).
 std::optional<ElementType> element_type(int onnx_type);
+/// "FLOAT"; "number 99" where there is no such type.
+std::string type_name(int onnx_type);
 
 using TensorReader = std::function<arrays::Array(const onnx::TensorProto&)>;
 

@@ -65,6 +65,21 @@ const Lowering* find_lowering(std::string_view op) {
   return row == std::end(kLowerings) ? nullptr : row;
 }
 
+/// The next input of the ONNX operator: a value, a constant, or left out (null).
+void add_operand(const Graph& graph, const Importer::Entry* entry, ops::ArrayOp& op,
+                 std::vector<ValueId>& inputs) {
+  if (!entry) {
+    op.sources.push_back(ops::ArrayOp::kLeftOut);
+  } else if (const auto* id = std::get_if<ValueId>(entry)) {
+    op.sources.push_back(ops::ArrayOp::kValue);
+    op.elements.push_back(graph.values[static_cast<std::size_t>(*id)].element);
+    inputs.push_back(*id);
+  } else {
+    op.sources.push_back(static_cast<std::int64_t>(op.constants.size()));
+    op.constants.push_back(to_array(*std::get<ConstantPtr>(*entry)));
+  }
+}
+
 class WholeNode {
  public:
   WholeNode(Importer& importer, NodeContext& node) : importer_(importer), node_(node), proto_(node.proto()) {
@@ -188,18 +203,7 @@ class WholeNode {
     op.attributes = named([&] { return array_attributes(proto_, read_); });
     op.outputs = proto_.output_size();
     std::vector<ValueId> inputs;
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (!entries_[i]) {
-        op.sources.push_back(ops::ArrayOp::kLeftOut);
-      } else if (const Graph::Value* v = value(i)) {
-        op.sources.push_back(ops::ArrayOp::kValue);
-        op.elements.push_back(v->element);
-        inputs.push_back(std::get<ValueId>(*entries_[i]));
-      } else {
-        op.sources.push_back(static_cast<std::int64_t>(op.constants.size()));
-        op.constants.push_back(to_array(*constant(i)));
-      }
-    }
+    for (const Importer::Entry* entry : entries_) add_operand(importer_.graph(), entry, op, inputs);
     for (int i = 0; i < proto_.output_size(); ++i)
       if (importer_.is_used(proto_.output(i))) emit_output(op, i, inputs);
   }
@@ -244,16 +248,8 @@ class WholeNode {
     op.function = "Where";
     op.opset = importer_.opset();
     std::vector<ValueId> inputs;
-    for (const Importer::Entry* entry : {entries_[0], &yes, &no}) {
-      if (const auto* id = std::get_if<ValueId>(entry)) {
-        op.sources.push_back(ops::ArrayOp::kValue);
-        op.elements.push_back(importer_.graph().values[static_cast<std::size_t>(*id)].element);
-        inputs.push_back(*id);
-      } else {
-        op.sources.push_back(static_cast<std::int64_t>(op.constants.size()));
-        op.constants.push_back(to_array(*std::get<ConstantPtr>(*entry)));
-      }
-    }
+    for (const Importer::Entry* entry : {entries_[0], &yes, &no})
+      add_operand(importer_.graph(), entry, op, inputs);
     op.result = named([&] { return ops::array_result(op, shapes_of(inputs)); });
     const ValueId id = node_.emit_inner(fmt::format("/choice{}", output), op, inputs);
     const std::string& name = proto_.output(static_cast<int>(output));
@@ -279,22 +275,13 @@ void convert_whole(Importer& importer, NodeContext& node) {
 }
 
 ValueId copy_whole(Importer& importer, const std::string& name) {
-  const Importer::Entry& entry = *importer.find(name);
   ops::ArrayOp op;
   op.function = "Identity";
   op.opset = importer.opset();
   std::vector<ValueId> inputs;
   Graph& graph = importer.graph();
-  if (const auto* id = std::get_if<ValueId>(&entry)) {
-    op.sources = {ops::ArrayOp::kValue};
-    op.result = graph.values[static_cast<std::size_t>(*id)].element;
-    op.elements = {op.result};
-    inputs = {*id};
-  } else {
-    op.sources = {0};
-    op.constants = {to_array(*std::get<ConstantPtr>(entry))};
-    op.result = op.constants[0].type.element;
-  }
+  add_operand(graph, importer.find(name), op, inputs);
+  op.result = op.constants.empty() ? op.elements[0] : op.constants[0].type.element;
   const ValueId output = graph.add_node(importer.unique_node_name(name), std::move(op), inputs);
   graph.values[static_cast<std::size_t>(output)].name = name;
   return output;

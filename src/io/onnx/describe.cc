@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/byte_source.h"
+#include "io/onnx/array_node.h"
 #include "io/onnx/convert_whole.h"
 #include "io/onnx/model_proto.h"
 #include "io/onnx/paths.h"
@@ -15,10 +16,7 @@ OnnxTensor describe(const onnx::ValueInfoProto& info) {
   OnnxTensor tensor{info.name(), {}, {}};
   if (!info.type().has_tensor_type()) return tensor;
   const auto& type = info.type().tensor_type();
-  tensor.element =
-      onnx::TensorProto::DataType_IsValid(type.elem_type())
-          ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(type.elem_type()))
-          : std::to_string(type.elem_type());
+  tensor.element = onnx_import::type_name(type.elem_type());
   for (const auto& dim : type.shape().dim())
     tensor.dims.push_back(dim.has_dim_value()       ? std::to_string(dim.dim_value())
                           : dim.dim_param().empty() ? "?"

@@ -236,11 +236,7 @@ void Importer::add_whole_input(const onnx::ValueInfoProto& input) {
   const auto& type = input.type().tensor_type();
   const std::optional<ElementType> element = element_type(type.elem_type());
   if (!element)
-    refuse(fmt::format(
-        "has the element type {}, which is not supported",
-        onnx::TensorProto::DataType_IsValid(type.elem_type())
-            ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(type.elem_type()))
-            : std::to_string(type.elem_type())));
+    refuse(fmt::format("has the element type {}, which is not supported", type_name(type.elem_type())));
   const auto& dims = type.shape().dim();
   if (dims.size() > Shape::kMaxRank) refuse(fmt::format("has {} dimensions", dims.size()));
   const Shape* given = given_shape(input.name());

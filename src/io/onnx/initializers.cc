@@ -54,10 +54,7 @@ std::size_t element_size(const onnx::TensorProto& t, const std::string& file) {
     default:
       break;
   }
-  const std::string type =
-      onnx::TensorProto::DataType_IsValid(t.data_type())
-          ? onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(t.data_type()))
-          : fmt::format("number {}", t.data_type());
+  const std::string type = type_name(t.data_type());
   throw Error(
       ErrorCode::unsupported,
       fmt::format(
