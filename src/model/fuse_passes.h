@@ -20,6 +20,14 @@ bool fuse_residual(Graph& graph);
 bool fuse_clamp(Graph& graph);
 /// A product of a value and a function of it into one function.
 bool fuse_gate(Graph& graph);
+/// GELU written out.
+bool fuse_gelu(Graph& graph);
+/// Normalization along the last axis written out.
+bool fuse_layer_norm(Graph& graph);
+/// Attention written out.
+bool fuse_attention(Graph& graph);
+/// In a graph without a batch: Reshapes behind what can do without them.
+bool move_reshapes(Graph& graph);
 /// Flatten into the Linear nodes that read it.
 bool fuse_flatten(Graph& graph);
 

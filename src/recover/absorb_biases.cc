@@ -166,7 +166,7 @@ bool ends_in_relu(const Graph::Node& node) {
   return std::visit(
       [](const auto& op) {
         if constexpr (
-            requires { op.shift; } || requires { op.bias.size(), op.activation; })
+            requires { op.shift.size(), op.activation; } || requires { op.bias.size(), op.activation; })
           return is_relu(op.activation);
         else
           return false;

@@ -405,6 +405,63 @@ void eval(const ops::LrnOp& op, const Inputs& in, Sample& out) {
   });
 }
 
+void eval(const ops::LayerNormOp& op, const Inputs& in, Sample& out) {
+  const auto n = static_cast<std::size_t>(out.shape[out.shape.rank() - 1]);
+  for (std::size_t first = 0; first < out.data.size(); first += n) {
+    double mean = 0, squares = 0;
+    for (std::size_t i = 0; i < n; ++i) mean += in[0]->data[first + i] / static_cast<double>(n);
+    if (!op.is_centred) mean = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      squares += std::pow(in[0]->data[first + i] - mean, 2) / static_cast<double>(n);
+    for (std::size_t i = 0; i < n; ++i)
+      out.data[first + i] = (in[0]->data[first + i] - mean) / std::sqrt(squares + op.epsilon) *
+                                (op.scale.empty() ? 1.0 : op.scale[i]) +
+                            (op.shift.empty() ? 0.0 : op.shift[i]);
+  }
+}
+
+/// Element [b][h][row][i] of a sample of heads.
+double of_head(const Sample& s, bool by_head, std::int64_t b, std::int64_t h, std::int64_t row,
+               std::int64_t i) {
+  const std::int64_t second = by_head ? h : row, third = by_head ? row : h;
+  return s.data[static_cast<std::size_t>(((b * s.shape[1] + second) * s.shape[2] + third) * s.shape[3] + i)];
+}
+
+void eval(const ops::AttentionOp& op, const Inputs& in, Sample& out) {
+  const Sample &q = *in[0], &k = *in[1], &v = *in[2];
+  const std::int64_t heads = q.shape[op.queries_by_head ? 1 : 2], keys = k.shape[op.keys_by_head ? 2 : 1];
+  const std::int64_t share = heads / k.shape[op.keys_by_head ? 1 : 2];
+  for (std::size_t at = 0; at < out.data.size(); ++at) {
+    auto rest = static_cast<std::int64_t>(at);
+    const std::int64_t i = rest % out.shape[3];
+    rest /= out.shape[3];
+    const std::int64_t third = rest % out.shape[2], second = rest / out.shape[2] % out.shape[1];
+    const std::int64_t b = rest / out.shape[2] / out.shape[1];
+    const std::int64_t h = op.result_by_head ? second : third, row = op.result_by_head ? third : second;
+    double sum = 0, weighted = 0, most = -std::numeric_limits<double>::infinity();
+    std::vector<double> scores(static_cast<std::size_t>(keys), 0.0);
+    for (std::int64_t key = 0; key < keys; ++key) {
+      double& score = scores[static_cast<std::size_t>(key)];
+      for (std::int64_t d = 0; d < q.shape[3]; ++d)
+        score +=
+            of_head(q, op.queries_by_head, b, h, row, d) * of_head(k, op.keys_by_head, b, h / share, key, d);
+      score *= op.scale;
+      if (in.size() > 3) {
+        const Shape& m = in[3]->shape;
+        score += of_head(*in[3], true, m[0] == 1 ? 0 : b, m[1] == 1 ? 0 : h, m[2] == 1 ? 0 : row,
+                         m[3] == 1 ? 0 : key);
+      }
+      most = std::max(most, score);
+    }
+    for (std::int64_t key = 0; key < keys; ++key) {
+      const double e = std::exp(scores[static_cast<std::size_t>(key)] - most);
+      sum += e;
+      weighted += e * of_head(v, op.values_by_head, b, h / share, key, i);
+    }
+    out.data[at] = weighted / sum;
+  }
+}
+
 [[noreturn]] void refuse_codes() {
   throw Error(ErrorCode::unsupported, "the interpreter runs fp32 graphs, without Quantize and Dequantize");
 }

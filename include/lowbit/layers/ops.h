@@ -19,10 +19,12 @@
 #include "lowbit/core/element_type.h"
 #include "lowbit/layers/add.h"
 #include "lowbit/layers/array_op.h"
+#include "lowbit/layers/attention.h"
 #include "lowbit/layers/binary_op.h"
 #include "lowbit/layers/concat.h"
 #include "lowbit/layers/conv2d.h"
 #include "lowbit/layers/function.h"
+#include "lowbit/layers/layer_norm.h"
 #include "lowbit/layers/linear_op.h"
 #include "lowbit/layers/lrn.h"
 #include "lowbit/layers/matmul.h"
@@ -37,7 +39,8 @@ namespace lowbit::ops {
 
 using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
                         MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
-                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp, ArrayOp>;
+                        SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp, ArrayOp,
+                        LayerNormOp, AttentionOp>;
 
 std::string_view op_name(const Op& op);
 /// For people: of an Array the name that ONNX has for it.

@@ -8,6 +8,7 @@
 
 #include "arrays/registry.h"
 #include "io/onnx/array_node.h"
+#include "io/onnx/native_op.h"
 #include "io/onnx/registry.h"
 #include "lowbit/core/error.h"
 
@@ -51,7 +52,6 @@ constexpr Lowering kLowerings[] = {
     {"Reciprocal", Way::as_sample},
     {"Relu", Way::as_sample},
     {"Sigmoid", Way::as_sample},
-    {"Softmax", Way::as_batch_of_one},
     {"Softplus", Way::as_sample},
     {"Sqrt", Way::as_sample},
     {"Sub", Way::as_sample},
@@ -210,9 +210,15 @@ class WholeNode {
 
   void emit_output(ops::ArrayOp& op, int i, const std::vector<ValueId>& inputs) {
     op.output = i;
-    op.result = named([&] { return ops::array_result(op, shapes_of(inputs)); });
-    const ValueId id = node_.emit_inner(i == 0 ? "" : fmt::format("/out{}", i), op, inputs);
-    importer_.graph().values[static_cast<std::size_t>(id)].name = proto_.output(i);
+    const std::vector<Shape> shapes = shapes_of(inputs);
+    op.result = named([&] { return ops::array_result(op, shapes); });
+    const std::optional<ops::Op> native =
+        native_op(op, shapes, named([&] { return ops::infer_shape(op, shapes); }));
+    const ValueId id =
+        node_.emit_inner(i == 0 ? "" : fmt::format("/out{}", i), native ? *native : op, inputs);
+    Graph::Value& value = importer_.graph().values[static_cast<std::size_t>(id)];
+    value.name = proto_.output(i);
+    value.element = op.result;
     importer_.define(proto_.output(i), id);
   }
 

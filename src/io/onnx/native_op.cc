@@ -1,0 +1,119 @@
+#include "io/onnx/native_op.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace lowbit::onnx_import {
+namespace {
+
+using ops::ArrayOp;
+using Axes = std::vector<std::int64_t>;
+
+const ArrayAttribute* find_attribute(const ArrayOp& op, std::string_view name) {
+  for (const ArrayAttribute& attribute : op.attributes)
+    if (attribute.name == name) return &attribute;
+  return nullptr;
+}
+
+std::int64_t integer(const ArrayOp& op, std::string_view name, std::int64_t otherwise) {
+  const ArrayAttribute* a = find_attribute(op, name);
+  return a && a->integers.size() == 1 ? a->integers[0] : otherwise;
+}
+
+bool is_value(const ArrayOp& op, std::size_t i) {
+  return i < op.sources.size() && op.sources[i] == ArrayOp::kValue;
+}
+
+/// Null unless input i is a constant.
+const arrays::Array* constant(const ArrayOp& op, std::size_t i) {
+  if (i >= op.sources.size() || op.sources[i] < 0) return nullptr;
+  return &op.constants[static_cast<std::size_t>(op.sources[i])];
+}
+
+/// Its first input is a value, and no other one is.
+bool is_unary(const ArrayOp& op) {
+  return is_value(op, 0) && op.elements.size() == 1;
+}
+
+std::int64_t from_front(std::int64_t axis, int rank) {
+  return axis < 0 ? axis + rank : axis;
+}
+
+std::optional<ops::Op> reshape(const ArrayOp& op, std::span<const Shape>, const Shape& output) {
+  if (!is_unary(op)) return std::nullopt;
+  return ops::ReshapeOp{{output.dims().begin(), output.dims().end()}};
+}
+
+std::optional<ops::Op> transpose(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  ops::TransposeOp result;
+  if (const ArrayAttribute* perm = find_attribute(op, "perm"))
+    result.axes = perm->integers;
+  else
+    for (int axis = inputs[0].rank(); axis-- > 0;) result.axes.push_back(axis);
+  return result;
+}
+
+std::optional<ops::Op> matmul(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  if (op.elements.size() != 2 || inputs[0].rank() != inputs[1].rank() || inputs[0].rank() < 2)
+    return std::nullopt;
+  return ops::MatMulOp{};
+}
+
+std::optional<ops::Op> softmax(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  const int rank = inputs[0].rank();
+  const std::int64_t axis = from_front(integer(op, "axis", op.opset < 13 ? 1 : -1), rank);
+  // Before opset 13 all axes from this one on are one.
+  if (op.opset < 13 && axis != rank - 1) return std::nullopt;
+  return ops::SoftmaxOp{axis};
+}
+
+std::optional<ops::Op> mean(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  const int rank = inputs[0].rank();
+  Axes given;
+  if (const ArrayAttribute* axes = find_attribute(op, "axes")) given = axes->integers;
+  if (const arrays::Array* axes = constant(op, 1)) given = axes->integers;
+  if (!is_unary(op) || given.empty()) return std::nullopt;
+  std::set<std::int64_t> axes;
+  for (const std::int64_t axis : given) axes.insert(from_front(axis, rank));
+  const bool keep = integer(op, "keepdims", 1) != 0;
+  if (!keep && static_cast<int>(axes.size()) == rank) return std::nullopt;
+  return ops::ReduceOp{ops::Reduction::mean, {axes.begin(), axes.end()}, keep};
+}
+
+std::optional<ops::Op> power(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
+  const arrays::Array* exponent = constant(op, 1);
+  if (!is_value(op, 0) || !exponent || !(inputs[0] == output)) return std::nullopt;
+  if (exponent->floats.size() != 1 && exponent->integers.size() != 1) return std::nullopt;
+  ops::FunctionOp result;
+  result.function = ops::Function::power;
+  result.alpha = exponent->floats.empty() ? static_cast<float>(exponent->integers[0]) : exponent->floats[0];
+  return result;
+}
+
+struct Row {
+  std::string_view function;
+  std::optional<ops::Op> (*make)(const ArrayOp&, std::span<const Shape>, const Shape&);
+};
+
+constexpr Row kRows[] = {
+    {"Flatten", reshape}, {"MatMul", matmul},       {"Pow", power},
+    {"ReduceMean", mean}, {"Reshape", reshape},     {"Softmax", softmax},
+    {"Squeeze", reshape}, {"Transpose", transpose}, {"Unsqueeze", reshape},
+};
+
+}  // namespace
+
+std::optional<ops::Op> native_op(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
+  const auto row = std::ranges::find(kRows, op.function, &Row::function);
+  if (row == std::end(kRows) || op.outputs != 1 || inputs.empty() || output.elements() == 0)
+    return std::nullopt;
+  for (const ElementType element : op.elements)
+    if (!is_float(element) || element != op.result) return std::nullopt;
+  for (const Shape& shape : inputs)
+    if (shape.rank() == 0 || shape.elements() == 0) return std::nullopt;
+  return row->make(op, inputs, output);
+}
+
+}  // namespace lowbit::onnx_import

@@ -1,0 +1,199 @@
+// In a graph of whole tensors products read rows, [sequence, width], and convolutions images; what lies
+// between them was written for other shapes, [batch, sequence, width]. Element-wise operators and those along
+// the last axis do not mind: they move in front of the Reshape that gives them their shape, until reshapes
+// meet and cancel, and arithmetic stands beside the product that it can be folded into.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "model/fuse_passes.h"
+
+namespace lowbit::detail {
+namespace {
+
+std::size_t index(ValueId id) {
+  return static_cast<std::size_t>(id);
+}
+
+const Shape& shape_of(const Graph& graph, ValueId id) {
+  return graph.values[index(id)].shape;
+}
+
+std::int64_t last(const Shape& shape) {
+  return shape.rank() == 0 ? 1 : shape[shape.rank() - 1];
+}
+
+/// The Reshape that computes a value, or null.
+const Graph::Node* reshape_of(const Graph& graph, ValueId id) {
+  const int p = graph.producer(id);
+  if (p < 0) return nullptr;
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(p)];
+  return std::holds_alternative<ops::ReshapeOp>(node.op) ? &node : nullptr;
+}
+
+/// How an operator goes with another shape of as many elements.
+enum class Kind { none, any_shape, last_axis };
+
+/// Of a constant that has as many dimensions as the value beside it.
+Kind constant_kind(const Tensor& constant) {
+  if (constant.data.size() == 1) return Kind::any_shape;
+  const bool is_line = static_cast<std::int64_t>(constant.data.size()) == last(constant.shape);
+  return is_line ? Kind::last_axis : Kind::none;
+}
+
+Kind kind_of(const Graph& graph, const Graph::Node& node) {
+  const Shape& out = shape_of(graph, node.output);
+  for (const ValueId id : node.inputs)
+    if (!(shape_of(graph, id) == out)) return Kind::none;
+  if (std::holds_alternative<ops::FunctionOp>(node.op) || std::holds_alternative<ops::ClampOp>(node.op) ||
+      std::holds_alternative<ops::AddOp>(node.op))
+    return Kind::any_shape;
+  if (const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op))
+    return s->scale.size() == 1 && s->shift.size() == 1 ? Kind::any_shape : Kind::none;
+  if (const auto* b = std::get_if<ops::BinaryOp>(&node.op))
+    return b->constant.data.empty() ? Kind::any_shape : constant_kind(b->constant);
+  if (std::holds_alternative<ops::LayerNormOp>(node.op)) return Kind::last_axis;
+  if (const auto* s = std::get_if<ops::SoftmaxOp>(&node.op))
+    return s->axis == out.rank() - 1 ? Kind::last_axis : Kind::none;
+  return Kind::none;
+}
+
+/// Makes the operator one for samples of shape `to`.
+void adapt(ops::Op& op, const Shape& to) {
+  if (auto* s = std::get_if<ops::SoftmaxOp>(&op)) s->axis = to.rank() - 1;
+  auto* b = std::get_if<ops::BinaryOp>(&op);
+  if (!b || b->constant.data.empty()) return;
+  std::vector<std::int64_t> dims(static_cast<std::size_t>(to.rank()), 1);
+  if (!dims.empty()) dims.back() = static_cast<std::int64_t>(b->constant.data.size());
+  b->constant.shape = Shape(dims);
+}
+
+/// What the operands of a node could be read as instead: one shape, that of the source of a Reshape.
+std::optional<Shape> shape_before(const Graph& graph, const Graph::Node& node, Kind kind) {
+  const Shape& out = shape_of(graph, node.output);
+  std::optional<Shape> rows;
+  bool is_everywhere = true;
+  std::optional<Shape> common;
+  for (const ValueId id : node.inputs) {
+    const Graph::Node* reshape = reshape_of(graph, id);
+    const Shape* from = reshape ? &shape_of(graph, reshape->inputs[0]) : nullptr;
+    if (from && (*from == out || (kind == Kind::last_axis && last(*from) != last(out)))) from = nullptr;
+    is_everywhere = is_everywhere && from && (!common || *common == *from);
+    if (from && !common) common = *from;
+    if (from && from->rank() == 2 && out.rank() > 2 && last(*from) == last(out)) rows = *from;
+  }
+  if (is_everywhere && common) return common;
+  // One operand comes in rows: the others can, too.
+  return rows;
+}
+
+/// The value in another shape: the source of its Reshape, or a new one. `at`: where a node may be put, which
+/// is moved on.
+ValueId reshaped(Graph& graph, ValueId id, const Shape& to, int& at) {
+  const Graph::Node* reshape = reshape_of(graph, id);
+  if (reshape && shape_of(graph, reshape->inputs[0]) == to) return reshape->inputs[0];
+  const std::string name = graph.values[index(id)].name + "/rows";
+  const ElementType element = graph.values[index(id)].element;
+  const ValueId result = graph.add_value(name, to);
+  graph.values.back().element = element;
+  graph.nodes.insert(graph.nodes.begin() + at++,
+                     {name, ops::ReshapeOp{{to.dims().begin(), to.dims().end()}}, {id}, result});
+  return result;
+}
+
+bool move_in_front(Graph& graph, int at) {
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
+  const Kind kind = kind_of(graph, node);
+  if (kind == Kind::none) return false;
+  const std::optional<Shape> shape = shape_before(graph, node, kind);
+  if (!shape) return false;
+  const ValueId output = node.output;
+  const Shape whole = shape_of(graph, output);
+  std::vector<ValueId> inputs = node.inputs;
+  for (ValueId& id : inputs) id = reshaped(graph, id, *shape, at);
+  const std::string name = graph.nodes[static_cast<std::size_t>(at)].name;
+  const ElementType element = graph.values[index(output)].element;
+  const ValueId result = graph.add_value(name, *shape);
+  graph.values.back().element = element;
+  Graph::Node& moved = graph.nodes[static_cast<std::size_t>(at)];
+  adapt(moved.op, *shape);
+  moved.inputs = std::move(inputs);
+  moved.output = result;
+  graph.nodes.insert(
+      graph.nodes.begin() + at + 1,
+      {name + "/whole", ops::ReshapeOp{{whole.dims().begin(), whole.dims().end()}}, {result}, output});
+  return true;
+}
+
+void replace_uses(Graph& graph, ValueId from, ValueId to) {
+  for (Graph::Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+}
+
+/// Reads through other reshapes, and does away with one that changes nothing or that exists already.
+bool simplify_reshape(Graph& graph, int at) {
+  Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
+  if (!std::holds_alternative<ops::ReshapeOp>(node.op)) return false;
+  bool changed = false;
+  if (const Graph::Node* before = reshape_of(graph, node.inputs[0])) {
+    node.inputs[0] = before->inputs[0];
+    changed = true;
+  }
+  if (graph.is_output(node.output)) return changed;
+  if (shape_of(graph, node.inputs[0]) == shape_of(graph, node.output)) {
+    if (graph.consumers(node.output).empty()) return changed;
+    replace_uses(graph, node.output, node.inputs[0]);
+    return true;
+  }
+  for (int i = 0; i < at; ++i) {
+    const Graph::Node& earlier = graph.nodes[static_cast<std::size_t>(i)];
+    if (earlier.inputs != node.inputs || !std::holds_alternative<ops::ReshapeOp>(earlier.op) ||
+        !(shape_of(graph, earlier.output) == shape_of(graph, node.output)) ||
+        graph.consumers(node.output).empty())
+      continue;
+    replace_uses(graph, node.output, earlier.output);
+    return true;
+  }
+  return changed;
+}
+
+/// Arithmetic with a line of constants on rows, as the ScaleShift that products take in.
+bool to_scale_shift(Graph& graph, int at) {
+  Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
+  const auto* b = std::get_if<ops::BinaryOp>(&node.op);
+  if (!b || b->constant.data.empty() || shape_of(graph, node.output).rank() != 2 ||
+      constant_kind(b->constant) == Kind::none ||
+      !(shape_of(graph, node.inputs[0]) == shape_of(graph, node.output)))
+    return false;
+  const std::vector<float>& c = b->constant.data;
+  const auto line = [&](float sign) {
+    std::vector<float> result;
+    for (const float v : c) result.push_back(sign * v);
+    return result;
+  };
+  switch (b->function) {
+    case ops::BinaryFunction::add:
+      node.op = ops::ScaleShiftOp{{1.0f}, line(1.0f), {}};
+      return true;
+    case ops::BinaryFunction::sub:
+      node.op = b->constant_first ? ops::ScaleShiftOp{{-1.0f}, line(1.0f), {}}
+                                  : ops::ScaleShiftOp{{1.0f}, line(-1.0f), {}};
+      return true;
+    case ops::BinaryFunction::mul:
+      node.op = ops::ScaleShiftOp{line(1.0f), {0.0f}, {}};
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool move_reshapes(Graph& graph) {
+  if (graph.has_batch) return false;
+  bool changed = false;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i)
+    changed = simplify_reshape(graph, i) || move_in_front(graph, i) || to_scale_shift(graph, i) || changed;
+  return changed;
+}
+
+}  // namespace lowbit::detail
