@@ -3,7 +3,7 @@
 bench/onnxruntime/check_networks.mjs compares. Structures are those of the papers, graphs in the form of PyTorch's
 exporter. Needs Debian's python3-onnx and python3-numpy.
 
-    make_networks.py FOLDER [NAME...] [--layers 12 --width 768 --heads 12] [--list]
+    make_networks.py FOLDER [NAME...] [--layers 12 --width 768 --heads 12] [--length 128] [--dynamic-int8] [--list]
 """
 import argparse
 import json
@@ -15,6 +15,7 @@ import onnx
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from networks import recurrent, transformers, vision  # noqa: E402
+from networks.dynamic_int8 import dynamic_int8  # noqa: E402
 
 
 class Inputs:
@@ -51,14 +52,14 @@ def transformer(options, layers, width, heads):
     return {"layers": options.layers or layers, "width": options.width or width, "heads": options.heads or heads}
 
 
-def bert_inputs(vocabulary):
+def bert_inputs(vocabulary, options):
     def make(inputs, batch, length):
         inputs.ids("input_ids", vocabulary, batch, length).mask("attention_mask", batch, length)
         inputs.ids("token_type_ids", 2, batch, length)
-    return make, ((1, 64), (3, 17))
+    return make, ((1, options.length),) if options.length else ((1, 64), (3, 17))
 
 
-def llama_inputs(layers, groups, size, vocabulary):
+def llama_inputs(layers, groups, size, vocabulary, options):
     def make(inputs, batch, past, count):
         inputs.ids("input_ids", vocabulary, batch, count)
         inputs.mask("attention_mask", batch, past + count, missing_first=True)
@@ -67,7 +68,8 @@ def llama_inputs(layers, groups, size, vocabulary):
             for part in ("key", "value"):
                 inputs.normal(f"past_key_values.{i}.{part}", batch, groups, past, size)
     # A prompt, a token after it, and several tokens of two sequences.
-    return make, ((1, 0, 24), (1, 24, 1), (2, 11, 5))
+    length = options.length
+    return make, ((1, 0, length), (1, length, 1)) if length else ((1, 0, 24), (1, 24, 1), (2, 11, 5))
 
 
 def of_images(name, *sizes):
@@ -87,7 +89,7 @@ def networks(options):
     base, vocabulary = transformer(options, 4, 256, 4), 2000
 
     def bert(opset):
-        return lambda name: transformers.bert(name, opset, **base, vocabulary=vocabulary), *bert_inputs(vocabulary)
+        return lambda name: transformers.bert(name, opset, **base, vocabulary=vocabulary), *bert_inputs(vocabulary, options)
 
     def vit(name):
         return transformers.vit(name, 14, **base, image=96, patch=16, classes=100)
@@ -117,7 +119,7 @@ def networks(options):
         "bert": bert(13),
         "bert-opset17": bert(17),
         "vit": (vit, *of_images("pixel_values", (1, 96, 96), (2, 96, 96))),
-        "llama": (decoder, *llama_inputs(llama["layers"], llama["groups"], size, vocabulary)),
+        "llama": (decoder, *llama_inputs(llama["layers"], llama["groups"], size, vocabulary, options)),
         "whisper-encoder": (whisper, spectrogram, ((1, 200), (2, 200))),
         "mobilenetv3": (lambda n: vision.mobilenet_v3(n, 14, 224, classes), *of_images("input", *images)),
         "mobilenetv3-opset11": (lambda n: vision.mobilenet_v3(n, 11, 224, classes), *of_images("input", *images)),
@@ -132,10 +134,14 @@ def networks(options):
     }
 
 
-def write(folder, name, make_model, make_inputs, sizes):
+def write(folder, name, options, make_model, make_inputs, sizes):
     model = make_model(name)
     onnx.checker.check_model(model)
     onnx.save(model, str(folder / f"{name}.onnx"))
+    entry = {"name": name, "file": f"{name}.onnx"}
+    if options.dynamic_int8:
+        entry["int8"] = f"{name}.int8.onnx"
+        onnx.save(dynamic_int8(model), str(folder / entry["int8"]))
     cases = []
     for i, size in enumerate(sizes):
         inputs = Inputs(seed=100 + i)
@@ -145,7 +151,7 @@ def write(folder, name, make_model, make_inputs, sizes):
             files[value] = f"{name}.{i}.{j}.npy"
             np.save(folder / files[value], array)
         cases.append({"size": "x".join(map(str, size)), "inputs": files})
-    return {"name": name, "file": f"{name}.onnx", "cases": cases}
+    return {**entry, "cases": cases}
 
 
 def main():
@@ -155,6 +161,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="the names")
     for option in ("layers", "width", "heads"):
         parser.add_argument(f"--{option}", type=int, help="of the transformers, in place of their small ones")
+    parser.add_argument("--length", type=int, help="of the sequences of BERT and LLaMA")
+    parser.add_argument("--dynamic-int8", action="store_true", help="also NAME.int8.onnx, with products on int8 codes")
     options = parser.parse_args()
     known = networks(options)
     if options.list:
@@ -165,7 +173,7 @@ def main():
         parser.error(f"no network is called {', '.join(unknown)}" if unknown else "no folder is given")
     folder = pathlib.Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    listed = [write(folder, name, *known[name]) for name in options.names or known]
+    listed = [write(folder, name, options, *known[name]) for name in options.names or known]
     (folder / "networks.json").write_text(json.dumps(listed, indent=1) + "\n")
 
 

@@ -34,48 +34,72 @@ float sum_of(const float* x, std::int64_t n, Term term) {
 
 class LayerNormStep final : public Step {
  public:
-  LayerNormStep(const LayerNormOp& op, const ValueType& type) : box_(type), op_(op) {
-    const int rank = type.shape.rank();
+  LayerNormStep(const LayerNormOp& op, const ValueType& in, const ValueType& out)
+      : box_(out), op_(op), in_(in.qparams), is_codes_(out.dtype == DType::u8) {
+    const int rank = out.shape.rank();
     axis_ = memory_axis(rank, rank - 1);
-    n_ = type.shape[rank - 1];
+    n_ = out.shape[rank - 1];
     op_.scale.resize(static_cast<std::size_t>(n_), 1.0f);
     op_.shift.resize(static_cast<std::size_t>(n_), 0.0f);
+    if (!is_codes_) return;
+    range_ = code_range(out, {});
+    inverse_scale_ = multiplier(1.0, static_cast<double>(out.qparams.scale));
   }
 
   std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
-    return box_.stride[axis_] == 1 ? 0
-                                   : static_cast<std::size_t>(round_up(n_, 16) * concurrency) * sizeof(float);
+    return is_in_place() ? 0 : static_cast<std::size_t>(line_room() * concurrency) * sizeof(float);
   }
 
   void run(const StepArgs& args) const noexcept override {
-    if (box_.stride[axis_] == 1) {
-      const std::int64_t lines = n_ == 0 ? 0 : box_.stride[0] * box_.size[0] / n_;
-      return for_pixel_blocks(
-          args, lines, 4 * n_, [&](std::int64_t s, std::int64_t first, std::int64_t last) {
-            for (std::int64_t i = first; i < last; ++i)
-              run_line(args.inputs[0].sample<const float>(s) + i * n_, args.output.sample<float>(s) + i * n_);
-          });
-    }
-    auto* line = reinterpret_cast<float*>(args.scratch);
+    // Lines are counted along the other axes; a task takes every so many.
     Box lines = box_;
     lines.size[axis_] = 1;
-    for (std::int64_t s = 0; s < args.batch; ++s)
-      for_lines(lines.size, box_.stride, box_.stride, [&](std::int64_t first, std::int64_t) {
-        for (std::int64_t k = 0; k < lines.size.back(); ++k)
-          run_strided(args.inputs[0].sample<const float>(s) + first + k,
-                      args.output.sample<float>(s) + first + k, line);
-      });
+    std::int64_t count = args.batch;
+    for (const std::int64_t size : lines.size) count *= size;
+    const std::int64_t tasks =
+        args.executor && count * n_ >= kParallelWork ? args.executor->concurrency() : 1;
+    const auto task = [&](int t) {
+      float* room = is_in_place() ? nullptr : reinterpret_cast<float*>(args.scratch) + t * line_room();
+      for (std::int64_t i = t; i < count; i += tasks) run_line(args, lines, i, room);
+    };
+    if (tasks <= 1)
+      task(0);
+    else
+      args.executor->parallel_for(static_cast<int>(tasks), task);
   }
 
  private:
-  void run_strided(const float* in, float* out, float* line) const {
+  static constexpr std::int64_t kParallelWork = 32768;  // elements that are worth a second thread
+
+  bool is_in_place() const { return !is_codes_ && box_.stride[axis_] == 1; }
+  std::int64_t line_room() const { return round_up(n_, 16); }
+
+  void run_line(const StepArgs& args, const Box& lines, std::int64_t i, float* room) const {
+    std::int64_t at = 0;
+    for (std::size_t axis = lines.size.size(); axis-- > 0;) {
+      at += i % lines.size[axis] * box_.stride[axis];
+      i /= lines.size[axis];
+    }
+    if (is_in_place())
+      return normalize(args.inputs[0].sample<const float>(i) + at, args.output.sample<float>(i) + at);
     const std::int64_t stride = box_.stride[axis_];
-    for (std::int64_t i = 0; i < n_; ++i) line[i] = in[i * stride];
-    run_line(line, line);
-    for (std::int64_t i = 0; i < n_; ++i) out[i * stride] = line[i];
+    if (is_codes_) {
+      const auto* in = args.inputs[0].sample<const std::uint8_t>(i) + at;
+      const auto zero = static_cast<float>(in_.zero_point);
+      for (std::int64_t k = 0; k < n_; ++k) room[k] = (static_cast<float>(in[k * stride]) - zero) * in_.scale;
+      normalize(room, room);
+      auto* out = args.output.sample<std::uint8_t>(i) + at;
+      for (std::int64_t k = 0; k < n_; ++k) out[k * stride] = u8_code(range_, room[k] * inverse_scale_);
+      return;
+    }
+    const float* in = args.inputs[0].sample<const float>(i) + at;
+    for (std::int64_t k = 0; k < n_; ++k) room[k] = in[k * stride];
+    normalize(room, room);
+    float* out = args.output.sample<float>(i) + at;
+    for (std::int64_t k = 0; k < n_; ++k) out[k * stride] = room[k];
   }
 
-  void run_line(const float* x, float* y) const {
+  void normalize(const float* x, float* y) const {
     const auto n = static_cast<float>(n_);
     const float mean = op_.is_centred ? sum_of(x, n_, [](float v) { return v; }) / n : 0.0f;
     const float squares = sum_of(x, n_, [mean](float v) { return (v - mean) * (v - mean); });
@@ -86,6 +110,10 @@ class LayerNormStep final : public Step {
 
   Box box_;
   LayerNormOp op_;
+  QParams in_;
+  bool is_codes_;
+  CodeRange range_{};
+  float inverse_scale_ = 1.0f;
   std::size_t axis_ = 0;
   std::int64_t n_ = 1;
 };
@@ -109,9 +137,13 @@ Shape infer_shape(const LayerNormOp& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const LayerNormOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  if (require_same_dtype(spec, LayerNormOp::kName) != DType::f32)
-    throw Error(ErrorCode::unsupported, "LayerNorm computes on f32 values only");
-  return std::make_unique<LayerNormStep>(op, *spec.output);
+  if (require_same_dtype(spec, LayerNormOp::kName) == DType::i64)
+    throw Error(ErrorCode::unsupported, "LayerNorm does not compute on integers");
+  if (spec.output->dtype == DType::u8) {
+    require_qparams(*spec.inputs[0], LayerNormOp::kName);
+    require_qparams(*spec.output, LayerNormOp::kName);
+  }
+  return std::make_unique<LayerNormStep>(op, *spec.inputs[0], *spec.output);
 }
 
 }  // namespace lowbit::ops

@@ -47,6 +47,10 @@ const Tensor* weight_of(const Op& op) {
       op);
 }
 
+bool reads_reals(const Op& op, std::size_t i) {
+  return i == 3 && std::holds_alternative<AttentionOp>(op);
+}
+
 bool has_weights(const Op& op) {
   return weight_of(op) != nullptr;
 }

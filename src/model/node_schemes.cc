@@ -45,6 +45,27 @@ NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
   return plan;
 }
 
+/// A mask stays floats on its way: of what only becomes one nothing is quantized.
+void keep_masks(const Graph& graph, std::vector<NodePlan>& plans) {
+  std::vector<bool> is_mask(graph.nodes.size(), false);
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {
+    const Graph::Node& node = graph.nodes[i];
+    const std::vector<int> readers = graph.consumers(node.output);
+    if (plans[i].mode != NodePlan::Mode::static_u8 || ops::has_weights(node.op) || readers.empty() ||
+        graph.is_output(node.output))
+      continue;
+    is_mask[i] = true;
+    for (const int reader : readers) {
+      const Graph::Node& other = graph.nodes[static_cast<std::size_t>(reader)];
+      for (std::size_t n = 0; n < other.inputs.size(); ++n)
+        if (other.inputs[n] == node.output && !ops::reads_reals(other.op, n) &&
+            !is_mask[static_cast<std::size_t>(reader)])
+          is_mask[i] = false;
+    }
+    if (is_mask[i]) plans[i] = {NodePlan::Mode::f32, {}, "a mask stays floats"};
+  }
+}
+
 }  // namespace
 
 bool glob_match(std::string_view pattern, std::string_view text) {
@@ -89,6 +110,7 @@ std::vector<Scheme> node_schemes(const Graph& graph, const QuantizeOptions& opti
 std::vector<NodePlan> plan_nodes(const Graph& graph, std::span<const Scheme> schemes) {
   std::vector<NodePlan> plans;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) plans.push_back(plan_node(graph.nodes[i], schemes[i]));
+  keep_masks(graph, plans);
   return plans;
 }
 

@@ -82,8 +82,12 @@ class Rewriter {
 
   bool wants_f32(ValueId id) const {
     if (old_.graph.is_output(id)) return true;
-    for (const int consumer : old_.graph.consumers(id))
+    for (const int consumer : old_.graph.consumers(id)) {
+      const Graph::Node& node = old_.graph.nodes[static_cast<std::size_t>(consumer)];
       if (plans_[static_cast<std::size_t>(consumer)].mode != Mode::static_u8) return true;
+      for (std::size_t i = 0; i < node.inputs.size(); ++i)
+        if (node.inputs[i] == id && ops::reads_reals(node.op, i)) return true;
+    }
     return old_.graph.producer(id) < 0;
   }
 
@@ -101,7 +105,8 @@ class Rewriter {
       const Graph::Node& node = old_.graph.nodes[static_cast<std::size_t>(consumer)];
       const NodePlan& plan = plans_[static_cast<std::size_t>(consumer)];
       for (std::size_t i = 0; plan.mode == Mode::static_u8 && i < node.inputs.size(); ++i)
-        if (node.inputs[i] == id) bits = std::max(bits, bits_read(node, plan, i));
+        if (node.inputs[i] == id && !ops::reads_reals(node.op, i))
+          bits = std::max(bits, bits_read(node, plan, i));
     }
     if (bits > 0) return bits;
     if (policies_.wide_sums) return 8;
@@ -214,8 +219,9 @@ class Rewriter {
     const bool codes_in = plan.mode == Mode::static_u8 && !moves_before_quantization(node, plan);
     std::vector<ValueId> inputs;
     for (std::size_t n = 0; n < node.inputs.size(); ++n)
-      inputs.push_back(codes_in ? as_codes(node.inputs[n], bits_read(node, plan, n))
-                                : as_f32(node.inputs[n]));
+      inputs.push_back(codes_in && !ops::reads_reals(op, n)
+                           ? as_codes(node.inputs[n], bits_read(node, plan, n))
+                           : as_f32(node.inputs[n]));
     // A product can leave its epilogue as f32 directly; other operators on codes produce codes.
     const bool codes_out = codes_in && !(ops::has_weights(op) && wants_f32(node.output));
     ValueId& output = codes_out ? u8_[index(node.output)] : f32_[index(node.output)];

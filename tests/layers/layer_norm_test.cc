@@ -35,6 +35,32 @@ TEST(LayerNorm, OfNumbersFarFromZeroAndOfNaN) {
   for (std::size_t i = 100; i < 200; ++i) EXPECT_FALSE(std::isnan(y.data[i])) << i;
 }
 
+/// Of the reals that codes stand for, to the step of the output's codes.
+TEST(LayerNorm, OnCodes) {
+  for (const Shape& shape : {Shape{5}, Shape{4, 33}, Shape{3, 4, 40}, Shape{2, 3, 4, 17}}) {
+    const std::int64_t n = shape[shape.rank() - 1];
+    const ops::LayerNormOp op{line(n, 0.5f), line(n, -0.25f), 1e-5f, true};
+    const std::vector<Values> in{random_values(u8_type(shape, 0.02f, 117), 2, 1)};
+    const ValueType out = u8_type(shape, 0.03f, 100);
+    const Values y = run_op(op, in, out, 2);
+    const std::vector<double> want = expected(op, in);
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      const double code = std::min(255.0, std::max(0.0, want[i] / 0.03 + 100));
+      ASSERT_NEAR(y.data[i], code, 0.501) << i;
+    }
+  }
+}
+
+TEST(LayerNorm, HasTheSameBitsEverywhere) {
+  const Shape shape{40, 100};
+  const ops::LayerNormOp op{line(100, 0.5f), line(100, -0.25f), 1e-5f, true};
+  const Values y = run_op(op, {random_values(f32_type(shape), 1, 7)}, f32_type(shape));
+  EXPECT_EQ(fnv1a(y.data.data(), y.data.size() * sizeof(float)), 0x2661ee5d1bad5f3fu);
+  const Values codes =
+      run_op(op, {random_values(u8_type(shape, 0.02f, 117), 1, 7)}, u8_type(shape, 0.03f, 100));
+  EXPECT_EQ(fnv1a(codes.data.data(), codes.data.size() * sizeof(float)), 0x26369372d378a947u);
+}
+
 TEST(LayerNorm, WhatDoesNotFitIsRefused) {
   const auto infer = [](const ops::LayerNormOp& op, const Shape& shape) {
     ops::infer_shape(op, std::vector<Shape>{shape});

@@ -1,5 +1,6 @@
 // Attention: scaled dot-product attention of several heads (Vaswani et al. 2017), of grouped queries too
 // (Ainslie et al. 2023). The scores of a query are never kept but for the rows that are computed at a time.
+// On codes all products are of whole numbers and exact; the same bits on every CPU.
 #pragma once
 
 #include "lowbit/layers/op_common.h"
@@ -8,10 +9,11 @@ namespace lowbit::ops {
 
 /// softmax(scale Q K^T + mask) V for each head of each batch item. Inputs: queries, keys, values and, as a
 /// fourth one, a mask to add, of four dimensions that are those of the scores [B, H, M, N] or 1. There may be
-/// fewer heads of keys and values, each for as many queries in a row.
+/// fewer heads of keys and values, each for as many queries in a row. The mask stays floats beside codes; a
+/// query that it hides from all keys by -infinity gets NaN in floats, 0 on codes.
 struct AttentionOp {
   static constexpr std::string_view kName = "Attention";
-  static constexpr Arithmetic kArithmetic = Arithmetic::real;
+  static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   float scale = 1.0f;
   /// The input (or the result) is [B, heads, rows, size]; else [B, rows, heads, size].
   bool queries_by_head = true, keys_by_head = true, values_by_head = true, result_by_head = true;

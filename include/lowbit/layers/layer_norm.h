@@ -1,6 +1,7 @@
 // LayerNorm: layer normalization over the last axis (Ba, Kiros and Hinton 2016), and without centring the
 // normalization by the root mean square (Zhang and Sennrich 2019). Sums are floats in an order that is the
-// same everywhere, so that the result has the same bits on every CPU.
+// same everywhere, so that the result has the same bits on every CPU. On codes: the reals that they stand
+// for, and the code of the result.
 #pragma once
 
 #include "lowbit/layers/op_common.h"
@@ -11,7 +12,7 @@ namespace lowbit::ops {
 /// centring y = x / sqrt(mean of squares + epsilon) * scale + shift.
 struct LayerNormOp {
   static constexpr std::string_view kName = "LayerNorm";
-  static constexpr Arithmetic kArithmetic = Arithmetic::real;
+  static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   std::vector<float> scale, shift;  ///< [last axis], or empty: 1 and 0
   float epsilon = 1e-5f;
   bool is_centred = true;

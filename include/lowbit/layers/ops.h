@@ -50,6 +50,8 @@ Shape infer_shape(const Op& op, std::span<const Shape> inputs);
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec);
 /// Of what it computes: f32, but for Array.
 ElementType result_element(const Op& op);
+/// Whether it reads its input `i` as f32 even where it computes on codes: the mask of Attention.
+bool reads_reals(const Op& op, std::size_t i);
 /// Whether it holds a weight matrix, its member `weight`: Conv2d and Linear do.
 bool has_weights(const Op& op);
 
