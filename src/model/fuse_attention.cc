@@ -30,11 +30,37 @@ struct Operand {
   float factor = 1.0f;
 };
 
+/// What the value is before each head is repeated for as many queries in a row, which attention does by
+/// itself: [B, groups, N, size] -> [B, groups, 1, N, size] -> [B, groups, times, N, size] -> [B, heads, N,
+/// size].
+ValueId before_repeats(const Graph& graph, ValueId value) {
+  const auto reshape = [&](ValueId of) {
+    const Graph::Node* node = producer_node(graph, of);
+    return node && std::holds_alternative<ops::ReshapeOp>(node->op) ? node : nullptr;
+  };
+  const Graph::Node* joined = reshape(value);
+  const Graph::Node* repeated = joined ? producer_node(graph, joined->inputs[0]) : nullptr;
+  const auto* expand = repeated ? std::get_if<ops::ArrayOp>(&repeated->op) : nullptr;
+  if (!expand || expand->function != "Expand" || repeated->inputs.size() != 1) return value;
+  const Graph::Node* parted = reshape(repeated->inputs[0]);
+  if (!parted) return value;
+  const Shape &heads = shape_of(graph, value), &many = shape_of(graph, repeated->output),
+              &one = shape_of(graph, parted->output), &groups = shape_of(graph, parted->inputs[0]);
+  if (heads.rank() != 4 || many.rank() != 5 || one.rank() != 5 || groups.rank() != 4) return value;
+  const Shape want_one{groups[0], groups[1], 1, groups[2], groups[3]},
+      want_many{groups[0], groups[1], many[2], groups[2], groups[3]},
+      want_heads{groups[0], groups[1] * many[2], groups[2], groups[3]};
+  return one == want_one && many == want_many && heads == want_heads ? parted->inputs[0] : value;
+}
+
 Operand operand(const Graph& graph, ValueId value) {
   const Scaled s = scaled(graph, value);
   const Graph::Node* node = producer_node(graph, s.value);
   const Axes* axes = axes_of(node);
-  if (!axes || *axes != kHeadsFirst) return {s.value, true, s.factor};
+  if (!axes || *axes != kHeadsFirst) {
+    const Scaled before = scaled(graph, before_repeats(graph, s.value));
+    return {before.value, true, s.factor * before.factor};
+  }
   const Scaled before = scaled(graph, node->inputs[0]);
   return {before.value, false, s.factor * before.factor};
 }

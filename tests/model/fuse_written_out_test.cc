@@ -203,6 +203,29 @@ TEST(FuseWrittenOut, AttentionWhoseWeightsAreReturnedKeepsThem) {
   EXPECT_EQ(fused(b, {b.node(ops::MatMulOp{}, {weights, v}), weights}), "Transpose MatMul Softmax Attention");
 }
 
+/// The interpreter does not know Expand, so that only the shape of the graph is looked at; networks with
+/// repeated heads are compared with another runtime.
+TEST(FuseWrittenOut, AttentionRepeatsHeadsByItself) {
+  Builder b(false);
+  const ValueId q = b.input({1, 6, 5, 4}), k = b.input({1, 2, 7, 4}), v = b.input({1, 2, 7, 4});
+  const auto repeated = [&](ValueId x) {
+    ops::ArrayOp expand;
+    expand.function = "Expand";
+    expand.opset = 13;
+    expand.sources = {ops::ArrayOp::kValue, 0};
+    expand.constants = {arrays::Array({ElementType::i64, Shape{5}})};
+    expand.constants[0].integers = {1, 2, 3, 7, 4};
+    expand.elements = {ElementType::f32};
+    return b.reshape(b.node(expand, {b.reshape(x, {1, 2, 1, 7, 4})}), {1, 6, 7, 4});
+  };
+  const ValueId scores = b.node(ops::MatMulOp{}, {q, b.transpose(repeated(k), {0, 1, 3, 2})});
+  b.graph.outputs = {b.node(ops::MatMulOp{}, {b.node(ops::SoftmaxOp{3}, {scores}), repeated(v)})};
+  fuse(b.graph);
+  ASSERT_EQ(b.graph.nodes.size(), 1u);
+  EXPECT_EQ(ops::op_name(b.graph.nodes[0].op), "Attention");
+  EXPECT_EQ(b.graph.nodes[0].inputs, (std::vector<ValueId>{0, 1, 2}));
+}
+
 /// The encoder layer of BERT on [2, 5, 12]: products by rows, all else on whole tensors.
 TEST(FuseWrittenOut, ALayerOfAnEncoder) {
   Builder b(false);

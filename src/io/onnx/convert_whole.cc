@@ -89,6 +89,7 @@ class WholeNode {
   void convert() {
     if (proto_.op_type() == "If") return convert_if();
     if (proto_.op_type() == "Constant") return convert_constant(node_);
+    if (is_copy()) return importer_.define(proto_.output(0), *entries_[0]);
     if (!fold() && !lower()) emit_array();
   }
 
@@ -110,6 +111,17 @@ class WholeNode {
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("{}: node '{}': {}", importer_.file(), node_.name(), e.what()));
     }
+  }
+
+  /// Gives a value as it is.
+  bool is_copy() const {
+    if (entries_.empty() || !value(0) || proto_.output_size() != 1) return false;
+    if (proto_.op_type() == "Identity") return true;
+    if (proto_.op_type() != "Cast") return false;
+    const onnx::AttributeProto* to = node_.find_attribute("to");
+    const std::optional<ElementType> element = to ? element_type(static_cast<int>(to->i())) : std::nullopt;
+    // Floats of 16 bits are rounded by Cast alone.
+    return element == ElementType::f32 && value(0)->element == ElementType::f32;
   }
 
   /// Computes a node whose inputs are constants, or which only asks for shapes.

@@ -92,15 +92,59 @@ std::optional<ops::Op> power(const ArrayOp& op, std::span<const Shape> inputs, c
   return result;
 }
 
+/// The elements of input i, a constant line along the last axis; nothing where it is something else.
+std::optional<std::vector<float>> line(const ArrayOp& op, std::size_t i, const Shape& shape) {
+  const arrays::Array* c = constant(op, i);
+  const std::int64_t n = shape[shape.rank() - 1];
+  if (!c || static_cast<std::int64_t>(c->floats.size()) != n || c->type.shape.rank() != 1)
+    return std::nullopt;
+  return c->floats;
+}
+
+std::optional<ops::Op> normalization(const ArrayOp& op, std::span<const Shape> inputs, bool is_centred) {
+  const Shape& shape = inputs[0];
+  if (!is_unary(op) || from_front(integer(op, "axis", -1), shape.rank()) != shape.rank() - 1)
+    return std::nullopt;
+  ops::LayerNormOp result;
+  result.is_centred = is_centred;
+  if (const ArrayAttribute* epsilon = find_attribute(op, "epsilon"); epsilon && epsilon->floats.size() == 1)
+    result.epsilon = epsilon->floats[0];
+  const auto scale = line(op, 1, shape);
+  if (!scale) return std::nullopt;
+  result.scale = *scale;
+  if (op.sources.size() > 2 && op.sources[2] != ArrayOp::kLeftOut) {
+    const auto shift = line(op, 2, shape);
+    if (!shift) return std::nullopt;
+    result.shift = *shift;
+  }
+  return result;
+}
+
+std::optional<ops::Op> layer_norm(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  return normalization(op, inputs, true);
+}
+
+std::optional<ops::Op> rms_norm(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  return normalization(op, inputs, false);
+}
+
 struct Row {
   std::string_view function;
   std::optional<ops::Op> (*make)(const ArrayOp&, std::span<const Shape>, const Shape&);
 };
 
 constexpr Row kRows[] = {
-    {"Flatten", reshape}, {"MatMul", matmul},       {"Pow", power},
-    {"ReduceMean", mean}, {"Reshape", reshape},     {"Softmax", softmax},
-    {"Squeeze", reshape}, {"Transpose", transpose}, {"Unsqueeze", reshape},
+    {"Flatten", reshape},
+    {"LayerNormalization", layer_norm},
+    {"MatMul", matmul},
+    {"Pow", power},
+    {"RMSNormalization", rms_norm},
+    {"ReduceMean", mean},
+    {"Reshape", reshape},
+    {"Softmax", softmax},
+    {"Squeeze", reshape},
+    {"Transpose", transpose},
+    {"Unsqueeze", reshape},
 };
 
 }  // namespace
