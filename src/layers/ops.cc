@@ -26,7 +26,8 @@ Shape infer_shape(const Op& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec) {
   for (const ValueType* input : spec.inputs)
-    if (input->dtype == DType::i64 && !std::holds_alternative<ArrayOp>(op))
+    if (input->dtype == DType::i64 && !std::holds_alternative<ArrayOp>(op) &&
+        !std::holds_alternative<EmbeddingOp>(op))
       throw Error(ErrorCode::unsupported, std::string(op_name(op)) + " does not compute with integers");
   return std::visit([&](const auto& o) { return make_step(o, spec); }, op);
 }
@@ -52,7 +53,7 @@ bool reads_reals(const Op& op, std::size_t i) {
 }
 
 bool has_weights(const Op& op) {
-  return weight_of(op) != nullptr;
+  return std::holds_alternative<Conv2dOp>(op) || std::holds_alternative<LinearOp>(op);
 }
 
 }  // namespace lowbit::ops

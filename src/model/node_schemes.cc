@@ -14,9 +14,24 @@ std::int64_t depth(const ops::Op& op) {
   return weight ? weight->shape.elements() / weight->shape[0] : 0;
 }
 
+/// For rows that are read one by one: weights alone, and of at least 4 bits, since nothing adds up that would
+/// average their errors.
+Scheme table_scheme(const Scheme& scheme) {
+  Scheme result = scheme;
+  result.activation_bits = 0;
+  result.dynamic = false;
+  const bool is_wide = scheme.weights == WeightKind::affine && scheme.bits >= 4;
+  return is_wide && why_not_built(result).empty() ? result : Scheme("int8-wo");
+}
+
 NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
   NodePlan plan;
   if (scheme.is_fp32()) return plan;
+  if (std::holds_alternative<ops::EmbeddingOp>(node.op)) {
+    plan.mode = NodePlan::Mode::weight_only;
+    plan.scheme = table_scheme(scheme);
+    return plan;
+  }
   if (scheme.activation_bits <= 1) {
     if (!ops::has_weights(node.op)) return plan;
     plan.mode = scheme.activation_bits == 0 ? NodePlan::Mode::weight_only : NodePlan::Mode::signs;

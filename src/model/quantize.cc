@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/free_memory.h"
+#include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "model/calibration_checks.h"
@@ -181,8 +182,10 @@ class Rewriter {
   NodeQuantization quantize_node(ops::Op& op, std::size_t i) const {
     const NodePlan& plan = plans_[i];
     NodeQuantization q{.scheme = plan.scheme, .fallback = plan.fallback};
-    if (plan.mode == Mode::f32 || !ops::has_weights(op)) return q;
-    std::vector<float> bias = quantize_weights(old_.graph.nodes[i], static_cast<int>(i), policies_, q);
+    if (plan.mode == Mode::f32 || !ops::weight_of(op)) return q;
+    // Policies know layers, which multiply.
+    const NodePolicies policies = ops::has_weights(op) ? policies_ : NodePolicies{};
+    std::vector<float> bias = quantize_weights(old_.graph.nodes[i], static_cast<int>(i), policies, q);
     if (!bias.empty())
       std::visit(
           [&](auto& layer) {

@@ -49,7 +49,7 @@ template <class Node, class F>
 void with_weights(const Graph& graph, Node& node, F f) {
   std::visit(
       [&](auto& op) {
-        if constexpr (requires { op.weight; })
+        if constexpr (requires { op.weight, op.bias; })
           f(op, layout_of(op, graph.values[static_cast<std::size_t>(node.inputs[0])].shape));
       },
       node.op);

@@ -54,7 +54,7 @@ double products_of(const Graph& graph) {
   for (const Graph::Node& node : graph.nodes)
     std::visit(
         [&](const auto& op) {
-          if constexpr (requires { op.weight; }) {
+          if constexpr (requires { op.weight, op.bias; }) {
             const Shape& out = graph.values[index(node.output)].shape;
             const std::int64_t rows = out.elements() / op.weight.shape[0];
             products += static_cast<double>(op.weight.shape.elements()) * static_cast<double>(rows);

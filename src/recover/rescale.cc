@@ -30,6 +30,7 @@ void rescale(Op&, const Graph::Node&, const Graph&, const detail::Factors&) {}
 template <class Op>
 requires requires(Op op) {
   op.weight;
+  op.bias;
 }
 void rescale(Op& op, const Graph::Node& node, const Graph& graph, const detail::Factors& factors) {
   const ValueId in = node.inputs[0], out = node.output;

@@ -25,7 +25,7 @@ struct Layer {
 /// Multiplications that a product takes for one sample; 0 for what is none, or runs as an Array.
 std::int64_t count_products(const Graph& graph, const Graph::Node& node) {
   const Shape& out = graph.values[static_cast<std::size_t>(node.output)].shape;
-  if (const Tensor* weight = ops::weight_of(node.op))
+  if (const Tensor* weight = ops::weight_of(node.op); weight && ops::has_weights(node.op))
     return weight->shape[0] == 0 ? 0 : out.elements() * (weight->shape.elements() / weight->shape[0]);
   if (!std::holds_alternative<ops::MatMulOp>(node.op)) return 0;
   const Shape& in = graph.values[static_cast<std::size_t>(node.inputs[0])].shape;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <variant>
 
+#include "layers/weight_of.h"
 #include "lowbit/core/scheme.h"
 #include "lowbit/kernels/gemm.h"
 #include "lowbit/layers/ops.h"
@@ -45,7 +46,7 @@ NodeInfo describe_node(const Model& model, int i) {
   info.scheme = quantization.name();
   if (quantization.weights) {
     info.weights = format_name(quantization.weights->format);
-  } else if (ops::has_weights(node.op)) {
+  } else if (ops::weight_of(node.op)) {
     info.weights = "f32";
   }
   info.kernel = model.kernel(i);

@@ -462,6 +462,16 @@ void eval(const ops::AttentionOp& op, const Inputs& in, Sample& out) {
   }
 }
 
+void eval(const ops::EmbeddingOp& op, const Inputs& in, Sample& out) {
+  const std::int64_t rows = op.weight.shape[0], width = op.weight.shape[1];
+  for (std::size_t i = 0; i < out.data.size(); ++i) {
+    auto row = static_cast<std::int64_t>(in[0]->data[i / static_cast<std::size_t>(width)]);
+    row = std::clamp<std::int64_t>(row < 0 ? row + rows : row, 0, rows - 1);
+    out.data[i] =
+        op.weight.data[static_cast<std::size_t>(row * width + static_cast<std::int64_t>(i) % width)];
+  }
+}
+
 [[noreturn]] void refuse_codes() {
   throw Error(ErrorCode::unsupported, "the interpreter runs fp32 graphs, without Quantize and Dequantize");
 }

@@ -87,12 +87,14 @@ inline GuardedBuffer pack(const Values& values) {
       const std::int64_t at = element_offset(values.type, i);
       if (values.type.dtype == DType::u8)
         reinterpret_cast<std::uint8_t*>(sample)[at] = static_cast<std::uint8_t>(x);
+      else if (values.type.dtype == DType::i64)
+        reinterpret_cast<std::int64_t*>(sample)[at] = static_cast<std::int64_t>(x);
       else
         reinterpret_cast<float*>(sample)[at] = x;
     }
     if (values.type.dtype == DType::u8)
       std::memset(sample + l.zero_pixel(), values.type.qparams.zero_point, static_cast<std::size_t>(l.tail));
-    else
+    else if (values.type.dtype == DType::f32)
       std::fill_n(reinterpret_cast<float*>(sample) + l.zero_pixel(), l.tail, 0.0f);
   }
   return buffer;

@@ -23,6 +23,7 @@
 #include "lowbit/layers/binary_op.h"
 #include "lowbit/layers/concat.h"
 #include "lowbit/layers/conv2d.h"
+#include "lowbit/layers/embedding.h"
 #include "lowbit/layers/function.h"
 #include "lowbit/layers/layer_norm.h"
 #include "lowbit/layers/linear_op.h"
@@ -40,7 +41,7 @@ namespace lowbit::ops {
 using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
                         MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
                         SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp, ArrayOp,
-                        LayerNormOp, AttentionOp>;
+                        LayerNormOp, AttentionOp, EmbeddingOp>;
 
 std::string_view op_name(const Op& op);
 /// For people: of an Array the name that ONNX has for it.
@@ -52,7 +53,7 @@ std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec);
 ElementType result_element(const Op& op);
 /// Whether it reads its input `i` as f32 even where it computes on codes: the mask of Attention.
 bool reads_reals(const Op& op, std::size_t i);
-/// Whether it holds a weight matrix, its member `weight`: Conv2d and Linear do.
+/// Whether it multiplies by a weight matrix, its member `weight`: Conv2d and Linear do.
 bool has_weights(const Op& op);
 
 }  // namespace lowbit::ops

@@ -188,6 +188,19 @@ class Decoder {
   const float* levels_ = nullptr;
 };
 
+// Calls write(column, real) for each column of row r.
+template <class Write>
+void decode_row(const QuantizedMatrix& q, std::int64_t r, Write write) {
+  const std::int64_t groups = q.groups();
+  const std::int64_t size = groups > 1 ? q.granularity.group_size : q.cols;
+  const Decoder decode(q, r);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const auto i = static_cast<std::size_t>(r * groups + g);
+    const std::int64_t end = std::min(q.cols, (g + 1) * size);
+    for (std::int64_t c = g * size; c < end; ++c) write(c, decode(q.code(r, c), i));
+  }
+}
+
 }  // namespace detail::quantized_matrix
 
 LOWBIT_INLINE void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out) {
@@ -196,16 +209,17 @@ LOWBIT_INLINE void dequantize(const QuantizedMatrix& q, const MutableMatrixView&
     throw Error(ErrorCode::shape_mismatch,
                 detail::sentence("a {}x{} quantized matrix cannot be written to a {}x{} one", q.rows, q.cols,
                                  out.rows, out.cols));
-  const std::int64_t groups = q.groups();
-  const std::int64_t size = groups > 1 ? q.granularity.group_size : q.cols;
-  for (std::int64_t r = 0; r < q.rows; ++r) {
-    const Decoder decode(q, r);
-    for (std::int64_t g = 0; g < groups; ++g) {
-      const auto i = static_cast<std::size_t>(r * groups + g);
-      const std::int64_t end = std::min(q.cols, (g + 1) * size);
-      for (std::int64_t c = g * size; c < end; ++c) out(r, c) = decode(q.code(r, c), i);
-    }
-  }
+  for (std::int64_t r = 0; r < q.rows; ++r)
+    decode_row(q, r, [&](std::int64_t c, float real) { out(r, c) = real; });
+}
+
+LOWBIT_INLINE void dequantize_row(const QuantizedMatrix& q, std::int64_t row, std::span<float> out) {
+  if (row < 0 || row >= q.rows || static_cast<std::int64_t>(out.size()) != q.cols)
+    throw Error(ErrorCode::shape_mismatch,
+                detail::sentence("row {} of a {}x{} quantized matrix cannot be written to {} elements", row,
+                                 q.rows, q.cols, out.size()));
+  detail::quantized_matrix::decode_row(
+      q, row, [&](std::int64_t c, float real) { out[static_cast<std::size_t>(c)] = real; });
 }
 
 }  // namespace lowbit

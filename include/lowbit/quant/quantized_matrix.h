@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lowbit/core/config.h"
@@ -75,6 +76,8 @@ QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantize
 /// whose levels an integer kernel rounds (effective_weights() has those). `out` has q's shape, or
 /// Error(shape_mismatch).
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out);
+/// The values of one row. `row` is one of q's rows and `out` has its columns, or Error(shape_mismatch).
+void dequantize_row(const QuantizedMatrix& q, std::int64_t row, std::span<float> out);
 
 }  // namespace lowbit
 

@@ -128,6 +128,16 @@ std::optional<ops::Op> rms_norm(const ArrayOp& op, std::span<const Shape> inputs
   return normalization(op, inputs, false);
 }
 
+/// Rows of a constant table.
+std::optional<ops::Op> gather(const ArrayOp& op, std::span<const Shape> inputs) {
+  const arrays::Array* table = constant(op, 0);
+  if (!table || table->type.element != ElementType::f32 || table->type.shape.rank() != 2 ||
+      table->type.shape.elements() == 0 || !is_value(op, 1) || is_float(op.elements[0]) ||
+      from_front(integer(op, "axis", 0), 2) != 0 || inputs[0].rank() >= Shape::kMaxRank)
+    return std::nullopt;
+  return ops::EmbeddingOp{Tensor(table->type.shape, table->floats)};
+}
+
 struct Row {
   std::string_view function;
   std::optional<ops::Op> (*make)(const ArrayOp&, std::span<const Shape>, const Shape&);
@@ -150,6 +160,8 @@ constexpr Row kRows[] = {
 }  // namespace
 
 std::optional<ops::Op> native_op(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
+  if (op.function == "Gather" && op.outputs == 1 && inputs.size() == 1 && output.elements() > 0)
+    return gather(op, inputs);
   const auto row = std::ranges::find(kRows, op.function, &Row::function);
   if (row == std::end(kRows) || op.outputs != 1 || inputs.empty() || output.elements() == 0)
     return std::nullopt;
