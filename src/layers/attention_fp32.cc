@@ -1,8 +1,8 @@
 // Attention in floats. A block of queries at a time: the scores against all keys, the softmax of each row,
 // and the product with the values, which are gathered transposed because the kernel multiplies by rows.
 #include "fp32/fp32_kernel.h"
+#include "kernels/functions/function_kernel.h"
 #include "layers/attention_steps.h"
-#include "layers/softmax_row.h"
 
 namespace lowbit::ops {
 namespace {
@@ -10,7 +10,10 @@ namespace {
 class AttentionFp32 final : public Step {
  public:
   AttentionFp32(const AttentionOp& op, const StepSpec& spec)
-      : kernel_(fp32::fp32_kernel(spec.isa)), plan_(op, spec, 128), scale_(op.scale) {
+      : kernel_(fp32::fp32_kernel(spec.isa)),
+        functions_(kernels::select_function_kernel(spec.isa)),
+        plan_(op, spec, 128),
+        scale_(op.scale) {
     const std::int64_t n = plan_.keys.rows, rows = plan_.block;
     scores_ = round_up(rows * n, 16);
     values_ = round_up(plan_.values.size * n, 16);
@@ -66,7 +69,7 @@ class AttentionFp32 final : public Step {
       for (std::int64_t i = 0; i < n; ++i) row[i] = row[i] * scale_ + mask[0];
     else
       for (std::int64_t i = 0; i < n; ++i) row[i] = row[i] * scale_ + mask[i];
-    softmax_row(row, n, row);
+    functions_.softmax(row, static_cast<std::size_t>(n), row);
   }
 
   void transpose(const float* v, float* values) const {
@@ -80,6 +83,7 @@ class AttentionFp32 final : public Step {
   }
 
   const fp32::Fp32Kernel& kernel_;
+  const kernels::FunctionKernel& functions_;
   AttentionPlan plan_;
   float scale_;
   std::int64_t scores_ = 0, values_ = 0, product_ = 0;  ///< floats of scratch

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/elementary.h"
+#include "kernels/functions/function_kernel.h"
 #include "layers/step_common.h"
 #include "layers/table_step.h"
 
@@ -90,24 +91,77 @@ constexpr std::array<FunctionLine, sizeof...(I)> function_lines(std::index_seque
 }
 constexpr auto kFunctionLines = function_lines(std::make_index_sequence<std::size(kFunctionNames)>());
 
+/// Without scale and shift; false for functions that have no kernel.
+bool apply_kernel(const kernels::FunctionKernel& kernel, const FunctionOp& op, const float* in, std::size_t n,
+                  float* out) {
+  switch (op.function) {
+    case Function::elu:
+      return kernel.elu(in, n, op.alpha, out), true;
+    case Function::erf:
+      return kernel.erf(in, n, out), true;
+    case Function::exp:
+      return kernel.exp(in, n, out), true;
+    case Function::gelu:
+      return kernel.gelu(in, n, out), true;
+    case Function::gelu_tanh:
+      return kernel.gelu_tanh(in, n, out), true;
+    case Function::hard_sigmoid:
+      return kernel.hard_sigmoid(in, n, op.alpha, op.beta, out), true;
+    case Function::hard_swish:
+      return kernel.hard_swish(in, n, op.alpha, op.beta, out), true;
+    case Function::leaky_relu:
+      return kernel.leaky_relu(in, n, op.alpha, out), true;
+    case Function::sigmoid:
+      return kernel.sigmoid(in, n, out), true;
+    case Function::silu:
+      return kernel.silu(in, n, op.alpha, out), true;
+    case Function::softplus:
+      return kernel.softplus(in, n, out), true;
+    case Function::tanh:
+      return kernel.tanh(in, n, out), true;
+    case Function::abs:
+    case Function::log:
+    case Function::power:
+    case Function::reciprocal:
+    case Function::sqrt:
+      return false;
+  }
+  return false;
+}
+
+void apply_to_floats(const kernels::FunctionKernel& kernel, const FunctionOp& op, const float* in,
+                     std::int64_t n, float* out) {
+  constexpr std::int64_t kAtOnce = 1024;
+  for (std::int64_t first = 0; first < n; first += kAtOnce) {
+    const std::int64_t count = n - first < kAtOnce ? n - first : kAtOnce;
+    float* y = out + first;
+    if (!apply_kernel(kernel, op, in + first, static_cast<std::size_t>(count), y))
+      return kFunctionLines[static_cast<std::size_t>(op.function)](op, in, n, out);
+    if (op.is_plain()) continue;
+    for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] * op.scale_after + op.shift_after;
+  }
+}
+
 class FunctionF32 final : public Step {
  public:
-  FunctionF32(const FunctionOp& op, const SampleLayout& layout) : op_(op), layout_(layout) {}
+  FunctionF32(const FunctionOp& op, const SampleLayout& layout, Isa isa)
+      : op_(op), layout_(layout), kernel_(kernels::select_function_kernel(isa)) {}
 
   void run(const StepArgs& args) const noexcept override {
     constexpr std::int64_t kWork = 8;  // of an element, in those of an addition
     for_pixel_blocks(args, layout_.pixels(), kWork * layout_.channels,
                      [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
                        const std::int64_t first = p0 * layout_.pixel_stride;
-                       kFunctionLines[static_cast<std::size_t>(op_.function)](
-                           op_, args.inputs[0].sample<const float>(s) + first,
-                           (p1 - p0) * layout_.pixel_stride, args.output.sample<float>(s) + first);
+                       apply_to_floats(kernel_, op_, args.inputs[0].sample<const float>(s) + first,
+                                       (p1 - p0) * layout_.pixel_stride,
+                                       args.output.sample<float>(s) + first);
                      });
   }
 
  private:
   FunctionOp op_;
   SampleLayout layout_;
+  const kernels::FunctionKernel& kernel_;
 };
 
 /// The code of the function's value for each code.
@@ -149,7 +203,7 @@ Shape infer_shape(const FunctionOp& op, std::span<const Shape> inputs) {
 std::unique_ptr<Step> make_step(const FunctionOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (require_same_dtype(spec, FunctionOp::kName) == DType::f32)
-    return std::make_unique<FunctionF32>(op, spec.output->layout());
+    return std::make_unique<FunctionF32>(op, spec.output->layout(), spec.isa);
   return std::make_unique<TableStep>(function_table(op, spec), spec.output->layout());
 }
 

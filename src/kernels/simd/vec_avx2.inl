@@ -116,5 +116,34 @@ inline VecF larger(VecF a, VecF b) {
   return _mm256_max_ps(a, b);
 }
 
+inline VecF div_f(VecF a, VecF b) {
+  return _mm256_div_ps(a, b);
+}
+inline VecI bits_of(VecF f) {
+  return _mm256_castps_si256(f);
+}
+inline VecF from_bits(VecI v) {
+  return _mm256_castsi256_ps(v);
+}
+template <int kBits>
+inline VecI shift_left(VecI v) {
+  return _mm256_slli_epi32(v, kBits);
+}
+inline VecI half_i(VecI v) {
+  return _mm256_srai_epi32(v, 1);
+}
+inline VecF abs_f(VecF f) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), f);
+}
+inline VecF negated(VecF f) {
+  return _mm256_xor_ps(_mm256_set1_ps(-0.0f), f);
+}
+inline VecF with_sign(VecF f, VecF s) {
+  return _mm256_or_ps(f, _mm256_and_ps(_mm256_set1_ps(-0.0f), s));
+}
+inline Mask is_less(VecF a, VecF b) {
+  return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+
 }  // namespace
 }  // namespace lowbit::kernels

@@ -118,5 +118,34 @@ inline VecF larger(VecF a, VecF b) {
   return vbslq_f32(vcgtq_f32(a, b), a, b);
 }
 
+inline VecF div_f(VecF a, VecF b) {
+  return vdivq_f32(a, b);
+}
+inline VecI bits_of(VecF f) {
+  return vreinterpretq_s32_f32(f);
+}
+inline VecF from_bits(VecI v) {
+  return vreinterpretq_f32_s32(v);
+}
+template <int kBits>
+inline VecI shift_left(VecI v) {
+  return vshlq_n_s32(v, kBits);
+}
+inline VecI half_i(VecI v) {
+  return vshrq_n_s32(v, 1);
+}
+inline VecF abs_f(VecF f) {
+  return vabsq_f32(f);
+}
+inline VecF negated(VecF f) {
+  return vnegq_f32(f);
+}
+inline VecF with_sign(VecF f, VecF s) {
+  return vbslq_f32(vdupq_n_u32(0x80000000u), s, f);
+}
+inline Mask is_less(VecF a, VecF b) {
+  return vcltq_f32(a, b);
+}
+
 }  // namespace
 }  // namespace lowbit::kernels

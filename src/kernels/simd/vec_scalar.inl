@@ -123,5 +123,38 @@ inline VecF larger(VecF a, VecF b) {
   return a > b ? a : b;
 }
 
+// What functions.inl needs beyond that.
+inline VecF div_f(VecF a, VecF b) {
+  return a / b;
+}
+/// The bits as those of the other type.
+inline VecI bits_of(VecF f) {
+  return __builtin_bit_cast(VecI, f);
+}
+inline VecF from_bits(VecI v) {
+  return __builtin_bit_cast(VecF, v);
+}
+template <int kBits>
+inline VecI shift_left(VecI v) {
+  return std::int32_t(std::uint32_t(v) << kBits);
+}
+/// Halves, rounded down.
+inline VecI half_i(VecI v) {
+  return v >> 1;
+}
+inline VecF abs_f(VecF f) {
+  return from_bits(bits_of(f) & 0x7fffffff);
+}
+inline VecF negated(VecF f) {
+  return -f;
+}
+/// `f`, which is not negative, with the sign of `s`.
+inline VecF with_sign(VecF f, VecF s) {
+  return from_bits(bits_of(f) | (bits_of(s) & std::int32_t(0x80000000)));
+}
+inline Mask is_less(VecF a, VecF b) {
+  return a < b;
+}
+
 }  // namespace
 }  // namespace lowbit::kernels
