@@ -1,11 +1,13 @@
 // Matrices are gathered from wherever the layout has them (a sample of three dimensions lies with the first
-// one innermost), multiplied row by row, and scattered again. Each sum is in float, terms ascending.
+// one innermost), the second one transposed, which is how the fp32 kernel reads it, multiplied, and scattered
+// again.
 #include "lowbit/layers/matmul.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "fp32/fp32_kernel.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {
@@ -28,11 +30,13 @@ struct Matrices {
           type.shape[axis] == 1 && out[axis] != 1 ? 0 : box.stride[memory_axis(rank, axis)];
   }
 
-  std::size_t elements() const { return static_cast<std::size_t>(rows * cols); }
-
   void gather(const float* from, float* to) const {
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t c = 0; c < cols; ++c) *to++ = from[r * row_stride + c * col_stride];
+  }
+  void gather_transposed(const float* from, float* to) const {
+    for (std::int64_t c = 0; c < cols; ++c)
+      for (std::int64_t r = 0; r < rows; ++r) *to++ = from[r * row_stride + c * col_stride];
   }
   void scatter(const float* from, float* to) const {
     for (std::int64_t r = 0; r < rows; ++r)
@@ -43,7 +47,8 @@ struct Matrices {
 class MatMulStep final : public Step {
  public:
   explicit MatMulStep(const StepSpec& spec)
-      : a_(*spec.inputs[0], spec.output->shape),
+      : kernel_(fp32::fp32_kernel(spec.isa)),
+        a_(*spec.inputs[0], spec.output->shape),
         b_(*spec.inputs[1], spec.output->shape),
         out_(*spec.output, spec.output->shape),
         shape_(spec.output->shape) {
@@ -51,22 +56,30 @@ class MatMulStep final : public Step {
   }
 
   std::size_t scratch_bytes(std::int64_t, int) const override {
-    return (a_.elements() + b_.elements() + out_.elements()) * sizeof(float);
+    return (padded(a_) + padded(b_) + padded(out_)) * sizeof(float) +
+           static_cast<std::size_t>(kernel_.gemm_scratch(a_.rows, b_.cols, a_.cols)) * sizeof(float);
   }
 
   void run(const StepArgs& args) const noexcept override {
     auto* a = reinterpret_cast<float*>(args.scratch);
-    float *b = a + a_.elements(), *out = b + b_.elements();
+    float *b = a + padded(a_), *out = b + padded(b_), *scratch = out + padded(out_);
     for (std::int64_t s = 0; s < args.batch; ++s)
       for (std::int64_t i = 0; i < count_; ++i) {
         a_.gather(args.inputs[0].sample<const float>(s) + offset(a_, i), a);
-        b_.gather(args.inputs[1].sample<const float>(s) + offset(b_, i), b);
-        multiply(a, b, out);
+        b_.gather_transposed(args.inputs[1].sample<const float>(s) + offset(b_, i), b);
+        multiply(a, b, out, scratch);
         out_.scatter(out, args.output.sample<float>(s) + offset(out_, i));
       }
   }
 
+  std::string kernel() const override { return kernel_.name; }
+
  private:
+  /// Floats of a matrix, in whole cache lines.
+  static std::size_t padded(const Matrices& m) {
+    return static_cast<std::size_t>(round_up(m.rows * m.cols, 16));
+  }
+
   std::int64_t offset(const Matrices& m, std::int64_t i) const {
     std::int64_t at = 0;
     for (int axis = shape_.rank() - 3; axis >= 0; --axis) {
@@ -76,17 +89,18 @@ class MatMulStep final : public Step {
     return at;
   }
 
-  void multiply(const float* a, const float* b, float* out) const {
-    for (std::int64_t r = 0; r < a_.rows; ++r, out += b_.cols) {
-      std::fill_n(out, b_.cols, 0.0f);
-      for (std::int64_t k = 0; k < a_.cols; ++k) {
-        const float x = a[r * a_.cols + k];
-        const float* row = b + k * b_.cols;
-        for (std::int64_t c = 0; c < b_.cols; ++c) out[c] += x * row[c];
-      }
-    }
+  void multiply(const float* a, const float* b, float* out, float* scratch) const {
+    fp32::GemmArgs g;
+    g.m = a_.rows, g.n = b_.cols, g.k = a_.cols;
+    g.a = a, g.a_stride = a_.cols;
+    g.w = b, g.w_stride = a_.cols;
+    g.c = out, g.c_stride = b_.cols;
+    g.lo = Activation{}.lo, g.hi = Activation{}.hi;
+    g.scratch = scratch;
+    kernel_.gemm(g);
   }
 
+  const fp32::Fp32Kernel& kernel_;
   Matrices a_, b_, out_;
   Shape shape_;
   std::int64_t count_ = 1;  ///< products of a sample

@@ -68,6 +68,12 @@ void adapt(ops::Op& op, const Shape& to) {
   b->constant.shape = Shape(dims);
 }
 
+/// [B, H, m, n] for [B H, m, n].
+bool parts_matrices(const Shape& parted, const Shape& joined) {
+  return parted.rank() == 4 && joined.rank() == 3 && parted[0] * parted[1] == joined[0] &&
+         parted[2] == joined[1] && parted[3] == joined[2];
+}
+
 /// What the operands of a node could be read as instead: one shape, that of the source of a Reshape.
 std::optional<Shape> shape_before(const Graph& graph, const Graph::Node& node, Kind kind) {
   const Shape& out = shape_of(graph, node.output);
@@ -80,7 +86,9 @@ std::optional<Shape> shape_before(const Graph& graph, const Graph::Node& node, K
     if (from && (*from == out || (kind == Kind::last_axis && last(*from) != last(out)))) from = nullptr;
     is_everywhere = is_everywhere && from && (!common || *common == *from);
     if (from && !common) common = *from;
-    if (from && from->rank() == 2 && out.rank() > 2 && last(*from) == last(out)) rows = *from;
+    if (from &&
+        ((from->rank() == 2 && out.rank() > 2 && last(*from) == last(out)) || parts_matrices(*from, out)))
+      rows = *from;
   }
   if (is_everywhere && common) return common;
   // One operand comes in rows: the others can, too.
@@ -101,27 +109,70 @@ ValueId reshaped(Graph& graph, ValueId id, const Shape& to, int& at) {
   return result;
 }
 
+/// Puts the node's result, as it is on `shape`, behind a Reshape to what it was.
+void give_back(Graph& graph, int at, const Shape& shape) {
+  Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
+  const ValueId output = node.output;
+  const Shape whole = shape_of(graph, output);
+  const ElementType element = graph.values[index(output)].element;
+  node.output = graph.add_value(node.name, shape);
+  graph.values.back().element = element;
+  graph.nodes.insert(graph.nodes.begin() + at + 1,
+                     {node.name + "/whole",
+                      ops::ReshapeOp{{whole.dims().begin(), whole.dims().end()}},
+                      {node.output},
+                      output});
+}
+
 bool move_in_front(Graph& graph, int at) {
   const Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
   const Kind kind = kind_of(graph, node);
   if (kind == Kind::none) return false;
   const std::optional<Shape> shape = shape_before(graph, node, kind);
   if (!shape) return false;
-  const ValueId output = node.output;
-  const Shape whole = shape_of(graph, output);
   std::vector<ValueId> inputs = node.inputs;
   for (ValueId& id : inputs) id = reshaped(graph, id, *shape, at);
-  const std::string name = graph.nodes[static_cast<std::size_t>(at)].name;
-  const ElementType element = graph.values[index(output)].element;
-  const ValueId result = graph.add_value(name, *shape);
-  graph.values.back().element = element;
   Graph::Node& moved = graph.nodes[static_cast<std::size_t>(at)];
   adapt(moved.op, *shape);
   moved.inputs = std::move(inputs);
-  moved.output = result;
-  graph.nodes.insert(
-      graph.nodes.begin() + at + 1,
-      {name + "/whole", ops::ReshapeOp{{whole.dims().begin(), whole.dims().end()}}, {result}, output});
+  give_back(graph, at, *shape);
+  return true;
+}
+
+/// How the matrices of a value lay side by side before they were counted through: B and H of [B, H, m, n].
+std::optional<std::pair<std::int64_t, std::int64_t>> parts_of(const Graph& graph, ValueId id) {
+  const Graph::Node* reshape = reshape_of(graph, id);
+  if (!reshape || !parts_matrices(shape_of(graph, reshape->inputs[0]), shape_of(graph, id)))
+    return std::nullopt;
+  const Shape& parted = shape_of(graph, reshape->inputs[0]);
+  return std::pair{parted[0], parted[1]};
+}
+
+/// Products of [n, m, k] and [n, k, l], and transposed matrices, in four dimensions: the matrices lie one
+/// after the other there, and attention is found.
+bool part_matrices(Graph& graph, int at) {
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
+  const Shape out = shape_of(graph, node.output);
+  if (out.rank() != 3) return false;
+  const auto* transpose = std::get_if<ops::TransposeOp>(&node.op);
+  const bool turns = transpose && transpose->axes == std::vector<std::int64_t>{0, 2, 1};
+  if (!turns && !std::holds_alternative<ops::MatMulOp>(node.op)) return false;
+  std::optional<std::pair<std::int64_t, std::int64_t>> parts;
+  for (const ValueId id : node.inputs) {
+    if (shape_of(graph, id)[0] != out[0]) return false;
+    if (!parts) parts = parts_of(graph, id);
+  }
+  if (!parts && turns) return false;
+  const auto [batch, heads] = parts.value_or(std::pair{std::int64_t{1}, out[0]});
+  std::vector<ValueId> inputs = node.inputs;
+  for (ValueId& id : inputs) {
+    const Shape from = shape_of(graph, id);
+    id = reshaped(graph, id, {batch, heads, from[1], from[2]}, at);
+  }
+  Graph::Node& moved = graph.nodes[static_cast<std::size_t>(at)];
+  moved.inputs = std::move(inputs);
+  if (turns) moved.op = ops::TransposeOp{{0, 1, 3, 2}};
+  give_back(graph, at, {batch, heads, out[1], out[2]});
   return true;
 }
 
@@ -192,7 +243,8 @@ bool move_reshapes(Graph& graph) {
   if (graph.has_batch) return false;
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i)
-    changed = simplify_reshape(graph, i) || move_in_front(graph, i) || to_scale_shift(graph, i) || changed;
+    changed = simplify_reshape(graph, i) || move_in_front(graph, i) || part_matrices(graph, i) ||
+              to_scale_shift(graph, i) || changed;
   return changed;
 }
 

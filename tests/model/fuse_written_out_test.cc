@@ -195,6 +195,24 @@ TEST(FuseWrittenOut, Attention) {
     }
 }
 
+/// Heads counted through, as modules with one product for all heads have it.
+TEST(FuseWrittenOut, AttentionInThreeDimensions) {
+  for (const std::int64_t batch : {1, 2}) {
+    Builder b(false);
+    const std::int64_t n = batch * 3;
+    const auto heads = [&](std::int64_t rows) {
+      return b.reshape(b.transpose(b.reshape(b.input({batch, rows, 12}), {batch, rows, 3, 4}), {0, 2, 1, 3}),
+                       {n, rows, 4});
+    };
+    const ValueId q = heads(5), k = heads(6), v = heads(6);
+    const ValueId scores = b.node(ops::MatMulOp{}, {b.scale(q, 0.5f), b.transpose(k, {0, 2, 1})});
+    const ValueId y = b.node(ops::MatMulOp{}, {b.node(ops::SoftmaxOp{2}, {scores}), v});
+    const ValueId joined = b.transpose(b.reshape(y, {batch, 3, 5, 4}), {0, 2, 1, 3});
+    EXPECT_EQ(fused(b, {b.reshape(joined, {batch, 5, 12})}), "Reshape Reshape Reshape Attention Reshape")
+        << batch;
+  }
+}
+
 TEST(FuseWrittenOut, AttentionWhoseWeightsAreReturnedKeepsThem) {
   Builder b(false);
   const ValueId q = b.input({1, 3, 5, 4}), k = b.input({1, 3, 6, 4}), v = b.input({1, 3, 6, 7});
