@@ -34,6 +34,8 @@ class AttentionFp32 final : public Step {
   std::string kernel() const override { return kernel_.name; }
 
  private:
+  static constexpr std::int64_t kFewRows = 3;
+
   std::int64_t room() const { return scores_ + values_ + product_; }
 
   void run_block(const StepArgs& args, const AttentionBlock& b, float* scores) const {
@@ -51,7 +53,9 @@ class AttentionFp32 final : public Step {
     const float* mask = plan_.mask_of(args, b);
     for (std::int64_t r = 0; r < b.rows; ++r)
       weigh(scores + r * k.rows, mask ? mask + r * plan_.mask[2] : nullptr);
-    transpose(args.inputs[2].sample<const float>(b.sample) + v.at(b.item, b.group), values);
+    const float* from = args.inputs[2].sample<const float>(b.sample) + v.at(b.item, b.group);
+    if (b.rows <= kFewRows) return average_few(args, b, scores, from);
+    transpose(from, values);
     g.n = v.size, g.k = k.rows;
     g.a = scores, g.a_stride = k.rows;
     g.w = values, g.w_stride = k.rows;
@@ -70,6 +74,19 @@ class AttentionFp32 final : public Step {
     else
       for (std::int64_t i = 0; i < n; ++i) row[i] = row[i] * scale_ + mask[i];
     functions_.softmax(row, static_cast<std::size_t>(n), row);
+  }
+
+  /// For so few queries, one token after others, that values are read once as they lie.
+  void average_few(const StepArgs& args, const AttentionBlock& b, const float* weights, const float* v) const {
+    const Heads &from = plan_.values, &out = plan_.out;
+    float* to = args.output.sample<float>(b.sample) + out.at(b.item, b.head) + b.first * out.row_stride;
+    for (std::int64_t r = 0; r < b.rows; ++r, to += out.row_stride, weights += from.rows) {
+      std::fill_n(to, from.size, 0.0f);
+      for (std::int64_t key = 0; key < from.rows; ++key) {
+        const float* value = v + key * from.row_stride;
+        for (std::int64_t i = 0; i < from.size; ++i) to[i] += weights[key] * value[i];
+      }
+    }
   }
 
   void transpose(const float* v, float* values) const {
