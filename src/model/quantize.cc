@@ -35,7 +35,9 @@ class Rewriter {
     data_.scheme = name;
     data_.source = old_.source;
     for (const NodePlan& plan : plans_)
-      if (plan.mode == Mode::static_u8 || (plan.mode == Mode::signs && !plan.scheme.dynamic)) check_table();
+      if ((plan.mode == Mode::static_u8 && !policies_.qparams) ||
+          (plan.mode == Mode::signs && !plan.scheme.dynamic))
+        check_table();
   }
 
   detail::ModelData rewrite() {
@@ -117,6 +119,10 @@ class Rewriter {
   ValueType observed(ValueId id, int bits) const {
     ValueType type;
     type.bits = bits;
+    if (policies_.qparams) {
+      type.qparams = policies_.qparams(old_.graph.values[index(id)].name);
+      return type;
+    }
     const CalibrationEntry& entry = table_->entries[index(id)];
     std::optional<Range> range;
     if (policies_.ranges) range = policies_.ranges(entry.value, bits);

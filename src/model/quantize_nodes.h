@@ -2,6 +2,7 @@
 // layers.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 
@@ -17,6 +18,9 @@ struct NodePolicies {
   WeightsPolicy weights{};
   RangePolicy ranges{};
   bool wide_sums = false;
+  /// Qparams of values of 8 bits by name, in place of ranges: then no table is needed, and every value that
+  /// becomes codes has some. Empty: none.
+  std::function<QParams(const std::string& value)> qparams{};
   /// Of codes that `weights` gives without a label; empty where they are what the scheme calls for.
   std::string given_codes_label = "given codes";
 };

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "io/onnx/file_codes.h"
 #include "io/onnx/stored_floats.h"
 #include "lowbit/core/element_type.h"
 
@@ -25,10 +26,11 @@ struct Constant {
   std::vector<double> floats;
   std::vector<std::int64_t> integers;
 
-  std::optional<StoredFloats> stored{};  ///< in the place of `floats`
-  std::optional<double> filled{};        ///< likewise: all floats are this one
-  std::size_t stored_size = 0;           ///< of `stored` or `filled`
-  std::optional<ElementType> element{};  ///< where the file says more than float or integer
+  std::optional<StoredFloats> stored{};          ///< in the place of `floats`
+  std::optional<double> filled{};                ///< likewise: all floats are this one
+  std::size_t stored_size = 0;                   ///< of `stored` or `filled`
+  std::optional<ElementType> element{};          ///< where the file says more than float or integer
+  std::shared_ptr<const ConstantCodes> codes{};  ///< where the floats stand for codes
 
   ElementType element_type() const {
     return element ? *element : is_integer ? ElementType::i64 : ElementType::f32;

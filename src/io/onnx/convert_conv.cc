@@ -30,6 +30,7 @@ void convert_conv(NodeContext& node) {
   if (node.has_input(2)) conv.bias = float_vector(node, 2);
   if (!conv.bias.empty() && static_cast<std::int64_t>(conv.bias.size()) != weight[0])
     node.reject(fmt::format("has a bias of {} elements for {} output channels", conv.bias.size(), weight[0]));
+  node.note_weights(1, 0);
   emit_windowed(node, std::move(conv));
 }
 

@@ -62,6 +62,7 @@ void convert_gemm(NodeContext& node) {
       linear_weight(node, node.int_attribute("transB", 0) != 0, node.float_attribute("alpha", 1.0f));
   linear.bias =
       gemm_bias(node, static_cast<std::size_t>(linear.weight.shape[0]), node.float_attribute("beta", 1.0f));
+  node.note_weights(1, node.int_attribute("transB", 0) != 0 ? 0 : 1);
   node.emit(std::move(linear), {node.value(0)});
 }
 
@@ -80,6 +81,7 @@ void convert_matmul(NodeContext& node) {
         fmt::format("reads a sample of shape {}; F and T x F are supported", node.shape(0).to_string()));
   ops::LinearOp linear;
   linear.weight = linear_weight(node, false, 1.0);
+  node.note_weights(1, 1);
   node.emit(std::move(linear), {node.value(0)});
 }
 

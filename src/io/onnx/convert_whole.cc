@@ -89,6 +89,9 @@ class WholeNode {
   void convert() {
     if (proto_.op_type() == "If") return convert_if();
     if (proto_.op_type() == "Constant") return convert_constant(node_);
+    if ((proto_.op_type() == "QuantizeLinear" || proto_.op_type() == "DequantizeLinear") &&
+        convert_codes(node_))
+      return;
     if (is_copy()) return importer_.define(proto_.output(0), *entries_[0]);
     if (!fold() && !lower()) emit_array();
   }
@@ -140,10 +143,25 @@ class WholeNode {
     std::vector<arrays::Array> outputs =
         named([&] { return apply(proto_, importer_.opset(), inputs, read_); });
     for (int i = 0; i < proto_.output_size(); ++i)
-      if (!proto_.output(i).empty())
-        importer_.define(proto_.output(i), std::make_shared<const Constant>(to_constant(
-                                               std::move(outputs.at(static_cast<std::size_t>(i))))));
+      if (!proto_.output(i).empty()) {
+        Constant result = to_constant(std::move(outputs.at(static_cast<std::size_t>(i))));
+        if (proto_.op_type() == "Transpose" && constant(0)->codes)
+          result.codes = transposed(*constant(0)->codes);
+        importer_.define(proto_.output(i), std::make_shared<const Constant>(std::move(result)));
+      }
     return true;
+  }
+
+  /// The scales of a constant in codes whose axes are exchanged; null for blocks.
+  std::shared_ptr<const ConstantCodes> transposed(ConstantCodes codes) const {
+    if (codes.block > 0) return nullptr;
+    const std::vector<std::int64_t> perm = node_.ints_attribute("perm", {});
+    for (int axis = 0, rank = static_cast<int>(constant(0)->dims.size()); axis < rank; ++axis)
+      if (codes.axis == (perm.empty() ? rank - 1 - axis : perm[static_cast<std::size_t>(axis)])) {
+        codes.axis = axis;
+        break;
+      }
+    return std::make_shared<const ConstantCodes>(std::move(codes));
   }
 
   /// Gives the node to a converter for batches, where one knows it.

@@ -12,6 +12,7 @@
 #include "io/onnx/known_attributes.h"
 #include "io/onnx/model_proto.h"
 #include "io/onnx/node_context.h"
+#include "io/onnx/quantized_pairs.h"
 #include "io/onnx/registry.h"
 #include "lowbit/core/error.h"
 
@@ -64,19 +65,20 @@ Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, cons
     if (is_onnx_domain(opset.domain())) opset_ = opset.version();
 }
 
-Graph Importer::run() {
+ImportedModel Importer::run() {
   check_opset(opset_, file());
   require_supported();
   graph_.has_batch = !is_whole_;
   collect_initializers(model_.graph());
   collect_used(model_.graph());
+  pairs_ = find_quantized_pairs(model_.graph());
   add_inputs();
   progress_ = 0;
   import_nodes(model_.graph());
   add_outputs();
   remove_dead_nodes(graph_);
   validate(graph_);
-  return std::move(graph_);
+  return {std::move(graph_), std::move(codes_)};
 }
 
 void Importer::import_nodes(const onnx::GraphProto& graph) {
@@ -300,7 +302,11 @@ void Importer::add_outputs() {
           ErrorCode::unsupported,
           fmt::format("{}: the batch is not the first dimension of the output '{}'", file(), output.name()));
     // An Identity or Dropout at the end is no node, but its name is the one that users know.
-    if (!graph_.is_output(*id)) graph_.values[static_cast<std::size_t>(*id)].name = output.name();
+    if (!graph_.is_output(*id)) {
+      std::string& name = graph_.values[static_cast<std::size_t>(*id)].name;
+      codes_.rename_value(name, output.name());
+      name = output.name();
+    }
     graph_.outputs.push_back(*id);
   }
   if (graph_.outputs.empty()) throw Error(ErrorCode::unsupported, fmt::format("{} has no outputs", file()));

@@ -18,28 +18,36 @@
 #include <vector>
 
 #include "io/onnx/constant.h"
+#include "io/onnx/file_codes.h"
 #include "io/onnx/initializers.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/model/graph.h"
 
 namespace lowbit::onnx_import {
 
+struct ImportedModel {
+  Graph graph;
+  FileCodes codes;  ///< what the file says of codes
+};
+
 /// Throws as load_onnx does. `file` is its name for messages, `folder` where external data may lie.
-Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder,
-                   const OnnxOptions& options);
+ImportedModel import_model(const ByteSource& source, const std::string& file, const std::string& folder,
+                           const OnnxOptions& options);
 
 class Importer {
  public:
   /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options`.
   Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
            bool is_whole);
-  Graph run();
+  ImportedModel run();
   /// How many nodes were imported, or -1 where some have no operator here: which of two failures says more.
   int progress() const { return progress_; }
 
   const std::string& file() const { return files_.name; }
   std::int64_t opset() const { return opset_; }
   Graph& graph() { return graph_; }
+  FileCodes& codes() { return codes_; }
+  bool is_between_pair(const std::string& name) const { return pairs_.contains(name); }
   /// The batch size that the file fixes, or -1.
   std::int64_t fixed_batch() const { return fixed_batch_; }
 
@@ -88,7 +96,8 @@ class Importer {
   std::deque<Names> scopes_ =
       std::deque<Names>(1);  ///< of the graph, and of the graphs inside of it, innermost last
   std::unordered_map<ValueId, int> batch_axes_;  ///< of those where it is not 0
-  std::set<std::string> node_names_, side_outputs_, used_names_;
+  std::set<std::string> node_names_, side_outputs_, used_names_, pairs_;
+  FileCodes codes_;
   bool is_whole_;
   int progress_ = -1;
 };

@@ -38,8 +38,8 @@ ModelFile read_model(const ByteSource& source, const std::string& file) {
   return read;
 }
 
-Graph import_model(const ByteSource& source, const std::string& file, const std::string& folder,
-                   const OnnxOptions& options) {
+ImportedModel import_model(const ByteSource& source, const std::string& file, const std::string& folder,
+                           const OnnxOptions& options) {
   ModelFile read = read_model(source, file);
   const onnx::ModelProto& model = read.model;
   const TensorFiles files{source, std::move(read.payloads), file, folder};
@@ -65,7 +65,8 @@ Graph import_model(const ByteSource& source, const std::string& file, const std:
 
 Graph import_onnx(const std::string& path, const OnnxOptions& options) {
   const ByteSource source(path);
-  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path), options);
+  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path), options)
+      .graph;
 }
 
 }  // namespace lowbit

@@ -69,9 +69,49 @@ Shape NodeContext::shape(int i) const {
   return importer_.graph().values[static_cast<std::size_t>(moved_value(i))].shape;
 }
 
+void NodeContext::note_value(int i, const QParams& qparams) {
+  const auto id = static_cast<std::size_t>(moved_value(i));
+  importer_.codes().note_value(importer_.graph().values[id].name, qparams);
+}
+
+const ops::Op* NodeContext::producer(int i) const {
+  const Graph& graph = importer_.graph();
+  ValueId value = moved_value(i);
+  while (true) {
+    const int node = graph.producer(value);
+    if (node < 0) return nullptr;
+    const Graph::Node& found = graph.nodes[static_cast<std::size_t>(node)];
+    if (!std::holds_alternative<ops::ReshapeOp>(found.op)) return &found.op;
+    value = found.inputs[0];
+  }
+}
+
+void NodeContext::note_weights(int i, int row_axis) {
+  const ConstantCodes* codes = constant(i).codes.get();
+  if (!codes) return;
+  WeightCodes weights{codes->block, codes->scales, codes->zero_points, codes->is_signed};
+  if (codes->block == 0) {
+    if (codes->scales.size() > 1 && codes->axis != row_axis) return;
+  } else {
+    // Blocks lie along the columns of a matrix: [rows][groups], or the other way round.
+    if (codes->dims.size() != 2 || constant(i).dims.size() != 2 || codes->axis != 1 - row_axis) return;
+    const auto rows = static_cast<std::size_t>(codes->dims[static_cast<std::size_t>(row_axis)]);
+    const std::size_t groups = codes->scales.size() / rows;
+    for (std::size_t r = 0; row_axis == 1 && r < rows; ++r)
+      for (std::size_t g = 0; g < groups; ++g) {
+        weights.scales[r * groups + g] = codes->scales[g * rows + r];
+        if (!codes->zero_points.empty())
+          weights.zero_points[r * groups + g] = codes->zero_points[g * rows + r];
+      }
+  }
+  weight_codes_ = std::move(weights);
+}
+
 ValueId NodeContext::emit_inner(std::string_view suffix, ops::Op op, std::vector<ValueId> inputs) {
   const std::string unique = importer_.unique_node_name(name_ + std::string(suffix));
   try {
+    if (weight_codes_ && ops::has_weights(op))
+      importer_.codes().weights[unique] = *std::exchange(weight_codes_, {});
     return importer_.graph().add_node(unique, std::move(op), std::move(inputs));
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("{}: {}", importer_.file(), e.what()));

@@ -27,6 +27,18 @@ class NodeContext {
     int dropped = 0;                                    ///< how many of its own first ones are left out
   };
   void set_frame(const Frame* frame) { frame_ = frame; }
+  /// Whether `name` are codes between QuantizeLinear and DequantizeLinear that nothing else reads.
+  bool is_between_pair(const std::string& name) const { return importer_.is_between_pair(name); }
+  /// Says how the value of input i is quantized.
+  void note_value(int i, const QParams& qparams);
+  /// The same of the node's first output.
+  void note_output(const QParams& qparams) { importer_.codes().note_value(node_.output(0), qparams); }
+  /// What computes the value of input i, before reshapes; null for an input of the graph.
+  const ops::Op* producer(int i) const;
+  /// Says, before the product is emitted, that constant i is its weights, rows along `row_axis`: where the
+  /// constant stands for codes, so do they.
+  void note_weights(int i, int row_axis);
+
   /// Whether samples are matrices whose rows are what the ONNX node takes for a batch.
   bool reads_rows() const { return frame_ && frame_->dropped == 1; }
 
@@ -86,6 +98,7 @@ class NodeContext {
   const onnx::NodeProto& node_;
   std::string name_;
   const Frame* frame_ = nullptr;
+  std::optional<WeightCodes> weight_codes_{};  ///< of the product that comes next
 };
 
 /// `axis` counted from the end where negative; rejects what is outside of `rank` dimensions.

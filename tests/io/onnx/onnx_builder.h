@@ -101,7 +101,8 @@ class OnnxBuilder {
   static Graph import_bytes(const std::string& bytes, const std::string& folder = {},
                             const OnnxOptions& options = {}) {
     return onnx_import::import_model(ByteSource(std::as_bytes(std::span(bytes))), "net.onnx", folder,
-                                     options);
+                                     options)
+        .graph;
   }
 
   static void describe(onnx::ValueInfoProto* info, const std::string& name,

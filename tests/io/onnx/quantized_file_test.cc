@@ -1,0 +1,244 @@
+// Files that are quantized already: their codes, scales and zero points on integer kernels.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "io/onnx/onnx_builder.h"
+#include "io/qdq_writer.h"
+#include "lowbit/io/onnx/load.h"
+#include "lowbit/lowbit.h"
+#include "support/random.h"
+
+namespace lowbit::testing {
+namespace {
+
+Model load(const std::string& bytes) {
+  return load_onnx(std::as_bytes(std::span(bytes)));
+}
+
+std::vector<float> outputs(const Model& model, const Tensor& x) {
+  Workspace workspace(model, {.batch = x.shape[0]});
+  std::vector<std::int64_t> dims{x.shape[0]};
+  const Shape sample = model.output_shape();
+  dims.insert(dims.end(), sample.dims().begin(), sample.dims().end());
+  Tensor out{Shape(dims)};
+  run(model, x, out, workspace);
+  return out.data;
+}
+
+/// Convolutions, one of them by channels, a residual addition, pools and a fully connected layer, with ReLUs.
+class Network {
+ public:
+  explicit Network(bool has_sum) {
+    ValueId x = graph.add_value("x", {3, 12, 12});
+    graph.inputs = {x};
+    x = relu("stem_relu", conv("stem", x, 8, 3, 1));
+    ValueId branch = conv("second", relu("first_relu", conv("first", x, 8, 3, 8)), 8, 1, 1);
+    if (has_sum) branch = graph.add_node("sum", ops::AddOp{}, {branch, x});
+    x = relu("last_relu", branch);
+    x = graph.add_node("mean", ops::GlobalAveragePoolOp{}, {x});
+    x = graph.add_node("flat", ops::FlattenOp{}, {x});
+    ops::LinearOp fc;
+    fc.weight = weights({5, 8});
+    graph.outputs = {graph.add_node("fc", fc, {x})};
+    samples = Tensor(Shape{20, 3, 12, 12});
+    for (float& v : samples.data) v = random.gaussian();
+  }
+  Tensor weights(const Shape& shape) {
+    Tensor t(shape);
+    for (float& w : t.data) w = random.gaussian();
+    return t;
+  }
+  ValueId conv(const std::string& name, ValueId in, std::int64_t out, std::int64_t kernel,
+               std::int64_t groups) {
+    ops::Conv2dOp op;
+    op.weight = weights({out, graph.values[static_cast<std::size_t>(in)].shape[0] / groups, kernel, kernel});
+    op.window.kernel = {kernel, kernel};
+    op.window.pad = {kernel / 2, kernel / 2, kernel / 2, kernel / 2};
+    op.groups = groups;
+    return graph.add_node(name, op, {in});
+  }
+  ValueId relu(const std::string& name, ValueId in) {
+    return graph.add_node(name, ops::ClampOp{{0.0f, ops::Activation{}.hi}}, {in});
+  }
+
+  Graph graph;
+  Tensor samples;
+  Random random{3};
+};
+
+TEST(QuantizedFile, RunsAsTheModelThatItWasWrittenOf) {
+  Network network(false);
+  const Model unfused(network.graph);
+  const std::vector<Tensor> samples{network.samples};
+  const CalibrationTable table = calibrate(unfused, samples);
+  const Model read = load(io::QdqWriter(network.graph, table).write().SerializeAsString());
+  Graph fused = network.graph;
+  fuse(fused);
+  const Model plain(fused);
+  const Model quantized = quantize(plain, calibrate(plain, samples), {.scheme = "int8"});
+  EXPECT_EQ(describe_coverage(read), "1 of 5 layers int8, 4 of 5 layers int8 (weights: of the file)");
+  EXPECT_EQ(read.scheme(), "as in the file");
+  EXPECT_EQ(outputs(read, network.samples), outputs(quantized, network.samples));
+  const Model again = lowbit::load(save_to_bytes(read));
+  EXPECT_EQ(outputs(again, network.samples), outputs(read, network.samples));
+}
+
+/// What a file rounds before it is added is rounded here, too.
+TEST(QuantizedFile, SumsAreOfTheCodesOfTheFile) {
+  Network network(true);
+  const Model fp32(network.graph);
+  const CalibrationTable table = calibrate(fp32, std::vector<Tensor>{network.samples});
+  const Model read = load(io::QdqWriter(network.graph, table).write().SerializeAsString());
+  EXPECT_EQ(describe_coverage(read), "2 of 6 layers int8, 4 of 6 layers int8 (weights: of the file)");
+  EXPECT_GT(compare(fp32, read, std::vector<Tensor>{network.samples}).outputs[0].error.sqnr_db, 25);
+}
+
+/// Codes of so many elements, all that there are.
+std::vector<std::int32_t> all_codes(std::size_t n, bool is_signed) {
+  std::vector<std::int32_t> codes;
+  for (std::size_t i = 0; i < n; ++i)
+    codes.push_back(static_cast<std::int32_t>(i * 37 % 256) - (is_signed ? 128 : 0));
+  return codes;
+}
+
+void add_codes(OnnxBuilder& b, const std::string& name, const std::vector<std::int64_t>& dims,
+               const std::vector<std::int32_t>& codes, bool is_signed) {
+  auto& t = b.tensor(name, dims, is_signed ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8);
+  for (const std::int32_t c : codes) t.add_int32_data(c);
+}
+
+/// y = x W for weights [6][4] in codes, and what the codes stand for.
+struct Product {
+  OnnxBuilder b;
+  std::vector<float> reals;  ///< [6][4]
+
+  Product(bool is_signed, const std::vector<float>& scales, const std::vector<std::int32_t>& zeros,
+          bool quantizes_input, std::int64_t axis = 1) {
+    const std::vector<std::int32_t> codes = all_codes(24, is_signed);
+    b.input("x", {0, 6});
+    add_codes(b, "w_codes", {6, 4}, codes, is_signed);
+    const std::vector<std::int64_t> dims =
+        scales.size() == 1 ? std::vector<std::int64_t>{}
+                           : std::vector<std::int64_t>{static_cast<std::int64_t>(scales.size())};
+    b.floats("w_scale", dims, scales);
+    std::vector<std::string> weight{"w_codes", "w_scale"};
+    if (!zeros.empty()) {
+      add_codes(b, "w_zero", dims, zeros, is_signed);
+      weight.push_back("w_zero");
+    }
+    b.node("DequantizeLinear", weight, "w").with("axis", axis);
+    std::string x = "x";
+    if (quantizes_input) {
+      b.floats("x_scale", {}, {0.02f});
+      add_codes(b, "x_zero", {}, {-7}, true);
+      b.node("QuantizeLinear", {"x", "x_scale", "x_zero"}, "x_codes");
+      b.node("DequantizeLinear", {"x_codes", "x_scale", "x_zero"}, "x_reals");
+      x = "x_reals";
+    }
+    b.node("MatMul", {x, "w"}, "y");
+    b.output("y");
+    for (std::size_t i = 0; i < 24; ++i) {
+      const std::size_t s = scales.size() == 1 ? 0 : axis == 1 ? i % 4 : i / 4;
+      reals.push_back(static_cast<float>(codes[i] - (zeros.empty() ? 0 : zeros[s])) * scales[s]);
+    }
+  }
+  /// In double, of inputs that are rounded to codes of 0.02 where `rounds`.
+  std::vector<double> expected(const Tensor& x, bool rounds) const {
+    std::vector<double> y;
+    for (std::int64_t r = 0; r < x.shape[0]; ++r)
+      for (std::size_t c = 0; c < 4; ++c) {
+        double sum = 0;
+        for (std::size_t k = 0; k < 6; ++k) {
+          double v = x.data[static_cast<std::size_t>(r) * 6 + k];
+          if (rounds)
+            v = std::min(255.0, std::max(0.0, std::nearbyint(v / 0.02f) + 121)) * 0.02f - 121 * 0.02f;
+          sum += v * reals[k * 4 + c];
+        }
+        y.push_back(sum);
+      }
+    return y;
+  }
+};
+
+Tensor random_rows() {
+  Tensor x(Shape{7, 6});
+  Random random(8);
+  for (float& v : x.data) v = random.gaussian();
+  return x;
+}
+
+void expect_near(const std::vector<float>& got, const std::vector<double>& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    EXPECT_NEAR(got[i], want[i], 1e-4 * (1 + std::fabs(want[i]))) << i;
+}
+
+const std::vector<float> kScales{0.01f, 0.5f, 0.25f, 0.03f};
+
+TEST(QuantizedFile, ProductsOfCodesKeepTheirs) {
+  const Tensor x = random_rows();
+  struct {
+    bool is_signed;
+    std::vector<float> scales;
+    std::vector<std::int32_t> zeros;
+    std::string scheme;
+  } const cases[] = {
+      {true, kScales, {}, "int8"},
+      {true, kScales, {0, 0, 0, 0}, "int8"},
+      {true, {0.125f}, {}, "int8-tensor"},
+      {true, kScales, {1, -2, 3, 100}, "int8-asym"},
+      {false, kScales, {128, 130, 0, 255}, "int8-asym"},
+      {false, {0.125f}, {}, "int8-asym-tensor"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.scheme);
+    const Product product(c.is_signed, c.scales, c.zeros, true);
+    const Model model = load(product.b.bytes());
+    EXPECT_EQ(format_scheme(model.quantization(static_cast<int>(model.graph().nodes.size()) - 1).scheme),
+              format_scheme(parse_scheme(c.scheme)));
+    expect_near(outputs(model, x), product.expected(x, true));
+    const Product alone(c.is_signed, c.scales, c.zeros, false);
+    expect_near(outputs(load(alone.b.bytes()), x), alone.expected(x, false));
+  }
+}
+
+/// Scales along the summed axis are those of no output channel: the weights stay floats, with the same
+/// values.
+TEST(QuantizedFile, ScalesOfRowsThatAreNoChannels) {
+  const Tensor x = random_rows();
+  const Product product(true, {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, {}, false, 0);
+  const Model model = load(product.b.bytes());
+  EXPECT_FALSE(model.is_quantized());
+  expect_near(outputs(model, x), product.expected(x, false));
+}
+
+/// A ReLU that is left out because codes cannot be negative still is one where nothing becomes codes.
+TEST(QuantizedFile, CodesThatEndAtZeroAreARelu) {
+  OnnxBuilder b;
+  b.input("x", {0, 6});
+  b.random("w", {6, 4}), b.random("v", {6, 4});
+  b.node("MatMul", {"x", "w"}, "p"), b.node("MatMul", {"x", "v"}, "q");
+  b.floats("scale", {}, {0.05f});
+  add_codes(b, "zero", {}, {0}, false);
+  b.node("QuantizeLinear", {"p", "scale", "zero"}, "p_codes");
+  b.node("DequantizeLinear", {"p_codes", "scale", "zero"}, "p_reals");
+  b.node("Add", {"p_reals", "q"}, "y");
+  b.output("y");
+  const Graph graph = b.import();
+  bool has_clamp = false;
+  for (const Graph::Node& node : graph.nodes)
+    has_clamp = has_clamp || std::holds_alternative<ops::ClampOp>(node.op);
+  EXPECT_TRUE(has_clamp);
+}
+
+/// Codes that something else reads too are what the standard says they are.
+TEST(QuantizedFile, CodesThatAreReturnedStayArrays) {
+  Product product(true, kScales, {}, true);
+  product.b.output("x_codes");
+  const Model model = load(product.b.bytes());
+  EXPECT_FALSE(model.graph().has_batch);
+}
+
+}  // namespace
+}  // namespace lowbit::testing
