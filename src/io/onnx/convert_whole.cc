@@ -46,6 +46,7 @@ constexpr Lowering kLowerings[] = {
     {"LeakyRelu", Way::as_sample},
     {"Log", Way::as_sample},
     {"MatMul", Way::by_rows},
+    {"MatMulNBits", Way::by_rows},
     {"MaxPool", Way::as_batch_of_one},
     {"Mul", Way::as_sample},
     {"Neg", Way::as_sample},
@@ -210,7 +211,9 @@ class WholeNode {
         }
       return true;
     }
-    if (!value(0) || value(0)->shape.rank() < 2 || !constant(1) || constant(1)->dims.size() != 2)
+    const bool has_blocks = proto_.op_type() == "MatMulNBits";
+    if (!value(0) || value(0)->shape.rank() < 2 || !constant(1) ||
+        (constant(1)->dims.size() != 2 && !has_blocks))
       return false;
     if (proto_.op_type() == "Gemm" && value(0)->shape.rank() != 2) return false;
     const std::span<const std::int64_t> dims = value(0)->shape.dims();

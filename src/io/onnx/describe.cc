@@ -26,8 +26,7 @@ OnnxTensor describe(const onnx::ValueInfoProto& info) {
 
 void count_operators(const onnx::GraphProto& graph, std::map<std::string, int>& counts) {
   for (const auto& node : graph.node()) {
-    ++counts[onnx_import::is_onnx_domain(node.domain()) ? node.op_type()
-                                                        : node.domain() + "." + node.op_type()];
+    ++counts[onnx_import::is_known_domain(node) ? node.op_type() : node.domain() + "." + node.op_type()];
     for (const auto& attribute : node.attribute())
       if (attribute.has_g()) count_operators(attribute.g(), counts);
   }

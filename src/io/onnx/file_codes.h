@@ -29,12 +29,14 @@ struct WeightCodes {
   std::vector<float> scales{};              ///< one, [rows], or [rows][groups]
   std::vector<std::int32_t> zero_points{};  ///< as many, or empty: 0
   bool is_signed = true;
+  int bits = 8;
 };
 
 struct FileCodes {
   std::map<std::string, QParams> values{};       ///< by name; zero points of codes from 0 to 255
   std::set<std::string> ambiguous{};             ///< values that are quantized in two ways
   std::map<std::string, WeightCodes> weights{};  ///< by name of the node
+  std::set<std::string> dynamic{};               ///< nodes whose input is quantized at run time
 
   bool empty() const { return weights.empty(); }
   void note_value(const std::string& name, const QParams& qparams) {

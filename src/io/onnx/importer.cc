@@ -59,8 +59,8 @@ Constant fixed_constant(const std::string& file, const onnx::ValueInfoProto& inp
 }  // namespace
 
 Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
-                   bool is_whole)
-    : model_(model), files_(files), options_(options), is_whole_(is_whole) {
+                   bool is_whole, const std::set<std::string>& dynamic)
+    : model_(model), files_(files), options_(options), is_whole_(is_whole), dynamic_(dynamic) {
   for (const auto& opset : model.opset_import())
     if (is_onnx_domain(opset.domain())) opset_ = opset.version();
 }
@@ -128,7 +128,7 @@ void Importer::require_supported() const {
                 fmt::format("{} has sparse initializers, which lowbit does not read", file()));
   std::map<std::string, int> missing;
   for (const auto& node : model_.graph().node()) {
-    if (!is_onnx_domain(node.domain()))
+    if (!is_known_domain(node))
       ++missing[node.domain() + "." + node.op_type()];
     else if (is_whole_ ? !has_whole_converter(node.op_type()) : !find_converter(node.op_type()))
       ++missing[node.op_type()];

@@ -37,8 +37,9 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
 class Importer {
  public:
   /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options`.
-  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
-           bool is_whole);
+  /// `dynamic`: as rewrite_quantized() returns them.
+  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options, bool is_whole,
+           const std::set<std::string>& dynamic);
   ImportedModel run();
   /// How many nodes were imported, or -1 where some have no operator here: which of two failures says more.
   int progress() const { return progress_; }
@@ -47,6 +48,8 @@ class Importer {
   std::int64_t opset() const { return opset_; }
   Graph& graph() { return graph_; }
   FileCodes& codes() { return codes_; }
+  /// Whether the input of the node with this name is quantized at run time.
+  bool is_dynamic(const std::string& node) const { return dynamic_.contains(node); }
   bool is_between_pair(const std::string& name) const { return pairs_.contains(name); }
   /// The batch size that the file fixes, or -1.
   std::int64_t fixed_batch() const { return fixed_batch_; }
@@ -99,6 +102,7 @@ class Importer {
   std::set<std::string> node_names_, side_outputs_, used_names_, pairs_;
   FileCodes codes_;
   bool is_whole_;
+  const std::set<std::string>& dynamic_;
   int progress_ = -1;
 };
 

@@ -106,8 +106,10 @@ constexpr AttributesOf kAttributes[] = {
     {"LogSoftmax", "axis"},
     {"LpNormalization", "axis p"},
     {"LpPool", "auto_pad ceil_mode dilations kernel_shape p pads strides"},
+
     {"MatMul", ""},
     {"MatMulInteger", ""},
+    {"MatMulNBits", "K N accuracy_level bits block_size"},
     {"Max", "consumed_inputs"},
     {"MaxPool", "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
     {"MaxUnpool", "kernel_shape pads strides"},

@@ -10,6 +10,7 @@
 #include "io/onnx/importer.h"
 #include "io/onnx/model_proto.h"
 #include "io/onnx/paths.h"
+#include "io/onnx/rewrite_quantized.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit {
@@ -41,16 +42,17 @@ ModelFile read_model(const ByteSource& source, const std::string& file) {
 ImportedModel import_model(const ByteSource& source, const std::string& file, const std::string& folder,
                            const OnnxOptions& options) {
   ModelFile read = read_model(source, file);
-  const onnx::ModelProto& model = read.model;
+  onnx::ModelProto& model = read.model;
   const TensorFiles files{source, std::move(read.payloads), file, folder};
-  Importer in_batches(model, files, options, false);
+  const std::set<std::string> dynamic = rewrite_quantized(model, files);
+  Importer in_batches(model, files, options, false, dynamic);
   try {
     return in_batches.run();
   } catch (const Error& batch_error) {
     if (batch_error.code() != ErrorCode::unsupported && batch_error.code() != ErrorCode::shape_mismatch &&
         batch_error.code() != ErrorCode::invalid_argument)
       throw;
-    Importer whole(model, files, options, true);
+    Importer whole(model, files, options, true, dynamic);
     try {
       return whole.run();
     } catch (const Error&) {

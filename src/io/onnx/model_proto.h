@@ -22,5 +22,10 @@ ModelFile read_model(const ByteSource& source, const std::string& name);
 inline bool is_onnx_domain(const std::string& domain) {
   return domain.empty() || domain == "ai.onnx";
 }
+/// Of ONNX, or of com.microsoft what the exporters of quantized language models write.
+inline bool is_known_domain(const onnx::NodeProto& node) {
+  return is_onnx_domain(node.domain()) ||
+         (node.domain() == "com.microsoft" && node.op_type() == "MatMulNBits");
+}
 
 }  // namespace lowbit::onnx_import

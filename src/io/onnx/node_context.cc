@@ -110,8 +110,10 @@ void NodeContext::note_weights(int i, int row_axis) {
 ValueId NodeContext::emit_inner(std::string_view suffix, ops::Op op, std::vector<ValueId> inputs) {
   const std::string unique = importer_.unique_node_name(name_ + std::string(suffix));
   try {
-    if (weight_codes_ && ops::has_weights(op))
+    if (weight_codes_ && ops::has_weights(op)) {
       importer_.codes().weights[unique] = *std::exchange(weight_codes_, {});
+      if (importer_.is_dynamic(name_)) importer_.codes().dynamic.insert(unique);
+    }
     return importer_.graph().add_node(unique, std::move(op), std::move(inputs));
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("{}: {}", importer_.file(), e.what()));

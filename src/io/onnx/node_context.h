@@ -38,6 +38,7 @@ class NodeContext {
   /// Says, before the product is emitted, that constant i is its weights, rows along `row_axis`: where the
   /// constant stands for codes, so do they.
   void note_weights(int i, int row_axis);
+  void note_weights(const WeightCodes& codes) { weight_codes_ = codes; }
 
   /// Whether samples are matrices whose rows are what the ONNX node takes for a batch.
   bool reads_rows() const { return frame_ && frame_->dropped == 1; }

@@ -38,6 +38,7 @@ constexpr Row kTable[] = {
     {"LeakyRelu", convert_leaky_relu},
     {"Log", convert_log},
     {"MatMul", convert_matmul},
+    {"MatMulNBits", convert_matmul_nbits},
     {"Max", convert_max},
     {"MaxPool", convert_max_pool},
     {"Mean", convert_mean},

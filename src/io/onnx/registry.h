@@ -71,6 +71,7 @@ void convert_sum(NodeContext&);
 void convert_swish(NodeContext&);
 void convert_tanh(NodeContext&);
 void convert_transpose(NodeContext&);
+void convert_matmul_nbits(NodeContext&);
 void convert_quantize_linear(NodeContext&);
 void convert_dequantize_linear(NodeContext&);
 /// What those two do in a whole graph, too. False where they do nothing: the node is an operator on arrays.

@@ -53,6 +53,7 @@ std::optional<QuantizedMatrix> exact_codes(const MatrixView& weights, const Weig
   const std::int64_t groups = given.group_size > 0 ? (cols + given.group_size - 1) / given.group_size : 1;
   const auto scales = static_cast<std::int64_t>(given.scales.size());
   if (scales != 1 && scales != rows * groups) return std::nullopt;
+  const std::int32_t middle = 1 << (given.bits - 1);
   std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * cols));
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t c = 0; c < cols; ++c) {
@@ -60,19 +61,20 @@ std::optional<QuantizedMatrix> exact_codes(const MatrixView& weights, const Weig
       const auto i = static_cast<std::size_t>(scales == 1 ? 0 : r * groups + group);
       const std::int32_t zero = given.zero_points.empty() ? 0 : given.zero_points[i];
       const double code = std::nearbyint(static_cast<double>(weights(r, c)) / given.scales[i]) + zero;
-      const int lowest = given.is_signed ? -128 : 0;
-      if (!(code >= lowest && code <= lowest + 255)) return std::nullopt;
+      const int lowest = given.is_signed ? -middle : 0;
+      if (!(code >= lowest && code <= lowest + 2 * middle - 1)) return std::nullopt;
       const int whole = static_cast<int>(code);
       if (static_cast<float>(whole - zero) * given.scales[i] != weights(r, c)) return std::nullopt;
       codes[static_cast<std::size_t>(r * cols + c)] =
-          static_cast<std::int8_t>(given.is_signed ? whole : whole - 128);
+          static_cast<std::int8_t>(given.is_signed ? whole : whole - middle);
     }
   std::vector<std::int32_t> zeros = given.zero_points;
   if (!given.is_signed)
-    for (std::int32_t& zero : zeros) zero -= 128;
-  if (!given.is_signed && zeros.empty()) zeros.assign(given.scales.size(), -128);
+    for (std::int32_t& zero : zeros) zero -= middle;
+  if (!given.is_signed && zeros.empty()) zeros.assign(given.scales.size(), -middle);
   if (std::ranges::all_of(zeros, [](std::int32_t z) { return z == 0; })) zeros.clear();
   AffineCodes affine;
+  affine.bits = given.bits;
   affine.codes = CodesView(codes.data(), rows, cols);
   affine.granularity = given.group_size > 0 ? per_group(given.group_size)
                        : scales == 1        ? per_tensor()
@@ -86,15 +88,21 @@ std::optional<QuantizedMatrix> exact_codes(const MatrixView& weights, const Weig
   }
 }
 
-Scheme scheme_of(const WeightCodes& given, bool weights_alone) {
-  Scheme scheme("int8");
+enum class Inputs { codes, codes_at_run_time, floats };
+
+Scheme scheme_of(const WeightCodes& given, Inputs inputs) {
+  Scheme scheme(given.bits == 4 ? "int4" : "int8");
   if (given.group_size > 0)
     scheme.granularity = per_group(given.group_size);
   else if (given.scales.size() == 1)
     scheme.granularity = per_tensor();
-  const bool has_zeros = std::ranges::any_of(given.zero_points, [](std::int32_t z) { return z != 0; });
-  if (has_zeros || !given.is_signed) scheme.mapping = Mapping::asymmetric;
-  if (weights_alone) scheme.activation_bits = 0;
+  const std::int32_t middle = given.is_signed ? 0 : 1 << (given.bits - 1);
+  const bool is_symmetric =
+      (given.is_signed || !given.zero_points.empty()) &&
+      std::ranges::all_of(given.zero_points, [&](std::int32_t z) { return z == middle; });
+  if (!is_symmetric) scheme.mapping = Mapping::asymmetric;
+  if (inputs == Inputs::floats) scheme.activation_bits = 0;
+  scheme.dynamic = inputs == Inputs::codes_at_run_time;
   return scheme;
 }
 
@@ -105,9 +113,12 @@ Scheme scheme_of(const Graph::Node& node, const FileCodes& codes, const KnownVal
   if (ops::has_weights(node.op)) {
     const auto at = codes.weights.find(node.name);
     if (at == codes.weights.end()) return "fp32";
-    for (const bool weights_alone : {false, true}) {
-      const Scheme scheme = scheme_of(at->second, weights_alone);
-      if ((all || weights_alone) && why_not_built(scheme).empty()) return scheme;
+    const Inputs inputs = codes.dynamic.contains(node.name) ? Inputs::codes_at_run_time
+                          : all                             ? Inputs::codes
+                                                            : Inputs::floats;
+    for (const Inputs tried : {inputs, Inputs::floats}) {
+      const Scheme scheme = scheme_of(at->second, tried);
+      if (why_not_built(scheme).empty()) return scheme;
     }
     return "fp32";
   }

@@ -189,7 +189,7 @@ TEST(QuantizedFile, ProductsOfCodesKeepTheirs) {
       {true, {0.125f}, {}, "int8-tensor"},
       {true, kScales, {1, -2, 3, 100}, "int8-asym"},
       {false, kScales, {128, 130, 0, 255}, "int8-asym"},
-      {false, {0.125f}, {}, "int8-asym-tensor"},
+      {false, {0.125f}, {}, "int8-tensor-asym"},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.scheme);
@@ -211,6 +211,144 @@ TEST(QuantizedFile, ScalesOfRowsThatAreNoChannels) {
   const Model model = load(product.b.bytes());
   EXPECT_FALSE(model.is_quantized());
   expect_near(outputs(model, x), product.expected(x, false));
+}
+
+/// The products that dynamic quantizers write, two of them of one tensor in codes.
+TEST(QuantizedFile, ProductsOfInputsThatAreQuantizedAtRunTime) {
+  OnnxBuilder b;
+  b.input("x", {0, 6});
+  b.node("DynamicQuantizeLinear", {"x"}, "x_codes").output("x_scale").output("x_zero");
+  const std::vector<std::int32_t> codes = all_codes(24, true);
+  for (const std::string name : {"v", "w"}) {
+    add_codes(b, name, {6, 4}, codes, true);
+    b.floats(name + "_scale", {}, {0.02f});
+    add_codes(b, name + "_zero", {}, {name == "v" ? 0 : 3}, true);
+    b.node("MatMulInteger", {"x_codes", name, "x_zero", name + "_zero"}, name + "_sums");
+    b.node("Cast", {name + "_sums"}, name + "_reals").with("to", static_cast<int>(onnx::TensorProto::FLOAT));
+    b.node("Mul", {"x_scale", name + "_scale"}, name + "_factor");
+    b.node("Mul", {name + "_reals", name + "_factor"}, name + "_y");
+  }
+  b.node("Add", {"v_y", "w_y"}, "y");
+  b.output("y");
+  const Model model = load(b.bytes());
+  EXPECT_EQ(
+      describe_coverage(model),
+      "1 of 3 layers int8-tensor-asym-dynamic (weights: of the file), 1 of 3 layers int8-tensor-dynamic "
+      "(weights: of the file), fp32: y (as asked)");
+  const Tensor x = random_rows();
+  const std::vector<float> y = outputs(model, x);
+  for (std::size_t r = 0; r < 7; ++r)
+    for (std::size_t c = 0; c < 4; ++c) {
+      double sum = 0, size = 0;
+      for (std::size_t k = 0; k < 6; ++k) {
+        sum += static_cast<double>(x.data[r * 6 + k]) * 0.02f * (2 * codes[k * 4 + c] - 3);
+        size += std::fabs(0.02f * (2 * codes[k * 4 + c] - 3));
+      }
+      EXPECT_NEAR(y[r * 4 + c], sum, 0.02 * size);  // half a step of the codes of x
+    }
+}
+
+/// Convolutions on codes from end to end: what their sums are in whole numbers, to one code.
+TEST(QuantizedFile, OperatorsOnCodes) {
+  OnnxBuilder b;
+  b.input("x", {0, 1, 4, 4});
+  const std::vector<std::int32_t> codes = all_codes(2 * 9, true), bias{40, -300};
+  b.floats("xs", {}, {0.1f}), b.floats("ws", {2}, {0.01f, 0.02f}), b.floats("ys", {}, {0.2f});
+  add_codes(b, "xz", {}, {100}, false), add_codes(b, "wz", {2}, {0, 0}, true),
+      add_codes(b, "yz", {}, {128}, false);
+  add_codes(b, "w", {2, 1, 3, 3}, codes, true);
+  auto& t = b.tensor("bias", {2}, onnx::TensorProto::INT32);
+  for (const std::int32_t v : bias) t.add_int32_data(v);
+  b.node("QuantizeLinear", {"x", "xs", "xz"}, "x_codes");
+  b.node("QLinearConv", {"x_codes", "xs", "xz", "w", "ws", "wz", "ys", "yz", "bias"}, "y_codes");
+  b.node("DequantizeLinear", {"y_codes", "ys", "yz"}, "y");
+  b.output("y");
+  const Model model = load(b.bytes());
+  EXPECT_EQ(describe_coverage(model), "1 of 1 layers int8 (weights: of the file)");
+  Tensor x(Shape{3, 1, 4, 4});
+  Random random(2);
+  for (float& v : x.data) v = random.gaussian() * 3;
+  const std::vector<float> y = outputs(model, x);
+  ASSERT_EQ(y.size(), 3u * 2 * 2 * 2);
+  std::size_t i = 0;
+  for (std::size_t n = 0; n < 3; ++n)
+    for (std::size_t c = 0; c < 2; ++c)
+      for (std::size_t row = 0; row < 2; ++row)
+        for (std::size_t col = 0; col < 2; ++col) {
+          double sum = bias[c];
+          for (std::size_t k = 0; k < 9; ++k) {
+            const double v = x.data[n * 16 + (row + k / 3) * 4 + col + k % 3];
+            const double code = std::min(255.0, std::max(0.0, std::nearbyint(v / 0.1f) + 100)) - 100;
+            sum += code * codes[c * 9 + k];
+          }
+          const double real = sum * 0.1f * (c == 0 ? 0.01f : 0.02f);
+          EXPECT_NEAR(y[i++], std::min(127 * 0.2, std::max(-128 * 0.2, real)), 0.11) << n << c << row << col;
+        }
+}
+
+TEST(QuantizedFile, WeightsInBlocksOfFourBits) {
+  for (const bool has_zeros : {false, true}) {
+    OnnxBuilder b;
+    constexpr std::size_t kRows = 5, kCols = 64, kBlocks = 2;
+    b.input("x", {0, 3, kCols});
+    const std::vector<std::int32_t> codes = all_codes(kRows * kCols / 2, false);
+    add_codes(b, "w", {kRows, kBlocks, 16}, codes, false);
+    std::vector<float> scales;
+    for (std::size_t i = 0; i < kRows * kBlocks; ++i) scales.push_back(0.01f * static_cast<float>(i + 1));
+    b.floats("scales", {kRows * kBlocks}, scales);
+    std::vector<std::string> inputs{"x", "w", "scales"};
+    std::vector<std::int32_t> zeros(kRows, 0x88);
+    if (has_zeros) {
+      for (std::size_t r = 0; r < kRows; ++r) zeros[r] = static_cast<std::int32_t>(r * 3 + (15 - r) * 16);
+      add_codes(b, "zeros", {kRows}, zeros, false);
+      inputs.push_back("zeros");
+    }
+    b.node("MatMulNBits", inputs, "y")
+        .domain("com.microsoft")
+        .with("K", static_cast<int>(kCols))
+        .with("N", static_cast<int>(kRows))
+        .with("bits", 4)
+        .with("block_size", 32);
+    b.output("y");
+    const Model model = load(b.bytes());
+    EXPECT_EQ(describe_coverage(model), has_zeros ? "1 of 1 layers int4-g32-asym-wo (weights: of the file)"
+                                                  : "1 of 1 layers int4-g32-wo (weights: of the file)");
+    Tensor x(Shape{2, 3, kCols});
+    Random random(2);
+    for (float& v : x.data) v = random.gaussian();
+    const std::vector<float> y = outputs(model, x);
+    for (std::size_t r = 0; r < 6; ++r)
+      for (std::size_t n = 0; n < kRows; ++n) {
+        double sum = 0;
+        for (std::size_t k = 0; k < kCols; ++k) {
+          const std::size_t block = n * kBlocks + k / 32;
+          const int zero = zeros[n] >> (k / 32 * 4) & 15,
+                    code = codes[(n * kCols + k) / 2] >> (k % 2 * 4) & 15;
+          sum += static_cast<double>(x.data[r * kCols + k]) * (code - zero) * scales[block];
+        }
+        EXPECT_NEAR(y[r * kRows + n], sum, 1e-4 * (1 + std::fabs(sum)));
+      }
+  }
+}
+
+TEST(QuantizedFile, BlocksThatContradictThemselvesAreRefused) {
+  const auto refused = [](int k, int bits, int block_size, std::int64_t scales) {
+    OnnxBuilder b;
+    b.input("x", {0, 64});
+    add_codes(b, "w", {1, 2, 16}, all_codes(32, false), false);
+    b.floats("scales", {scales}, std::vector<float>(static_cast<std::size_t>(scales), 1.0f));
+    b.node("MatMulNBits", {"x", "w", "scales"}, "y")
+        .domain("com.microsoft")
+        .with("K", k)
+        .with("N", 1)
+        .with("bits", bits)
+        .with("block_size", block_size);
+    b.output("y");
+    EXPECT_THROW(load(b.bytes()), Error) << k << bits << block_size << scales;
+  };
+  refused(64, 2, 32, 2), refused(63, 4, 16, 2), refused(0, 4, 32, 2), refused(64, 4, 0, 2),
+      refused(64, 4, 32, 3);
+  refused(128, 4, 32, 2), refused(1 << 30, 4, 1 << 30, 1);
 }
 
 /// A ReLU that is left out because codes cannot be negative still is one where nothing becomes codes.
