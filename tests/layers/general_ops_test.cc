@@ -129,6 +129,38 @@ TEST(MatMul, OfMatricesSideBySide) {
     expect_error(ErrorCode::shape_mismatch, [&] { ops::infer_shape(ops::MatMulOp{}, both); });
 }
 
+TEST(MatMul, OfCodes) {
+  const std::vector<std::pair<Shape, Shape>> shapes = {{{4, 5}, {5, 6}},
+                                                       {{1, 7}, {7, 1}},
+                                                       {{3, 4, 5}, {3, 5, 2}},
+                                                       {{1, 4, 5}, {6, 5, 9}},
+                                                       {{2, 3, 40, 50}, {2, 1, 50, 33}}};
+  for (const auto& [a, b] : shapes) {
+    const std::vector<Values> in{random_values(u8_type(a, 0.01f, 117), 2, 1),
+                                 random_values(u8_type(b, 0.02f, 3), 2, 2)};
+    const Values y = run_op(ops::MatMulOp{}, in, u8_type(shape_of(ops::MatMulOp{}, in), 0.1f, 100));
+    const std::vector<double> want = expected(ops::MatMulOp{}, in);
+    for (std::size_t i = 0; i < want.size(); ++i)
+      ASSERT_NEAR(y.data[i], std::min(255.0, std::max(0.0, want[i] / 0.1f + 100)), 0.501) << i;
+  }
+}
+
+/// Sums beyond 32 bits: codes all at one end.
+TEST(MatMul, OfManyCodes) {
+  std::vector<Values> in{random_values(u8_type({2, 70001}, 0.01f, 0), 1, 1),
+                         random_values(u8_type({70001, 3}, 0.01f, 0), 1, 2)};
+  for (Values& v : in) std::fill(v.data.begin(), v.data.end(), 255.0f);
+  const Values y = run_op(ops::MatMulOp{}, in, u8_type({2, 3}, 4000.0f, 0));
+  for (const float v : y.data) EXPECT_EQ(v, std::nearbyint(2.55 * 2.55 * 70001 / 4000));
+}
+
+TEST(MatMul, OfCodesHasTheSameBitsEverywhere) {
+  const std::vector<Values> in{random_values(u8_type({3, 40, 51}, 0.01f, 117), 2, 1),
+                               random_values(u8_type({3, 51, 33}, 0.02f, 99), 2, 2)};
+  const Values y = run_op(ops::MatMulOp{}, in, u8_type({3, 40, 33}, 0.013f, 100));
+  EXPECT_EQ(fnv1a(y.data.data(), y.data.size() * sizeof(float)), 0x84ee4d07949d91d8u);
+}
+
 TEST(Lrn, OfEverySize) {
   for (std::int64_t size = 1; size < 9; ++size)
     expect_floats(ops::LrnOp{size, 0.5f, 0.75f, 1.5f}, {random_values(f32_type({6, 5, 4}), 2, 3)}, 1e-6);

@@ -1,4 +1,5 @@
 // MatMul: the product of two computed values, as attention has it. Leading axes are matrices side by side.
+// On codes sums are exact, and rounded to float once.
 #pragma once
 
 #include "lowbit/layers/op_common.h"
@@ -8,7 +9,7 @@ namespace lowbit::ops {
 /// [..., M, K] times [..., K, N]; leading axes of size 1 are repeated.
 struct MatMulOp {
   static constexpr std::string_view kName = "MatMul";
-  static constexpr Arithmetic kArithmetic = Arithmetic::real;
+  static constexpr Arithmetic kArithmetic = Arithmetic::integer;
   template <class V>
   void visit_fields(V&&) {}
 };

@@ -1,0 +1,112 @@
+// Codes less their zero points are words; their products are whole numbers, which are added up exactly and
+// rounded to float once, so that the result has the same bits on every CPU.
+#include <algorithm>
+
+#include "kernels/words/word_kernel.h"
+#include "layers/matmul_steps.h"
+
+namespace lowbit::ops {
+namespace {
+
+using kernels::kWordTile;
+
+/// Products whose sum stays in 32 bits: 255 * 255 * kDepth < 2^31.
+constexpr std::int64_t kDepth = 32768;
+
+class MatMulInt8 final : public Step {
+ public:
+  explicit MatMulInt8(const StepSpec& spec)
+      : kernel_(kernels::select_word_kernel(spec.isa)),
+        products_(spec),
+        range_(code_range(*spec.output, {})),
+        zero_a_(spec.inputs[0]->qparams.zero_point),
+        zero_b_(spec.inputs[1]->qparams.zero_point) {
+    const double scale = static_cast<double>(spec.inputs[0]->qparams.scale) *
+                         static_cast<double>(spec.inputs[1]->qparams.scale);
+    multiplier_ = multiplier(scale, static_cast<double>(spec.output->qparams.scale));
+    depth_ = round_up(products_.a.cols, 2);
+    cols_ = round_up(products_.b.cols, kWordTile);
+    chunk_ = std::min(depth_, kDepth);
+    room_[0] = bytes<std::int16_t>(products_.a.rows * depth_);
+    room_[1] = bytes<std::int16_t>(cols_ * chunk_);
+    room_[2] = bytes<std::int32_t>(products_.a.rows * cols_);
+    room_[3] = bytes<std::int64_t>(products_.a.rows * cols_);
+  }
+
+  std::size_t scratch_bytes(std::int64_t, int) const override {
+    return room_[0] + room_[1] + room_[2] + room_[3];
+  }
+
+  void run(const StepArgs& args) const noexcept override {
+    auto* left = reinterpret_cast<std::int16_t*>(args.scratch);
+    auto* right = reinterpret_cast<std::int16_t*>(args.scratch + room_[0]);
+    auto* sums = reinterpret_cast<std::int32_t*>(args.scratch + room_[0] + room_[1]);
+    auto* totals = reinterpret_cast<std::int64_t*>(args.scratch + room_[0] + room_[1] + room_[2]);
+    const auto& [a, b, out, shape, count] = products_;
+    for (std::int64_t s = 0; s < args.batch; ++s)
+      for (std::int64_t i = 0; i < count; ++i) {
+        read_left(args.inputs[0].sample<const std::uint8_t>(s) + products_.offset(a, i), left);
+        std::fill_n(totals, a.rows * cols_, std::int64_t{0});
+        for (std::int64_t first = 0; first < depth_; first += chunk_) {
+          const std::int64_t part = std::min(chunk_, depth_ - first);
+          read_right(args.inputs[1].sample<const std::uint8_t>(s) + products_.offset(b, i), first, part,
+                     right);
+          kernel_.multiply({a.rows, cols_, part, left + first, depth_, right, sums, cols_});
+          for (std::int64_t e = 0; e < a.rows * cols_; ++e) totals[e] += sums[e];
+        }
+        write(totals, args.output.sample<std::uint8_t>(s) + products_.offset(out, i));
+      }
+  }
+  std::string kernel() const override { return kernel_.name; }
+
+ private:
+  template <class T>
+  static std::size_t bytes(std::int64_t elements) {
+    return static_cast<std::size_t>(round_up(elements * static_cast<std::int64_t>(sizeof(T)), 64));
+  }
+
+  void read_left(const std::uint8_t* from, std::int16_t* to) const {
+    const Matrices& a = products_.a;
+    for (std::int64_t r = 0; r < a.rows; ++r, to += depth_) {
+      for (std::int64_t k = 0; k < a.cols; ++k)
+        to[k] = static_cast<std::int16_t>(from[r * a.row_stride + k * a.col_stride] - zero_a_);
+      if (a.cols < depth_) to[a.cols] = 0;
+    }
+  }
+
+  /// `part` rows from `first` on, as panels; what is missing is 0.
+  void read_right(const std::uint8_t* from, std::int64_t first, std::int64_t part, std::int16_t* to) const {
+    const Matrices& b = products_.b;
+    if (first + part > b.rows || cols_ > b.cols) std::fill_n(to, cols_ * part, std::int16_t{0});
+    for (std::int64_t k = 0; k < std::min(part, b.rows - first); ++k)
+      for (std::int64_t c = 0; c < b.cols; ++c)
+        to[c / kWordTile * kWordTile * part + k / 2 * kWordTile * 2 + c % kWordTile * 2 + k % 2] =
+            static_cast<std::int16_t>(from[(first + k) * b.row_stride + c * b.col_stride] - zero_b_);
+  }
+
+  void write(const std::int64_t* totals, std::uint8_t* to) const {
+    const Matrices& out = products_.out;
+    for (std::int64_t r = 0; r < out.rows; ++r)
+      for (std::int64_t c = 0; c < out.cols; ++c)
+        to[r * out.row_stride + c * out.col_stride] =
+            u8_code(range_, static_cast<float>(totals[r * cols_ + c]) * multiplier_);
+  }
+
+  const kernels::WordKernel& kernel_;
+  MatrixProducts products_;
+  CodeRange range_;
+  int zero_a_, zero_b_;
+  float multiplier_ = 1.0f;
+  std::int64_t depth_ = 0, cols_ = 0, chunk_ = 0;
+  std::array<std::size_t, 4> room_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_matmul_int8(const StepSpec& spec) {
+  for (const ValueType* input : spec.inputs) require_qparams(*input, MatMulOp::kName);
+  require_qparams(*spec.output, MatMulOp::kName);
+  return std::make_unique<MatMulInt8>(spec);
+}
+
+}  // namespace lowbit::ops
