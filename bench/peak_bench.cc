@@ -1,8 +1,11 @@
-// peak/<instruction>: ceilings of this machine, to hold gemm/ against.
+// peak/<instruction>: ceilings of this machine, to hold gemm/ against; peak/read: how fast one thread reads
+// what no cache holds, which bounds products of one row.
 #include <benchmark/benchmark.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "comparison.h"
 #include "cycles.h"
@@ -21,6 +24,31 @@ void run_peak(benchmark::State& state, const PeakLoop& loop) {
   times.measure(state);
   times.iterate(state);
   state.counters["gops"] = 2e-9 * loop.macs / times.seconds();
+}
+
+constexpr std::size_t kReadBytes = std::size_t{256} << 20;
+
+/// Sums of words far apart from each other, so that nothing waits for the sum before.
+std::uint64_t read_all(const std::vector<std::uint64_t>& words) {
+  constexpr std::size_t kSums = 32;
+  std::uint64_t sums[kSums] = {};
+  for (std::size_t i = 0; i < words.size(); i += kSums)
+    for (std::size_t s = 0; s < kSums; ++s) sums[s] += words[i + s];
+  std::uint64_t total = 0;
+  for (const std::uint64_t sum : sums) total += sum;
+  return total;
+}
+
+void run_read(benchmark::State& state) {
+  auto& times = current("read", [] {
+    auto words = std::make_shared<std::vector<std::uint64_t>>(kReadBytes / sizeof(std::uint64_t), 1);
+    auto made = std::make_unique<Comparison>();
+    made->add([words] { benchmark::DoNotOptimize(read_all(*words)); });
+    return made;
+  });
+  times.measure(state);
+  times.iterate(state);
+  state.counters["gb_s"] = 1e-9 * static_cast<double>(kReadBytes) / times.seconds();
 }
 
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -50,6 +78,7 @@ void register_issue() {}
 
 void register_peak_benchmarks() {
   register_issue();
+  benchmark::RegisterBenchmark("peak/read", run_read)->Unit(benchmark::kMillisecond);
   for (const PeakLoop& loop : peak_loops())
     benchmark::RegisterBenchmark(("peak/" + std::string(loop.name)).c_str(), run_peak, loop)
         ->Unit(benchmark::kMicrosecond);
