@@ -14,10 +14,6 @@ using Axes = std::vector<std::int64_t>;
 
 const Axes kHeadsFirst{0, 2, 1, 3}, kLastSwapped{0, 1, 3, 2}, kBoth{0, 2, 3, 1};
 
-const Shape& shape_of(const Graph& graph, ValueId id) {
-  return graph.values[static_cast<std::size_t>(id)].shape;
-}
-
 const Axes* axes_of(const Graph::Node* node) {
   const auto* t = node ? std::get_if<ops::TransposeOp>(&node->op) : nullptr;
   return t ? &t->axes : nullptr;
@@ -137,7 +133,7 @@ const Graph::Node* softmax_of(const Graph& graph, ValueId value) {
   return from.rank() > 0 && from[from.rank() - 1] == to[to.rank() - 1] ? node : nullptr;
 }
 
-bool fuse_one(Graph& graph, int at) {
+bool fuse_one_attention(Graph& graph, int at) {
   Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
   if (!std::holds_alternative<ops::MatMulOp>(node.op) || shape_of(graph, node.output).rank() != 4)
     return false;
@@ -185,7 +181,7 @@ bool take_in_transpose(Graph& graph, int at) {
 bool fuse_attention(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const bool is_attention = fuse_one(graph, i);
+    const bool is_attention = fuse_one_attention(graph, i);
     if (take_in_transpose(graph, i)) {
       changed = true;
       continue;

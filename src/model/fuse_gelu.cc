@@ -54,7 +54,7 @@ std::optional<Half> half_of(const Graph& graph, const Scaled& value) {
   return std::nullopt;
 }
 
-bool fuse_one(Graph& graph, Graph::Node& node) {
+bool fuse_one_gelu(Graph& graph, Graph::Node& node) {
   if (!is_binary(node, BinaryFunction::mul)) return false;
   for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
     const std::optional<Half> half = half_of(graph, scaled(graph, node.inputs[side]));
@@ -74,7 +74,7 @@ bool fuse_one(Graph& graph, Graph::Node& node) {
 
 bool fuse_gelu(Graph& graph) {
   bool changed = false;
-  for (Graph::Node& node : graph.nodes) changed = fuse_one(graph, node) || changed;
+  for (Graph::Node& node : graph.nodes) changed = fuse_one_gelu(graph, node) || changed;
   return changed;
 }
 

@@ -18,7 +18,7 @@ using ops::Function;
 bool is_mean_of_lines(const Graph& graph, const Graph::Node* node) {
   const auto* reduce = node ? std::get_if<ops::ReduceOp>(&node->op) : nullptr;
   if (!reduce || reduce->reduction != ops::Reduction::mean || !reduce->keep_axes) return false;
-  const int rank = graph.values[static_cast<std::size_t>(node->inputs[0])].shape.rank();
+  const int rank = shape_of(graph, node->inputs[0]).rank();
   return reduce->axes == std::vector<std::int64_t>{rank - 1};
 }
 
@@ -89,7 +89,7 @@ std::optional<Root> inverse_root_of(const Graph& graph, ValueId value) {
   return root_of(graph, node->inputs[0]);
 }
 
-bool fuse_one(Graph& graph, int at) {
+bool fuse_one_norm(Graph& graph, int at) {
   Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
   const bool divides = is_binary(node, BinaryFunction::div),
              multiplies = is_binary(node, BinaryFunction::mul);
@@ -133,7 +133,7 @@ bool take_in_line(Graph& graph, int at) {
 bool fuse_layer_norm(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const bool is_norm = fuse_one(graph, i);
+    const bool is_norm = fuse_one_norm(graph, i);
     if (take_in_line(graph, i)) {
       changed = true;
       continue;

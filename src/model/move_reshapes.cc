@@ -7,16 +7,13 @@
 #include <utility>
 
 #include "model/fuse_passes.h"
+#include "model/pattern.h"
 
 namespace lowbit::detail {
 namespace {
 
 std::size_t index(ValueId id) {
   return static_cast<std::size_t>(id);
-}
-
-const Shape& shape_of(const Graph& graph, ValueId id) {
-  return graph.values[index(id)].shape;
 }
 
 std::int64_t last(const Shape& shape) {
@@ -176,6 +173,51 @@ bool part_matrices(Graph& graph, int at) {
   return true;
 }
 
+/// [C, H, W] for [1, C, H, W].
+Shape without_first(const Shape& shape) {
+  return Shape(shape.dims().subspan(1));
+}
+
+/// The operator for samples without their first dimension, which is 1 everywhere; nothing where that one
+/// matters.
+std::optional<ops::Op> without_first(const ops::Op& op) {
+  if (const auto* concat = std::get_if<ops::ConcatOp>(&op))
+    return concat->axis > 0 ? std::optional<ops::Op>(ops::ConcatOp{concat->axis - 1}) : std::nullopt;
+  if (ops::SliceOp slice; const auto* given = std::get_if<ops::SliceOp>(&op)) {
+    slice = *given;
+    if (slice.sizes[0] != 1) return std::nullopt;
+    for (auto* list : {&slice.starts, &slice.steps, &slice.sizes}) list->erase(list->begin());
+    return slice;
+  }
+  const auto* binary = std::get_if<ops::BinaryOp>(&op);
+  return binary && binary->constant.data.empty() ? std::optional<ops::Op>(*binary) : std::nullopt;
+}
+
+/// Images that are joined, cut or combined between convolutions stay images.
+bool keep_images(Graph& graph, int at) {
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
+  const Shape out = shape_of(graph, node.output);
+  std::optional<ops::Op> op = out.rank() == 4 && out[0] == 1 ? without_first(node.op) : std::nullopt;
+  bool is_image = false;
+  for (const ValueId id : node.inputs) {
+    const Shape& shape = shape_of(graph, id);
+    if (shape.rank() != 4 || shape[0] != 1) return false;
+    const Graph::Node* reshape = reshape_of(graph, id);
+    is_image = is_image || (reshape && shape_of(graph, reshape->inputs[0]) == without_first(shape));
+  }
+  if (!op || !is_image) return false;
+  std::vector<ValueId> inputs = node.inputs;
+  for (ValueId& id : inputs) {
+    const Shape shape = without_first(shape_of(graph, id));
+    id = reshaped(graph, id, shape, at);
+  }
+  Graph::Node& moved = graph.nodes[static_cast<std::size_t>(at)];
+  moved.inputs = std::move(inputs);
+  moved.op = std::move(*op);
+  give_back(graph, at, without_first(out));
+  return true;
+}
+
 void replace_uses(Graph& graph, ValueId from, ValueId to) {
   for (Graph::Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
 }
@@ -244,7 +286,7 @@ bool move_reshapes(Graph& graph) {
   bool changed = false;
   for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i)
     changed = simplify_reshape(graph, i) || move_in_front(graph, i) || part_matrices(graph, i) ||
-              to_scale_shift(graph, i) || changed;
+              keep_images(graph, i) || to_scale_shift(graph, i) || changed;
   return changed;
 }
 

@@ -14,7 +14,7 @@ Scaled scaled(const Graph& graph, ValueId value) {
 }
 
 std::optional<Line> line_of(const Graph& graph, const Graph::Node& node) {
-  const Shape& shape = graph.values[static_cast<std::size_t>(node.output)].shape;
+  const Shape& shape = shape_of(graph, node.output);
   if (shape.rank() == 0) return std::nullopt;
   const auto size = static_cast<std::size_t>(shape[shape.rank() - 1]);
   const auto is = [](const std::vector<float>& v, float x) { return v == std::vector<float>{x}; };

@@ -14,6 +14,10 @@ inline const Graph::Node* producer_node(const Graph& graph, ValueId value) {
   return p < 0 ? nullptr : &graph.nodes[static_cast<std::size_t>(p)];
 }
 
+inline const Shape& shape_of(const Graph& graph, ValueId value) {
+  return graph.values[static_cast<std::size_t>(value)].shape;
+}
+
 /// A Binary of two values with this function. An Add of two values counts as one that adds.
 inline bool is_binary(const Graph::Node& node, ops::BinaryFunction function) {
   if (node.inputs.size() != 2) return false;

@@ -7,7 +7,7 @@
 #include "support/graph_interpreter.h"
 #include "support/random.h"
 
-namespace lowbit {
+namespace lowbit::written_out {
 namespace {
 
 using ops::BinaryFunction;
@@ -291,5 +291,22 @@ TEST(FuseWrittenOut, AnImageStaysOneBetweenConvolutions) {
   EXPECT_EQ(fused(b, {b.node(ops::AddOp{}, {second, first})}), "Reshape Conv2d Function Conv2d Reshape");
 }
 
+TEST(FuseWrittenOut, ImagesThatAreCutJoinedAndCombinedStayOnes) {
+  Builder b(false);
+  const auto conv = [&](ValueId in, std::int64_t out) {
+    ops::Conv2dOp op;
+    const Shape ws{out, b.shape(in)[1], 1, 1};
+    op.weight = Tensor(ws, random_vector(b.random, ws.elements()));
+    return b.reshape(b.node(op, {b.reshape(in, {b.shape(in)[1], b.shape(in)[2], b.shape(in)[3]})}),
+                     {1, out, b.shape(in)[2], b.shape(in)[3]});
+  };
+  const ValueId x = conv(b.input({1, 3, 6, 5}), 4);
+  const ValueId part = b.node(ops::SliceOp{{0, 1, 0, 0}, {1, 1, 1, 1}, {1, 2, 6, 5}}, {x});
+  const ValueId joined = b.node(ops::ConcatOp{1}, {x, part});
+  const ValueId gates = b.node(ops::ReduceOp{ops::Reduction::max, {2, 3}, true}, {joined});
+  EXPECT_EQ(fused(b, {conv(b.binary(BinaryFunction::mul, joined, gates), 3)}),
+            "Reshape Conv2d Slice Concat Reshape Reduce Reshape Binary Conv2d Reshape");
+}
+
 }  // namespace
-}  // namespace lowbit
+}  // namespace lowbit::written_out

@@ -138,32 +138,92 @@ std::optional<ops::Op> gather(const ArrayOp& op, std::span<const Shape> inputs) 
   return ops::EmbeddingOp{Tensor(table->type.shape, table->floats)};
 }
 
-struct Row {
+/// Elements [start, start + sizes[axis]) of one axis, all of the others.
+ops::SliceOp slice_of(const Shape& shape, int axis, std::int64_t start, std::int64_t size) {
+  ops::SliceOp result;
+  result.starts.assign(static_cast<std::size_t>(shape.rank()), 0);
+  result.steps.assign(static_cast<std::size_t>(shape.rank()), 1);
+  result.sizes.assign(shape.dims().begin(), shape.dims().end());
+  result.starts[static_cast<std::size_t>(axis)] = start;
+  result.sizes[static_cast<std::size_t>(axis)] = size;
+  return result;
+}
+
+/// One place of an axis; that the axis is then gone is left to the caller.
+std::optional<ops::Op> gather_one(const ArrayOp& op, const Shape& shape) {
+  const arrays::Array* place = constant(op, 1);
+  if (!is_unary(op) || !is_float(op.elements[0]) || !place || place->integers.size() != 1 ||
+      shape.rank() == 0)
+    return std::nullopt;
+  const auto axis = static_cast<int>(from_front(integer(op, "axis", 0), shape.rank()));
+  const std::int64_t at = from_front(place->integers[0], static_cast<int>(shape[axis]));
+  if (at < 0 || at >= shape[axis]) return std::nullopt;
+  return slice_of(shape, axis, at, 1);
+}
+
+/// A list of integers: a constant input, or an attribute of older operator sets.
+std::optional<Axes> integers(const ArrayOp& op, std::size_t input, std::string_view name) {
+  if (const arrays::Array* c = constant(op, input)) return c->integers;
+  if (const ArrayAttribute* a = find_attribute(op, name)) return a->integers;
+  return std::nullopt;
+}
+
+std::optional<ops::Op> slice(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
+  const Shape& shape = inputs[0];
+  const std::optional<Axes> starts = integers(op, 1, "starts");
+  if (!is_unary(op) || !starts) return std::nullopt;
+  std::optional<Axes> axes = integers(op, 3, "axes"), steps = integers(op, 4, "steps");
+  ops::SliceOp result = slice_of(shape, 0, 0, output[0]);
+  result.sizes.assign(output.dims().begin(), output.dims().end());
+  for (std::size_t i = 0; i < starts->size(); ++i) {
+    const std::int64_t axis = from_front(axes ? axes->at(i) : static_cast<std::int64_t>(i), shape.rank());
+    const std::int64_t step = steps ? steps->at(i) : 1, dim = shape[static_cast<int>(axis)];
+    if (step < 1) return std::nullopt;
+    const std::int64_t start = (*starts)[i] < 0 ? (*starts)[i] + dim : (*starts)[i];
+    result.starts[static_cast<std::size_t>(axis)] = std::clamp<std::int64_t>(start, 0, dim);
+    result.steps[static_cast<std::size_t>(axis)] = step;
+  }
+  return result;
+}
+
+std::optional<ops::Op> split(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
+  const Shape& shape = inputs[0];
+  const auto axis = static_cast<int>(from_front(integer(op, "axis", 0), shape.rank()));
+  if (!is_unary(op)) return std::nullopt;
+  std::int64_t start = 0;
+  if (const std::optional<Axes> sizes = integers(op, 1, "split"))
+    for (std::int64_t i = 0; i < op.output; ++i) start += sizes->at(static_cast<std::size_t>(i));
+  else
+    start = op.output * ((shape[axis] + op.outputs - 1) / op.outputs);
+  return slice_of(shape, axis, start, output[axis]);
+}
+
+std::optional<ops::Op> concat(const ArrayOp& op, std::span<const Shape> inputs, const Shape&) {
+  if (op.elements.size() != op.sources.size() || inputs.size() < 2) return std::nullopt;
+  return ops::ConcatOp{from_front(integer(op, "axis", 1), inputs[0].rank())};
+}
+
+struct Native {
   std::string_view function;
   std::optional<ops::Op> (*make)(const ArrayOp&, std::span<const Shape>, const Shape&);
 };
 
-constexpr Row kRows[] = {
-    {"Flatten", reshape},
-    {"LayerNormalization", layer_norm},
-    {"MatMul", matmul},
-    {"Pow", power},
-    {"RMSNormalization", rms_norm},
-    {"ReduceMean", mean},
-    {"Reshape", reshape},
-    {"Softmax", softmax},
-    {"Squeeze", reshape},
-    {"Transpose", transpose},
-    {"Unsqueeze", reshape},
+constexpr Native kNatives[] = {
+    {"Concat", concat},       {"Flatten", reshape},   {"LayerNormalization", layer_norm},
+    {"MatMul", matmul},       {"Pow", power},         {"RMSNormalization", rms_norm},
+    {"ReduceMean", mean},     {"Reshape", reshape},   {"Slice", slice},
+    {"Softmax", softmax},     {"Split", split},       {"Squeeze", reshape},
+    {"Transpose", transpose}, {"Unsqueeze", reshape},
 };
 
 }  // namespace
 
 std::optional<ops::Op> native_op(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
   if (op.function == "Gather" && op.outputs == 1 && inputs.size() == 1 && output.elements() > 0)
-    return gather(op, inputs);
-  const auto row = std::ranges::find(kRows, op.function, &Row::function);
-  if (row == std::end(kRows) || op.outputs != 1 || inputs.empty() || output.elements() == 0)
+    return is_value(op, 0) ? gather_one(op, inputs[0]) : gather(op, inputs);
+  const auto row = std::ranges::find(kNatives, op.function, &Native::function);
+  if (row == std::end(kNatives) || (op.outputs != 1 && op.function != "Split") || inputs.empty() ||
+      output.elements() == 0)
     return std::nullopt;
   for (const ElementType element : op.elements)
     if (!is_float(element) || element != op.result) return std::nullopt;

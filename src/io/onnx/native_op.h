@@ -9,8 +9,9 @@
 
 namespace lowbit::onnx_import {
 
-/// `inputs` are the shapes of the node's inputs, `output` is that of what it computes. Nothing where there is
-/// no such operator, or not for this form.
+/// `inputs` are the shapes of the node's inputs, `output` is that of what it computes; the operator may give
+/// the same elements in another shape, which a Reshape then has to follow. Nothing where there is no such
+/// operator, or not for this form.
 std::optional<ops::Op> native_op(const ops::ArrayOp& op, std::span<const Shape> inputs, const Shape& output);
 
 }  // namespace lowbit::onnx_import
