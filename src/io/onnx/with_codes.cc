@@ -22,7 +22,7 @@ std::size_t index(ValueId id) {
 /// What is known of each value. Operators that move codes keep what is known, both ways.
 class KnownValues {
  public:
-  KnownValues(const Graph& graph, const FileCodes& codes) : graph_(graph), known_(graph.values.size()) {
+  KnownValues(const Graph& graph, const FileCodes& codes) : known_(graph.values.size()) {
     for (std::size_t i = 0; i < known_.size(); ++i) {
       const auto at = codes.values.find(graph.values[i].name);
       if (at != codes.values.end() && !codes.ambiguous.contains(at->first)) known_[i] = at->second;
@@ -43,7 +43,6 @@ class KnownValues {
     return true;
   }
 
-  const Graph& graph_;
   std::vector<std::optional<QParams>> known_;
 };
 
