@@ -68,6 +68,14 @@ struct Calibrator::State {
     }
   }
 
+  /// Integers become floats, as they are observed.
+  void keep(const arrays::ArrayView& batch, std::int64_t samples) {
+    std::vector<float> integers;
+    if (batch.integers) integers.assign(batch.integers, batch.integers + batch.size());
+    keep(TensorView(batch.integers ? integers.data() : batch.floats,
+                    Shape{samples, runner.sample_elements()}));
+  }
+
   CalibrateOptions options;
   CalibrationTable table;
   SampleRunner runner;
@@ -78,10 +86,6 @@ Calibrator::Calibrator(const Model& fp32, CalibrateOptions options) {
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("calibration needs an fp32 model, not one quantized to {}", fp32.scheme()));
-  if (fp32.input_count() != 1)
-    throw Error(
-        ErrorCode::unsupported,
-        fmt::format("calibration of a model with {} inputs is not supported, only 1", fp32.input_count()));
   state_ = std::make_unique<State>(fp32, std::move(options));
 }
 
@@ -93,6 +97,11 @@ void Calibrator::add(const TensorView& given) {
   const TensorView batch = as_batch(given, state_->runner.sample_shape());
   state_->runner.add(batch);
   state_->keep(batch);
+}
+
+void Calibrator::add(std::span<const arrays::ArrayView> batch) {
+  const std::int64_t samples = state_->runner.add(batch);
+  if (batch.size() == 1) state_->keep(batch[0], samples);
 }
 
 CalibrationTable Calibrator::finish() {

@@ -120,6 +120,33 @@ Shape with_batch(const Shape& sample, std::int64_t batch) {
   return Shape(std::span<const std::int64_t>(dims));
 }
 
+namespace {
+
+Shape with_count(const Shape& shape, std::int64_t count) {
+  std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
+  dims[0] = count;
+  return Shape(std::span<const std::int64_t>(dims));
+}
+
+}  // namespace
+
+std::vector<arrays::ArrayView> slice_batch(const Model& model, std::span<const arrays::ArrayView> batch,
+                                           std::int64_t first, std::int64_t count) {
+  std::vector<arrays::ArrayView> slice(batch.begin(), batch.end());
+  for (std::size_t i = 0; i < slice.size(); ++i) {
+    const Shape& sample = model.input_shape(i);
+    arrays::ArrayView& array = slice[i];
+    if (array.floats) array.floats += first * sample.elements();
+    if (array.integers) array.integers += first * sample.elements();
+    if (!(array.type.shape == sample)) array.type.shape = with_count(array.type.shape, count);
+  }
+  return slice;
+}
+
+TensorView slice_batch(const TensorView& batch, std::int64_t first, std::int64_t count) {
+  return {batch.data + first * batch.strides[0], with_count(batch.shape, count), batch.strides};
+}
+
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
   for_sample_lines(
       from, *to.type, count,

@@ -1,11 +1,14 @@
 // Between a caller's strided tensors and the f32 values of a workspace, which are channels last.
 #pragma once
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "lowbit/core/array.h"
 #include "lowbit/core/view.h"
 #include "lowbit/layers/step.h"
+#include "lowbit/model/model.h"
 
 namespace lowbit {
 
@@ -19,6 +22,17 @@ TensorView as_batch(const TensorView& tensor, const Shape& sample);
 
 /// The shape of a batch of such samples. Throws Error(unsupported) when that has too many dimensions.
 Shape with_batch(const Shape& sample, std::int64_t batch);
+
+/// Throws Error(shape_mismatch) for a model that one tensor does not feed.
+void check_one_input(const Model& model);
+/// Samples of a batch for the model's inputs. Throws Error(shape_mismatch) where arrays do not fit the inputs
+/// or each other, Error(unsupported) for floats where an input has integers or the other way round.
+std::int64_t check_inputs(const Model& model, std::span<const arrays::ArrayView> batch);
+/// Samples first to first + count - 1 of such a batch.
+std::vector<arrays::ArrayView> slice_batch(const Model& model, std::span<const arrays::ArrayView> batch,
+                                           std::int64_t first, std::int64_t count);
+/// The same of one tensor.
+TensorView slice_batch(const TensorView& batch, std::int64_t first, std::int64_t count);
 
 /// Integers in the place of floats: they are rounded to the nearest.
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept;

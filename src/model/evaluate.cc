@@ -23,14 +23,16 @@ struct ModelComparer::State {
       for (std::size_t i = 0; i < m.output_count(); ++i)
         outputs.emplace_back(with_batch(m.output_shape(i), kComparedAtOnce));
     }
-    void run_chunk(const TensorView& in, std::int64_t count) {
+    /// `in`: tensors or arrays, one an input.
+    template <class In>
+    void run_chunk(std::span<const In> in, std::int64_t count) {
       views.clear();
       for (Tensor& t : outputs) {
         std::vector<std::int64_t> dims(t.shape.dims().begin(), t.shape.dims().end());
         dims[0] = count;
         views.emplace_back(t.data.data(), Shape(dims));
       }
-      run(model, std::span(&in, 1), views, workspace);
+      run(model, in, std::span<const MutableTensorView>(views), workspace);
     }
     std::vector<const float*> data() const {
       std::vector<const float*> pointers;
@@ -44,19 +46,26 @@ struct ModelComparer::State {
   };
 
   State(const Model& a, const Model& b) : reference(a), other(b), scores(a) {}
+
+  template <class In>
+  void run_chunk(std::span<const In> in, std::int64_t count) {
+    reference.run_chunk(in, count);
+    other.run_chunk(in, count);
+    scores.add(reference.data(), other.data(), count);
+  }
   Side reference, other;
   OutputScores scores;
 };
 
 ModelComparer::ModelComparer(const Model& reference, const Model& other) {
-  if (reference.input_count() != 1 || other.input_count() != 1)
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("models to compare need one input each: {} and {} inputs",
-                            reference.input_count(), other.input_count()));
-  if (reference.input_shape().elements() != other.input_shape().elements())
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("models to compare take inputs of shape {} and {}",
-                            reference.input_shape().to_string(), other.input_shape().to_string()));
+  if (reference.input_count() != other.input_count())
+    throw Error(ErrorCode::shape_mismatch, fmt::format("models to compare have {} and {} inputs",
+                                                       reference.input_count(), other.input_count()));
+  for (std::size_t i = 0; i < reference.input_count(); ++i)
+    if (reference.input_shape(i).elements() != other.input_shape(i).elements())
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("models to compare take inputs of shape {} and {}",
+                              reference.input_shape(i).to_string(), other.input_shape(i).to_string()));
   require_same_outputs(reference, other);
   state_ = std::make_unique<State>(reference, other);
 }
@@ -67,16 +76,22 @@ ModelComparer::~ModelComparer() = default;
 
 void ModelComparer::add(const TensorView& given) {
   State& s = *state_;
+  check_one_input(s.reference.model);
   const TensorView batch = as_batch(given, s.reference.model.input_shape());
   const std::int64_t count = check_batch(batch.shape, s.reference.model.input_shape(), "input");
   for (std::int64_t first = 0; first < count; first += kComparedAtOnce) {
     const std::int64_t n = std::min(kComparedAtOnce, count - first);
-    std::vector<std::int64_t> dims(batch.shape.dims().begin(), batch.shape.dims().end());
-    dims[0] = n;
-    const TensorView chunk(batch.data + first * batch.strides[0], Shape(dims), batch.strides);
-    s.reference.run_chunk(chunk, n);
-    s.other.run_chunk(chunk, n);
-    s.scores.add(s.reference.data(), s.other.data(), n);
+    const TensorView chunk = slice_batch(batch, first, n);
+    s.run_chunk(std::span(&chunk, 1), n);
+  }
+}
+
+void ModelComparer::add(std::span<const arrays::ArrayView> batch) {
+  const Model& model = state_->reference.model;
+  const std::int64_t count = check_inputs(model, batch);
+  for (std::int64_t first = 0; first < count; first += kComparedAtOnce) {
+    const std::int64_t n = std::min(kComparedAtOnce, count - first);
+    state_->run_chunk(std::span<const arrays::ArrayView>(slice_batch(model, batch, first, n)), n);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "lowbit/core/error.h"
 
 namespace lowbit {
@@ -24,7 +26,8 @@ void require_same_outputs(const Model& reference, const Model& other) {
                               reference.output_shape(i).to_string(), other.output_shape(i).to_string()));
 }
 
-OutputScores::OutputScores(const Model& reference) : errors_(reference.output_count()) {
+OutputScores::OutputScores(const Model& reference)
+    : errors_(reference.output_count()), cosines_(errors_.size()) {
   const Graph& graph = reference.graph();
   for (std::size_t i = 0; i < reference.output_count(); ++i) {
     names_.push_back(graph.values[static_cast<std::size_t>(graph.outputs[i])].name);
@@ -34,7 +37,17 @@ OutputScores::OutputScores(const Model& reference) : errors_(reference.output_co
 
 void OutputScores::add(std::span<const float* const> reference, std::span<const float* const> other,
                        std::int64_t count) {
-  for (std::size_t i = 0; i < errors_.size(); ++i) errors_[i].add(reference[i], other[i], count * sizes_[i]);
+  for (std::size_t i = 0; i < errors_.size(); ++i) {
+    errors_[i].add(reference[i], other[i], count * sizes_[i]);
+    for (std::int64_t sample = 0; sample < count; ++sample) {
+      ErrorAccumulator alone;
+      alone.add(reference[i] + sample * sizes_[i], other[i] + sample * sizes_[i], sizes_[i]);
+      const double cosine = alone.result().cosine;
+      if (!(cosine == cosine)) continue;
+      cosines_[i].sum += cosine;
+      ++cosines_[i].count;
+    }
+  }
   const auto classes = static_cast<std::size_t>(sizes_[0]);
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     agree_ += argmax({reference[0] + i * classes, classes}) == argmax({other[0] + i * classes, classes});
@@ -44,7 +57,9 @@ void OutputScores::add(std::span<const float* const> reference, std::span<const 
 ModelComparison OutputScores::result() const {
   ModelComparison comparison{.outputs = {}, .samples = samples_, .agree = agree_};
   for (std::size_t i = 0; i < errors_.size(); ++i)
-    comparison.outputs.push_back({names_[i], errors_[i].result()});
+    comparison.outputs.push_back({names_[i], errors_[i].result(),
+                                  cosines_[i].count ? cosines_[i].sum / static_cast<double>(cosines_[i].count)
+                                                    : std::numeric_limits<double>::quiet_NaN()});
   return comparison;
 }
 

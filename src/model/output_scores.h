@@ -27,6 +27,12 @@ class OutputScores {
   std::vector<std::string> names_;
   std::vector<std::int64_t> sizes_;  // elements of a sample
   std::vector<ErrorAccumulator> errors_;
+  /// Of an output: the cosines of samples added up, and how many there are.
+  struct Cosines {
+    double sum = 0;
+    std::int64_t count = 0;
+  };
+  std::vector<Cosines> cosines_;
   std::int64_t samples_ = 0, agree_ = 0;
 };
 

@@ -44,6 +44,25 @@ void require_element(const View& view, const ValueType& type, const std::string&
                   fmt::format("'{}' takes {}", name, type.dtype == DType::i64 ? "integers" : "floats"));
 }
 
+/// Samples in tensors of the values `ids`, which the others of the batch (`count`; -1: there are none) must
+/// have too.
+template <class View>
+std::int64_t check_views(const Model& model, std::span<const View> views, const std::vector<ValueId>& ids,
+                         std::int64_t count) {
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    const std::string& name = model.graph().values[static_cast<std::size_t>(ids[i])].name;
+    const ValueType& type = model.type(ids[i]);
+    require_element(views[i], type, name);
+    const Shape& shape = shape_of(views[i]);
+    const std::int64_t batch = shape == type.shape ? 1 : check_batch(shape, type.shape, name);
+    if (count >= 0 && batch != count)
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("'{}' has a batch of {}, others {}", name, batch, count));
+    count = batch;
+  }
+  return count;
+}
+
 template <class In, class Out>
 std::int64_t check(const Model& model, std::span<const In> in, std::span<const Out> out,
                    const Workspace::State& state) {
@@ -53,21 +72,8 @@ std::int64_t check(const Model& model, std::span<const In> in, std::span<const O
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("the model has {} inputs and {} outputs, not {} and {}", model.input_count(),
                             model.output_count(), in.size(), out.size()));
-  std::int64_t count = -1;
-  const Graph& graph = model.graph();
-  const auto agree = [&](const auto& view, ValueId id) {
-    const std::string& name = graph.values[static_cast<std::size_t>(id)].name;
-    const ValueType& type = model.type(id);
-    require_element(view, type, name);
-    const Shape& shape = shape_of(view);
-    const std::int64_t batch = shape == type.shape ? 1 : check_batch(shape, type.shape, name);
-    if (count >= 0 && batch != count)
-      throw Error(ErrorCode::shape_mismatch,
-                  fmt::format("'{}' has a batch of {}, others {}", name, batch, count));
-    count = batch;
-  };
-  for (std::size_t i = 0; i < in.size(); ++i) agree(in[i], graph.inputs[i]);
-  for (std::size_t i = 0; i < out.size(); ++i) agree(out[i], graph.outputs[i]);
+  const std::int64_t count =
+      check_views(model, out, model.graph().outputs, check_views(model, in, model.graph().inputs, -1));
   if (count > state.batch)
     throw Error(
         ErrorCode::invalid_argument,
@@ -76,6 +82,20 @@ std::int64_t check(const Model& model, std::span<const In> in, std::span<const O
 }
 
 }  // namespace
+
+void check_one_input(const Model& model) {
+  if (model.input_count() != 1)
+    throw Error(
+        ErrorCode::shape_mismatch,
+        fmt::format("the model has {} inputs; a batch must be an array for each", model.input_count()));
+}
+
+std::int64_t check_inputs(const Model& model, std::span<const arrays::ArrayView> batch) {
+  if (batch.size() != model.input_count())
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("the model has {} inputs, not {}", model.input_count(), batch.size()));
+  return check_views(model, batch, model.graph().inputs, -1);
+}
 
 void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) noexcept {
   const detail::CompiledModel& compiled = state.model.compiled();
@@ -118,6 +138,11 @@ void run(const Model& model, std::span<const TensorView> in, std::span<const Mut
 
 void run(const Model& model, std::span<const arrays::ArrayView> in,
          std::span<const arrays::MutableArrayView> out, Workspace& workspace) {
+  run_on(model, in, out, workspace);
+}
+
+void run(const Model& model, std::span<const arrays::ArrayView> in, std::span<const MutableTensorView> out,
+         Workspace& workspace) {
   run_on(model, in, out, workspace);
 }
 

@@ -49,18 +49,37 @@ void SampleRunner::add_lane() {
   most_pending_ = lanes(bytes, static_cast<std::size_t>(executor_->concurrency()));
 }
 
+template <class Put>
+void SampleRunner::add_sample(Put&& put) {
+  if (lanes_.size() == pending_) add_lane();
+  for (std::size_t m = 0; m < models_.size(); ++m) put(models_[m], lanes_[pending_][m]->args);
+  if (++pending_ == most_pending_) flush();
+}
+
 void SampleRunner::add(const TensorView& batch) {
   const Model& first = models_[0];
+  check_one_input(first);
   const std::int64_t count =
       check_batch(batch.shape, first.input_shape(), first.graph().values[input_of(first)].name);
   for (std::int64_t i = 0; i < count; ++i) {
-    if (lanes_.size() == pending_) add_lane();
     TensorView sample = batch;
     sample.data += i * batch.strides[0];
-    for (std::size_t m = 0; m < models_.size(); ++m)
-      copy_in(sample, lanes_[pending_][m]->args[input_of(models_[m])], 1);
-    if (++pending_ == most_pending_) flush();
+    add_sample([&](const Model& model, const std::vector<ops::TensorArg>& values) {
+      copy_in(sample, values[input_of(model)], 1);
+    });
   }
+}
+
+std::int64_t SampleRunner::add(std::span<const arrays::ArrayView> batch) {
+  const std::int64_t count = check_inputs(models_[0], batch);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::vector<arrays::ArrayView> sample = slice_batch(models_[0], batch, i, 1);
+    add_sample([&](const Model& model, const std::vector<ops::TensorArg>& values) {
+      for (std::size_t input = 0; input < sample.size(); ++input)
+        copy_in(sample[input], values[static_cast<std::size_t>(model.graph().inputs[input])], 1);
+    });
+  }
+  return count;
 }
 
 void SampleRunner::flush() {

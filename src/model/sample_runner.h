@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,15 @@ class SampleRunner {
   /// `take(count)` reads lanes 0 to count - 1; the runner waits for it.
   using Take = std::function<void(std::size_t count)>;
 
-  /// Models with one input each, of the same shape; all run on every sample. Throws Error(invalid_argument)
+  /// Models with the same inputs; all run on every sample. Throws Error(invalid_argument)
   /// for an impossible shard or number of threads.
   SampleRunner(std::vector<Model> models, Options options, Take take);
 
   /// Takes in all samples of `batch`; they run when there are enough for all threads. Throws
   /// Error(shape_mismatch) for a batch that does not fit, Error(invalid_argument) once `take` has thrown.
   void add(const TensorView& batch);
+  /// The same with an array an input; returns how many samples that were. Throws as check_inputs.
+  std::int64_t add(std::span<const arrays::ArrayView> batch);
   /// Runs those that wait.
   void flush();
 
@@ -62,6 +65,9 @@ class SampleRunner {
  private:
   using Lane = std::vector<std::unique_ptr<Workspace::State>>;  ///< one a model
   void add_lane();
+  /// Calls put(model, its values) for a lane of each model, then runs what waits if that is enough.
+  template <class Put>
+  void add_sample(Put&& put);
 
   std::vector<Model> models_;
   Options options_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <variant>
 
 #include "lowbit/core/error.h"
 #include "lowbit/core/tensor.h"
@@ -19,18 +20,19 @@ namespace {
 
 constexpr std::int64_t kSamplesAtOnce = 16;
 
-Shape with_count(const Shape& shape, std::int64_t count) {
-  std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
-  dims[0] = count;
-  return Shape(dims);
-}
+/// Tensors of one input, or an array an input.
+using Batches = std::variant<std::span<const TensorView>, std::span<const std::vector<arrays::ArrayView>>>;
 
 /// All samples, and what the fp32 model made of them.
 class Samples {
  public:
-  Samples(const Model& fp32, std::span<const TensorView> batches, std::span<const std::int64_t> labels)
+  Samples(const Model& fp32, const Batches& batches, std::span<const std::int64_t> labels)
       : labels_(labels), classes_(fp32.output_shape().elements()) {
-    for (const TensorView& batch : batches) cut(batch, fp32.input_shape());
+    std::visit(
+        [&](const auto& all) {
+          for (const auto& batch : all) cut(fp32, batch);
+        },
+        batches);
     if (count_ == 0) throw Error(ErrorCode::invalid_argument, "a sensitivity needs at least one sample");
     check_labels();
     reference_ = first_outputs(fp32);
@@ -57,11 +59,26 @@ class Samples {
   }
 
  private:
-  void cut(const TensorView& batch, const Shape& sample) {
-    const std::int64_t count = check_batch(batch.shape, sample, "a batch");
-    for (std::int64_t first = 0; first < count; first += kSamplesAtOnce)
-      chunks_.emplace_back(batch.data + first * batch.strides[0],
-                           with_count(batch.shape, std::min(kSamplesAtOnce, count - first)), batch.strides);
+  struct Chunk {
+    std::variant<TensorView, std::vector<arrays::ArrayView>> inputs;
+    std::int64_t count;
+  };
+
+  void cut(const Model& fp32, const TensorView& batch) {
+    check_one_input(fp32);
+    cut(check_batch(batch.shape, fp32.input_shape(), "a batch"),
+        [&](std::int64_t first, std::int64_t n) { return slice_batch(batch, first, n); });
+  }
+  void cut(const Model& fp32, const std::vector<arrays::ArrayView>& batch) {
+    cut(check_inputs(fp32, batch),
+        [&](std::int64_t first, std::int64_t n) { return slice_batch(fp32, batch, first, n); });
+  }
+  template <class Slice>
+  void cut(std::int64_t count, Slice&& slice) {
+    for (std::int64_t first = 0; first < count; first += kSamplesAtOnce) {
+      const std::int64_t n = std::min(kSamplesAtOnce, count - first);
+      chunks_.push_back({slice(first, n), n});
+    }
     count_ += count;
   }
 
@@ -83,12 +100,15 @@ class Samples {
     for (std::size_t o = 1; o < model.output_count(); ++o)
       others.emplace_back(static_cast<std::size_t>(kSamplesAtOnce * model.output_shape(o).elements()));
     float* to = first.data();
-    for (const TensorView& chunk : chunks_) {
-      const std::int64_t n = chunk.shape[0];
+    for (const Chunk& chunk : chunks_) {
+      const std::int64_t n = chunk.count;
       std::vector<MutableTensorView> outputs{{to, Shape{n, classes_}}};
       for (std::size_t o = 1; o < model.output_count(); ++o)
         outputs.emplace_back(others[o - 1].data(), Shape{n, model.output_shape(o).elements()});
-      run(model, std::span(&chunk, 1), outputs, workspace);
+      if (const auto* tensor = std::get_if<TensorView>(&chunk.inputs))
+        run(model, std::span(tensor, 1), outputs, workspace);
+      else
+        run(model, std::get<1>(chunk.inputs), outputs, workspace);
       to += n * classes_;
     }
     return first;
@@ -96,7 +116,7 @@ class Samples {
 
   std::span<const std::int64_t> labels_;
   std::int64_t classes_, count_ = 0;
-  std::vector<TensorView> chunks_;
+  std::vector<Chunk> chunks_;
   std::vector<float> reference_;
 };
 
@@ -171,11 +191,8 @@ SchemeWeights recovered_weights(const Model& fp32, const CalibrationTable* table
 
 class Study {
  public:
-  Study(const Model& fp32, std::span<const TensorView> batches, const SensitivityOptions& options)
-      : fp32_(fp32),
-        options_(options),
-        layers_(find_layers(fp32)),
-        samples_(checked(fp32), batches, options.labels) {
+  Study(const Model& fp32, const Batches& batches, const SensitivityOptions& options)
+      : fp32_(fp32), options_(options), layers_(find_layers(fp32)), samples_(fp32, batches, options.labels) {
     if (options.schemes.empty()) throw Error(ErrorCode::invalid_argument, "a sensitivity needs a scheme");
     for (const Scheme& scheme : options.schemes) {
       require_built(scheme);
@@ -223,14 +240,6 @@ class Study {
 
  private:
   static std::size_t index(int i) { return static_cast<std::size_t>(i); }
-
-  static const Model& checked(const Model& fp32) {
-    if (fp32.input_count() != 1)
-      throw Error(ErrorCode::unsupported,
-                  fmt::format("the sensitivity of a model with {} inputs is not supported, only 1",
-                              fp32.input_count()));
-    return fp32;
-  }
 
   static std::vector<int> find_layers(const Model& fp32) {
     if (fp32.is_quantized())
@@ -315,7 +324,12 @@ const Sensitivity::Whole& Sensitivity::whole(const Scheme& scheme) const {
 
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,
                                 const SensitivityOptions& options) {
-  return Study(fp32, batches, options).run();
+  return Study(fp32, Batches(batches), options).run();
+}
+
+Sensitivity measure_sensitivity(const Model& fp32, std::span<const std::vector<arrays::ArrayView>> batches,
+                                const SensitivityOptions& options) {
+  return Study(fp32, Batches(batches), options).run();
 }
 
 }  // namespace lowbit

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "lowbit/core/error.h"
@@ -46,6 +47,16 @@ TEST(OutputScores, AddUpOverBatches) {
   EXPECT_EQ(result.outputs[0].name, "y");
   EXPECT_EQ(result.outputs[0].error.count, 6);
   EXPECT_DOUBLE_EQ(result.outputs[0].error.mse, 2.0 / 6);
+}
+
+// (1, 0) against (1, 1), and (0, 2) against itself: 1 / sqrt 2 and 1.
+TEST(OutputScores, MeanCosineIsOverSamples) {
+  const std::vector<float> reference{1, 0, 0, 2, kNan, kNan}, other{1, 1, 0, 2, 1, 1};
+  OutputScores scores(relu_model(2));
+  const float* a[] = {reference.data()};
+  const float* b[] = {other.data()};
+  scores.add(a, b, 3);
+  EXPECT_NEAR(scores.result().outputs[0].mean_cosine, (1 + std::sqrt(0.5)) / 2, 1e-12);
 }
 
 TEST(OutputScores, ModelsToCompareHaveTheSameOutputs) {

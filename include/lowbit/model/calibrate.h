@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,15 +84,14 @@ struct CalibrateOptions {
   /// filled. It takes time and memory, and does not change ranges.
   bool distributions = true;
   /// The first samples are kept in the table, so many bytes of them: what recovery (recover/recover.h) works
-  /// on.
+  /// on. Those of networks with several inputs are not.
   std::size_t kept_bytes = std::size_t{64} << 20;
 };
 
 /// Feeds batches one by one; `calibrate` is a loop over it.
 class Calibrator {
  public:
-  /// Throws Error(invalid_argument) for a quantized model or an impossible shard, Error(unsupported) for a
-  /// model with several inputs.
+  /// Throws Error(invalid_argument) for a quantized model or an impossible shard.
   explicit Calibrator(const Model& fp32, CalibrateOptions options = {});
   Calibrator(Calibrator&&) noexcept;
   Calibrator& operator=(Calibrator&&) noexcept;
@@ -100,6 +100,9 @@ class Calibrator {
   /// one thread, so that the table does not depend on how the stream was cut. With several threads, some wait
   /// for the next call. Throws Error(shape_mismatch) when the batch does not fit the model's input.
   void add(const TensorView& batch);
+  /// The same for networks of several inputs or of integers: an array an input, in the order of the graph,
+  /// each of as many samples. Throws as run() does for such arrays.
+  void add(std::span<const arrays::ArrayView> batch);
   /// The table of all that was added so far. Throws Error(invalid_argument) when that is nothing, or when a
   /// value was never finite, which is named.
   CalibrationTable finish();
@@ -111,7 +114,7 @@ class Calibrator {
   std::unique_ptr<State> state_;
 };
 
-/// `batches`: any range of things that convert to TensorView.
+/// `batches`: any range of things that convert to TensorView, or to spans of arrays::ArrayView.
 template <std::ranges::input_range Batches>
 CalibrationTable calibrate(const Model& fp32, Batches&& batches, CalibrateOptions options = {}) {
   Calibrator calibrator(fp32, std::move(options));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <ranges>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace lowbit {
 struct OutputComparison {
   std::string name;
   ErrorMeasure error;  ///< the first model is the reference
+  /// Of the cosines of single samples, NaN left out.
+  double mean_cosine = 0;
 };
 
 struct ModelComparison {
@@ -35,6 +38,8 @@ class ModelComparer {
   ~ModelComparer();
   /// Throws Error(shape_mismatch) when `batch` does not fit the models' input.
   void add(const TensorView& batch);
+  /// An array an input, each of as many samples. Throws as run() does for such arrays.
+  void add(std::span<const arrays::ArrayView> batch);
   ModelComparison result() const;
 
  private:
@@ -42,6 +47,7 @@ class ModelComparer {
   std::unique_ptr<State> state_;
 };
 
+/// `batches`: as calibrate() takes them.
 template <std::ranges::input_range Batches>
 ModelComparison compare(const Model& reference, const Model& other, Batches&& batches) {
   ModelComparer comparer(reference, other);

@@ -131,5 +131,8 @@ void run(const Model& model, std::span<const TensorView> in, std::span<const Mut
 /// array of floats where the model has integers, or the other way round.
 void run(const Model& model, std::span<const arrays::ArrayView> in,
          std::span<const arrays::MutableArrayView> out, Workspace& workspace);
+/// Arrays in, floats out, integers among them too.
+void run(const Model& model, std::span<const arrays::ArrayView> in, std::span<const MutableTensorView> out,
+         Workspace& workspace);
 
 }  // namespace lowbit

@@ -67,15 +67,21 @@ struct SensitivityOptions {
 
 /// Runs (2 x layers + 1) x schemes + 1 models over the batches. Every layer's weights are quantized once a
 /// scheme; with a recovery, twice. Throws Error(invalid_argument) for a quantized model, one without Conv2d
-/// and Linear layers, no samples, no schemes, labels that do not fit; Error(unsupported) for several inputs;
+/// and Linear layers, no samples, no schemes, labels that do not fit;
 /// Error(shape_mismatch) for batches that do not fit; besides as quantize.
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,
+                                const SensitivityOptions& options = {});
+
+/// The same for networks of several inputs or of integers: a batch is an array an input, in the order of the
+/// graph. Throws besides as run() does for such arrays.
+Sensitivity measure_sensitivity(const Model& fp32, std::span<const std::vector<arrays::ArrayView>> batches,
                                 const SensitivityOptions& options = {});
 
 /// `batches`: any range of things that convert to TensorView and outlive the call; not one that makes tensors
 /// while it is walked.
 template <std::ranges::forward_range Batches>
 requires(!std::convertible_to<Batches, std::span<const TensorView>> &&
+         !std::convertible_to<Batches, std::span<const std::vector<arrays::ArrayView>>> &&
          (std::is_lvalue_reference_v<std::ranges::range_reference_t<Batches>> ||
           std::same_as<std::ranges::range_value_t<Batches>, TensorView>)) Sensitivity
     measure_sensitivity(const Model& fp32, Batches&& batches, const SensitivityOptions& options = {}) {
