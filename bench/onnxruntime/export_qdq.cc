@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "data/data_options.h"
-#include "data/images.h"
+#include "data/samples.h"
 #include "io/qdq_writer.h"
 #include "lowbit/core/error.h"
 #include "lowbit/io/onnx/load.h"
@@ -67,14 +67,10 @@ void fold_scale_shift(Graph& graph) {
   remove_dead_nodes(graph);
 }
 
-CalibrationTable observe(const Model& model, const data::Images& images) {
+CalibrationTable observe(const Model& model, const data::Samples& images) {
   Calibrator calibrator(
       model, {.observer = MinMaxObserver{}, .threads = 1, .observer_name = "minmax", .progress = {}});
-  std::vector<float> batch(static_cast<std::size_t>(images.shape().elements()));
-  for (std::int64_t i = 0; i < images.count(); ++i) {
-    images.read(i, batch);
-    calibrator.add({batch.data(), images.batch_shape(1)});
-  }
+  for (std::int64_t i = 0; i < images.count(); ++i) calibrator.add(data::views(images.read(i, 1)));
   return calibrator.finish();
 }
 
@@ -95,9 +91,9 @@ onnx::ModelProto trivial_model(const onnx::ModelProto& like) {
   return model;
 }
 
-void write_images(const data::Images& images, const std::string& folder) {
-  std::vector<float> pixels(static_cast<std::size_t>(images.count() * images.shape().elements()));
-  images.read(0, pixels);
+void write_images(const data::Samples& images, const std::string& folder) {
+  const data::SampleArrays arrays = images.read(0, images.count());
+  const std::vector<float>& pixels = arrays[0].floats;
   std::string labels;
   for (std::int64_t i = 0; i < images.count(); ++i)
     labels += fmt::format("{}\n", images.label(i).value_or(-1));
@@ -107,12 +103,11 @@ void write_images(const data::Images& images, const std::string& folder) {
 }
 
 void export_all(const Options& options) {
-  const data::DataSpec spec = data::parse_data_spec(options.data.data, options.data.labels);
   Graph graph = import_onnx(options.model);
   fold_scale_shift(graph);
   const Model unfused{Graph(graph)};
-  const data::Images calibration(spec, data::Split::calibration, options.data.preprocess,
-                                 unfused.input_shape(), options.data.calib, options.data.seed);
+  const data::Samples calibration(options.data, data::Split::calibration, data::inputs_of(unfused),
+                                  options.data.calib, options.data.seed);
   const CalibrationTable table = observe(unfused, calibration);
   const onnx::ModelProto quantized = io::QdqWriter(graph, table).write();
   write_onnx(options.folder + "/ort-int8.onnx", quantized);
@@ -121,9 +116,8 @@ void export_all(const Options& options) {
   const Model fp32 = load_onnx(options.model);
   save(fp32, options.folder + "/fp32.lowbit");
   save(quantize(fp32, observe(fp32, calibration), {.scheme = "int8"}), options.folder + "/int8.lowbit");
-  write_images(
-      {spec, data::Split::evaluation, options.data.preprocess, unfused.input_shape(), options.images, 0},
-      options.folder);
+  write_images({options.data, data::Split::evaluation, data::inputs_of(unfused), options.images, 0},
+               options.folder);
 }
 
 }  // namespace

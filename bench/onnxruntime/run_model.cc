@@ -87,7 +87,7 @@ Products count_products(const Model& model) {
 }
 
 std::string npy_header(const arrays::ArrayType& type) {
-  std::string header = data::npy_float_header(type.shape);
+  std::string header = data::npy_header(type.shape);
   if (!is_float(type.element)) header.replace(header.find("<f4"), 3, "<i8");
   return header;
 }

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "core/file_io.h"
 #include "core/refuse.h"
+#include "eval/auto_preprocess.h"
 #include "eval/calibration.h"
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
@@ -53,8 +54,8 @@ void run_calibration(const CalibrateArguments& options) {
   make_observer(options.quantization.observer);
   OutputFile output(options.output);
   const Model fp32 = io::load_model(options.model, options.onnx);
-  io::require_one_input(fp32, options.model);
-  const CalibrationShard part = eval::calibrate_images(fp32, options.data, options.quantization, shard, true);
+  const CalibrationShard part =
+      eval::calibrate_samples(fp32, options.data, options.quantization, shard, true);
   if (options.shard.empty()) {
     finish(output, merge_calibration_shards({part}), options.bits);
     return;
@@ -97,7 +98,10 @@ void add_calibrate_command(CLI::App& program) {
       "          lowbit calibrate net.onnx --data mnist:data --shard 1/2 -o a.part   (elsewhere: 2/2, "
       "b.part)\n"
       "          lowbit calibrate --merge a.part b.part -o table.json");
-  command->callback([options] { options->parts.empty() ? run_calibration(*options) : run_merge(*options); });
+  command->callback([options] {
+    eval::resolve_auto_preprocess(options->data, options->model, options->onnx);
+    options->parts.empty() ? run_calibration(*options) : run_merge(*options);
+  });
 }
 
 }  // namespace lowbit::cli

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/file_io.h"
+#include "eval/auto_preprocess.h"
 #include "eval/compare_observers.h"
 #include "eval/eval_run.h"
 #include "eval/scheme_options.h"
@@ -39,7 +40,6 @@ bool says_how_to_quantize(const EvalArguments& options) {
 report::EvalReport evaluate_one(const EvalArguments& options, const std::vector<Scheme>& schemes) {
   const std::string& path = options.models[0];
   const Model model = io::load_model(path, options.onnx);
-  io::require_one_input(model, path);
   if (!model.is_quantized()) return eval::evaluate_schemes(model, schemes, options);
   if (says_how_to_quantize(options))
     throw Error(
@@ -54,10 +54,8 @@ report::EvalReport evaluate_two(const EvalArguments& options) {
     throw Error(ErrorCode::invalid_argument,
                 "--scheme, --override and --table go with one model; two are compared as they are");
   std::vector<std::pair<std::string, Model>> models;
-  for (const std::string& path : options.models) {
+  for (const std::string& path : options.models)
     models.emplace_back(file_name(path), io::load_model(path, options.onnx));
-    io::require_one_input(models.back().second, path);
-  }
   return eval::evaluate_models(models, true, options);
 }
 
@@ -76,7 +74,6 @@ void run_observers(const EvalArguments& options, const std::vector<std::string>&
   if (options.models.size() != 1)
     throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
   const Model model = io::load_model(options.models[0], options.onnx);
-  io::require_one_input(model, options.models[0]);
   if (model.is_quantized())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} is quantized already ({}); --observer needs an fp32 model", options.models[0],
@@ -103,9 +100,12 @@ void run_eval(const EvalArguments& options) {
 
   const bool colour = report::use_colour();
   std::string text = report::format_report(report, colour);
-  const bool several_outputs = !report.rows[0].outputs.empty() && report.rows[0].outputs.size() > 1;
-  if (two || several_outputs) text += "\n" + report::format_outputs(report, colour);
-  put_out(json, options, to_json(report, two).dump(2) + "\n", text);
+  const bool several_outputs = report.rows[0].outputs.size() > 1;
+  const bool compared = !report.rows[0].outputs.empty() && report.rows.size() > 1;
+  // Without labels, the outputs are all that says something.
+  if (two || several_outputs || (compared && !report.rows[0].correct))
+    text += "\n" + report::format_outputs(report, colour);
+  put_out(json, options, to_json(report, two || !report.rows[0].correct).dump(2) + "\n", text);
 }
 
 }  // namespace
@@ -122,6 +122,8 @@ void add_eval_command(CLI::App& program) {
   command->get_option("--data")->required();
   command->add_option("--images", options->images, "images to evaluate (default: all)")
       ->check(CLI::PositiveNumber);
+  command->add_flag("--held-out", options->data.held_out,
+                    "leave out the samples that calibration takes, where both are of the same files");
   command
       ->add_option("--scheme", options->schemes,
                    "comma-separated schemes (default: fp32,int8), or all; see lowbit schemes")
@@ -143,7 +145,10 @@ void add_eval_command(CLI::App& program) {
       "Example: lowbit eval resnet20.onnx --data cifar10:data --scheme int8,int4-g32 --override "
       "'conv_1=fp32' \\\n"
       "           --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225");
-  command->callback([options] { run_eval(*options); });
+  command->callback([options] {
+    eval::resolve_auto_preprocess(options->data, options->models[0], options->onnx);
+    run_eval(*options);
+  });
 }
 
 }  // namespace lowbit::cli

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "core/file_io.h"
 #include "data/dataset.h"
+#include "eval/auto_preprocess.h"
 #include "eval/model_quantizer.h"
 #include "eval/scheme_options.h"
 #include "io/load_any_model.h"
@@ -32,7 +33,6 @@ void run_quantize(const QuantizeArguments& options) {
   if (!options.data.data.empty()) data::parse_data_spec(options.data.data, options.data.labels);
   OutputFile output(options.output);
   const Model fp32 = io::load_model(options.model, options.onnx);
-  io::require_one_input(fp32, options.model);
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} is quantized already ({})", options.model, fp32.scheme()));
@@ -64,7 +64,10 @@ void add_quantize_command(CLI::App& program) {
   command->footer(
       "Examples: lowbit quantize mnist.onnx --data mnist:data --scheme int8 -o mnist.lowbit\n"
       "          lowbit quantize mnist.onnx --table table.json -o mnist.lowbit");
-  command->callback([options] { run_quantize(*options); });
+  command->callback([options] {
+    eval::resolve_auto_preprocess(options->data, options->model, options->onnx);
+    run_quantize(*options);
+  });
 }
 
 }  // namespace lowbit::cli

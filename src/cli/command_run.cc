@@ -8,9 +8,9 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/file_io.h"
-#include "data/dataset.h"
-#include "data/images.h"
-#include "data/npy.h"
+#include "data/npy_samples.h"
+#include "data/samples.h"
+#include "data/zip_file.h"
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/model.h"
@@ -29,38 +29,28 @@ struct RunArguments {
   int threads = 1;
 };
 
-struct Input {
-  data::NpyArray array;
-  Shape sample;
-  std::int64_t count;
-};
-
-Input open_input(const std::string& path, const Shape& sample) {
-  data::NpyArray array = data::read_npy(path);
-  const Shape& shape = array.shape();
-  if (shape.rank() > 0 && data::shapes_fit(Shape(shape.dims().subspan(1)), sample)) {
-    const std::int64_t count = shape[0];
-    return {std::move(array), sample, count};
-  }
-  if (data::shapes_fit(shape, sample)) return {std::move(array), sample, 1};
-  throw Error(ErrorCode::shape_mismatch,
-              fmt::format("{} has shape {}; the model takes {}, one sample or a batch", path,
-                          shape.to_string(), sample.to_string()));
+/// One file that has all inputs by name.
+bool is_npz(const RunArguments& options) {
+  return options.inputs.size() == 1 && options.inputs[0].ends_with(".npz");
 }
 
-std::vector<Input> open_inputs(const RunArguments& options, const Model& model) {
-  std::vector<Input> inputs;
+std::vector<data::NpySamples> open_inputs(const RunArguments& options, const Model& model) {
+  const std::vector<data::InputType> types = data::inputs_of(model);
+  if (is_npz(options)) return data::npz_inputs(data::ZipFile(options.inputs[0]), types);
+  std::vector<data::NpySamples> inputs;
   for (std::size_t i = 0; i < options.inputs.size(); ++i)
-    inputs.push_back(open_input(options.inputs[i], model.input_shape(i)));
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].count == 0)
-      throw Error(ErrorCode::invalid_argument, fmt::format("{} has no samples", options.inputs[i]));
-    if (inputs[i].count != inputs[0].count)
-      throw Error(ErrorCode::shape_mismatch,
-                  fmt::format("{} has {} samples and {} has {}", options.inputs[0], inputs[0].count,
-                              options.inputs[i], inputs[i].count));
-  }
+    inputs.emplace_back(data::read_npy(options.inputs[i]), types[i].type, options.inputs[i]);
+  data::require_same_counts(inputs);
   return inputs;
+}
+
+bool is_integers(const Model& model, std::size_t output) {
+  return model.type(model.graph().outputs[output]).dtype == DType::i64;
+}
+
+/// Samples of a type, flattened: whatever their rank, there is a dimension left for the batch.
+arrays::ArrayType flat(const arrays::ArrayType& sample, std::int64_t count) {
+  return {sample.element, Shape{count, sample.shape.elements()}};
 }
 
 /// Of an output on `count` samples. A model without a batch gives one tensor as it is.
@@ -69,62 +59,62 @@ Shape shape_of_output(const Model& model, std::size_t i, std::int64_t count) {
   return model.graph().has_batch || count > 1 ? with_batch(shape, count) : shape;
 }
 
-void run_all(const Model& model, const std::vector<Input>& inputs, std::vector<OutputFile>& files,
+void run_all(const Model& model, const std::vector<data::NpySamples>& inputs, std::vector<OutputFile>& files,
              int threads) {
-  const std::int64_t total = inputs[0].count, largest = std::min(kRunBatch, total);
+  const std::int64_t total = inputs[0].count(), largest = std::min(kRunBatch, total);
   Workspace workspace(model, {.batch = largest, .threads = threads, .executor = nullptr});
-  std::vector<std::vector<float>> in(inputs.size()), out(files.size());
+  const std::vector<data::InputType> types = data::inputs_of(model);
   for (std::size_t i = 0; i < files.size(); ++i)
-    files[i].write(data::npy_float_header(shape_of_output(model, i, total)));
+    files[i].write(data::npy_header(shape_of_output(model, i, total), is_integers(model, i)));
   for (std::int64_t first = 0; first < total; first += largest) {
     const std::int64_t count = std::min(largest, total - first);
-    std::vector<TensorView> in_views;
-    std::vector<MutableTensorView> out_views;
+    data::SampleArrays in, out;
+    std::vector<arrays::MutableArrayView> out_views;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const std::int64_t size = inputs[i].sample.elements();
-      in[i].resize(static_cast<std::size_t>(count * size));
-      inputs[i].array.read(first * size, in[i]);
-      in_views.emplace_back(in[i].data(), model.graph().has_batch || count > 1
-                                              ? with_batch(inputs[i].sample, count)
-                                              : inputs[i].sample);
+      in.emplace_back(flat({types[i].type.element, model.input_shape(i)}, count));
+      inputs[i].read(first, in[i].mutable_view());
     }
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      out[i].resize(static_cast<std::size_t>(count * model.output_shape(i).elements()));
-      out_views.emplace_back(out[i].data(), shape_of_output(model, i, count));
-    }
-    run(model, in_views, out_views, workspace);
-    for (std::size_t i = 0; i < files.size(); ++i) files[i].write(std::as_bytes(std::span(out[i])));
+    for (std::size_t i = 0; i < files.size(); ++i)
+      out.emplace_back(
+          flat({is_integers(model, i) ? ElementType::i64 : ElementType::f32, model.output_shape(i)}, count));
+    for (arrays::Array& array : out) out_views.push_back(array.mutable_view());
+    run(model, data::views(in), out_views, workspace);
+    for (std::size_t i = 0; i < files.size(); ++i)
+      files[i].write(is_integers(model, i) ? std::as_bytes(std::span(out[i].integers))
+                                           : std::as_bytes(std::span(out[i].floats)));
   }
 }
 
 void run_model(const RunArguments& options) {
   const Model model = io::load_model(options.model, options.onnx);
-  if (options.inputs.size() != model.input_count() || options.outputs.size() != model.output_count())
+  if ((options.inputs.size() != model.input_count() && !is_npz(options)) ||
+      options.outputs.size() != model.output_count())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} has {} inputs and {} outputs; --input was given {} times and --output {}",
                             options.model, model.input_count(), model.output_count(), options.inputs.size(),
                             options.outputs.size()));
-  const std::vector<Input> inputs = open_inputs(options, model);
+  const std::vector<data::NpySamples> inputs = open_inputs(options, model);
   std::vector<OutputFile> files;
   files.reserve(options.outputs.size());
   for (const std::string& path : options.outputs) files.emplace_back(path);
   run_all(model, inputs, files, options.threads);
   for (OutputFile& file : files) file.commit();
   for (std::size_t i = 0; i < files.size(); ++i)
-    fmt::print("{}: {}\n", files[i].path(), shape_of_output(model, i, inputs[0].count).to_string());
+    fmt::print("{}: {}\n", files[i].path(), shape_of_output(model, i, inputs[0].count()).to_string());
 }
 
 }  // namespace
 
 void add_run_command(CLI::App& program) {
   CLI::App* command =
-      program.add_subcommand("run", "run a model on a .npy file and write its output as .npy");
+      program.add_subcommand("run", "run a model on .npy files or a .npz file and write its outputs as .npy");
   auto options = std::make_shared<RunArguments>();
   command->add_option("MODEL", options->model, "an .onnx or .lowbit file")->required();
   add_onnx_options(*command, options->onnx);
   command
       ->add_option("--input", options->inputs,
-                   ".npy file, one sample or a batch; once for each input of the model")
+                   ".npy file, one sample or a batch; once for each input of the model, in its order.\n"
+                   "Or one .npz file that has all of them by name")
       ->required()
       ->allow_extra_args(false);
   command->add_option("--output", options->outputs, ".npy file to write; once for each output of the model")

@@ -11,13 +11,13 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/file_io.h"
-#include "data/images.h"
+#include "data/samples.h"
+#include "eval/auto_preprocess.h"
 #include "eval/evaluation.h"
 #include "eval/model_quantizer.h"
 #include "eval/scheme_options.h"
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
-#include "lowbit/core/tensor.h"
 #include "lowbit/model/quantize.h"
 #include "report/progress.h"
 #include "report/sensitivity_report.h"
@@ -78,7 +78,6 @@ struct Plan {
 };
 
 void refuse_unusable(const Model& model, const std::string& path) {
-  io::require_one_input(model, path);
   if (model.is_quantized())
     throw Error(
         ErrorCode::invalid_argument,
@@ -89,20 +88,16 @@ void refuse_unusable(const Model& model, const std::string& path) {
     throw Error(ErrorCode::invalid_argument, fmt::format("{} has no layer with weights to quantize", path));
 }
 
-data::Images open_images(const SensitivityArguments& options, const Model& model, data::Split split,
-                         std::int64_t count) {
-  return data::Images(data::parse_data_spec(options.data.data, options.data.labels), split,
-                      options.data.preprocess, model.input_shape(), count, options.data.seed);
+data::Samples open_images(const SensitivityArguments& options, const Model& model, data::Split split,
+                          std::int64_t count) {
+  return {options.data, split, data::inputs_of(model), count, options.data.seed};
 }
 
 Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const Model& fp32,
-                    const data::Images& images, const CalibrationTable* table) {
-  std::vector<Tensor> batches;
+                    const data::Samples& images, const CalibrationTable* table) {
+  const data::SampleArrays inputs = images.read(0, images.count());
+  const std::vector<std::vector<arrays::ArrayView>> batches{data::views(inputs)};
   std::vector<std::int64_t> labels;
-  for (std::int64_t first = 0; first < images.count(); first += kSensitivityBatch) {
-    batches.emplace_back(images.batch_shape(std::min(kSensitivityBatch, images.count() - first)));
-    images.read(first, batches.back().data);
-  }
   if (images.has_labels())
     for (std::int64_t i = 0; i < images.count(); ++i) labels.push_back(images.label(i).value_or(0));
   std::optional<report::Progress> bar;
@@ -121,7 +116,7 @@ Sensitivity measure(const SensitivityArguments& options, const Plan& plan, const
 
 /// The models with and without overrides, on the images that no choice was made on.
 void check(const SensitivityArguments& options, const Model& fp32, const CalibrationTable* table,
-           const data::Images& images, report::SensitivityReport& report) {
+           const data::Samples& images, report::SensitivityReport& report) {
   const auto quantized = [&](eval::Overrides overrides) {
     const QuantizeOptions quantize_options{.scheme = report.base,
                                            .overrides = std::move(overrides),
@@ -158,8 +153,8 @@ std::string eval_command(const SensitivityArguments& options, const report::Sens
 report::SensitivityReport make_report(const SensitivityArguments& options, const Plan& plan,
                                       const Model& fp32) {
   // Opened first: data that is missing is found before anything long starts.
-  const data::Images images = open_images(options, fp32, data::Split::calibration, options.images);
-  const data::Images unseen = open_images(options, fp32, data::Split::evaluation, options.check_images);
+  const data::Samples images = open_images(options, fp32, data::Split::calibration, options.images);
+  const data::Samples unseen = open_images(options, fp32, data::Split::evaluation, options.check_images);
   eval::ModelQuantizer quantizer(fp32, options.data, options.quantization);
   const bool calibrates = options.quantization.recover != "none" ||
                           std::any_of(plan.schemes.begin(), plan.schemes.end(),
@@ -246,7 +241,10 @@ void add_sensitivity_command(CLI::App& program) {
   command->footer(
       "Example: lowbit sensitivity resnet20.onnx --data cifar10:data --html layers.html --threads 2 \\\n"
       "           --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225");
-  command->callback([options] { run_sensitivity(*options); });
+  command->callback([options] {
+    eval::resolve_auto_preprocess(options->data, options->model, options->onnx);
+    run_sensitivity(*options);
+  });
 }
 
 }  // namespace lowbit::cli

@@ -86,13 +86,19 @@ void add_onnx_options(CLI::App& app, OnnxOptions& options) {
 
 void add_data_options(CLI::App& app, data::DataOptions& options) {
   app.add_option("--data", options.data, data::known_data_specs());
-  app.add_option("--labels", options.labels, "labels of npy data, a .npy file of integers");
+  app.add_option(
+      "--labels", options.labels,
+      "where the labels are: for npy a .npy file of integers, for npz the name of an array\n"
+      "(default: labels), for csv the name of a column (default: the last, where there is one more\n"
+      "than the model takes)");
   app.add_option("--preprocess", options.preprocess,
-                 "scale=S,mean=M:M:M,std=D:D:D: images become (x * S - M) / D\n"
-                 "(mnist and cifar10: scale=1/255 unless given)");
+                 "scale=S,mean=M:M:M,std=D:D:D: samples become (x * S - M) / D\n"
+                 "(mnist, cifar10 and images: scale=1/255 unless given); for images also resize=256 or\n"
+                 "resize=HxW, crop=N or crop=HxW, order=bgr; for wav also rate=16000, hop=SAMPLES.\n"
+                 "auto: what the ONNX file says of itself");
   app.add_option(
          "--calib", options.calib,
-         "calibration images: the first of the training files; of npy data, the first of the same images")
+         "calibration samples: the first of the training files; where there are none, of the same files")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--seed", options.seed, "another than 0: a random subset of calibration images")

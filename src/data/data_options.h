@@ -1,4 +1,4 @@
-// Where images come from and how many are used.
+// Where samples come from and how many are used.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,8 @@ struct DataOptions {
   std::string data, labels, preprocess;
   std::int64_t calib = 500;
   std::uint64_t seed = 0;
+  /// Evaluate only what calibration does not take, where both are of the same files.
+  bool held_out = false;
 };
 
 }  // namespace lowbit::data

@@ -1,8 +1,10 @@
 #include "data/dataset.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <numeric>
 #include <string_view>
@@ -27,19 +29,22 @@ struct Source {
   std::string_view path;  ///< what follows, for messages; empty: nothing does
   float scale;            ///< DataSpec::default_scale()
   bool takes_labels;
-  std::unique_ptr<Dataset> (*open)(const DataSpec& spec, Split split, const Shape& input_shape);
+  bool has_split;            ///< DataSpec::has_split()
+  bool several_inputs;       ///< whether it feeds models of several inputs
+  std::string_view reading;  ///< the keys of --preprocess that it has besides those for numbers
+  std::unique_ptr<Dataset> (*open)(const OpenRequest& request);
 };
 constexpr Source kSources[] = {
-    {"mnist", "DIR", 1.0f / 255.0f, false,
-     [](const DataSpec& spec, Split split, const Shape&) { return open_mnist(spec.path, split); }},
-    {"cifar10", "DIR", 1.0f / 255.0f, false,
-     [](const DataSpec& spec, Split split, const Shape&) { return open_cifar10(spec.path, split); }},
-    {"npy", "FILE_OR_DIR", 1.0f, true,
-     [](const DataSpec& spec, Split, const Shape& input_shape) {
-       return open_npy(spec.path, spec.labels_path, input_shape);
-     }},
-    {"glyphs", "", 1.0f, false,
-     [](const DataSpec&, Split split, const Shape&) { return open_glyphs(split); }},
+    {"mnist", "DIR", 1.0f / 255.0f, false, true, false, "",
+     [](const OpenRequest& r) { return open_mnist(r.spec.path, r.split); }},
+    {"cifar10", "DIR", 1.0f / 255.0f, false, true, false, "",
+     [](const OpenRequest& r) { return open_cifar10(r.spec.path, r.split); }},
+    {"npy", "FILE_OR_DIR", 1.0f, true, false, false, "", open_npy},
+    {"npz", "FILE", 1.0f, true, false, true, "", open_npz},
+    {"csv", "FILE", 1.0f, true, false, false, "", open_csv},
+    {"images", "DIR", 1.0f / 255.0f, false, false, false, "resize;crop;order;", open_images},
+    {"wav", "DIR", 1.0f, false, false, false, "rate;hop;", open_wav},
+    {"glyphs", "", 1.0f, false, true, false, "", [](const OpenRequest& r) { return open_glyphs(r.split); }},
 };
 
 /// Null where there is none of that name.
@@ -47,6 +52,22 @@ const Source* find_source(std::string_view name) {
   const auto* at =
       std::find_if(std::begin(kSources), std::end(kSources), [&](const Source& s) { return s.name == name; });
   return at == std::end(kSources) ? nullptr : at;
+}
+
+/// "npy, npz or csv".
+std::string label_takers() {
+  std::vector<std::string_view> names;
+  for (const Source& s : kSources)
+    if (s.takes_labels) names.push_back(s.name);
+  const std::string_view last = names.back();
+  names.pop_back();
+  return fmt::format("{} or {}", fmt::join(names, ", "), last);
+}
+
+std::string input_names(std::span<const InputType> inputs) {
+  std::vector<std::string_view> names;
+  for (const InputType& input : inputs) names.push_back(input.name);
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 const Source& source_of(const DataSpec& spec) {
@@ -59,6 +80,18 @@ const Source& source_of(const DataSpec& spec) {
 
 float DataSpec::default_scale() const {
   return source_of(*this).scale;
+}
+bool DataSpec::has_split() const {
+  return source_of(*this).has_split;
+}
+
+void Dataset::read_input(std::size_t, std::int64_t index, const arrays::MutableArrayView& out) const {
+  const auto size = static_cast<std::size_t>(out.size());
+  if (out.floats) return read(index, std::span(out.floats, size));
+  std::vector<float> values(size);
+  read(index, values);
+  for (std::size_t i = 0; i < size; ++i)
+    out.integers[i] = std::isfinite(values[i]) ? static_cast<std::int64_t>(std::rint(values[i])) : 0;
 }
 
 std::string known_data_specs() {
@@ -81,18 +114,35 @@ DataSpec parse_data_spec(const std::string& text, const std::string& labels_path
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("--data \"{}\" is not {}", text, known_data_specs()));
   if (!labels_path.empty() && !source->takes_labels)
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("--labels goes with npy data only; {} has its own labels", spec.name));
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("--labels goes with {} data only; {} has its own labels", label_takers(), spec.name));
   return spec;
 }
 
-std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, const Shape& input_shape) {
-  auto data = source_of(spec).open(spec, split, input_shape);
-  if (!shapes_fit(data->sample_shape(), input_shape))
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, std::span<const InputType> inputs,
+                                      const Reading& reading) {
+  const Source& source = source_of(spec);
+  if (inputs.size() != 1 && !source.several_inputs)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("the model has {} inputs ({}); {} data feeds models with one, npz:FILE has an "
+                            "array for each",
+                            inputs.size(), input_names(inputs), spec.name));
+  for (const std::string& key : reading.keys())
+    if (source.reading.find(key + ";") == std::string_view::npos)
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("--preprocess: {} does not go with {} data", key, spec.name));
+  auto data = source.open({spec, split, inputs, reading});
+  if (!source.several_inputs && !shapes_fit(data->sample_shape(), inputs[0].type.shape))
     throw Error(ErrorCode::shape_mismatch,
-                fmt::format("the data has images of shape {}; the model takes {}",
-                            data->sample_shape().to_string(), input_shape.to_string()));
+                fmt::format("the data has samples of shape {}; the model takes {}",
+                            data->sample_shape().to_string(), inputs[0].type.shape.to_string()));
   return data;
+}
+
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, const Shape& input_shape) {
+  const InputType input{.type = {ElementType::f32, input_shape}};
+  return open_dataset(spec, split, std::span(&input, 1));
 }
 
 bool shapes_fit(const Shape& sample, const Shape& input) {

@@ -1,4 +1,4 @@
-// Dataset: labelled images one by one, and the opening of what --data names.
+// Dataset: samples one by one, with labels or without, and the opening of what --data names.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,35 @@
 #include <string>
 #include <vector>
 
+#include "data/preprocess.h"
+#include "lowbit/core/array.h"
 #include "lowbit/core/shape.h"
 
 namespace lowbit::data {
 
-/// Images of one shape. Reading is const and may be done in any order.
+/// What a model takes as one of its inputs.
+struct InputType {
+  std::string name{};
+  arrays::ArrayType type{};  ///< of one sample, without the batch
+};
+
+/// Samples of one type. Reading is const and may be done in any order.
 class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual std::int64_t count() const = 0;
-  /// Of one image, without the batch: C x H x W for images.
+  /// Of one sample, without the batch: C x H x W for images. Of the first input, where there are several.
   virtual Shape sample_shape() const = 0;
   /// Nothing where the data has no labels.
   virtual std::optional<std::int64_t> label(std::int64_t index) const = 0;
   virtual bool has_labels() const = 0;
+  /// Whether samples of three dimensions are H x W x C.
+  virtual bool channels_last() const { return false; }
   /// As stored (bytes are 0..255), before preprocessing. `out` has as many elements as sample_shape().
   virtual void read(std::int64_t index, std::span<float> out) const = 0;
+  /// The sample as input `input` of a model, row-major, of the type of `out`. This one reads floats, and
+  /// where integers are wanted takes the nearest.
+  virtual void read_input(std::size_t input, std::int64_t index, const arrays::MutableArrayView& out) const;
 };
 
 /// The parts of a data set that the command asks for.
@@ -33,20 +46,25 @@ enum class Split { evaluation, calibration };
 struct DataSpec {
   std::string name = "glyphs";  ///< "mnist", "npy", ...
   std::string path{};           ///< of the folder or file; empty for glyphs
-  std::string labels_path{};    ///< --labels, npy only
+  std::string labels_path{};    ///< --labels: a file for npy, a name for npz
 
   /// Scale of the pixels unless --preprocess says otherwise: 1/255 where they are bytes by definition.
   float default_scale() const;
+  /// Whether calibration and evaluation read different files.
+  bool has_split() const;
 };
 
-/// "mnist:DIR, cifar10:DIR, npy:FILE_OR_DIR or glyphs": what there is.
+/// "mnist:DIR, cifar10:DIR, npy:FILE_OR_DIR, ... or glyphs": what there is.
 std::string known_data_specs();
 /// One of them. Throws Error(invalid_argument) for anything else.
 DataSpec parse_data_spec(const std::string& text, const std::string& labels_path = {});
 
-/// Opens one split. `input_shape` is what the model takes; it decides whether a .npy file is one image or a
-/// batch. For npy both splits are the same images. Throws Error(not_found) naming every missing file,
-/// Error(corrupt_file), Error(shape_mismatch) when the images do not fit the model.
+/// Opens one split. `inputs` is what the model takes; it decides whether a .npy file is one sample or a
+/// batch. Throws Error(not_found) naming every missing file, Error(corrupt_file), Error(shape_mismatch) when
+/// the data does not fit the model, Error(invalid_argument) for ways of reading that the data does not have.
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, std::span<const InputType> inputs,
+                                      const Reading& reading = {});
+/// For one input of floats.
 std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, const Shape& input_shape);
 
 /// Whether images of shape `sample` can be fed to an input of shape `input`: equal, equal without dimensions

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/file_io.h"
+#include "data/deflate_limit.h"
 #include "lowbit/core/error.h"
 #ifdef LOWBIT_WITH_ZLIB
 #include <zlib.h>
@@ -15,8 +16,6 @@
 namespace lowbit::data {
 namespace {
 
-// A deflate block yields at most 1032 bytes for one byte (zlib's technical notes).
-constexpr std::uint64_t kDeflateLimit = 1032;
 // zlib counts in unsigned int.
 [[maybe_unused]] constexpr std::size_t kPiece = std::size_t{1} << 20;
 

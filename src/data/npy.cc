@@ -188,13 +188,14 @@ NpyArray read_npy(const std::string& path) {
   return NpyArray(read_file(path), path);
 }
 
-std::string npy_float_header(const Shape& shape) {
+std::string npy_header(const Shape& shape, bool integers) {
   std::string dims;
   for (const std::int64_t d : shape.dims()) dims += fmt::format("{}, ", d);
   // "(3,)" is a tuple of one element, "(3, 4)" is how NumPy writes two.
   if (shape.rank() > 1) dims.resize(dims.size() - 2);
   if (shape.rank() == 1) dims.pop_back();
-  std::string text = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims);
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+                                 integers ? "<i8" : "<f4", dims);
   while ((10 + text.size() + 1) % 64 != 0) text += ' ';
   text += '\n';
   std::string header(kNpyMagic);

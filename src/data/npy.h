@@ -56,7 +56,8 @@ class NpyArray {
 
 /// Throws as read_file and NpyArray.
 NpyArray read_npy(const std::string& path);
-/// The bytes before the elements of a row-major float32 array; their number is a multiple of 64.
-std::string npy_float_header(const Shape& shape);
+/// The bytes before the elements of a row-major array of float32, or of int64; their number is a multiple of
+/// 64.
+std::string npy_header(const Shape& shape, bool integers = false);
 
 }  // namespace lowbit::data

@@ -5,11 +5,15 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "lowbit/core/error.h"
 
 namespace lowbit::data {
 namespace {
+
+// Of sides and rates; larger ones are mistakes.
+constexpr std::int64_t kMostSize = 1'000'000;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -48,7 +52,78 @@ std::vector<float> parse_list(std::string_view text, std::string_view part) {
   return values;
 }
 
+std::int64_t parse_size(std::string_view text, std::string_view part) {
+  std::int64_t value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc{} || end != text.data() + text.size() || value < 1 || value > kMostSize)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("--preprocess: \"{}\" in \"{}\" is not a whole number from 1 to {}", text, part,
+                            kMostSize));
+  return value;
+}
+
+/// "HxW"; of one number both sides, or with `shorter` the shorter one.
+Sides parse_sides(std::string_view text, std::string_view part, bool shorter) {
+  const std::size_t x = text.find('x');
+  const std::int64_t first = parse_size(text.substr(0, x), part);
+  if (x != std::string_view::npos) return {first, parse_size(text.substr(x + 1), part)};
+  return {shorter ? 0 : first, first};
+}
+
+bool parse_bgr(std::string_view text, std::string_view part) {
+  if (text != "rgb" && text != "bgr")
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("--preprocess: \"{}\": the order is rgb or bgr", part));
+  return text == "bgr";
+}
+
+using Setter = void (*)(Preprocess& result, std::string_view value, std::string_view part);
+
+void set_scale(Preprocess& result, std::string_view value, std::string_view part) {
+  const std::vector<float> values = parse_list(value, part);
+  if (values.size() != 1)
+    throw Error(ErrorCode::invalid_argument, fmt::format("--preprocess: \"{}\": scale is one number", part));
+  result.scale = values[0];
+}
+
+void set_std(Preprocess& result, std::string_view value, std::string_view part) {
+  result.std = parse_list(value, part);
+  for (const float v : result.std)
+    if (v == 0.0f)
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("--preprocess: \"{}\": std must not be zero", part));
+}
+
+using Text = std::string_view;
+constexpr std::pair<Text, Setter> kKeys[] = {
+    {"scale", set_scale},
+    {"mean", [](Preprocess& p, Text value, Text part) { p.mean = parse_list(value, part); }},
+    {"std", set_std},
+    {"resize", [](Preprocess& p, Text v, Text part) { p.reading.resize = parse_sides(v, part, true); }},
+    {"crop", [](Preprocess& p, Text v, Text part) { p.reading.crop = parse_sides(v, part, false); }},
+    {"order", [](Preprocess& p, Text v, Text part) { p.reading.bgr = parse_bgr(v, part); }},
+    {"rate", [](Preprocess& p, Text v, Text part) { p.reading.rate = parse_size(v, part); }},
+    {"hop", [](Preprocess& p, Text v, Text part) { p.reading.hop = parse_size(v, part); }},
+};
+
+/// Null where there is no such key.
+Setter setter_of(std::string_view key) {
+  for (const auto& [name, setter] : kKeys)
+    if (name == key) return setter;
+  return nullptr;
+}
+
 }  // namespace
+
+std::vector<std::string> Reading::keys() const {
+  std::vector<std::string> keys;
+  if (resize) keys.emplace_back("resize");
+  if (crop) keys.emplace_back("crop");
+  if (bgr) keys.emplace_back("order");
+  if (rate) keys.emplace_back("rate");
+  if (hop) keys.emplace_back("hop");
+  return keys;
+}
 
 Preprocess parse_preprocess(std::string_view text, const Preprocess& defaults) {
   Preprocess result = defaults;
@@ -56,32 +131,21 @@ Preprocess parse_preprocess(std::string_view text, const Preprocess& defaults) {
   for (const std::string_view part : split(text, ',')) {
     const std::size_t equals = part.find('=');
     const std::string_view key = part.substr(0, equals);
-    if (equals == std::string_view::npos || !(key == "scale" || key == "mean" || key == "std"))
+    const Setter set = equals == std::string_view::npos ? nullptr : setter_of(key);
+    if (!set)
       throw Error(ErrorCode::invalid_argument,
-                  fmt::format("--preprocess: \"{}\" is not scale=, mean= or std= with a value", part));
+                  fmt::format("--preprocess: \"{}\" is not scale=, mean= or std= with a value, nor resize=, "
+                              "crop=, order=, rate= or hop=",
+                              part));
     if (!seen.insert(key).second)
       throw Error(ErrorCode::invalid_argument, fmt::format("--preprocess: {} is given twice", key));
-    const std::vector<float> values = parse_list(part.substr(equals + 1), part);
-    if (key == "scale") {
-      if (values.size() != 1)
-        throw Error(ErrorCode::invalid_argument,
-                    fmt::format("--preprocess: \"{}\": scale is one number", part));
-      result.scale = values[0];
-    } else if (key == "mean") {
-      result.mean = values;
-    } else {
-      for (const float v : values)
-        if (v == 0.0f)
-          throw Error(ErrorCode::invalid_argument,
-                      fmt::format("--preprocess: \"{}\": std must not be zero", part));
-      result.std = values;
-    }
+    set(result, part.substr(equals + 1), part);
   }
   return result;
 }
 
-std::int64_t channel_count(const Shape& sample) {
-  return sample.rank() == 3 ? sample[0] : 1;
+std::int64_t channel_count(const Shape& sample, bool last) {
+  return sample.rank() == 3 ? sample[last ? 2 : 0] : 1;
 }
 
 void require_channels(const Preprocess& preprocess, std::int64_t channels) {
@@ -92,11 +156,12 @@ void require_channels(const Preprocess& preprocess, std::int64_t channels) {
                               list == &preprocess.mean ? "mean" : "std", list->size(), channels, channels));
 }
 
-void apply(const Preprocess& preprocess, std::int64_t channels, std::span<float> sample) {
+void apply(const Preprocess& preprocess, std::int64_t channels, std::span<float> sample, bool last) {
   if (preprocess.is_identity() || sample.empty()) return;
-  const std::size_t plane = sample.size() / static_cast<std::size_t>(channels);
+  const auto count = static_cast<std::size_t>(channels);
+  const std::size_t plane = sample.size() / count;
   for (std::size_t i = 0; i < sample.size(); ++i) {
-    const std::size_t channel = i / plane;
+    const std::size_t channel = last ? i % count : i / plane;
     const float mean = preprocess.mean[preprocess.mean.size() == 1 ? 0 : channel];
     const float std = preprocess.std[preprocess.std.size() == 1 ? 0 : channel];
     sample[i] = (sample[i] * preprocess.scale - mean) / std;

@@ -19,9 +19,7 @@ report::ObserverComparison compare_observers(const Model& fp32, const std::vecto
     throw Error(ErrorCode::invalid_argument,
                 "several observers need a scheme with calibrated activations, as int8 or int8-a4");
   // Opened first: data that is missing is found before a calibration that takes long.
-  const data::Images images(data::parse_data_spec(options.data.data, options.data.labels),
-                            data::Split::evaluation, options.data.preprocess, fp32.input_shape(),
-                            options.images, 0);
+  const data::Samples images(options.data, data::Split::evaluation, data::inputs_of(fp32), options.images, 0);
   report::ObserverComparison comparison;
   comparison.data = options.data.data;
   comparison.images = images.count();

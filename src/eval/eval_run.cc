@@ -1,9 +1,12 @@
 #include "eval/eval_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "eval/evaluation.h"
 #include "eval/model_quantizer.h"
+#include "eval/warnings.h"
 #include "lowbit/model/quantize.h"
 
 namespace lowbit::eval {
@@ -34,13 +37,28 @@ void add_speedups(std::vector<report::EvalRow>& rows) {
     if (row.ms_median > 0) row.speedup = base / row.ms_median;
 }
 
-data::Images open_images(const EvalOptions& options, const Model& model) {
-  return data::Images(data::parse_data_spec(options.data.data, options.data.labels), data::Split::evaluation,
-                      options.data.preprocess, model.input_shape(), options.images, 0);
+data::Samples open_images(const EvalOptions& options, const Model& model) {
+  return {options.data, data::Split::evaluation, data::inputs_of(model), options.images, 0};
+}
+
+/// Of the first model.
+std::vector<std::string> warnings(const Model& model, const data::Samples& images,
+                                  const ModelResult& result) {
+  std::vector<std::string> warnings;
+  if (result.correct) {
+    std::vector<std::int64_t> labels;
+    for (std::int64_t i = 0; i < images.count(); ++i) labels.push_back(images.label(i).value_or(0));
+    warnings.push_back(chance_warning(labels, *result.correct, model.output_shape().elements()));
+  }
+  for (const std::string& output : result.constant_outputs)
+    warnings.push_back(fmt::format("the output '{}' is the same for all {} samples", output, images.count()));
+  if (const auto layer = measure_first_layer(model, images)) warnings.push_back(input_warning(*layer));
+  std::erase(warnings, "");
+  return warnings;
 }
 
 report::EvalReport make_report(const std::vector<std::pair<std::string, Model>>& models, bool has_reference,
-                               const data::Images& images, const EvalOptions& options) {
+                               const data::Samples& images, const EvalOptions& options) {
   std::vector<Model> bare;
   for (const auto& [name, model] : models) bare.push_back(model);
   const int threads = options.quantization.threads;
@@ -53,6 +71,7 @@ report::EvalReport make_report(const std::vector<std::pair<std::string, Model>>&
   for (std::size_t i = 0; i < models.size(); ++i)
     report.rows.push_back(make_row(models[i].first, models[i].second, results[i]));
   add_speedups(report.rows);
+  report.warnings = warnings(models[0].second, images, results[0]);
   return report;
 }
 
@@ -66,7 +85,7 @@ report::EvalReport evaluate_models(const std::vector<std::pair<std::string, Mode
 report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<Scheme>& schemes,
                                     const EvalOptions& options) {
   // Opened first: data that is missing is found before a calibration that takes long.
-  const data::Images images = open_images(options, fp32);
+  const data::Samples images = open_images(options, fp32);
   ModelQuantizer quantizer(fp32, options.data, options.quantization);
   std::vector<std::pair<std::string, Model>> models{{"", fp32}};
   std::vector<std::optional<RecoveryReport>> recoveries;

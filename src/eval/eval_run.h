@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/data_options.h"
-#include "data/images.h"
+#include "data/samples.h"
 #include "eval/model_quantizer.h"
 #include "lowbit/model/model.h"
 #include "report/eval_report.h"

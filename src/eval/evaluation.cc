@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "eval/warnings.h"
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/executor.h"
 #include "model/copy_samples.h"
@@ -46,13 +47,13 @@ struct Lane {
   void prepare(std::int64_t batch) {
     views.clear();
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      views.emplace_back(outputs[i].data(), with_batch(model->output_shape(i), batch));
+      views.emplace_back(outputs[i].data(), Shape{batch, model->output_shape(i).elements()});
   }
 
   /// Milliseconds.
-  double run(const TensorView& in) {
+  double run(std::span<const arrays::ArrayView> in) {
     const auto start = Clock::now();
-    lowbit::run(*model, std::span(&in, 1), views, workspace);
+    lowbit::run(*model, in, views, workspace);
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   }
 
@@ -62,35 +63,36 @@ struct Lane {
     return pointers;
   }
 
-  std::span<const float> first_output(std::int64_t image) const {
-    const std::size_t size = index(model->output_shape(0).elements());
-    return std::span(outputs[0]).subspan(index(image) * size, size);
+  std::span<const float> sample_of_output(std::size_t output, std::int64_t image) const {
+    const std::size_t size = index(model->output_shape(output).elements());
+    return std::span(outputs[output]).subspan(index(image) * size, size);
   }
 };
 
 class Evaluation {
  public:
-  Evaluation(std::span<const Model> models, const data::Images& images, const EvaluationOptions& options)
+  Evaluation(std::span<const Model> models, const data::Samples& images, const EvaluationOptions& options)
       : images_(images), options_(options), batch_(std::min(options.batch, images.count())) {
     require_same_shapes(models);
     require_known_labels(models[0]);
     const std::shared_ptr<Executor> executor = make_thread_pool(options.threads);
     for (const Model& model : models) lanes_.emplace_back(model, batch_, executor);
+    spreads_.resize(models[0].output_count());
   }
 
   std::vector<ModelResult> run() {
-    const std::int64_t size = images_.shape().elements();
+    const std::int64_t size = images_.elements();
     const std::int64_t chunk =
         std::max<std::int64_t>(1, kChunkFloats / std::max<std::int64_t>(1, batch_ * size)) * batch_;
-    std::vector<float> inputs;
     report::Progress progress("evaluating", images_.count());
     for (std::int64_t first = 0; first < images_.count(); first += chunk) {
       const std::int64_t count = std::min(chunk, images_.count() - first);
-      inputs.resize(index(count * size));
-      images_.read(first, inputs);
-      if (first == 0) warm_up(inputs.data());
+      const data::SampleArrays samples = images_.read(first, count);
+      const std::vector<arrays::ArrayView> inputs = data::views(samples);
+      if (first == 0) warm_up(slice_batch(*lanes_[0].model, inputs, 0, batch_));
       for (std::int64_t i = 0; i < count; i += batch_) {
-        run_batch(inputs.data() + i * size, first + i, std::min(batch_, count - i));
+        const std::int64_t n = std::min(batch_, count - i);
+        run_batch(slice_batch(*lanes_[0].model, inputs, i, n), first + i, n);
         progress.update(first + i);
       }
     }
@@ -100,10 +102,14 @@ class Evaluation {
  private:
   static void require_same_shapes(std::span<const Model> models) {
     for (const Model& model : models) {
-      if (model.input_shape() != models[0].input_shape())
-        throw Error(ErrorCode::shape_mismatch,
-                    fmt::format("the models take inputs of different shapes, {} and {}",
-                                models[0].input_shape().to_string(), model.input_shape().to_string()));
+      if (model.input_count() != models[0].input_count())
+        throw Error(ErrorCode::shape_mismatch, fmt::format("the models take {} and {} inputs",
+                                                           models[0].input_count(), model.input_count()));
+      for (std::size_t i = 0; i < model.input_count(); ++i)
+        if (model.input_shape(i) != models[0].input_shape(i))
+          throw Error(ErrorCode::shape_mismatch,
+                      fmt::format("the models take inputs of different shapes, {} and {}",
+                                  models[0].input_shape(i).to_string(), model.input_shape(i).to_string()));
       require_same_outputs(models[0], model);
     }
   }
@@ -119,8 +125,7 @@ class Evaluation {
     }
   }
 
-  void warm_up(const float* inputs) {
-    const TensorView in(inputs, images_.batch_shape(batch_));
+  void warm_up(std::span<const arrays::ArrayView> in) {
     for (Lane& lane : lanes_) {
       lane.prepare(batch_);
       const auto start = Clock::now();
@@ -128,8 +133,7 @@ class Evaluation {
     }
   }
 
-  void run_batch(const float* inputs, std::int64_t first, std::int64_t count) {
-    const TensorView in(inputs, images_.batch_shape(count));
+  void run_batch(std::span<const arrays::ArrayView> in, std::int64_t first, std::int64_t count) {
     if (count != batch_)
       for (Lane& lane : lanes_) lane.prepare(count);
     // A smaller batch at the end costs more for each image; it counts only where there is no other.
@@ -141,12 +145,14 @@ class Evaluation {
     }
     ++turn_;
     for (Lane& lane : lanes_) score(lane, first, count);
+    for (std::size_t o = 0; o < spreads_.size(); ++o)
+      for (std::int64_t i = 0; i < count; ++i) spreads_[o].add(lanes_[0].sample_of_output(o, i));
   }
 
   void score(Lane& lane, std::int64_t first, std::int64_t count) {
     lane.scores.add(lanes_[0].data(), lane.data(), count);
     for (std::int64_t i = 0; i < count; ++i)
-      lane.correct += images_.label(first + i) == argmax(lane.first_output(i));
+      lane.correct += images_.label(first + i) == argmax(lane.sample_of_output(0, i));
   }
 
   std::vector<ModelResult> results() const {
@@ -163,19 +169,24 @@ class Evaluation {
       result.ms_p90 = report::quantile(lane.ms, 0.9);
       results.push_back(std::move(result));
     }
+    const Graph& graph = lanes_[0].model->graph();
+    for (std::size_t o = 0; o < spreads_.size(); ++o)
+      if (spreads_[o].is_constant())
+        results[0].constant_outputs.push_back(graph.values[static_cast<std::size_t>(graph.outputs[o])].name);
     return results;
   }
 
-  const data::Images& images_;
+  const data::Samples& images_;
   EvaluationOptions options_;
   std::int64_t batch_;
   std::vector<Lane> lanes_;
+  std::vector<OutputSpread> spreads_;  ///< of the outputs of the first model
   std::size_t turn_ = 0;
 };
 
 }  // namespace
 
-std::vector<ModelResult> evaluate(std::span<const Model> models, const data::Images& images,
+std::vector<ModelResult> evaluate(std::span<const Model> models, const data::Samples& images,
                                   const EvaluationOptions& options) {
   return Evaluation(models, images, options).run();
 }

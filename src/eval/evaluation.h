@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/images.h"
+#include "data/samples.h"
 #include "lowbit/model/evaluate.h"
 #include "lowbit/model/model.h"
 
@@ -25,11 +25,13 @@ struct ModelResult {
   std::optional<std::int64_t> agree;      ///< images on which that is the same element as the reference's
   std::vector<OutputComparison> outputs;  ///< against the reference; empty without one
   double ms_median = 0, ms_p90 = 0;       ///< per image, over batches
+  /// Of the first model: its outputs that are the same for all samples.
+  std::vector<std::string> constant_outputs{};
 };
 
 /// One result a model. Throws Error(shape_mismatch) when the models' inputs or outputs differ,
 /// Error(invalid_argument) for a label that the models have no output for.
-std::vector<ModelResult> evaluate(std::span<const Model> models, const data::Images& images,
+std::vector<ModelResult> evaluate(std::span<const Model> models, const data::Samples& images,
                                   const EvaluationOptions& options);
 
 }  // namespace lowbit::eval

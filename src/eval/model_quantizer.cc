@@ -1,5 +1,7 @@
 #include "eval/model_quantizer.h"
 
+#include <fmt/format.h>
+
 #include "eval/calibration.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_shard.h"
@@ -21,6 +23,9 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
   make_observer(options.observer);  // a misspelt name is refused before anything long starts
   if (options.recover != "none") {
     parse_recovery(options.recover);
+    if (fp32.input_count() != 1)
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("--recover is for models with one input, not {}", fp32.input_count()));
     if (!options.table.empty())
       throw Error(ErrorCode::invalid_argument,
                   "--recover needs the images of --data, and a table of ranges has none");
@@ -61,7 +66,7 @@ const CalibrationTable& ModelQuantizer::table() {
       throw Error(ErrorCode::invalid_argument,
                   options_.recover == "none" ? "--data is required: the scheme needs calibration images"
                                              : "--data is required: --recover works on calibration images");
-    table_ = merge_calibration_shards({calibrate_images(fp32_, data_, options_, {}, false)});
+    table_ = merge_calibration_shards({calibrate_samples(fp32_, data_, options_, {}, false)});
   }
   return *table_;
 }

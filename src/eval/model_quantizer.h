@@ -30,7 +30,7 @@ class ModelQuantizer {
   /// All are kept by reference. Throws as make_observer and load_calibration.
   ModelQuantizer(const Model& fp32, const data::DataOptions& data, const QuantizationOptions& options);
 
-  /// Calibrates when `scheme` is the first one that needs it. Throws as quantize, Images and parse_data_spec;
+  /// Calibrates when `scheme` is the first one that needs it. Throws as quantize and Samples;
   /// Error(invalid_argument) when it needs images and there is no --data.
   Model quantize(const Scheme& scheme);
 

@@ -35,10 +35,4 @@ Model load_model(const std::string& path, const OnnxOptions& options) {
 #endif
 }
 
-void require_one_input(const Model& model, const std::string& path) {
-  if (model.input_count() != 1)
-    throw Error(ErrorCode::unsupported,
-                fmt::format("{} has {} inputs; images feed models with one", path, model.input_count()));
-}
-
 }  // namespace lowbit::io

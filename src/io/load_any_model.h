@@ -12,7 +12,4 @@ namespace lowbit::io {
 /// .lowbit in a build without the ONNX importer; Error(invalid_argument) for shapes beside a .lowbit file.
 Model load_model(const std::string& path, const OnnxOptions& options = {});
 
-/// Throws Error(unsupported) unless the model has one input.
-void require_one_input(const Model& model, const std::string& path);
-
 }  // namespace lowbit::io

@@ -38,10 +38,18 @@ std::string format_coverage(const EvalReport& report, bool colour) {
   return styled(lines, complete ? Style::green : Style::yellow, colour) + "\n";
 }
 
+std::string format_warnings(const EvalReport& report, bool colour) {
+  std::string lines;
+  for (const std::string& warning : report.warnings)
+    lines += styled("warning: " + warning, Style::yellow, colour) + "\n";
+  return lines;
+}
+
 Json output_json(const OutputComparison& output) {
   return {{"name", output.name},
           {"sqnr_db", number(output.error.sqnr_db)},
           {"cosine", number(output.error.cosine)},
+          {"mean_cosine", number(output.mean_cosine)},
           {"max_error", number(output.error.max)}};
 }
 
@@ -73,7 +81,8 @@ std::string format_report(const EvalReport& report, bool colour) {
   for (const EvalRow& row : report.rows)
     if (row.recovery)
       recoveries += fmt::format("{} recovered: {}\n", row.scheme, recovery_summary(*row.recovery));
-  return table.to_string(colour) + format_coverage(report, colour) + recoveries;
+  return table.to_string(colour) + format_coverage(report, colour) + recoveries +
+         format_warnings(report, colour);
 }
 
 std::string format_outputs(const EvalReport& report, bool colour) {
@@ -81,11 +90,13 @@ std::string format_outputs(const EvalReport& report, bool colour) {
                {"output", Table::Align::left},
                {"SQNR dB"},
                {"cosine"},
+               {"mean cosine"},
                {"largest error"}});
   for (const EvalRow& row : report.rows)
     for (const OutputComparison& output : row.outputs)
       table.add_row({row.scheme, output.name, decibel(output.error.sqnr_db),
-                     fmt::format("{:.6f}", output.error.cosine), fmt::format("{:.6g}", output.error.max)});
+                     fmt::format("{:.6f}", output.error.cosine), fmt::format("{:.6f}", output.mean_cosine),
+                     fmt::format("{:.6g}", output.error.max)});
   return table.to_string(colour);
 }
 
@@ -119,6 +130,7 @@ Json to_json(const EvalReport& report, bool with_outputs) {
   result["calib_images"] = report.calib_images;
   result["observer"] = report.observer ? Json(*report.observer) : Json(nullptr);
   result["machine"] = to_json(report.machine);
+  result["warnings"] = report.warnings;
   result["rows"] = std::move(rows);
   return result;
 }

@@ -33,11 +33,13 @@ struct EvalReport {
   std::optional<std::string> observer;  ///< nothing when no scheme needed a calibration
   Machine machine;
   std::vector<EvalRow> rows;
+  std::vector<std::string> warnings{};  ///< of what the data and the network do not agree in
 };
 
 /// The table, and the line or lines that account for every layer.
 std::string format_report(const EvalReport& report, bool colour);
-/// Each output of each row that has a reference: SQNR, cosine, largest error.
+/// Each output of each row that has a reference: SQNR, cosine of all samples in a row and mean of the cosines
+/// of samples, largest error.
 std::string format_outputs(const EvalReport& report, bool colour);
 /// Schema "lowbit-eval-1". top1 and agree are fractions of the images; unknown values and infinite ratios are
 /// null; "outputs" is there where `with_outputs`, "recovery" in rows that were recovered.

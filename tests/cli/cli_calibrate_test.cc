@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_runner.h"
+#include "data/file_bytes.h"
 #include "data/npy.h"
-#include "data/npy_file.h"
 #include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/quantize.h"
 
@@ -214,7 +214,7 @@ TEST_F(Calibrate, StreamsOfNothing) {
   EXPECT_TRUE(
       bad("calibrate " + model_ + " --data npy:" + nans + " -o " + file("o"), "'x' was not a finite"));
   EXPECT_TRUE(bad("quantize " + model_ + " --data npy:" + nans + " -o " + file("o"), "'x' was not a finite"));
-  EXPECT_TRUE(bad("calibrate " + model_ + " --data npy:" + none + " -o " + file("o"), "not one image"));
+  EXPECT_TRUE(bad("calibrate " + model_ + " --data npy:" + none + " -o " + file("o"), "not one sample"));
   // A shard without a finite number is no fault, all of them are.
   std::string parts;
   for (const char* k : {"1", "2"}) {

@@ -13,7 +13,7 @@ using lowbit::testing::run_command;
 using lowbit::testing::TemporaryFolder;
 
 std::string npy_zeros(const Shape& shape) {
-  return data::npy_float_header(shape) + std::string(static_cast<std::size_t>(shape.elements()) * 4, '\0');
+  return data::npy_header(shape) + std::string(static_cast<std::size_t>(shape.elements()) * 4, '\0');
 }
 
 class BadInput : public ::testing::Test {

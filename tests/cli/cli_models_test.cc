@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_runner.h"
+#include "data/file_bytes.h"
 #include "data/npy.h"
-#include "data/npy_file.h"
 #include "lowbit/model/quantize.h"
 #include "support/shared_data.h"
 

@@ -30,7 +30,7 @@ class SensitivityCommand : public ::testing::Test {
     Random random(5);
     std::vector<float> values(60 * 12);
     for (float& v : values) v = random.uniform();
-    return data::npy_float_header({60, 12}) +
+    return data::npy_header({60, 12}) +
            std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
   }
 

@@ -6,9 +6,10 @@
 #include <set>
 
 #include "data/dataset_files.h"
-#include "data/images.h"
+#include "data/expect_error.h"
+#include "data/file_bytes.h"
 #include "data/npy.h"
-#include "data/npy_file.h"
+#include "data/samples.h"
 #include "lowbit/core/error.h"
 #include "support/shared_data.h"
 #include "support/temporary_folder.h"
@@ -39,15 +40,8 @@ std::string sequence(std::size_t n) {
   return bytes;
 }
 
-template <class F>
-void expect_error(ErrorCode code, const std::string& part, F f) {
-  try {
-    f();
-    ADD_FAILURE() << "no error that names " << part;
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
-  }
+std::unique_ptr<Dataset> open_npy(const std::string& path, const std::string& labels, const Shape& input) {
+  return open_dataset(parse_data_spec("npy:" + path, labels), Split::evaluation, input);
 }
 
 TEST(Mnist, ReadsImagesAndLabels) {
@@ -189,11 +183,11 @@ TEST(NpyData, LabelsMustFit) {
   const std::string batch = folder.write("b.npy", npy_file({2, 3}, {0, 1, 2, 3, 4, 5}));
   const std::string floats = folder.write("f.npy", npy_file({2}, {0, 1}));
   expect_error(ErrorCode::unsupported, "not integers", [&] { open_npy(batch, floats, {3}); });
-  std::string header = npy_float_header({3});
+  std::string header = npy_header({3});
   header.replace(header.find("<f4"), 3, "|u1");
   const std::string three = folder.write("l.npy", header + "\1\2\3");
-  expect_error(ErrorCode::shape_mismatch, "2 images", [&] { open_npy(batch, three, {3}); });
-  header = npy_float_header({2});
+  expect_error(ErrorCode::shape_mismatch, "2 samples", [&] { open_npy(batch, three, {3}); });
+  header = npy_header({2});
   header.replace(header.find("<f4"), 3, "|u1");
   const std::string two = folder.write("l.npy", header + "\1\2");
   EXPECT_EQ(open_npy(batch, two, {3})->label(1), 2);
@@ -206,7 +200,7 @@ TEST(NpyData, RefusesWhatDoesNotFit) {
   const std::string batch = folder.write("b.npy", npy_file({2, 3}, {0, 1, 2, 3, 4, 5}));
   expect_error(ErrorCode::shape_mismatch, "2x3", [&] { open_npy(batch, {}, {4}); });
   const std::string none = folder.write("n.npy", npy_file({0, 3}, {}));
-  expect_error(ErrorCode::invalid_argument, "not one image", [&] { open_npy(none, {}, {3}); });
+  expect_error(ErrorCode::invalid_argument, "not one sample", [&] { open_npy(none, {}, {3}); });
 }
 
 TEST(Data, Specs) {
@@ -237,20 +231,58 @@ TEST(Data, ChoosesImages) {
   EXPECT_TRUE(std::all_of(some.begin(), some.end(), [](std::int64_t i) { return i >= 0 && i < 1000; }));
 }
 
-TEST(Images, ArePreprocessed) {
+TEST(Samples, ArePreprocessed) {
   TemporaryFolder folder;
   folder.write("t10k-images-idx3-ubyte", idx_images(2, 1, 2, {'\0', '\xff', '\x33', '\x66'}));
   folder.write("t10k-labels-idx1-ubyte", idx_labels(2, "\1\2"));
-  const DataSpec spec = parse_data_spec("mnist:" + folder.path());
-  std::vector<float> values(4);
-  Images(spec, Split::evaluation, "", {2}, 0, 0).read(0, values);
-  EXPECT_EQ(values, (std::vector<float>{0, 1, 51 * (1.0f / 255), 102 * (1.0f / 255)}));
-  Images(spec, Split::evaluation, "scale=1,mean=1,std=2", {2}, 0, 0).read(0, values);
-  EXPECT_EQ(values, (std::vector<float>{-0.5f, 127, 25, 50.5f}));
-  expect_error(ErrorCode::shape_mismatch, "mean has 3 values",
-               [&] { Images(spec, Split::evaluation, "mean=1:2:3", {2}, 0, 0); });
-  expect_error(ErrorCode::shape_mismatch, "the model takes 5",
-               [&] { Images(spec, Split::evaluation, "", {5}, 0, 0); });
+  const auto open = [&](const std::string& preprocess, const arrays::ArrayType& type) {
+    const DataOptions options{.data = "mnist:" + folder.path(), .labels = {}, .preprocess = preprocess};
+    return Samples(options, Split::evaluation, {{"x", type}}, 0, 0);
+  };
+  const arrays::ArrayType floats{ElementType::f32, {2}}, bytes{ElementType::u8, {2}};
+  const SampleArrays arrays = open("", floats).read(0, 2);
+  ASSERT_EQ(arrays.size(), 1u);
+  EXPECT_EQ(arrays[0].type.shape, (Shape{2, 2}));
+  EXPECT_EQ(arrays[0].floats, (std::vector<float>{0, 1, 51 * (1.0f / 255), 102 * (1.0f / 255)}));
+  EXPECT_EQ(open("scale=1,mean=1,std=2", floats).read(0, 2)[0].floats,
+            (std::vector<float>{-0.5f, 127, 25, 50.5f}));
+  // A model of integers takes the bytes themselves.
+  EXPECT_EQ(open("", bytes).read(0, 2)[0].integers, (std::vector<std::int64_t>{0, 255, 51, 102}));
+  EXPECT_EQ(open("", floats).read(1, 1)[0].floats[1], 102 * (1.0f / 255));
+  expect_error(ErrorCode::invalid_argument, "one input of floats", [&] { open("mean=1", bytes); });
+  expect_error(ErrorCode::invalid_argument, "resize does not go with mnist",
+               [&] { open("resize=3", floats); });
+  expect_error(ErrorCode::shape_mismatch, "mean has 3 values", [&] { open("mean=1:2:3", floats); });
+  expect_error(ErrorCode::shape_mismatch, "the model takes 5", [&] { open("", {ElementType::f32, {5}}); });
+}
+
+TEST(Samples, HeldOutAreThoseThatCalibrationDoesNotTake) {
+  TemporaryFolder folder;
+  const std::string file = folder.write("a.npy", npy_file({6, 1}, std::vector<float>{0, 1, 2, 3, 4, 5}));
+  const std::vector<InputType> inputs{{"x", {ElementType::f32, {1}}}};
+  const auto values = [&](DataOptions options, Split split, std::int64_t wanted) {
+    const Samples samples(options, split, inputs, wanted, split == Split::calibration ? options.seed : 0);
+    return samples.read(0, samples.count())[0].floats;
+  };
+  DataOptions options{.data = "npy:" + file, .labels = {}, .preprocess = {}, .calib = 4};
+  EXPECT_EQ(values(options, Split::evaluation, 0).size(), 6u);
+  options.held_out = true;
+  EXPECT_EQ(values(options, Split::calibration, 4), (std::vector<float>{0, 1, 2, 3}));
+  EXPECT_EQ(values(options, Split::evaluation, 0), (std::vector<float>{4, 5}));
+  EXPECT_EQ(values(options, Split::evaluation, 1), (std::vector<float>{4}));
+  options.seed = 7;
+  std::vector<float> all = values(options, Split::calibration, 4);
+  EXPECT_NE(all, (std::vector<float>{0, 1, 2, 3}));
+  for (const float v : values(options, Split::evaluation, 0)) all.push_back(v);
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, (std::vector<float>{0, 1, 2, 3, 4, 5}));
+  options.calib = 6;
+  expect_error(ErrorCode::invalid_argument, "calibration takes all 6",
+               [&] { values(options, Split::evaluation, 0); });
+  options.data = "glyphs";
+  expect_error(ErrorCode::invalid_argument, "training files of its own", [&] {
+    Samples(options, Split::evaluation, {{"x", {ElementType::f32, {1, 28, 28}}}}, 0, 0);
+  });
 }
 
 TEST(Mnist, SharedFiles) {

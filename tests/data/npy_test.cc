@@ -58,7 +58,7 @@ std::vector<float> all(const NpyArray& array) {
 TEST(Npy, WrittenHeadersComeBack) {
   for (const Shape& shape :
        {Shape{}, Shape{3}, Shape{0}, Shape{2, 3}, Shape{1, 2, 3, 4, 5, 6}, Shape{1234567, 1}}) {
-    const std::string text = npy_float_header(shape);
+    const std::string text = npy_header(shape);
     EXPECT_EQ(text.size() % 64, 0u);
     EXPECT_EQ(text.back(), '\n');
     const auto size = static_cast<std::uint64_t>(shape.elements()) * 4 + text.size();
@@ -72,10 +72,8 @@ TEST(Npy, WrittenHeadersComeBack) {
 
 TEST(Npy, HeaderIsWhatNumpyWrites) {
   // numpy.lib.format.write_array_header_1_0 for np.zeros((2, 3), np.float32) and np.zeros(3, np.float32).
-  EXPECT_EQ(npy_float_header({2, 3}).substr(10, 59),
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }");
-  EXPECT_EQ(npy_float_header({3}).substr(10, 57),
-            "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }");
+  EXPECT_EQ(npy_header({2, 3}).substr(10, 59), "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }");
+  EXPECT_EQ(npy_header({3}).substr(10, 57), "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }");
 }
 
 TEST(Npy, ReadsEveryType) {

@@ -60,7 +60,7 @@ std::vector<std::string> keys(const nlohmann::ordered_json& object) {
 TEST(EvalReport, JsonHasTheSchema) {
   const auto json = to_json(example_report());
   EXPECT_EQ(keys(json), (std::vector<std::string>{"schema", "model", "data", "images", "calib_images",
-                                                  "observer", "machine", "rows"}));
+                                                  "observer", "machine", "warnings", "rows"}));
   EXPECT_EQ(json["schema"], "lowbit-eval-1");
   EXPECT_EQ(keys(json["machine"]), (std::vector<std::string>{"cpu", "isa", "threads"}));
   ASSERT_EQ(json["rows"].size(), 2u);
@@ -110,7 +110,7 @@ TEST(EvalReport, FallbacksAreNeverSilent) {
 TEST(EvalReport, ComparisonsHaveOutputs) {
   const auto json = to_json(example_report(), true);
   EXPECT_EQ(keys(json["rows"][1]["outputs"][0]),
-            (std::vector<std::string>{"name", "sqnr_db", "cosine", "max_error"}));
+            (std::vector<std::string>{"name", "sqnr_db", "cosine", "mean_cosine", "max_error"}));
   EXPECT_NE(format_outputs(example_report(), false).find("logits"), std::string::npos);
 }
 

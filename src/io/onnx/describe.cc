@@ -13,7 +13,7 @@ namespace lowbit {
 namespace {
 
 OnnxTensor describe(const onnx::ValueInfoProto& info) {
-  OnnxTensor tensor{info.name(), {}, {}};
+  OnnxTensor tensor{info.name(), {}, {}, info.type().denotation()};
   if (!info.type().has_tensor_type()) return tensor;
   const auto& type = info.type().tensor_type();
   tensor.element = onnx_import::type_name(type.elem_type());
@@ -43,6 +43,8 @@ OnnxSummary describe_onnx(const std::string& path) {
     if (onnx_import::is_onnx_domain(opset.domain())) summary.opset = opset.version();
   summary.producer = model.producer_name();
   if (!model.producer_version().empty()) summary.producer += " " + model.producer_version();
+  for (const auto& property : model.metadata_props())
+    summary.metadata.emplace_back(property.key(), property.value());
   std::map<std::string, int> counts;
   for (const auto& tensor : model.graph().initializer()) counts[tensor.name()];
   for (const auto& input : model.graph().input())

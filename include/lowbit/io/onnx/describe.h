@@ -13,12 +13,14 @@ struct OnnxTensor {
   std::string name;
   std::string element;            ///< as ONNX has it: "FLOAT", "INT64"; empty for what is no tensor
   std::vector<std::string> dims;  ///< numbers, the names of open ones, "?" for open ones without a name
+  std::string denotation{};       ///< of the type, as "IMAGE"; mostly empty
 };
 
 struct OnnxSummary {
   std::int64_t opset = 1;
-  std::string producer;                                ///< "pytorch 2.1.0"; may be empty
-  std::vector<OnnxTensor> inputs, outputs;             ///< without initializers
+  std::string producer;                                         ///< "pytorch 2.1.0"; may be empty
+  std::vector<std::pair<std::string, std::string>> metadata{};  ///< keys and values, as the file has them
+  std::vector<OnnxTensor> inputs, outputs;                      ///< without initializers
   std::vector<std::pair<std::string, int>> operators;  ///< and how often, those in branches too, by name
   std::vector<std::string> missing;                    ///< those of them that lowbit does not have
 };
