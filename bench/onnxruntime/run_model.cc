@@ -79,7 +79,9 @@ Products count_products(const Model& model) {
   Products count;
   for (std::size_t i = 0; i < model.graph().nodes.size(); ++i) {
     const ops::Op& op = model.graph().nodes[i].op;
-    if (!std::holds_alternative<ops::Conv2dOp>(op) && !std::holds_alternative<ops::LinearOp>(op)) continue;
+    if (!std::holds_alternative<ops::Conv2dOp>(op) && !std::holds_alternative<ops::LinearOp>(op) &&
+        !std::holds_alternative<ops::RecurrentOp>(op))
+      continue;
     ++count.all;
     count.quantized += !model.quantization(static_cast<int>(i)).scheme.is_fp32();
   }

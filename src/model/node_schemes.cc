@@ -24,9 +24,33 @@ Scheme table_scheme(const Scheme& scheme) {
   return is_wide && why_not_built(result).empty() ? result : Scheme("int8-wo");
 }
 
+/// What goes from step to step has a range of its own at each of them.
+Scheme recurrent_scheme(const Scheme& scheme) {
+  Scheme result = scheme;
+  result.dynamic = scheme.activation_bits > 1;
+  return result;
+}
+
+NodePlan plan_recurrent(const Scheme& scheme) {
+  NodePlan plan;
+  if (scheme.activation_bits == 1) {
+    plan.fallback = "the state of Recurrent has no form of 1 bit";
+    return plan;
+  }
+  plan.scheme = recurrent_scheme(scheme);
+  if (const std::string why = why_not_built(plan.scheme); !why.empty()) {
+    plan.scheme = Scheme("fp32");
+    plan.fallback = why;
+    return plan;
+  }
+  plan.mode = scheme.activation_bits == 0 ? NodePlan::Mode::weight_only : NodePlan::Mode::dynamic_u8;
+  return plan;
+}
+
 NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
   NodePlan plan;
   if (scheme.is_fp32()) return plan;
+  if (std::holds_alternative<ops::RecurrentOp>(node.op)) return plan_recurrent(scheme);
   if (std::holds_alternative<ops::EmbeddingOp>(node.op)) {
     plan.mode = NodePlan::Mode::weight_only;
     plan.scheme = table_scheme(scheme);

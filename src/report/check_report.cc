@@ -27,6 +27,9 @@ std::int64_t count_products(const Graph& graph, const Graph::Node& node) {
   const Shape& out = graph.values[static_cast<std::size_t>(node.output)].shape;
   if (const Tensor* weight = ops::weight_of(node.op); weight && ops::has_weights(node.op))
     return weight->shape[0] == 0 ? 0 : out.elements() * (weight->shape.elements() / weight->shape[0]);
+  if (const auto* recurrent = std::get_if<ops::RecurrentOp>(&node.op))
+    return recurrent->weight.shape.elements() *
+           graph.values[static_cast<std::size_t>(node.inputs[0])].shape[0];
   if (!std::holds_alternative<ops::MatMulOp>(node.op)) return 0;
   const Shape& in = graph.values[static_cast<std::size_t>(node.inputs[0])].shape;
   return out.elements() * in[in.rank() - 1];

@@ -246,6 +246,31 @@ TEST_P(EveryFunctionKernel, SoftmaxHasTheHashOfEveryProcessor) {
   EXPECT_EQ(testing::fnv1a(y.data(), y.size() * sizeof(float)), 11925596634977668408u);
 }
 
+/// What a step of an LSTM and of a GRU makes of gates, cells and states.
+TEST_P(EveryFunctionKernel, CellsHaveTheBitsOfTheReference) {
+  testing::GuardedBuffer x_room(1 << 15), r_room(1 << 15), c_room(1 << 13), h_room(1 << 13);
+  for (std::size_t n = 1; n < 1500; n = n < 40 ? n + 1 : 2 * n + 7) {
+    const std::vector<float> x = inputs(4 * n, n), r = inputs(4 * n, n + 9), c = inputs(n, 3),
+                             h = inputs(n, 4);
+    std::vector<float> want_c = c, want_h = h;
+    float *gates_x = x_room.place<float>(4 * n), *gates_r = r_room.place<float>(4 * n);
+    float *cells = c_room.place<float>(n), *state = h_room.place<float>(n);
+    std::copy(x.begin(), x.end(), gates_x), std::copy(r.begin(), r.end(), gates_r);
+    std::copy(c.begin(), c.end(), cells);
+    kFunctionsScalar.lstm_cell(x.data(), r.data(), n, want_c.data(), want_h.data());
+    GetParam()->lstm_cell(gates_x, gates_r, n, cells, state);
+    ASSERT_EQ(std::memcmp(want_c.data(), cells, n * sizeof(float)), 0) << n;
+    ASSERT_EQ(std::memcmp(want_h.data(), state, n * sizeof(float)), 0) << n;
+    want_h = h;
+    std::copy(h.begin(), h.end(), state);
+    gates_x = x_room.place<float>(3 * n), gates_r = r_room.place<float>(3 * n);
+    std::copy_n(x.begin(), 3 * n, gates_x), std::copy_n(r.begin(), 3 * n, gates_r);
+    kFunctionsScalar.gru_cell(x.data(), r.data(), n, want_h.data());
+    GetParam()->gru_cell(gates_x, gates_r, n, state);
+    ASSERT_EQ(std::memcmp(want_h.data(), state, n * sizeof(float)), 0) << n;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, EveryFunctionKernel, ::testing::ValuesIn(kernels_of_this_build()),
                          [](const auto& p) {
                            std::string name = p.param->name;

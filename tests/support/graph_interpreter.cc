@@ -472,6 +472,44 @@ void eval(const ops::EmbeddingOp& op, const Inputs& in, Sample& out) {
   }
 }
 
+void eval(const ops::RecurrentOp& op, const Inputs& in, Sample& out) {
+  const std::int64_t n = op.weight.shape[1], width = op.weight.shape[0], state = op.batch * n;
+  const std::int64_t steps = in[0]->shape[0] / op.batch;
+  std::vector<double> h(static_cast<std::size_t>(state), 0.0), c = h;
+  if (in.size() > 1) h = in[1]->data;
+  if (in.size() > 2) c = in[2]->data;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const std::int64_t t = op.reverse ? steps - 1 - i : i;
+    std::vector<double> next = h;
+    for (std::int64_t b = 0; b < op.batch; ++b)
+      for (std::int64_t k = 0; k < n; ++k) {
+        const auto at = static_cast<std::size_t>(b * n + k);
+        const auto of_x = [&](std::int64_t gate) {
+          return in[0]->data[static_cast<std::size_t>((t * op.batch + b) * width + gate * n + k)];
+        };
+        const auto of_h = [&](std::int64_t gate) {
+          double sum = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(gate * n + k)];
+          for (std::int64_t j = 0; j < n; ++j)
+            sum += h[static_cast<std::size_t>(b * n + j)] *
+                   op.weight.data[static_cast<std::size_t>((gate * n + k) * n + j)];
+          return sum;
+        };
+        if (op.cell == ops::Cell::lstm) {
+          c[at] =
+              sigmoid(of_x(2) + of_h(2)) * c[at] + sigmoid(of_x(0) + of_h(0)) * std::tanh(of_x(3) + of_h(3));
+          next[at] = sigmoid(of_x(1) + of_h(1)) * std::tanh(c[at]);
+        } else {
+          const double z = sigmoid(of_x(0) + of_h(0)), reset = sigmoid(of_x(1) + of_h(1));
+          next[at] = (1 - z) * std::tanh(of_x(2) + reset * of_h(2)) + z * h[at];
+        }
+      }
+    h = next;
+    std::copy(h.begin(), h.end(), out.data.begin() + t * state);
+  }
+  std::copy(h.begin(), h.end(), out.data.begin() + steps * state);
+  if (op.cell == ops::Cell::lstm) std::copy(c.begin(), c.end(), out.data.begin() + (steps + 1) * state);
+}
+
 [[noreturn]] void refuse_codes() {
   throw Error(ErrorCode::unsupported, "the interpreter runs fp32 graphs, without Quantize and Dequantize");
 }

@@ -31,6 +31,7 @@
 #include "lowbit/layers/matmul.h"
 #include "lowbit/layers/pointwise.h"
 #include "lowbit/layers/pool.h"
+#include "lowbit/layers/recurrent.h"
 #include "lowbit/layers/reduce.h"
 #include "lowbit/layers/reshape.h"
 #include "lowbit/layers/softmax.h"
@@ -41,7 +42,7 @@ namespace lowbit::ops {
 using Op = std::variant<Conv2dOp, LinearOp, AddOp, ConcatOp, ClampOp, ScaleShiftOp, QuantizeOp, DequantizeOp,
                         MaxPoolOp, AveragePoolOp, GlobalAveragePoolOp, FlattenOp, ReshapeOp, PadOp, SliceOp,
                         SoftmaxOp, FunctionOp, BinaryOp, ReduceOp, TransposeOp, LrnOp, MatMulOp, ArrayOp,
-                        LayerNormOp, AttentionOp, EmbeddingOp>;
+                        LayerNormOp, AttentionOp, EmbeddingOp, RecurrentOp>;
 
 std::string_view op_name(const Op& op);
 /// For people: of an Array the name that ONNX has for it.

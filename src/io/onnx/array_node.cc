@@ -69,6 +69,17 @@ std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node, const 
   return attributes;
 }
 
+const ArrayAttribute* find_attribute(const ops::ArrayOp& op, std::string_view name) {
+  for (const ArrayAttribute& attribute : op.attributes)
+    if (attribute.name == name) return &attribute;
+  return nullptr;
+}
+
+std::int64_t integer(const ops::ArrayOp& op, std::string_view name, std::int64_t otherwise) {
+  const ArrayAttribute* a = find_attribute(op, name);
+  return a && a->integers.size() == 1 ? a->integers[0] : otherwise;
+}
+
 arrays::Array to_array(const Constant& constant) {
   arrays::Array array;
   array.type = {constant.element_type(), Shape(constant.dims)};

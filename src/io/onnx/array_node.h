@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/onnx/constant.h"
 #include "lowbit/core/array.h"
 #include "lowbit/core/array_attribute.h"
+#include "lowbit/layers/array_op.h"
 
 namespace lowbit::onnx_import {
 
@@ -26,6 +28,10 @@ using TensorReader = std::function<arrays::Array(const onnx::TensorProto&)>;
 /// Integers, numbers, texts and lists of them. A tensor of one element becomes that element, and its type the
 /// text; graphs are left out. Throws Error(unsupported) for larger tensors.
 std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node, const TensorReader& read);
+
+/// Null where the operator has no such attribute.
+const ArrayAttribute* find_attribute(const ops::ArrayOp& op, std::string_view name);
+std::int64_t integer(const ops::ArrayOp& op, std::string_view name, std::int64_t otherwise);
 
 arrays::Array to_array(const Constant& constant);
 Constant to_constant(arrays::Array array);

@@ -5,22 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "io/onnx/array_node.h"
+
 namespace lowbit::onnx_import {
 namespace {
 
 using ops::ArrayOp;
 using Axes = std::vector<std::int64_t>;
-
-const ArrayAttribute* find_attribute(const ArrayOp& op, std::string_view name) {
-  for (const ArrayAttribute& attribute : op.attributes)
-    if (attribute.name == name) return &attribute;
-  return nullptr;
-}
-
-std::int64_t integer(const ArrayOp& op, std::string_view name, std::int64_t otherwise) {
-  const ArrayAttribute* a = find_attribute(op, name);
-  return a && a->integers.size() == 1 ? a->integers[0] : otherwise;
-}
 
 bool is_value(const ArrayOp& op, std::size_t i) {
   return i < op.sources.size() && op.sources[i] == ArrayOp::kValue;

@@ -45,6 +45,12 @@ struct FunctionKernel {
   float (*exp_sum)(const float* x, std::size_t n, float shift, float* y);
   /// y = exp(x) / sum of exp(x), of n > 0, by way of the two.
   void (*softmax)(const float* x, std::size_t n, float* y);
+
+  /// One step of n cells. `x` and `r` are what the input and the state before give to each gate, one gate of
+  /// n after the other: input, output, forget, cell. Makes `c` and `h` new.
+  void (*lstm_cell)(const float* x, const float* r, std::size_t n, float* c, float* h);
+  /// Gates: update, reset, hidden; the reset is of what the state gives to the hidden gate.
+  void (*gru_cell)(const float* x, const float* r, std::size_t n, float* h);
 };
 
 extern const FunctionKernel kFunctionsAvx512, kFunctionsAvx2, kFunctionsNeon, kFunctionsScalar;

@@ -2,31 +2,12 @@
 // these by including a vec_<isa>.inl first, and ends in function_kernel().
 #pragma once
 
-#include "kernels/functions/exponential.inl"
+#include "kernels/functions/recurrent_cells.inl"
+#include "kernels/functions/sigmoids.inl"
 #include "kernels/functions/softmax_row.inl"
 
 namespace lowbit::kernels::functions {
 namespace {
-
-/// e^-|x| keeps both halves from overflowing, and those far below 0 exact.
-inline VecF sigmoid_of_sum(VecF x, VecF low) {
-  const VecF zero = broadcast_f(0.0f), one = broadcast_f(1.0f);
-  const Mask negative = is_less(x, zero);
-  const VecF e = exp_of_sum(negated(abs_f(x)), select_f(negative, low, negated(low)));
-  return div_f(select_f(negative, e, one), add_f(e, one));
-}
-
-inline VecF sigmoid_of(VecF x) {
-  const VecF e = exp_of(negated(abs_f(x))), one = broadcast_f(1.0f);
-  return div_f(select_f(is_less(x, broadcast_f(0.0f)), e, one), add_f(e, one));
-}
-
-/// (e^2a - 1) / (e^2a + 1) of a = |x|.
-inline VecF tanh_of(VecF x) {
-  const VecF a = clamp_above(abs_f(x), broadcast_f(10.0f));
-  const VecF e = expm1_of(add_f(a, a));
-  return with_sign(div_f(e, add_f(e, broadcast_f(2.0f))), x);
-}
 
 /// x + x P(x^2) up to 1, beyond 1 - e^Q(|x|).
 inline VecF erf_of(VecF x) {
@@ -148,7 +129,9 @@ constexpr FunctionKernel function_kernel(const char* name, Isa required) {
           hard_swish,
           largest,
           exp_sum,
-          softmax};
+          softmax,
+          lstm_cell,
+          gru_cell};
 }
 
 }  // namespace

@@ -1,0 +1,200 @@
+// The state of all samples of the batch that the operator knows is one matrix; each step multiplies it by the
+// weights and gives the result to the kernel of the cells.
+#include "lowbit/layers/recurrent.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "fp32/fp32_kernel.h"
+#include "kernels/functions/function_kernel.h"
+#include "layers/linear_product.h"
+#include "layers/step_common.h"
+
+namespace lowbit::ops {
+namespace {
+
+/// y = W h + b for `rows` rows of floats.
+class StateProduct {
+ public:
+  virtual ~StateProduct() = default;
+  virtual std::size_t scratch_bytes() const = 0;
+  virtual void run(const float* h, float* y, std::byte* scratch) const noexcept = 0;
+  virtual std::string kernel() const = 0;
+  virtual const LinearProduct* quantized() const { return nullptr; }
+};
+
+class FloatStateProduct final : public StateProduct {
+ public:
+  FloatStateProduct(const RecurrentOp& op, Isa isa) : kernel_(fp32::fp32_kernel(isa)), bias_(op.bias) {
+    shape_.in_height = 1;
+    shape_.in_width = shape_.out_width = op.batch;
+    shape_.channels = shape_.in_stride = op.weight.shape[1];
+    shape_.n = shape_.out_stride = op.weight.shape[0];
+    bias_.resize(static_cast<std::size_t>(shape_.n), 0.0f);
+    packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
+    kernel_.conv_pack(shape_, op.weight.data.data(), packed_.data());
+  }
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(kernel_.conv_scratch(shape_)) * sizeof(float);
+  }
+  void run(const float* h, float* y, std::byte* scratch) const noexcept override {
+    fp32::ConvArgs c;
+    c.shape = &shape_;
+    c.last = shape_.out_width;
+    c.in = h;
+    c.weights = packed_.data();
+    c.bias = bias_.data();
+    c.out = y;
+    c.lo = Activation{}.lo, c.hi = Activation{}.hi;
+    c.scratch = reinterpret_cast<float*>(scratch);
+    kernel_.conv(c);
+  }
+  std::string kernel() const override { return kernel_.name; }
+
+ private:
+  const fp32::Fp32Kernel& kernel_;
+  fp32::ConvShape shape_;
+  std::vector<float> bias_, packed_;
+};
+
+class QuantizedStateProduct final : public StateProduct {
+ public:
+  QuantizedStateProduct(const RecurrentOp& op, const StepSpec& spec)
+      : rows_(static_cast<std::size_t>(op.batch)),
+        in_stride_(op.weight.shape[1]),
+        out_stride_(op.weight.shape[0]),
+        product_(*spec.weights, row_input(spec), op.bias, {}, {}, spec.isa, sign_scale(spec)) {}
+  std::size_t scratch_bytes() const override { return product_.scratch_bytes(rows_); }
+  void run(const float* h, float* y, std::byte* scratch) const noexcept override {
+    constexpr auto kFloat = static_cast<std::ptrdiff_t>(sizeof(float));
+    // Too little work at a time for threads.
+    product_.run({const_cast<float*>(h), 1, rows_, 0, in_stride_ * kFloat},
+                 {y, 1, rows_, 0, out_stride_ * kFloat}, scratch, serial_executor());
+  }
+  std::string kernel() const override { return product_.weights().kernel().name; }
+  const LinearProduct* quantized() const override { return &product_; }
+
+ private:
+  std::size_t rows_;
+  std::ptrdiff_t in_stride_, out_stride_;
+  LinearProduct product_;
+};
+
+std::unique_ptr<StateProduct> make_product(const RecurrentOp& op, const StepSpec& spec) {
+  if (spec.weights) return std::make_unique<QuantizedStateProduct>(op, spec);
+  return std::make_unique<FloatStateProduct>(op, spec.isa);
+}
+
+class RecurrentStep final : public Step {
+ public:
+  RecurrentStep(const RecurrentOp& op, const StepSpec& spec)
+      : cells_(kernels::select_function_kernel(spec.isa)),
+        product_(make_product(op, spec)),
+        hidden_(op.weight.shape[1]),
+        width_(op.weight.shape[0]),
+        batch_(op.batch),
+        steps_(spec.inputs[0]->shape[0] / op.batch),
+        is_lstm_(op.cell == Cell::lstm),
+        reverse_(op.reverse) {}
+
+  std::size_t scratch_bytes(std::int64_t, int) const override {
+    return static_cast<std::size_t>(gate_floats()) * sizeof(float) + product_->scratch_bytes();
+  }
+  std::string kernel() const override { return product_->kernel(); }
+  PackReport pack_report() const override {
+    return product_->quantized() ? product_->quantized()->weights().report() : PackReport{};
+  }
+  bool keeps_weights() const override {
+    const LinearProduct* p = product_->quantized();
+    return p && p->restorer().holds(p->weights());
+  }
+  void restore_weights(QuantizedMatrix& weights) const override {
+    const LinearProduct* p = product_->quantized();
+    p->restorer().prepare(weights);
+    WeightRestorer::restore(p->weights(), 0, weights);
+  }
+
+  void run(const StepArgs& args) const noexcept override {
+    auto* gates = reinterpret_cast<float*>(args.scratch);
+    std::byte* rest = args.scratch + static_cast<std::size_t>(gate_floats()) * sizeof(float);
+    for (std::int64_t s = 0; s < args.batch; ++s) run_sample(args, s, gates, rest);
+  }
+
+ private:
+  std::int64_t gate_floats() const { return round_up(batch_ * width_, 16); }
+
+  void run_sample(const StepArgs& args, std::int64_t s, float* gates, std::byte* scratch) const {
+    const std::int64_t state = batch_ * hidden_;
+    const float* x = args.inputs[0].sample<const float>(s);
+    float* y = args.output.sample<float>(s);
+    float *h = y + steps_ * state, *c = is_lstm_ ? h + state : nullptr;
+    const auto begin = [&](std::size_t input, float* to) {
+      if (input < args.inputs.size())
+        std::copy_n(args.inputs[input].sample<const float>(s), state, to);
+      else
+        std::fill_n(to, state, 0.0f);
+    };
+    begin(1, h);
+    if (is_lstm_) begin(2, c);
+    for (std::int64_t i = 0; i < steps_; ++i) {
+      const std::int64_t t = reverse_ ? steps_ - 1 - i : i;
+      product_->run(h, gates, scratch);
+      for (std::int64_t b = 0; b < batch_; ++b)
+        step(x + (t * batch_ + b) * width_, gates + b * width_, h + b * hidden_,
+             is_lstm_ ? c + b * hidden_ : nullptr);
+      std::copy_n(h, state, y + t * state);
+    }
+  }
+
+  void step(const float* x, const float* gates, float* h, float* c) const {
+    const auto n = static_cast<std::size_t>(hidden_);
+    if (is_lstm_)
+      cells_.lstm_cell(x, gates, n, c, h);
+    else
+      cells_.gru_cell(x, gates, n, h);
+  }
+
+  const kernels::FunctionKernel& cells_;
+  std::unique_ptr<StateProduct> product_;
+  std::int64_t hidden_, width_, batch_, steps_;
+  bool is_lstm_, reverse_;
+};
+
+}  // namespace
+
+Shape infer_shape(const RecurrentOp& op, std::span<const Shape> inputs) {
+  const Shape& w = op.weight.shape;
+  if (op.cell > Cell::lstm || op.batch < 1)
+    throw Error(ErrorCode::invalid_argument, fmt::format("Recurrent: there is no cell {}, or a batch of {}",
+                                                         static_cast<int>(op.cell), op.batch));
+  if (w.rank() != 2 || w[1] < 1 || w[0] != op.gates() * w[1] ||
+      (!op.bias.empty() && static_cast<std::int64_t>(op.bias.size()) != w[0]))
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("Recurrent: weights of {} and {} biases are not those of {} gates", w.to_string(),
+                            op.bias.size(), op.gates()));
+  require_weight_data(op.weight, RecurrentOp::kName);
+  const auto states = static_cast<std::size_t>(op.states());
+  require_inputs(inputs, inputs.size() == 1 ? 1 : 1 + states, RecurrentOp::kName);
+  const Shape& x = inputs[0];
+  bool fits = x.rank() == 2 && x[0] > 0 && x[0] % op.batch == 0 && x[1] == w[0];
+  for (const Shape& state : inputs.subspan(1)) fits = fits && state == Shape{op.batch, w[1]};
+  if (!fits)
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("Recurrent: an input of {} does not go with {} cells and a batch of {}",
+                            x.to_string(), w[1], op.batch));
+  return Shape{x[0] + op.states() * op.batch, w[1]};
+}
+
+std::unique_ptr<Step> make_step(const RecurrentOp& op, const StepSpec& spec) {
+  require_shapes(op, spec);
+  if (require_same_dtype(spec, RecurrentOp::kName) != DType::f32)
+    throw Error(ErrorCode::unsupported, "Recurrent computes on f32 values only");
+  if (!spec.weights) require_f32_weights(op.weight, RecurrentOp::kName);
+  if (spec.weights && (spec.weights->rows != op.weight.shape[0] || spec.weights->cols != op.weight.shape[1]))
+    throw Error(ErrorCode::shape_mismatch, "Recurrent: the codes do not have the shape of the weights");
+  return std::make_unique<RecurrentStep>(op, spec);
+}
+
+}  // namespace lowbit::ops
