@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_runner.h"
+#include "data/demo_model.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
 #include "support/shared_data.h"
@@ -156,6 +157,28 @@ TEST(AutoPreprocess, SaysWhatItFound) {
   EXPECT_NE(result.err.find("preprocess auto: input 'image' FLOAT"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("nothing in the file says"), std::string::npos) << result.err;
   EXPECT_GT(Json::parse(result.out)["rows"][0]["top1"], 0.9);
+}
+
+/// A field of a protobuf message that is a message or a string, of less than 128 bytes.
+std::string metadata_field(int number, const std::string& content) {
+  const char start[] = {static_cast<char>(number << 3 | 2), static_cast<char>(content.size())};
+  return std::string(start, sizeof start) + content;
+}
+
+// Messages that follow each other are one: metadata_props is field 14 of a model, its key 1 and its value 2.
+TEST(AutoPreprocess, ReadsTheMetadataOfAFile) {
+  const TemporaryFolder folder;
+  const auto bytes = data::demo_model();
+  const std::string path =
+      folder.write("net.onnx", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) +
+                                   metadata_field(14, metadata_field(1, "Image.NominalPixelRange") +
+                                                          metadata_field(2, "Normalized_1_1")));
+  const auto result =
+      run_command("eval " + path + " --data glyphs --images 3 --scheme fp32 --preprocess auto");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.err.find("scale=1/255,mean=0.5,std=0.5 (metadata Image.NominalPixelRange Normalized_1_1)"),
+            std::string::npos)
+      << result.err;
 }
 
 // Sounds to features, windows of features to embeddings: int8 keeps their direction.

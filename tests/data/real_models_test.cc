@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data/npy.h"
+#include "data/samples.h"
 #include "lowbit/core/tensor.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/model/evaluate.h"
@@ -107,6 +108,41 @@ TEST(RealModels, Spectrogram) {
   Workspace workspace(model);
   run(model, sound, got, workspace);
   EXPECT_LT(difference(got.data, want.data), 1e-4);
+}
+
+// A .wav file through all three: windows of its spectrogram, what they are embedded as, and the word that 16
+// of those are searched for.
+TEST(RealModels, SoundToWakeWord) {
+  LOWBIT_REQUIRE_SHARED("models/real/melspectrogram.onnx");
+  constexpr std::int64_t kLength = 641840;  // all of the file
+  const Model spectrogram =
+      load_onnx(shared_data("models/real/melspectrogram.onnx").string(), {.shapes = {{"input", {kLength}}}});
+  const data::DataOptions options{.data = "wav:" + shared_data("data/audio").string(),
+                                  .labels = {},
+                                  .preprocess = "scale=32768,rate=16000"};
+  const data::Samples sounds(options, data::Split::evaluation, data::inputs_of(spectrogram), 0, 0);
+  ASSERT_EQ(sounds.count(), 1);
+  Tensor frames(Shape{1, spectrogram.output_shape().elements()});
+  Workspace workspace(spectrogram);
+  run(spectrogram, data::views(sounds.read(0, 1)), std::vector<MutableTensorView>{frames}, workspace);
+  for (float& v : frames.data) v = v / 10 + 2;
+
+  // Every 8 frames a window of 76, of 32 bands.
+  const Tensor windows = read("data/audio/windows.npy");
+  const std::size_t window = 76 * 32, step = 8 * 32;
+  ASSERT_EQ((frames.data.size() - window) / step + 1, static_cast<std::size_t>(windows.shape[0]));
+  std::vector<float> cut;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(windows.shape[0]); ++i)
+    cut.insert(cut.end(), frames.data.begin() + static_cast<std::ptrdiff_t>(i * step),
+               frames.data.begin() + static_cast<std::ptrdiff_t>(i * step + window));
+  EXPECT_LT(difference(cut, windows.data), 1e-4);
+
+  const Model embedding = load_onnx(shared_data("models/real/embedding_model.onnx").string());
+  cut.resize(16 * window);
+  const std::vector<float> embedded = outputs(embedding, Tensor(Shape{16, 76, 32, 1}, cut));
+  const Model word = load_onnx(shared_data("models/real/hey_mycroft_v0.1.onnx").string());
+  const std::vector<float> heard = outputs(word, Tensor(Shape{1, 16, 96}, embedded));
+  EXPECT_NEAR(heard[0], read("models/real/hey_mycroft_v0.1.out0.npy").data[0], 1e-4);
 }
 
 // A recurrent cell that is written out: the state goes in and comes out as tensors like all others.
