@@ -99,7 +99,7 @@ class EveryFloatFunction : public ::testing::TestWithParam<FunctionCase> {};
 TEST_P(EveryFloatFunction, IsRightToAFewUnitsInTheLastPlace) {
   const FunctionCase& function = GetParam();
   const FunctionKernel& kernel = select_function_kernel(active_isa());
-  // A step of 1 takes minutes, and finds nothing worse.
+  // All floats would take minutes for each function.
   const std::uint64_t step = 997 * (active_isa() == Isa::scalar ? 10 : 1) * testing::kSlowdown;
   constexpr std::size_t kAtOnce = 4096;
   std::vector<float> x, y(kAtOnce);
