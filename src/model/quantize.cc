@@ -264,7 +264,7 @@ Model quantize_model(const Model& fp32, const CalibrationTable* table, const Qua
   if (options.recover) {
     QuantizeOptions rest = options;
     rest.recover = nullptr;
-    return options.recover(fp32, table, rest);
+    return options.recover(fp32, table, rest).model;
   }
   return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), quantized_name(options),
                         {options.weights, options.ranges, options.wide_sums});

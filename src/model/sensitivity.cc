@@ -122,70 +122,62 @@ class Samples {
 
 /// What all layers of a model become in one scheme, for models in which some of them are fp32 again.
 struct SchemeWeights {
-  std::map<int, LayerWeights> layers{};                   ///< of nodes of the fp32 model
-  std::map<std::pair<std::string, int>, Range> ranges{};  ///< of (value, bits); others are the table's
+  Model fp32;  ///< as it was given, or in the form that a recovery gave it
+  std::optional<CalibrationTable> own_table{};
+  const CalibrationTable* given_table = nullptr;
+  std::map<std::string, LayerWeights> layers{};
+  RangePolicy ranges{};
   bool wide_sums = false;
 
-  Model model(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes) const {
-    NodePolicies policies{.wide_sums = wide_sums, .given_codes_label = {}};
-    policies.weights = [this](const LayerContext& layer) { return layers.at(layer.node); };
-    policies.ranges = [this](const std::string& value, int bits) {
-      const auto at = ranges.find({value, bits});
-      return at == ranges.end() ? std::nullopt : std::optional(at->second);
-    };
-    return quantize_nodes(fp32, table, schemes, "mixed", policies);
+  const CalibrationTable* table() const { return own_table ? &*own_table : given_table; }
+
+  Model model(std::span<const Scheme> schemes) const {
+    NodePolicies policies{.ranges = ranges, .wide_sums = wide_sums, .given_codes_label = {}};
+    policies.weights = [this](const LayerContext& layer) { return layers.at(layer.name); };
+    return quantize_nodes(fp32, table(), schemes, "mixed", policies);
+  }
+
+  /// Layers that have no codes yet get those of the scheme.
+  void fill_in(const Scheme& scheme) {
+    for (const Graph::Node& node : fp32.graph().nodes) {
+      if (!ops::has_weights(node.op)) continue;
+      LayerWeights& layer = layers[node.name];
+      if (!layer.codes) layer.codes = quantize_weight_matrix(node.op, scheme);
+    }
   }
 };
 
-SchemeWeights plain_weights(const Model& fp32, const std::vector<int>& layers, const Scheme& scheme) {
-  SchemeWeights weights;
-  for (const int layer : layers)
-    weights.layers[layer].codes =
-        quantize_weight_matrix(fp32.graph().nodes[static_cast<std::size_t>(layer)].op, scheme);
+SchemeWeights plain_weights(const Model& fp32, const CalibrationTable* table, const Scheme& scheme) {
+  SchemeWeights weights{.fp32 = fp32, .given_table = table};
+  weights.fill_in(scheme);
   return weights;
 }
 
-/// Of a value that is codes: "x:u8" and "x:u4" stand beside "x".
-std::string value_name(const std::string& codes) {
-  const std::size_t colon = codes.rfind(":u");
-  return codes.size() == colon + 3 ? codes.substr(0, colon) : codes;
-}
-
-/// Takes codes, biases and ranges out of a recovered model.
-SchemeWeights recovered_weights(const Model& fp32, const CalibrationTable* table,
-                                const std::vector<int>& layers, const Scheme& scheme,
-                                const Model& recovered) {
-  SchemeWeights weights = plain_weights(fp32, layers, scheme);
-  const Graph& graph = recovered.graph();
-  std::map<std::string, int> nodes;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) nodes[graph.nodes[i].name] = static_cast<int>(i);
-  for (auto& entry : weights.layers) {
-    LayerWeights& become = entry.second;
-    const auto at = nodes.find(fp32.graph().nodes[static_cast<std::size_t>(entry.first)].name);
-    // Products of signs stay as they are; their scales hold that of their inputs.
-    if (at == nodes.end() || scheme.activation_bits == 1) continue;
-    std::optional<QuantizedMatrix> codes = recovered.weights(at->second);
+/// Takes codes and biases out of a recovered model, and what else was decided.
+SchemeWeights recovered_weights(const Model& fp32, const CalibrationTable* table, const Scheme& scheme,
+                                RecoveredModel recovered) {
+  SchemeWeights weights{.fp32 = fp32, .given_table = table};
+  if (recovered.network) {
+    weights.fp32 = std::move(recovered.network->fp32);
+    weights.own_table = std::move(recovered.network->table);
+  }
+  weights.ranges = std::move(recovered.ranges);
+  weights.wide_sums = recovered.wide_sums;
+  const std::vector<Graph::Node>& nodes = recovered.model.graph().nodes;
+  // Products of signs stay as they are; their scales hold that of their inputs.
+  for (std::size_t i = 0; scheme.activation_bits != 1 && i < nodes.size(); ++i) {
+    std::optional<QuantizedMatrix> codes = recovered.model.weights(static_cast<int>(i));
     if (!codes) continue;
+    LayerWeights& become = weights.layers[nodes[i].name];
     become.codes = std::move(codes);
-    become.label = recovered.quantization(at->second).weights_label;
+    become.label = recovered.model.quantization(static_cast<int>(i)).weights_label;
     std::visit(
         [&](const auto& op) {
           if constexpr (requires { op.bias; }) become.bias = op.bias;
         },
-        graph.nodes[static_cast<std::size_t>(at->second)].op);
+        nodes[i].op);
   }
-  for (std::size_t v = 0; v < graph.values.size(); ++v) {
-    const ValueType& type = recovered.type(static_cast<ValueId>(v));
-    if (type.dtype != DType::u8) continue;
-    const auto real = [&](std::int32_t code) {
-      return type.qparams.scale * static_cast<float>(code - type.qparams.zero_point);
-    };
-    weights.ranges[{value_name(graph.values[v].name), type.bits}] = {real(type.codes().qmin),
-                                                                     real(type.codes().qmax)};
-  }
-  // The pass that keeps sums wide adds narrow copies of them.
-  const std::vector<Scheme> all(fp32.graph().nodes.size(), scheme);
-  weights.wide_sums = weights.model(fp32, table, all).graph().nodes.size() != graph.nodes.size();
+  weights.fill_in(scheme);
   return weights;
 }
 
@@ -253,36 +245,40 @@ class Study {
     return layers;
   }
 
-  Model quantize_with(const QuantizeOptions& options) const {
-    return options_.table ? quantize(fp32_, *options_.table, options) : quantize(fp32_, options);
+  RecoveredModel recovered(const QuantizeOptions& options) const {
+    return options_.recover(fp32_, options_.table, options);
   }
 
   SchemeWeights make_weights(const Scheme& scheme) const {
-    if (!options_.recover) return plain_weights(fp32_, layers_, scheme);
-    return recovered_weights(fp32_, options_.table, layers_, scheme,
-                             quantize_with({.scheme = scheme, .recover = options_.recover}));
+    if (!options_.recover) return plain_weights(fp32_, options_.table, scheme);
+    return recovered_weights(fp32_, options_.table, scheme, recovered({.scheme = scheme}));
   }
 
   /// One layer in the scheme, everything else fp32.
   Model model_only(int layer, std::size_t s) const {
-    const Graph& graph = fp32_.graph();
-    if (options_.recover)
-      return quantize_with({.scheme = "fp32",
-                            .overrides = {{graph.nodes[index(layer)].name, schemes_[s]}},
-                            .recover = options_.recover});
-    std::vector<Scheme> schemes(graph.nodes.size());
-    schemes[index(layer)] = schemes_[s];
-    return weights_[s].model(fp32_, options_.table, schemes);
+    const std::string& name = fp32_.graph().nodes[index(layer)].name;
+    if (options_.recover) return recovered({.scheme = "fp32", .overrides = {{name, schemes_[s]}}}).model;
+    return weights_[s].model(schemes_of(s, [&](const std::string& node) { return node == name; }));
   }
 
+  /// A layer of fp32_, or none, in fp32, everything else in the scheme.
   Model model_all_but(int layer, std::size_t s) const {
-    std::vector<Scheme> schemes(fp32_.graph().nodes.size(), schemes_[s]);
-    if (layer >= 0) schemes[index(layer)] = Scheme{};
-    return weights_[s].model(fp32_, options_.table, schemes);
+    const std::string& name = layer < 0 ? std::string() : fp32_.graph().nodes[index(layer)].name;
+    return weights_[s].model(
+        schemes_of(s, [&](const std::string& node) { return layer < 0 || node != name; }));
+  }
+
+  /// Of the network as it is in scheme s, where `takes` says so of a node's name; else fp32.
+  template <class Takes>
+  std::vector<Scheme> schemes_of(std::size_t s, const Takes& takes) const {
+    std::vector<Scheme> schemes;
+    for (const Graph::Node& node : weights_[s].fp32.graph().nodes)
+      schemes.push_back(takes(node.name) ? schemes_[s] : Scheme{});
+    return schemes;
   }
 
   LayerSensitivity row(int layer, std::size_t s) const {
-    const QuantizedMatrix& codes = *weights_[s].layers.at(layer).codes;
+    const QuantizedMatrix& codes = *weights_[s].layers.at(fp32_.graph().nodes[index(layer)].name).codes;
     LayerSensitivity row;
     row.node = layer;
     row.layer = fp32_.graph().nodes[index(layer)].name;

@@ -153,6 +153,7 @@ class Trials {
       offer(std::move(result.codes), bias, said);
     } catch (const Error& e) {
       said.sqnr_after = said.sqnr_before;
+      said.failed = true;
       said.note = e.what();
     }
     said.seconds = seconds_since(start);

@@ -49,6 +49,17 @@ double detail::seconds_since(RecoveryClock::time_point start) {
   return std::chrono::duration<double>(RecoveryClock::now() - start).count();
 }
 
+std::vector<std::string> RecoveryReport::failures() const {
+  std::vector<std::string> all;
+  const auto add = [&](const std::string& where, const std::vector<Step>& steps) {
+    for (const Step& step : steps)
+      if (step.failed) all.push_back(fmt::format("{}, {}: {}", where, step.name, step.note));
+  };
+  add("the network", network);
+  for (const Layer& layer : layers) add(fmt::format("layer '{}'", layer.name), layer.steps);
+  return all;
+}
+
 std::string_view step_name(RecoveryStep step) {
   return kStepNames[static_cast<std::size_t>(step)].name;
 }

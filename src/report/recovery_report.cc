@@ -1,6 +1,7 @@
 #include "report/recovery_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,7 @@ Json steps_json(const std::vector<RecoveryReport::Step>& steps) {
               {"sqnr_after", number(step.sqnr_after)},
               {"seconds", step.seconds},
               {"taken", step.kept}};
+    if (step.failed) item["failed"] = true;
     if (!step.note.empty()) item["note"] = step.note;
     all.push_back(std::move(item));
   }
@@ -30,7 +32,10 @@ Json steps_json(const std::vector<RecoveryReport::Step>& steps) {
 void add_steps(Table& table, const std::string& layer, const std::vector<RecoveryReport::Step>& steps) {
   for (const RecoveryReport::Step& step : steps)
     table.add_row({&step == &steps[0] ? layer : "", step.name, decibel(step.sqnr_before),
-                   decibel(step.sqnr_after), fmt::format("{:.2f}", step.seconds), step.kept ? "taken" : "no",
+                   decibel(step.sqnr_after), fmt::format("{:.2f}", step.seconds),
+                   step.failed ? "FAILED"
+                   : step.kept ? "taken"
+                               : "no",
                    step.note});
 }
 
@@ -39,9 +44,15 @@ void add_steps(Table& table, const std::string& layer, const std::vector<Recover
 std::string recovery_summary(const RecoveryReport& report) {
   const auto better = std::count_if(report.layers.begin(), report.layers.end(),
                                     [](const auto& layer) { return layer.sqnr_after > layer.sqnr_before; });
-  return fmt::format("SQNR {} -> {} dB, {} of {} layers better, {:.1f} s ({} samples, {} kept aside)",
-                     decibel(report.sqnr_before), decibel(report.sqnr_after), better, report.layers.size(),
-                     report.seconds, report.samples, report.held_out);
+  std::string text =
+      fmt::format("SQNR {} -> {} dB, {} of {} layers better, {:.1f} s ({} samples, {} kept aside)",
+                  decibel(report.sqnr_before), decibel(report.sqnr_after), better, report.layers.size(),
+                  report.seconds, report.samples, report.held_out);
+  const std::vector<std::string> failures = report.failures();
+  if (failures.size() == 1) text += fmt::format("\n1 step FAILED: {}", failures[0]);
+  if (failures.size() > 1)
+    text += fmt::format("\n{} steps FAILED:\n  {}", failures.size(), fmt::join(failures, "\n  "));
+  return text;
 }
 
 std::string format_recovery(const RecoveryReport& report, bool colour) {

@@ -8,7 +8,8 @@
 
 namespace lowbit::report {
 
-/// "SQNR 10.4 -> 23.1 dB, 22 of 22 layers better, 12.3 s (128 samples, 32 kept aside)".
+/// "SQNR 10.4 -> 23.1 dB, 22 of 22 layers better, 12.3 s (128 samples, 32 kept aside)"; in
+/// further lines which steps failed, where some did.
 std::string recovery_summary(const RecoveryReport& report);
 /// A row for each step of the network and of each layer: SQNR before and after, seconds, whether it was
 /// taken.

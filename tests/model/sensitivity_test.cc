@@ -138,9 +138,8 @@ TEST(Sensitivity, DoesNotDependOnThreadsAndNeedsNoLabelsOrTable) {
   }
 }
 
-// A recovery that can be told from none: it takes biases and ranges away and, as recover() does, leaves the
-// wide sums to the model.
-Model shifted(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& asked) {
+// A recovery that can be told from none: it takes biases and ranges away, and says so.
+RecoveredModel shifted(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& asked) {
   QuantizeOptions options{.scheme = asked.scheme, .overrides = asked.overrides};
   options.weights = [](const LayerContext& layer) -> LayerWeights {
     return {.bias = std::vector<float>(static_cast<std::size_t>(layer.weights.rows), 0.25f)};
@@ -149,7 +148,10 @@ Model shifted(const Model& fp32, const CalibrationTable* table, const QuantizeOp
     return value == "conv1" ? std::optional(Range{0.0f, 2.0f}) : std::nullopt;
   };
   options.wide_sums = true;
-  return quantize(fp32, *table, options);
+  RecoveredModel result = quantize(fp32, *table, options);
+  result.ranges = options.ranges;
+  result.wide_sums = options.wide_sums;
+  return result;
 }
 
 TEST(Sensitivity, MeasuresRecoveredLayers) {
@@ -159,7 +161,7 @@ TEST(Sensitivity, MeasuresRecoveredLayers) {
   const Sensitivity s =
       measure_sensitivity(fp32, batches, {.schemes = {"int4-a4"}, .table = &table, .recover = shifted});
   const auto sqnr = [&](const QuantizeOptions& options) {
-    return compare(fp32, shifted(fp32, &table, options), batches).outputs[0].error.sqnr_db;
+    return compare(fp32, shifted(fp32, &table, options).model, batches).outputs[0].error.sqnr_db;
   };
   EXPECT_NEAR(s.schemes[0].score.sqnr_db, sqnr({.scheme = "int4-a4"}), 0.01);
   ASSERT_EQ(s.rows.size(), 3u);
@@ -169,6 +171,37 @@ TEST(Sensitivity, MeasuresRecoveredLayers) {
     EXPECT_NEAR(row.all_but.sqnr_db, sqnr({.scheme = "int4-a4", .overrides = {{row.layer, "fp32"}}}), 0.01);
     const Model plain = quantize(fp32, table, {.scheme = "fp32", .overrides = {{row.layer, "int4-a4"}}});
     EXPECT_GT(std::fabs(row.only.sqnr_db - compare(fp32, plain, batches).outputs[0].error.sqnr_db), 0.1);
+  }
+}
+
+// The layer that is fp32 again has the weights of the network that the others were quantized from, not those
+// that were given: by themselves they differ by a factor.
+TEST(Sensitivity, GoesOnFromTheNetworkThatARecoveryMade) {
+  const Model fp32(network());
+  const std::vector<Tensor> batches{random_batch(30, 4)};
+  const CalibrationTable table = calibrate(fp32, batches);
+  const auto rescale = [](const Model& model, const CalibrationTable*, const QuantizeOptions& options) {
+    Graph graph = model.graph();
+    const auto layer = [&](const char* name) -> ops::Conv2dOp& {
+      for (Graph::Node& node : graph.nodes)
+        if (node.name == name) return std::get<ops::Conv2dOp>(node.op);
+      throw std::logic_error(name);
+    };
+    for (float& w : layer("conv1").weight.data) w *= 16.0f;
+    for (float& b : layer("conv1").bias) b *= 16.0f;
+    for (float& w : layer("conv2").weight.data) w /= 16.0f;
+    const Model scaled(graph);
+    RecoveredModel result = quantize(scaled, {.scheme = options.scheme, .overrides = options.overrides});
+    result.network.emplace(RecoveredModel::Network{scaled});
+    return result;
+  };
+  const Sensitivity plain = measure_sensitivity(fp32, batches, {.schemes = {"int8-wo"}, .table = &table}),
+                    scaled = measure_sensitivity(
+                        fp32, batches, {.schemes = {"int8-wo"}, .table = &table, .recover = rescale});
+  EXPECT_NEAR(scaled.schemes[0].score.sqnr_db, plain.schemes[0].score.sqnr_db, 0.5);
+  for (std::size_t i = 0; i < plain.rows.size(); ++i) {
+    EXPECT_EQ(scaled.rows[i].layer, plain.rows[i].layer);
+    EXPECT_NEAR(scaled.rows[i].all_but.sqnr_db, plain.rows[i].all_but.sqnr_db, 0.5);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "lowbit/model/serialize.h"
 #include "lowbit/quant/affine.h"
@@ -310,6 +311,73 @@ TEST_F(Recover, RangesFollowTheFunctionThatReadsAValue) {
   ASSERT_EQ(plain.graph().nodes[1].name, "a");
   EXPECT_LT(lowest(plain), -10.0f);
   EXPECT_GT(lowest(better), -4.5f);
+}
+
+/// Of the user's own, which gives up as soon as the errors of weights are weighed: on the codes of a
+/// recovery, while plain ones are fine.
+struct WantsNoImportance {
+  Affine<3> affine{};
+  Granularity granularity = per_channel();
+  int code_bits() const { return 3; }
+  AffineGroup fit(std::span<const float> group, std::span<const float> importance) const {
+    if (!importance.empty()) throw Error(ErrorCode::unsupported, "importance is not for me");
+    return affine.fit(group, importance);
+  }
+};
+
+TEST_F(Recover, AStepThatFailsIsSaidByName) {
+  RecoveryReport report;
+  RecoverOptions how = quick("gptq,qronos,bias");
+  how.report = &report;
+  const auto weights = [](const LayerContext& layer) -> LayerWeights {
+    return layer.name == "block1b" ? LayerWeights{.quantizer = WantsNoImportance{}} : LayerWeights{};
+  };
+  const Model model = quantize(fp32, table, {.scheme = "int3", .weights = weights, .recover = recover(how)});
+  EXPECT_EQ(report.failures(),
+            (std::vector<std::string>{"layer 'block1b', gptq: importance is not for me",
+                                      "layer 'block1b', qronos: importance is not for me"}));
+  for (const RecoveryReport::Layer& layer : report.layers)
+    for (const RecoveryReport::Step& step : layer.steps)
+      EXPECT_EQ(step.failed, layer.name == "block1b" && step.name != "bias") << layer.name << step.name;
+  EXPECT_GT(output_sqnr(model, fp32, unseen),
+            output_sqnr(quantize(fp32, table, {.scheme = "int3"}), fp32, unseen))
+      << "the other steps count all the same";
+}
+
+// What a recovery says that it decided makes the same model of its codes.
+TEST_F(Recover, SaysWhatItDecided) {
+  Graph lower = residual_network().graph();  // its sums are worth more bits than its products
+  for (const std::size_t node : {0u, 2u, 4u})
+    for (float& w : std::get<ops::Conv2dOp>(lower.nodes[node].op).weight.data) w *= 0.5f;
+  const Model network(lower);
+  const CalibrationTable seen = calibrate(network, std::vector<Tensor>{smooth_images(96, 1)});
+  const RecoverOptions how = quick("wide,ranges,gptq,bias");
+  const RecoveredModel result = recover(how)(network, &seen, {.scheme = "int8-a3"});
+  EXPECT_TRUE(result.wide_sums);
+  ASSERT_TRUE(result.ranges);
+  EXPECT_FALSE(result.network);
+  std::map<std::string, LayerWeights> layers;
+  for (std::size_t i = 0; i < result.model.graph().nodes.size(); ++i) {
+    const Graph::Node& node = result.model.graph().nodes[i];
+    std::visit(
+        [&](const auto& op) {
+          if constexpr (requires { op.bias; })
+            layers.emplace(node.name,
+                           LayerWeights{.codes = result.model.weights(static_cast<int>(i)), .bias = op.bias});
+        },
+        node.op);
+  }
+  const Model again = quantize(network, seen,
+                               {.scheme = "int8-a3",
+                                .weights = [&](const LayerContext& layer) { return layers.at(layer.name); },
+                                .ranges = result.ranges,
+                                .wide_sums = result.wide_sums});
+  ASSERT_EQ(again.graph().values.size(), result.model.graph().values.size());
+  for (std::size_t v = 0; v < again.graph().values.size(); ++v) {
+    const auto id = static_cast<ValueId>(v);
+    EXPECT_EQ(again.type(id).qparams, result.model.type(id).qparams) << again.graph().values[v].name;
+  }
+  EXPECT_EQ(output_sqnr(again, network, unseen), output_sqnr(result.model, network, unseen));
 }
 
 TEST_F(Recover, StopsWhenItIsTold) {

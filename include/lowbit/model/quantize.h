@@ -18,10 +18,29 @@ namespace lowbit {
 using RangePolicy = std::function<std::optional<Range>(const std::string& value, int bits)>;
 
 struct QuantizeOptions;
+
+/// What a recovery makes of a model, and what it decided on the way; codes and biases are those of `model`.
+/// With these the same can be made of other mixtures of its schemes. A model alone says that nothing else was
+/// decided.
+struct RecoveredModel {
+  /// The fp32 network in another form, which computes the same.
+  struct Network {
+    Model fp32;
+    std::optional<CalibrationTable> table{};  ///< of it; nothing where the recovery got none
+  };
+
+  RecoveredModel(Model quantized) : model(std::move(quantized)) {}  // NOLINT: a model is one
+
+  Model model;
+  std::optional<Network> network{};  ///< that was quantized, where it is not the one that was given
+  RangePolicy ranges{};              ///< as in QuantizeOptions
+  bool wide_sums = false;
+};
+
 /// Quantizes with these options in a way that wins accuracy back; recover/recover.h makes such functions.
 /// `table` is null where quantize() got none.
-using Recovery =
-    std::function<Model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options)>;
+using Recovery = std::function<RecoveredModel(const Model& fp32, const CalibrationTable* table,
+                                              const QuantizeOptions& options)>;
 
 struct QuantizeOptions {
   Scheme scheme = "int8";

@@ -66,8 +66,9 @@ struct SensitivityOptions {
 };
 
 /// Runs (2 x layers + 1) x schemes + 1 models over the batches. Every layer's weights are quantized once a
-/// scheme; with a recovery, twice. Throws Error(invalid_argument) for a quantized model, one without Conv2d
-/// and Linear layers, no samples, no schemes, labels that do not fit;
+/// scheme; with a recovery, as often as that does, and once more for each layer by itself. Throws
+/// Error(invalid_argument) for a quantized model, one without Conv2d and Linear layers, no samples, no
+/// schemes, labels that do not fit;
 /// Error(shape_mismatch) for batches that do not fit; besides as quantize.
 Sensitivity measure_sensitivity(const Model& fp32, std::span<const TensorView> batches,
                                 const SensitivityOptions& options = {});

@@ -48,6 +48,7 @@ struct RecoveryReport {
     double sqnr_before = 0, sqnr_after = 0;  ///< dB, on the samples kept aside
     double seconds = 0;
     bool kept = false;
+    bool failed = false;  ///< it threw lowbit::Error, and changed nothing; the sentence is in `note`
     std::string note{};
   };
   /// SQNR of a layer: of what its products and bias should add up to, over what they miss of it.
@@ -63,6 +64,9 @@ struct RecoveryReport {
   double sqnr_before = 0, sqnr_after = 0;  ///< of the network's outputs
   double seconds = 0;
   std::int64_t samples = 0, held_out = 0;
+
+  /// "layer 'conv1', gptq: ..." for each step that failed; empty as a rule.
+  std::vector<std::string> failures() const;
 };
 
 struct RecoveryProgress {
