@@ -20,12 +20,17 @@ constexpr double kSettled = 1e-3;
 double equalize_family(const ScaleGroups::Family& family, const detail::FamilyRanges& ranges,
                        std::vector<double>& factors) {
   double most = 0;
+  // A weight between two channels of the family is moved by both their factors: half of the way is enough.
+  const bool both_ways = std::any_of(family.writers.begin(), family.writers.end(), [&](int node) {
+    return std::find(family.readers.begin(), family.readers.end(), node) != family.readers.end();
+  });
+  const double exponent = both_ways ? 0.25 : 0.5;
   for (std::size_t i = 0; i < family.groups.size(); ++i) {
     const double up = std::max(ranges.rows[i], ranges.values[i]), down = ranges.columns[i];
     if (!(up > 0) || !(down > 0)) continue;
     double& factor = factors[static_cast<std::size_t>(family.groups[i])];
     const double before = factor;
-    factor = std::clamp(factor * std::sqrt(up / down), 1 / detail::kMostFactor, detail::kMostFactor);
+    factor = std::clamp(factor * std::pow(up / down, exponent), 1 / detail::kMostFactor, detail::kMostFactor);
     most = std::max(most, std::fabs(std::log(factor / before)));
   }
   return most;

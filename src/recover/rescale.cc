@@ -5,6 +5,7 @@
 
 #include "core/refuse.h"
 #include "lowbit/recover/scale_groups.h"
+#include "recover/channel_limits.h"
 #include "recover/channels.h"
 #include "recover/scale_factors.h"
 
@@ -46,6 +47,17 @@ void rescale(Op& op, const Graph::Node& node, const Graph& graph, const detail::
   }
 }
 
+/// With as many of the only element along an axis, which is the first or the last.
+Tensor repeated(const Tensor& constant, int axis, std::int64_t times) {
+  std::vector<std::int64_t> dims(constant.shape.dims().begin(), constant.shape.dims().end());
+  dims[static_cast<std::size_t>(axis)] = times;
+  Tensor result{Shape(dims)};
+  const auto n = static_cast<std::size_t>(times);
+  for (std::size_t e = 0; e < result.data.size(); ++e)
+    result.data[e] = axis == 0 ? constant.data[e % constant.data.size()] : constant.data[e / n];
+  return result;
+}
+
 void rescale(ops::ScaleShiftOp& op, const Graph::Node& node, const Graph& graph,
              const detail::Factors& factors) {
   const std::int64_t channels =
@@ -59,19 +71,39 @@ void rescale(ops::ScaleShiftOp& op, const Graph::Node& node, const Graph& graph,
   }
 }
 
+// Sums, differences, min and max have the constants of their channels; a product keeps its own.
+void rescale(ops::BinaryOp& op, const Graph::Node& node, const Graph& graph, const detail::Factors& factors) {
+  using F = ops::BinaryFunction;
+  if (op.constant.data.empty() || op.function == F::mul || op.function == F::div) return;
+  const Shape& out = graph.values[static_cast<std::size_t>(node.output)].shape;
+  const std::int64_t channels = detail::channels_of(out);
+  bool scales = false;
+  for (std::int64_t c = 0; c < channels; ++c) scales = scales || factors.of(node.output, c) != 1.0;
+  if (!scales) return;
+  const int axis = out.rank() == 3 ? 0 : out.rank() - 1;
+  if (op.constant.shape[axis] == 1) op.constant = repeated(op.constant, axis, channels);
+  for (std::size_t e = 0; e < op.constant.data.size(); ++e)
+    scale(op.constant.data[e],
+          1 / factors.of(node.output, detail::channel_of(op.constant.shape, static_cast<std::int64_t>(e))));
+}
+
 }  // namespace
 
 Graph rescaled(const Graph& graph, const ScaleGroups& groups, std::span<const double> factors) {
   check(groups, factors);
   Graph result = graph;
-  for (Graph::Node& node : result.nodes)
-    std::visit([&](auto& op) { rescale(op, node, graph, detail::Factors{groups, factors}); }, node.op);
+  const detail::Factors of{groups, factors};
+  for (Graph::Node& node : result.nodes) std::visit([&](auto& op) { rescale(op, node, graph, of); }, node.op);
+  detail::limit_channels(result, graph, of);
   return result;
 }
 
 Model rescaled(const Model& fp32, const ScaleGroups& groups, std::span<const double> factors) {
   detail::ModelData data = fp32.data();
   data.graph = rescaled(fp32.graph(), groups, factors);
+  for (std::size_t v = data.types.size(); v < data.graph.values.size(); ++v)
+    data.types.push_back({data.graph.values[v].shape, DType::f32, {}});
+  data.nodes.resize(data.graph.nodes.size());  // all alike: none is quantized
   return Model(std::move(data));
 }
 

@@ -47,7 +47,7 @@ CalibrationTable table_of(const Model& rewritten, const NetworkToRewrite& networ
   calibrator.add(network.all);
   CalibrationTable table = calibrator.finish();
   table.observer = network.table->observer, table.data = network.table->data;
-  for (std::size_t v = 0; v < table.entries.size(); ++v)
+  for (std::size_t v = 0; v < before.values.size(); ++v)  // new ones come behind them
     if (!differs(before.values[v], after.values[v])) table.entries[v] = network.table->entries[v];
   return table;
 }

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/refuse.h"
+#include "recover/channel_sets.h"
 #include "recover/channels.h"
 #include "recover/index.h"
 
@@ -13,127 +15,6 @@ namespace lowbit {
 namespace {
 
 using detail::index;
-
-bool is_zero_or_infinite(float bound) {
-  return bound == 0.0f || bound - bound != 0.0f;
-}
-
-/// Sets of channels that share a factor, joined operator by operator. A set that keeps the factor 1 has a
-/// reason.
-class Joiner {
- public:
-  explicit Joiner(const Graph& graph) : graph_(graph) {
-    for (const Graph::Value& value : graph.values) {
-      first_.push_back(parent_.size());
-      parent_.resize(parent_.size() + index(detail::channels_of(value.shape)));
-    }
-    std::iota(parent_.begin(), parent_.end(), std::size_t{0});
-    reasons_.resize(parent_.size());
-    for (const ValueId id : graph.inputs) fix(id, "it is an input of the network");
-    for (const ValueId id : graph.outputs) fix(id, "the network returns it");
-    for (const Graph::Node& node : graph.nodes) std::visit([&](const auto& op) { join(op, node); }, node.op);
-  }
-
-  std::size_t first(ValueId value) const { return first_[index(value)]; }
-  std::size_t find(std::size_t channel) {
-    while (parent_[channel] != channel) channel = parent_[channel] = parent_[parent_[channel]];
-    return channel;
-  }
-  const std::string& reason(std::size_t set) const { return reasons_[set]; }
-  std::size_t channels() const { return parent_.size(); }
-
- private:
-  const Shape& shape(ValueId value) const { return graph_.values[index(value)].shape; }
-
-  void fix(ValueId value, const std::string& reason) {
-    for (std::int64_t c = 0; c < detail::channels_of(shape(value)); ++c) {
-      std::string& said = reasons_[find(first(value) + index(c))];
-      if (said.empty()) said = reason;
-    }
-  }
-
-  /// The lower one stays the name of both, so that sets are in the order of channels.
-  void unite(ValueId a, std::int64_t channel_a, ValueId b, std::int64_t channel_b) {
-    std::size_t low = find(first(a) + index(channel_a)), high = find(first(b) + index(channel_b));
-    if (low == high) return;
-    if (high < low) std::swap(low, high);
-    parent_[high] = low;
-    if (reasons_[low].empty()) reasons_[low] = reasons_[high];
-  }
-
-  void unite(ValueId a, ValueId b) {
-    for (std::int64_t c = 0; c < detail::channels_of(shape(a)); ++c) unite(a, c, b, c);
-  }
-
-  /// Bounds other than 0 would have to be other ones in each channel, which operators do not have.
-  void check(const ops::Activation& a, const Graph::Node& node) {
-    if (!is_zero_or_infinite(a.lo) || !is_zero_or_infinite(a.hi))
-      fix(node.output, fmt::format("'{}' limits it to [{}, {}]", node.name, a.lo, a.hi));
-  }
-
-  // Channels in and out have factors of their own where weights stand between.
-  void join(const ops::Conv2dOp& op, const Graph::Node& node) {
-    if (node.inputs.size() > 1) unite(node.inputs[1], node.output);
-    check(op.activation, node);
-  }
-  void join(const ops::LinearOp& op, const Graph::Node& node) { check(op.activation, node); }
-  void join(const ops::ScaleShiftOp& op, const Graph::Node& node) { check(op.activation, node); }
-
-  void join(const ops::AddOp& op, const Graph::Node& node) {
-    for (const ValueId id : node.inputs) unite(id, node.output);
-    check(op.activation, node);
-  }
-  void join(const ops::ClampOp& op, const Graph::Node& node) {
-    unite(node.inputs[0], node.output);
-    check(op.activation, node);
-  }
-  void join(const ops::MaxPoolOp&, const Graph::Node& node) { unite(node.inputs[0], node.output); }
-  void join(const ops::AveragePoolOp&, const Graph::Node& node) { unite(node.inputs[0], node.output); }
-  void join(const ops::GlobalAveragePoolOp&, const Graph::Node& node) { unite(node.inputs[0], node.output); }
-  void join(const ops::FlattenOp&, const Graph::Node& node) { join_elements(node); }
-  void join(const ops::ReshapeOp&, const Graph::Node& node) { join_elements(node); }
-
-  void join_elements(const Graph::Node& node) {
-    const Shape &in = shape(node.inputs[0]), &out = shape(node.output);
-    for (std::int64_t e = 0; e < out.elements(); ++e)
-      unite(node.inputs[0], detail::channel_of(in, e), node.output, detail::channel_of(out, e));
-  }
-
-  static std::int64_t channel_axis(const Shape& s) { return s.rank() == 3 ? 0 : s.rank() - 1; }
-
-  void join(const ops::ConcatOp& op, const Graph::Node& node) {
-    std::int64_t before = 0;
-    for (const ValueId id : node.inputs) {
-      const std::int64_t channels = detail::channels_of(shape(id));
-      for (std::int64_t c = 0; c < channels; ++c) unite(id, c, node.output, before + c);
-      if (op.axis == channel_axis(shape(id))) before += channels;
-    }
-  }
-  void join(const ops::SliceOp& op, const Graph::Node& node) {
-    const std::size_t axis = index(channel_axis(shape(node.output)));
-    for (std::int64_t c = 0; c < detail::channels_of(shape(node.output)); ++c)
-      unite(node.inputs[0], op.starts[axis] + c * op.steps[axis], node.output, c);
-  }
-  void join(const ops::PadOp& op, const Graph::Node& node) {
-    const std::int64_t before = op.before[index(channel_axis(shape(node.output)))];
-    const std::int64_t channels = detail::channels_of(shape(node.inputs[0]));
-    for (std::int64_t c = 0; c < detail::channels_of(shape(node.output)); ++c)
-      if (c >= before && c - before < channels) unite(node.inputs[0], c - before, node.output, c);
-    if (op.value != 0.0f) fix(node.output, fmt::format("'{}' pads it with {}", node.name, op.value));
-  }
-
-  /// Whatever else there is.
-  template <class Op>
-  void join(const Op&, const Graph::Node& node) {
-    const std::string reason = fmt::format("'{}' ({}) lets no factor through", node.name, Op::kName);
-    for (const ValueId id : node.inputs) fix(id, reason);
-    fix(node.output, reason);
-  }
-
-  const Graph& graph_;
-  std::vector<std::size_t> first_, parent_;
-  std::vector<std::string> reasons_;
-};
 
 void require_weights(const Graph& graph) {
   for (const Graph::Node& node : graph.nodes)
@@ -184,22 +65,21 @@ int ScaleGroups::group(ValueId value, std::int64_t channel) const {
 
 ScaleGroups::ScaleGroups(const Graph& graph) {
   require_weights(graph);
-  Joiner joiner(graph);
-  groups_.assign(joiner.channels(), -1);
+  detail::ChannelSets sets(graph);
+  first_ = std::move(sets.first);
+  groups_.assign(sets.set_of.size(), -1);
   fixed_by_.resize(graph.values.size());
-  std::vector<int> group_of_set(joiner.channels(), -1);
-  for (std::size_t v = 0; v < graph.values.size(); ++v) {
-    first_.push_back(joiner.first(static_cast<ValueId>(v)));
+  std::vector<int> group_of_set(sets.set_of.size(), -1);
+  for (std::size_t v = 0; v < graph.values.size(); ++v)
     for (std::int64_t c = 0; c < detail::channels_of(graph.values[v].shape); ++c) {
-      const std::size_t set = joiner.find(first_[v] + index(c));
-      if (!joiner.reason(set).empty()) {
-        fixed_by_[v] = joiner.reason(set);
+      const std::size_t channel = first_[v] + index(c), set = sets.set_of[channel];
+      if (!sets.reasons[set].empty()) {
+        fixed_by_[v] = sets.reasons[set];
         continue;
       }
       if (group_of_set[set] < 0) group_of_set[set] = static_cast<int>(count_++);
-      groups_[first_[v] + index(c)] = group_of_set[set];
+      groups_[channel] = group_of_set[set];
     }
-  }
 
   std::vector<ValueId> computed;
   for (const Graph::Node& node : graph.nodes) computed.push_back(node.output);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "recover/scaled_models.h"
 #include "recover/scaled_networks.h"
 #include "support/error_of.h"
 
@@ -102,19 +103,94 @@ TEST(ScaleGroups, FlattenAndConcatKeepTrackOfChannels) {
     EXPECT_EQ(groups.group(flat, e), e < 32 ? groups.group(c, e / 16) : groups.group(a, e / 16 - 2));
 }
 
-TEST(ScaleGroups, AClampWhoseBoundIsNotZeroKeepsItsValueAndWhatIsTiedToIt) {
+TEST(ScaleGroups, AClampAtAnotherBoundThanZeroIsOneForEachChannel) {
   NetworkBuilder b({3, 6, 6});
-  const ValueId a = b.conv(b.graph.inputs[0], 4, 3, true, 1, kRelu6), c = b.conv(a, 4, 3, true, 1, kRelu),
-                sum = b.add(ops::AddOp{}, {a, c}), d = b.conv(sum, 4, 1, true, 1, kRelu);
-  b.graph.outputs = {b.conv(d, 2, 1)};
+  const ValueId a = b.conv(b.graph.inputs[0], 4, 3, true, 1, {-1.0f, 6.0f});
+  b.graph.outputs = {b.conv(a, 2, 1)};
   const ScaleGroups groups(b.graph);
-  EXPECT_EQ(groups.count(), 4u) << "those of d alone";
-  for (const ValueId v : {a, c, sum}) {
-    EXPECT_EQ(groups.group(v, 0), -1);
-    EXPECT_EQ(groups.fixed_by(v), "'Conv2d0' limits it to [0, 6]");
-  }
-  EXPECT_GE(groups.group(d, 0), 0);
-  EXPECT_EQ(groups.fixed_by(d), "");
+  ASSERT_EQ(groups.count(), 4u);
+  const std::vector<double> factors{0.5, 1.0, 2.0, 4.0};
+  const Graph scaled = rescaled(b.graph, groups, factors);
+  ASSERT_EQ(scaled.nodes.size(), 4u);
+  const auto& own = std::get<ops::Conv2dOp>(scaled.nodes[0].op).activation;
+  EXPECT_EQ(own, (ops::Activation{-2.0f, 12.0f})) << "the widest of all channels";
+  const auto& below = std::get<ops::BinaryOp>(scaled.nodes[1].op);
+  EXPECT_EQ(below.function, ops::BinaryFunction::min);
+  EXPECT_EQ(below.constant, Tensor(Shape{4, 1, 1}, {12.0f, 6.0f, 3.0f, 1.5f}));
+  const auto& above = std::get<ops::BinaryOp>(scaled.nodes[2].op);
+  EXPECT_EQ(above.function, ops::BinaryFunction::max);
+  EXPECT_EQ(above.constant, Tensor(Shape{4, 1, 1}, {-2.0f, -1.0f, -0.5f, -0.25f}));
+  EXPECT_EQ(scaled.nodes[2].output, a);
+  EXPECT_EQ(scaled.values[static_cast<std::size_t>(scaled.nodes[0].output)].name, "Conv2d0:below");
+  // Factors once more, and those that undo both: no further nodes, and what there was.
+  const ScaleGroups again(scaled);
+  ASSERT_EQ(again.count(), 4u);
+  const Graph back = rescaled(scaled, again, std::vector<double>{2.0, 1.0, 0.5, 0.25});
+  ASSERT_EQ(back.nodes.size(), 4u);
+  EXPECT_EQ(std::get<ops::Conv2dOp>(back.nodes[0].op).activation, (ops::Activation{-1.0f, 6.0f}));
+  EXPECT_EQ(std::get<ops::BinaryOp>(back.nodes[1].op).constant, Tensor(Shape{4, 1, 1}, {6, 6, 6, 6}));
+}
+
+TEST(ScaleGroups, ChannelsWithTheSameFactorShareTheirBound) {
+  NetworkBuilder b({3, 6, 6});
+  const ValueId a = b.conv(b.graph.inputs[0], 4, 3, true, 1, kRelu6);
+  b.graph.outputs = {b.conv(a, 2, 1)};
+  const Graph scaled = rescaled(b.graph, ScaleGroups(b.graph), std::vector<double>(4, 2.0));
+  ASSERT_EQ(scaled.nodes.size(), 2u);
+  EXPECT_EQ(std::get<ops::Conv2dOp>(scaled.nodes[0].op).activation, (ops::Activation{0.0f, 3.0f}));
+}
+
+// f(s x) = s f(x): a scalar behind it is as good as none, a shift is not.
+TEST(ScaleGroups, FactorsPassThroughFunctionsThatAreHomogeneous) {
+  const auto count = [](const ops::FunctionOp& f) {
+    NetworkBuilder b({3, 6, 6});
+    b.graph.outputs = {b.conv(b.add(f, {b.conv(b.graph.inputs[0], 4, 3)}), 2, 1)};
+    const ScaleGroups groups(b.graph);
+    if (groups.count() == 0) return groups.count();
+    const Graph scaled = rescaled(b.graph, groups, std::vector<double>{0.3, 1.0, 7.0, 2.0});
+    Random random(5);
+    const Sample in = testing::random_sample({3, 6, 6}, random);
+    EXPECT_LE(testing::relative_error(testing::interpret(b.graph, {&in, 1})[0].data,
+                                      testing::interpret(scaled, {&in, 1})[0].data),
+              1e-5);
+    return groups.count();
+  };
+  using F = ops::Function;
+  EXPECT_EQ(count({F::leaky_relu, 0.1f}), 4u);
+  EXPECT_EQ(count({F::leaky_relu, 0.1f, 0.0f, -2.5f}), 4u);
+  EXPECT_EQ(count({F::abs}), 4u);
+  EXPECT_EQ(count({.function = F::abs, .scale_after = 0.5f, .shift_after = 1.0f}), 0u);
+  EXPECT_EQ(count({F::sigmoid}), 0u);
+  EXPECT_EQ(count({F::hard_swish, 1.0f / 6, 0.5f}), 0u);
+}
+
+TEST(ScaleGroups, FactorsPassThroughAPReluWhoseSlopesAreConstant) {
+  NetworkBuilder b({3, 6, 6});
+  ops::ArrayOp prelu{.function = "PRelu", .opset = 16, .sources = {ops::ArrayOp::kValue, 0}};
+  prelu.elements = {ElementType::f32};
+  arrays::Array slopes({ElementType::f32, Shape{4, 1, 1}});
+  slopes.floats = {0.1f, 0.2f, 0.3f, 0.4f};
+  prelu.constants = {slopes};
+  b.graph.outputs = {b.conv(b.add(prelu, {b.conv(b.graph.inputs[0], 4, 3)}), 2, 1)};
+  const ScaleGroups groups(b.graph);
+  ASSERT_EQ(groups.count(), 4u);
+  const Model model(b.graph), scaled = rescaled(model, groups, std::vector<double>{0.3, 1.0, 7.0, 2.0});
+  const Tensor images = testing::random_images({3, 6, 6}, 4, 1);
+  EXPECT_GE(testing::sqnr(testing::outputs(model, images), testing::outputs(scaled, images)), 100);
+}
+
+// A squeezed gate multiplies what a factor passes through; the gate itself keeps its channels.
+TEST(ScaleGroups, FactorsPassThroughWhatIsMultipliedByAGate) {
+  NetworkBuilder b({3, 6, 6});
+  const ValueId a = b.conv(b.graph.inputs[0], 4, 3, true, 1, kRelu),
+                squeezed = b.conv(b.add(ops::GlobalAveragePoolOp{}, {a}), 4, 1),
+                gate = b.add(ops::FunctionOp{ops::Function::sigmoid}, {squeezed}),
+                out = b.add(ops::BinaryOp{ops::BinaryFunction::mul}, {a, gate});
+  b.graph.outputs = {b.conv(out, 2, 1)};
+  const ScaleGroups groups(b.graph);
+  EXPECT_EQ(groups.count(), 4u);
+  for (int c = 0; c < 4; ++c) EXPECT_EQ(groups.group(out, c), groups.group(a, c));
+  EXPECT_EQ(groups.group(gate, 0), -1);
 }
 
 TEST(ScaleGroups, SoftmaxAndNonZeroPaddingLetNothingThrough) {

@@ -48,4 +48,13 @@ inline Model spoilt(const Model& model, std::uint64_t seed, double octaves) {
   return rescaled(model, groups, factors);
 }
 
+/// With another activation wherever there is one.
+inline Model clamped(const Model& model, const ops::Activation& activation) {
+  Graph graph = model.graph();
+  for (Graph::Node& node : graph.nodes)
+    if (auto* op = std::get_if<ops::Conv2dOp>(&node.op); op && !op->activation.is_identity())
+      op->activation = activation;
+  return Model(graph);
+}
+
 }  // namespace lowbit::testing

@@ -100,7 +100,7 @@ inline Graph random_network(std::uint64_t seed) {
     const ValueId a = pick();
     const std::int64_t channels = b.shape(a)[0];
     const ops::Activation activation = b.random.integer(0, 5) == 0 ? kRelu6 : kRelu;
-    switch (b.random.integer(0, 11)) {
+    switch (b.random.integer(0, 13)) {
       case 0:
         images.push_back(b.conv(a, 4 + 2 * b.random.integer(0, 2), 3, true, 1, activation));
         break;
@@ -135,6 +135,24 @@ inline Graph random_network(std::uint64_t seed) {
         const std::int64_t taken = channels / 4 * 2;
         if (taken == 0) break;
         images.push_back(b.add(ops::SliceOp{{1, 0, 0}, {1, 1, 1}, {taken, 8, 8}}, {a}));
+        break;
+      }
+      case 11:
+        images.push_back(b.add(ops::FunctionOp{.function = b.random.integer(0, 1) ? ops::Function::abs
+                                                                                  : ops::Function::leaky_relu,
+                                               .alpha = 0.2f,
+                                               .scale_after = b.random.integer(0, 1) ? 1.0f : 0.7f},
+                               {a}));
+        break;
+      case 12: {
+        ops::BinaryOp op{static_cast<ops::BinaryFunction>(b.random.integer(0, 5))};
+        if (b.random.integer(0, 1)) {
+          op.constant = Tensor(b.random.integer(0, 1) ? Shape{channels, 1, 1} : Shape{1, 1, 1});
+          for (float& x : op.constant.data) x = 0.5f + std::fabs(b.random.uniform());
+          images.push_back(b.add(op, {a}));
+        } else if (op.function != ops::BinaryFunction::div) {  // of near zeros
+          images.push_back(b.add(op, {a, like(a)}));
+        }
         break;
       }
       default: {

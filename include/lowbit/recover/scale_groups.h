@@ -1,5 +1,6 @@
 // ScaleGroups: the factors that a network does not notice. A positive factor of a channel passes through
-// ReLU, pools and whatever only moves elements; where the layers that compute the channel divide their rows
+// ReLU, leaky ReLU, abs, pools and whatever only moves elements, and through a clamp at another bound than 0,
+// whose bound becomes one for each channel; where the layers that compute the channel divide their rows
 // and biases by it and those that read it multiply their columns, the network's outputs stay what they are.
 // Channels that cannot but share a factor, those that are added, for one, are a group. How the factors are
 // chosen is another matter: equalize.h, smooth_quant.h, awq.h.
@@ -47,8 +48,9 @@ class ScaleGroups {
 };
 
 /// The graph whose channels of group g are those of `graph` divided by factors[g]. Computed in double and
-/// rounded once. Throws Error(invalid_argument) for factors that are not positive and finite, or not one for
-/// each group.
+/// rounded once. Values keep their ids. Where an activation's bound would have to be another one in each
+/// channel, it is min or max with constants behind the operator: a new node, and a new value in front of it.
+/// Throws Error(invalid_argument) for factors that are not positive and finite, or not one for each group.
 Graph rescaled(const Graph& graph, const ScaleGroups& groups, std::span<const double> factors);
 Model rescaled(const Model& fp32, const ScaleGroups& groups, std::span<const double> factors);
 /// What channel_stats() of that graph would be.
