@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "core/refuse.h"
 #include "lowbit/recover/layer_stats.h"
@@ -60,7 +61,13 @@ LayerWalk::Moments LayerWalk::moments(const std::string& layer) {
   change_ = {};
   for (const auto& state : states)
     if (state->rows == 0) refuse(fmt::format("layer '{}' had no input of finite numbers", layer));
-  return {TargetMoments(LayerMoments(states[0])), TargetMoments(LayerMoments(states[1]))};
+  captured.clear();  // with what makes targets
+  // One after the other: sums take twice as much as what they come to.
+  const auto read = [](std::shared_ptr<LayerMoments::State>& state) {
+    return TargetMoments(LayerMoments(std::exchange(state, nullptr)));
+  };
+  TargetMoments learned = read(states[0]);
+  return {std::move(learned), read(states[1])};
 }
 
 void LayerWalk::change(const RecoveredLayer& now) {

@@ -6,6 +6,21 @@
 
 namespace lowbit::detail {
 
+RangePolicy range_policy(std::map<std::pair<std::string, int>, Range> ranges) {
+  return [ranges = std::move(ranges)](const std::string& value, int bits) {
+    const auto at = ranges.find({value, bits});
+    return at == ranges.end() ? std::nullopt : std::optional(at->second);
+  };
+}
+
+RangePolicy first_of(RangePolicy a, RangePolicy b) {
+  if (!a || !b) return a ? a : b;
+  return [a = std::move(a), b = std::move(b)](const std::string& value, int bits) {
+    const std::optional<Range> known = a(value, bits);
+    return known ? known : b(value, bits);
+  };
+}
+
 RangeChoice::RangeChoice(const Graph& graph, const CalibrationTable& table) : graph_(graph), table_(table) {
   for (std::size_t v = 0; v < graph.values.size(); ++v)
     ids_.emplace(graph.values[v].name, static_cast<ValueId>(v));

@@ -7,10 +7,14 @@
 #include <utility>
 
 #include "lowbit/layers/function.h"
-#include "lowbit/model/calibrate.h"
-#include "lowbit/model/graph.h"
+#include "lowbit/model/quantize.h"
 
 namespace lowbit::detail {
+
+/// Ranges by values' names and bits of their codes.
+RangePolicy range_policy(std::map<std::pair<std::string, int>, Range> ranges);
+/// What `a` says, or `b` where that says nothing. Either may be empty.
+RangePolicy first_of(RangePolicy a, RangePolicy b);
 
 class RangeChoice {
  public:

@@ -12,10 +12,12 @@
 #include "core/refuse.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
+#include "recover/each_layer.h"
 #include "recover/index.h"
 #include "recover/layer_plan.h"
 #include "recover/output_judge.h"
 #include "recover/range_choice.h"
+#include "recover/reader_ranges.h"
 #include "recover/recover_layers.h"
 #include "recover/recovery_samples.h"
 #include "recover/recovery_steps.h"
@@ -30,19 +32,6 @@ using detail::LayerPlan;
 using detail::plan_layers;
 using detail::RecoverySamples;
 using detail::seconds_since;
-
-/// Nodes that are new have the scheme of the one in front.
-std::vector<Scheme> schemes_of(const Graph& graph, const Graph& before, const std::vector<Scheme>& schemes) {
-  std::map<std::string, Scheme> by_name;
-  for (std::size_t i = 0; i < schemes.size(); ++i) by_name.emplace(before.nodes[i].name, schemes[i]);
-  std::vector<Scheme> result;
-  for (const Graph::Node& node : graph.nodes) {
-    const auto at = by_name.find(node.name);
-    const int front = at == by_name.end() ? graph.producer(node.inputs[0]) : -1;
-    result.push_back(front < 0 ? at->second : result[detail::index(front)]);
-  }
-  return result;
-}
 
 /// The network, how it is to be quantized, and what has been found so far.
 class Pipeline {
@@ -60,6 +49,7 @@ class Pipeline {
     policies_.ranges = options.ranges;
     policies_.wide_sums = options.wide_sums;
     report_.samples = samples_.learned_count, report_.held_out = samples_.held_out_count;
+    report_.memory = recovery_memory(fp32, table, how);
   }
 
   RecoveredModel run() {
@@ -99,17 +89,19 @@ class Pipeline {
   /// What the policy says of every value, in a form that outlives this.
   RangePolicy all_ranges() const {
     if (!policies_.ranges) return {};
-    std::set<int> all_bits{8};
-    for (const Scheme& s : schemes_) all_bits.insert(s.activation_bits);
     std::map<std::pair<std::string, int>, Range> ranges;
     for (const Graph::Value& value : fp32_.graph().values)
-      for (const int bits : all_bits)
-        if (bits > 1 && bits <= 8)
-          if (const auto range = policies_.ranges(value.name, bits)) ranges[{value.name, bits}] = *range;
-    return [ranges = std::move(ranges)](const std::string& value, int bits) {
-      const auto at = ranges.find({value, bits});
-      return at == ranges.end() ? std::nullopt : std::optional(at->second);
-    };
+      for (const int bits : activation_bits())
+        if (const auto range = policies_.ranges(value.name, bits)) ranges[{value.name, bits}] = *range;
+    return detail::range_policy(std::move(ranges));
+  }
+
+  /// That codes of values may have.
+  std::vector<int> activation_bits() const {
+    std::set<int> bits{8};
+    for (const Scheme& s : schemes_)
+      if (s.activation_bits > 1 && s.activation_bits < 8) bits.insert(s.activation_bits);
+    return {bits.begin(), bits.end()};
   }
 
   /// Builds the model as the plans and policies have it now; it is the best where the network's outputs gain.
@@ -148,7 +140,7 @@ class Pipeline {
   void take_network(detail::RewrittenNetwork other, RecoveryReport::Step& said, Model& best) {
     std::swap(fp32_, other.fp32);
     std::vector<Scheme> schemes =
-        std::exchange(schemes_, schemes_of(fp32_.graph(), other.fp32.graph(), schemes_));
+        std::exchange(schemes_, detail::schemes_of(fp32_.graph(), other.fp32.graph(), schemes_));
     const CalibrationTable* const table = std::exchange(table_, other.table ? &*other.table : nullptr);
     std::vector<LayerPlan> layers =
         std::exchange(layers_, plan_layers(fp32_.graph(), schemes_, options_.weights));
@@ -173,21 +165,40 @@ class Pipeline {
     }
     if (asks_for(how_, RecoveryStep::wide) && narrow && !policies_.wide_sums)
       try_activations(RecoveryStep::wide, best, "", [](NodePolicies& p) { p.wide_sums = true; });
-    if (!asks_for(how_, RecoveryStep::ranges) || !codes || policies_.ranges) return;
-    const auto choice = std::make_shared<detail::RangeChoice>(fp32_.graph(), *table_);
-    if (choice->functions_read())
-      try_ranges("of what functions read", best,
-                 [choice](const std::string& value, int bits) { return choice->of_function(value, bits); });
-    const RangePolicy of_functions = policies_.ranges;
-    try_ranges("", best, [choice, of_functions](const std::string& value, int bits) {
-      const std::optional<Range> known = of_functions ? of_functions(value, bits) : std::nullopt;
-      return known ? known : choice->of_codes(value, bits);
-    });
+    if (!codes || options_.ranges) return;
+    if (asks_for(how_, RecoveryStep::ranges)) choose_ranges(best);
+    if (asks_for(how_, RecoveryStep::readers)) choose_ranges_of_readers(best);
   }
 
-  void try_ranges(const char* note, Model& best, RangePolicy ranges) {
-    try_activations(RecoveryStep::ranges, best, note,
-                    [&](NodePolicies& policies) { policies.ranges = std::move(ranges); });
+  void choose_ranges(Model& best) {
+    const auto choice = std::make_shared<detail::RangeChoice>(fp32_.graph(), *table_);
+    if (choice->functions_read())
+      try_ranges(RecoveryStep::ranges, "of what functions read", best,
+                 [choice](const std::string& value, int bits) { return choice->of_function(value, bits); });
+    try_ranges(RecoveryStep::ranges, "", best,
+               detail::first_of(policies_.ranges, [choice](const std::string& value, int bits) {
+                 return choice->of_codes(value, bits);
+               }));
+  }
+
+  void choose_ranges_of_readers(Model& best) {
+    const bool centred = asks_for(how_, RecoveryStep::bias);
+    detail::ReaderRanges readers(fp32_, *table_, policies_.ranges,
+                                 {activation_bits(), policies_.wide_sums, centred, how_.threads});
+    detail::each_layer(
+        fp32_, samples_.batch(false),
+        {.second_moments = SecondMoments::none,
+         .positions = samples_.positions,
+         .sampled_rows = detail::ReaderRanges::kRows,
+         .threads = how_.threads},
+        [&](std::size_t node) { return readers.wants(node); },
+        [&](std::size_t node, const LayerMoments& moments) { readers.see(node, moments); });
+    try_ranges(RecoveryStep::readers, "", best,
+               detail::first_of(detail::range_policy(readers.ranges()), policies_.ranges));
+  }
+
+  void try_ranges(RecoveryStep step, const char* note, Model& best, RangePolicy ranges) {
+    try_activations(step, best, note, [&](NodePolicies& policies) { policies.ranges = std::move(ranges); });
   }
 
   template <class Change>
@@ -204,7 +215,7 @@ class Pipeline {
 
   bool asks_for_layers() const {
     return std::any_of(how_.steps.begin(), how_.steps.end(),
-                       [](RecoveryStep step) { return step > RecoveryStep::ranges; });
+                       [](RecoveryStep step) { return step > RecoveryStep::readers; });
   }
 
   void recover_layers(Model& best) {
@@ -251,15 +262,6 @@ void check(const RecoverOptions& o) {
   if (o.descents < 1) refuse(fmt::format("recovery takes at least 1 turn of descent, not {}", o.descents));
 }
 
-/// With the steps and the numbers of a preset.
-Recovery recover_as(std::string_view preset, RecoverOptions options) {
-  const RecoverOptions set = parse_recovery(preset);
-  options.steps = set.steps;
-  options.samples = set.samples, options.positions = set.positions, options.descents = set.descents;
-  options.descent_products = set.descent_products;
-  return recover(std::move(options));
-}
-
 }  // namespace
 
 Recovery recover(RecoverOptions how) {
@@ -269,18 +271,6 @@ Recovery recover(RecoverOptions how) {
     if (format_scheme(options.scheme) == "fp32" && options.overrides.empty()) return fp32;
     return Pipeline(fp32, table, options, how).run();
   };
-}
-
-Recovery recover_fast(RecoverOptions options) {
-  return recover_as("fast", std::move(options));
-}
-
-Recovery recover_best(RecoverOptions options) {
-  return recover_as("best", std::move(options));
-}
-
-Recovery recover_default(RecoverOptions options) {
-  return recover_fast(std::move(options));
 }
 
 }  // namespace lowbit

@@ -24,17 +24,18 @@ std::int64_t wanted_samples(double products, const RecoverOptions& how) {
 }
 
 /// Those whose run and whose values, kept between layers, are not too much.
-std::int64_t affordable_samples(const Graph& graph, const Model& fp32, double products,
-                                const RecoverOptions& how) {
-  std::vector<std::size_t> layers;
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    if (ops::has_weights(graph.nodes[i].op)) layers.push_back(i);
-  // Of both networks, the quantized one in floats at worst.
-  const std::size_t bytes = 2 * StagedRun::kept_bytes(fp32, layers);
+std::int64_t affordable_samples(std::size_t bytes, double products, const RecoverOptions& how) {
   const double by_memory =
                    static_cast<double>(how.kept_bytes) / static_cast<double>(std::max<std::size_t>(bytes, 1)),
                by_time = how.most_products / products;
   return std::max(kFewest, static_cast<std::int64_t>(std::min({by_memory, by_time, 1e9})));
+}
+
+std::size_t kept_bytes_of(const Model& fp32) {
+  std::vector<std::size_t> layers;
+  for (std::size_t i = 0; i < fp32.graph().nodes.size(); ++i)
+    if (ops::has_weights(fp32.graph().nodes[i].op)) layers.push_back(i);
+  return 2 * StagedRun::kept_bytes(fp32, layers);
 }
 
 TensorView data_of(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how) {
@@ -64,19 +65,25 @@ double products_of(const Graph& graph) {
   return products;
 }
 
-RecoverySamples::RecoverySamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how)
-    : all(data_of(fp32, table, how)), sample(fp32.input_shape()) {
+SampleCounts::SampleCounts(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how)
+    : all(data_of(fp32, table, how)), kept_bytes(kept_bytes_of(fp32)) {
   const double products = products_of(fp32.graph());
-  const std::int64_t there = check_batch(all.shape, sample, "the samples of a recovery"),
+  const std::int64_t there = check_batch(all.shape, fp32.input_shape(), "the samples of a recovery"),
                      wanted = wanted_samples(products, how),
-                     count = std::min({there, wanted, affordable_samples(fp32.graph(), fp32, products, how)});
+                     count = std::min({there, wanted, affordable_samples(kept_bytes, products, how)});
   if (count < 8) refuse(fmt::format("recovery needs at least 8 samples, it got {}", count));
-  for (std::int64_t i = 0; i < count; ++i) {
-    const bool aside = i % how.held_out_every == how.held_out_every - 1;
-    append_sample(all, i, aside ? held_out : learned);
-    ++(aside ? held_out_count : learned_count);
-  }
+  held_out = count / how.held_out_every;
+  learned = count - held_out;
   positions = how.positions * std::clamp<std::int64_t>(wanted / count, 1, kMorePositions);
+}
+
+RecoverySamples::RecoverySamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how)
+    : sample(fp32.input_shape()) {
+  const SampleCounts counts(fp32, table, how);
+  all = counts.all, positions = counts.positions;
+  learned_count = counts.learned, held_out_count = counts.held_out;
+  for (std::int64_t i = 0; i < counts.count(); ++i)
+    append_sample(all, i, i % how.held_out_every == how.held_out_every - 1 ? held_out : learned);
 }
 
 TensorView RecoverySamples::batch(bool aside) const {

@@ -8,9 +8,24 @@
 
 namespace lowbit::detail {
 
-struct RecoverySamples {
+/// How many samples, before any is copied.
+struct SampleCounts {
   /// As many as RecoverOptions say, of its data or those that the table (may be null) kept. Throws
   /// Error(invalid_argument) where there are fewer than 8.
+  SampleCounts(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how);
+
+  TensorView all{};  ///< that there are
+  std::int64_t learned = 0, held_out = 0;
+  /// Rows of a sample: RecoverOptions::positions, and more where there are fewer samples than were wanted.
+  std::int64_t positions = 0;
+  /// Of a sample, kept between layers: of both networks, the quantized one in floats at worst.
+  std::size_t kept_bytes = 0;
+
+  std::int64_t count() const { return learned + held_out; }
+};
+
+struct RecoverySamples {
+  /// Throws as SampleCounts.
   RecoverySamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how);
 
   TensorView batch(bool aside) const;
@@ -20,8 +35,7 @@ struct RecoverySamples {
   Shape sample{};
   std::vector<float> learned{}, held_out{};  ///< each a contiguous batch
   std::int64_t learned_count = 0, held_out_count = 0;
-  /// Rows of a sample: RecoverOptions::positions, and more where there are fewer samples than were wanted.
-  std::int64_t positions = 0;
+  std::int64_t positions = 0;  ///< rows of a sample
 };
 
 /// Multiplications of the network's layers on one sample.

@@ -17,19 +17,13 @@ struct NamedStep {
   std::string_view name;
 };
 constexpr NamedStep kStepNames[] = {
-    {RecoveryStep::equalize, "equalize"},
-    {RecoveryStep::smooth, "smooth"},
-    {RecoveryStep::awq, "awq"},
-    {RecoveryStep::absorb, "absorb"},
-    {RecoveryStep::wide, "wide"},
-    {RecoveryStep::ranges, "ranges"},
-    {RecoveryStep::hqq, "hqq"},
-    {RecoveryStep::gptq, "gptq"},
-    {RecoveryStep::qronos, "qronos"},
-    {RecoveryStep::adaround, "adaround"},
-    {RecoveryStep::signround, "signround"},
-    {RecoveryStep::descent, "descent"},
-    {RecoveryStep::bias, "bias"},
+    {RecoveryStep::equalize, "equalize"}, {RecoveryStep::smooth, "smooth"},
+    {RecoveryStep::awq, "awq"},           {RecoveryStep::absorb, "absorb"},
+    {RecoveryStep::wide, "wide"},         {RecoveryStep::ranges, "ranges"},
+    {RecoveryStep::readers, "readers"},   {RecoveryStep::hqq, "hqq"},
+    {RecoveryStep::gptq, "gptq"},         {RecoveryStep::qronos, "qronos"},
+    {RecoveryStep::adaround, "adaround"}, {RecoveryStep::signround, "signround"},
+    {RecoveryStep::descent, "descent"},   {RecoveryStep::bias, "bias"},
 };
 
 constexpr bool steps_are_in_order() {
@@ -93,6 +87,31 @@ RecoverOptions parse_recovery(std::string_view text) {
     first = end + 1;
   }
   return options;
+}
+
+namespace {
+
+/// With the steps and the numbers of a preset.
+Recovery recover_as(std::string_view preset, RecoverOptions options) {
+  const RecoverOptions set = parse_recovery(preset);
+  options.steps = set.steps;
+  options.samples = set.samples, options.positions = set.positions, options.descents = set.descents;
+  options.descent_products = set.descent_products;
+  return recover(std::move(options));
+}
+
+}  // namespace
+
+Recovery recover_fast(RecoverOptions options) {
+  return recover_as("fast", std::move(options));
+}
+
+Recovery recover_best(RecoverOptions options) {
+  return recover_as("best", std::move(options));
+}
+
+Recovery recover_default(RecoverOptions options) {
+  return recover_fast(std::move(options));
 }
 
 }  // namespace lowbit

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "lowbit/core/error.h"
-#include "lowbit/recover/capture.h"
 #include "lowbit/recover/equalize.h"
 #include "lowbit/recover/smooth_quant.h"
+#include "recover/awq_search.h"
+#include "recover/each_layer.h"
+#include "recover/index.h"
 #include "recover/scale_factors.h"
 
 namespace lowbit::detail {
@@ -59,20 +62,13 @@ std::vector<double> choose(const Rewriting& rewriting, const NetworkToRewrite& n
   if (rewriting.step == RecoveryStep::equalize)
     return equalizing_factors(graph, groups, {.stats = rewriting.by_weights ? nullptr : &stats});
   if (rewriting.step == RecoveryStep::smooth) return smoothing_factors(graph, groups, stats);
-  CaptureOptions options{.layers = {},
-                         .positions = network.options.positions,
-                         .sampled_rows = 0,
-                         .threads = network.options.threads};
-  for (const ScaleGroups::Family& family : groups.families())
-    for (const int reader : family.readers) {
-      const Graph::Node& node = graph.nodes[static_cast<std::size_t>(reader)];
-      if (network.quantizer(node)) options.layers.push_back(node.name);
-    }
-  if (options.layers.empty()) return std::vector<double>(groups.count(), 1.0);
-  Capturer capturer(network.fp32, std::move(options));
-  capturer.add(network.learned);
-  return awq_factors(graph, groups, stats, capturer.finish(), network.quantizer,
-                     {.threads = network.options.threads});
+  AwqSearch search(graph, groups, stats, network.quantizer, {.threads = network.options.threads});
+  each_layer(
+      network.fp32, network.learned,
+      {.positions = network.options.positions, .sampled_rows = 0, .threads = network.options.threads},
+      [&](std::size_t node) { return search.wants(node); },
+      [&](std::size_t node, const LayerMoments& moments) { search.see(node, moments); });
+  return search.factors();
 }
 
 /// Layers whose outputs keep their channels as they are, but for those that the network returns.
@@ -116,6 +112,18 @@ std::optional<RewrittenNetwork> rewrite_network(const Rewriting& rewriting, cons
   RewrittenNetwork result{.fp32 = std::move(*model)};
   if (network.table) result.table = table_of(result.fp32, network, stats);
   result.note = note;
+  return result;
+}
+
+std::vector<Scheme> schemes_of(const Graph& graph, const Graph& before, const std::vector<Scheme>& schemes) {
+  std::map<std::string, Scheme> by_name;
+  for (std::size_t i = 0; i < schemes.size(); ++i) by_name.emplace(before.nodes[i].name, schemes[i]);
+  std::vector<Scheme> result;
+  for (const Graph::Node& node : graph.nodes) {
+    const auto at = by_name.find(node.name);
+    const int front = at == by_name.end() ? graph.producer(node.inputs[0]) : -1;
+    result.push_back(front < 0 ? at->second : result[index(front)]);
+  }
   return result;
 }
 

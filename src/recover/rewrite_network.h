@@ -41,4 +41,7 @@ inline constexpr Rewriting kRewritings[] = {{RecoveryStep::equalize},
 std::optional<RewrittenNetwork> rewrite_network(const Rewriting& rewriting, const NetworkToRewrite& network,
                                                 std::string& note);
 
+/// Of a rewritten network: those of the one before, and of nodes that are new those of the one in front.
+std::vector<Scheme> schemes_of(const Graph& graph, const Graph& before, const std::vector<Scheme>& schemes);
+
 }  // namespace lowbit::detail

@@ -29,6 +29,15 @@ Json steps_json(const std::vector<RecoveryReport::Step>& steps) {
   return all;
 }
 
+Json memory_json(const RecoveryMemory& memory) {
+  Json layers = Json::object();
+  for (const RecoveryMemory::Layer& layer : memory.layers) layers[layer.name] = layer.bytes;
+  return {{"peak", memory.peak()},
+          {"values", memory.values},
+          {"models", memory.models},
+          {"layers", std::move(layers)}};
+}
+
 void add_steps(Table& table, const std::string& layer, const std::vector<RecoveryReport::Step>& steps) {
   for (const RecoveryReport::Step& step : steps)
     table.add_row({&step == &steps[0] ? layer : "", step.name, decibel(step.sqnr_before),
@@ -44,10 +53,10 @@ void add_steps(Table& table, const std::string& layer, const std::vector<Recover
 std::string recovery_summary(const RecoveryReport& report) {
   const auto better = std::count_if(report.layers.begin(), report.layers.end(),
                                     [](const auto& layer) { return layer.sqnr_after > layer.sqnr_before; });
-  std::string text =
-      fmt::format("SQNR {} -> {} dB, {} of {} layers better, {:.1f} s ({} samples, {} kept aside)",
-                  decibel(report.sqnr_before), decibel(report.sqnr_after), better, report.layers.size(),
-                  report.seconds, report.samples, report.held_out);
+  std::string text = fmt::format(
+      "SQNR {} -> {} dB, {} of {} layers better, {:.1f} s ({} samples, {} kept aside; {} MB at most)",
+      decibel(report.sqnr_before), decibel(report.sqnr_after), better, report.layers.size(), report.seconds,
+      report.samples, report.held_out, (report.memory.peak() >> 20) + 1);
   const std::vector<std::string> failures = report.failures();
   if (failures.size() == 1) text += fmt::format("\n1 step FAILED: {}", failures[0]);
   if (failures.size() > 1)
@@ -88,6 +97,7 @@ Json to_json(const RecoveryReport& report) {
           {"sqnr_before", number(report.sqnr_before)},
           {"sqnr_after", number(report.sqnr_after)},
           {"seconds", report.seconds},
+          {"memory", memory_json(report.memory)},
           {"steps", steps_json(report.network)},
           {"layers", std::move(layers)}};
 }

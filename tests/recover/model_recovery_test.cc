@@ -169,7 +169,7 @@ TEST_F(Recover, DescendsLessWhereALayerIsTooLarge) {
 
 TEST_F(Recover, GivesTheSameBytesWithAnyNumberOfThreads) {
   const auto bytes = [&](int threads) {
-    RecoverOptions how = quick("wide,ranges,gptq,qronos,descent,bias");
+    RecoverOptions how = quick("wide,ranges,readers,gptq,qronos,descent,bias");
     how.threads = threads;
     return save_to_bytes(quantize(fp32, table, {.scheme = "int3-a4", .recover = recover(how)}));
   };
@@ -311,6 +311,50 @@ TEST_F(Recover, RangesFollowTheFunctionThatReadsAValue) {
   ASSERT_EQ(plain.graph().nodes[1].name, "a");
   EXPECT_LT(lowest(plain), -10.0f);
   EXPECT_GT(lowest(better), -4.5f);
+}
+
+// A channel that the next layer does not look at may be as large as it likes.
+TEST_F(Recover, RangesFollowTheLayersThatReadAValue) {
+  Random random(3);
+  Graph g;
+  g.inputs = {g.add_value("image", {3, 10, 10})};
+  ops::Conv2dOp first = random_conv(random, 3, 12, 1), second = random_conv(random, 12, 4, 1);
+  for (std::size_t i = 0; i < 27; ++i) first.weight.data[i] *= 30.0f;
+  for (std::size_t row = 0; row < 4; ++row)
+    for (std::size_t tap = 0; tap < 9; ++tap) second.weight.data[row * 108 + tap] = 0.0f;
+  const ValueId a = g.add_node("a", first, g.inputs);
+  g.outputs = {g.add_node("b", second, {a})};
+  const Model network(g);
+  const CalibrationTable seen = calibrate(network, std::vector<Tensor>{smooth_images(96, 1)});
+  const auto recovered = [&](const char* steps, RecoveryReport& report) {
+    RecoverOptions how = quick(steps);
+    how.report = &report;
+    return quantize(network, seen, {.scheme = "int8-a4", .recover = recover(how)});
+  };
+  const auto largest = [](const Model& model) {
+    for (std::size_t v = 0; v < model.graph().values.size(); ++v)
+      if (model.graph().values[v].name == "a")
+        return model.type(static_cast<ValueId>(v)).qparams.scale * 15.0f;
+    return 0.0f;
+  };
+  RecoveryReport of_codes, of_readers;
+  const Model codes = recovered("ranges", of_codes), readers = recovered("ranges,readers", of_readers);
+  EXPECT_EQ(of_readers.network.back().name, "readers");
+  EXPECT_TRUE(of_readers.network.back().kept);
+  EXPECT_GT(of_readers.sqnr_after, of_codes.sqnr_after + 3);
+  EXPECT_LT(largest(readers), 0.5f * largest(codes));
+}
+
+// What a residual adds, too, is not for the layer alone to say.
+TEST_F(Recover, RangesOfReadersLeaveWhatIsAdded) {
+  RecoveryReport report;
+  RecoverOptions how = quick("readers");
+  how.report = &report;
+  const RecoveredModel result = recover(how)(fp32, &table, {.scheme = "int8"});
+  EXPECT_EQ(report.network[0].name, "readers");
+  if (!report.network[0].kept) return;
+  EXPECT_FALSE(result.ranges("stem", 8)) << "block1b adds it";
+  EXPECT_TRUE(result.ranges("block1a", 8));
 }
 
 /// Of the user's own, which gives up as soon as the errors of weights are weighed: on the codes of a

@@ -11,6 +11,8 @@ namespace {
 RecoveryReport example() {
   RecoveryReport report;
   report.sqnr_before = 10.4, report.sqnr_after = 23.1;
+  report.memory.values = 2 << 20, report.memory.models = 1 << 20;
+  report.memory.layers = {{"conv1", 3 << 20}, {"conv2", 1 << 20}};
   report.samples = 128, report.held_out = 32, report.seconds = 12.34;
   report.layers.push_back({.name = "conv1", .sqnr_before = 10, .sqnr_after = 12});
   report.layers[0].steps.push_back({.name = "gptq", .sqnr_before = 10, .sqnr_after = 12, .kept = true});
@@ -21,8 +23,9 @@ RecoveryReport example() {
 TEST(RecoveryReport, IsALineWhereNothingFailed) {
   const RecoveryReport report = example();
   EXPECT_EQ(recovery_summary(report),
-            "SQNR 10.4 -> 23.1 dB, 1 of 1 layers better, 12.3 s (128 samples, 32 kept aside)");
+            "SQNR 10.4 -> 23.1 dB, 1 of 1 layers better, 12.3 s (128 samples, 32 kept aside; 7 MB at most)");
   EXPECT_EQ(format_recovery(report, false).find("FAILED"), std::string::npos);
+  EXPECT_EQ(to_json(report)["memory"]["peak"], (6 << 20) / 8 * 9);
   EXPECT_FALSE(to_json(report)["layers"][0]["steps"][1].contains("failed"));
 }
 

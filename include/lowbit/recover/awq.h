@@ -28,9 +28,10 @@ struct AwqOptions {
 using QuantizerOfNode = std::function<std::optional<AnyQuantizer>(const Graph::Node& node)>;
 
 /// One factor for each group. `moments`: a capture of the network with SecondMoments::full; layers without
-/// moments or a quantizer do not count. The exponent 0 is among those that are tried, so that the sum over
-/// layers of the share of their outputs that is lost is never larger than without factors. Throws
-/// Error(invalid_argument) for statistics or moments of another graph, or no exponent.
+/// moments or a quantizer do not count. Each family of values is by itself, with the factors of others 1. The
+/// exponent 0 is among those that are tried, so that the sum over layers of the share of their outputs that
+/// is lost is never larger than without factors. Throws Error(invalid_argument) for statistics or moments of
+/// another graph, or no exponent.
 std::vector<double> awq_factors(const Graph& graph, const ScaleGroups& groups, const ChannelStats& stats,
                                 const LayerStats& moments, const QuantizerOfNode& quantizer,
                                 const AwqOptions& options = {});

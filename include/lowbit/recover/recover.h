@@ -10,7 +10,7 @@
 //
 // The same samples give the same bytes with any number of threads. Memory is that of the models, of one
 // layer's statistics at a time, and of the values of each sample that layers still to come read
-// (RecoverOptions::kept_bytes); each layer runs once.
+// (RecoverOptions::kept_bytes); each layer runs once. recovery_memory() adds it up.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,7 @@ enum class RecoveryStep : std::uint8_t {
   wide,  ///< sums and the network's input keep 8 bits where the scheme has fewer (QuantizeOptions::wide_sums)
   ranges,     ///< ranges in place of the calibration's: of what one function reads by the squared error of
               ///< its outputs, then of other values, too, by that of their codes
+  readers,    ///< then ranges of what layers alone multiply, by the error of their outputs
   hqq,        ///< codes, scales and tables by HQQ, from the weights alone
   gptq,       ///< codes by GPTQ
   qronos,     ///< codes by Qronos, which repair what earlier layers did
@@ -40,6 +41,20 @@ enum class RecoveryStep : std::uint8_t {
   signround,  ///< codes and scales by SignRound, likewise
   descent,    ///< codes, scales and tables by coordinate descent, likewise
   bias,       ///< biases that take away the mean error of each channel
+};
+
+/// What a recovery takes in bytes, beside the network that it is given and the samples that the caller has:
+/// known before it runs.
+struct RecoveryMemory {
+  struct Layer {
+    std::string name;
+    std::size_t bytes = 0;  ///< while it is recovered: moments, targets, and the search for its codes
+  };
+  std::vector<Layer> layers;
+  std::size_t values = 0;  ///< samples, and what of them is kept between layers
+  std::size_t models = 0;  ///< codes of all layers, and two quantized models
+  /// Values, models, and the largest layer, and an eighth more for what allocators leave between.
+  std::size_t peak() const;
 };
 
 struct RecoveryReport {
@@ -64,6 +79,7 @@ struct RecoveryReport {
   double sqnr_before = 0, sqnr_after = 0;  ///< of the network's outputs
   double seconds = 0;
   std::int64_t samples = 0, held_out = 0;
+  RecoveryMemory memory{};
 
   /// "layer 'conv1', gptq: ..." for each step that failed; empty as a rule.
   std::vector<std::string> failures() const;
@@ -105,6 +121,9 @@ struct RecoverOptions {
 /// For QuantizeOptions::recover. quantize() then throws what it throws without, and Error(invalid_argument)
 /// where there are fewer than 8 samples or numbers are impossible.
 Recovery recover(RecoverOptions options);
+/// For steps of layers, wide and ranges; those that rewrite the network also keep a second one. Throws as
+/// quantize() with that recovery would for its samples.
+RecoveryMemory recovery_memory(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how);
 /// Takes some 15 seconds for a network of 40 M products on two cores; `options.steps` and numbers are set.
 Recovery recover_fast(RecoverOptions options = {});
 /// More samples, more rows, more starting points: minutes.
