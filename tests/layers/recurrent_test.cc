@@ -87,8 +87,8 @@ TEST(Recurrent, QuantizedHasTheSameBitsEverywhere) {
 
 TEST(Recurrent, RefusesWhatDoesNotGoTogether) {
   const RecurrentOp op = recurrent(Cell::lstm, 4, 2, false);
-  const auto refuse = [](ErrorCode code, const RecurrentOp& op, std::vector<Shape> shapes) {
-    expect_error(code, [&] { ops::infer_shape(op, shapes); });
+  const auto refuse = [](ErrorCode code, const RecurrentOp& refused, std::vector<Shape> shapes) {
+    expect_error(code, [&] { ops::infer_shape(refused, shapes); });
   };
   refuse(ErrorCode::shape_mismatch, op, {{5, 16}});
   refuse(ErrorCode::shape_mismatch, op, {{6, 12}});
