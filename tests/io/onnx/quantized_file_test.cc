@@ -12,7 +12,7 @@
 namespace lowbit::testing {
 namespace {
 
-Model load(const std::string& bytes) {
+Model load_file(const std::string& bytes) {
   return load_onnx(std::as_bytes(std::span(bytes)));
 }
 
@@ -72,7 +72,7 @@ TEST(QuantizedFile, RunsAsTheModelThatItWasWrittenOf) {
   const Model unfused(network.graph);
   const std::vector<Tensor> samples{network.samples};
   const CalibrationTable table = calibrate(unfused, samples);
-  const Model read = load(io::QdqWriter(network.graph, table).write().SerializeAsString());
+  const Model read = load_file(io::QdqWriter(network.graph, table).write().SerializeAsString());
   Graph fused = network.graph;
   fuse(fused);
   const Model plain(fused);
@@ -89,7 +89,7 @@ TEST(QuantizedFile, SumsAreOfTheCodesOfTheFile) {
   Network network(true);
   const Model fp32(network.graph);
   const CalibrationTable table = calibrate(fp32, std::vector<Tensor>{network.samples});
-  const Model read = load(io::QdqWriter(network.graph, table).write().SerializeAsString());
+  const Model read = load_file(io::QdqWriter(network.graph, table).write().SerializeAsString());
   EXPECT_EQ(describe_coverage(read), "2 of 6 layers int8, 4 of 6 layers int8 (weights: of the file)");
   EXPECT_GT(compare(fp32, read, std::vector<Tensor>{network.samples}).outputs[0].error.sqnr_db, 25);
 }
@@ -194,12 +194,12 @@ TEST(QuantizedFile, ProductsOfCodesKeepTheirs) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.scheme);
     const Product product(c.is_signed, c.scales, c.zeros, true);
-    const Model model = load(product.b.bytes());
+    const Model model = load_file(product.b.bytes());
     EXPECT_EQ(format_scheme(model.quantization(static_cast<int>(model.graph().nodes.size()) - 1).scheme),
               format_scheme(parse_scheme(c.scheme)));
     expect_near(outputs(model, x), product.expected(x, true));
     const Product alone(c.is_signed, c.scales, c.zeros, false);
-    expect_near(outputs(load(alone.b.bytes()), x), alone.expected(x, false));
+    expect_near(outputs(load_file(alone.b.bytes()), x), alone.expected(x, false));
   }
 }
 
@@ -208,7 +208,7 @@ TEST(QuantizedFile, ProductsOfCodesKeepTheirs) {
 TEST(QuantizedFile, ScalesOfRowsThatAreNoChannels) {
   const Tensor x = random_rows();
   const Product product(true, {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f}, {}, false, 0);
-  const Model model = load(product.b.bytes());
+  const Model model = load_file(product.b.bytes());
   EXPECT_FALSE(model.is_quantized());
   expect_near(outputs(model, x), product.expected(x, false));
 }
@@ -230,7 +230,7 @@ TEST(QuantizedFile, ProductsOfInputsThatAreQuantizedAtRunTime) {
   }
   b.node("Add", {"v_y", "w_y"}, "y");
   b.output("y");
-  const Model model = load(b.bytes());
+  const Model model = load_file(b.bytes());
   EXPECT_EQ(
       describe_coverage(model),
       "1 of 3 layers int8-tensor-asym-dynamic (weights: of the file), 1 of 3 layers int8-tensor-dynamic "
@@ -263,7 +263,7 @@ TEST(QuantizedFile, OperatorsOnCodes) {
   b.node("QLinearConv", {"x_codes", "xs", "xz", "w", "ws", "wz", "ys", "yz", "bias"}, "y_codes");
   b.node("DequantizeLinear", {"y_codes", "ys", "yz"}, "y");
   b.output("y");
-  const Model model = load(b.bytes());
+  const Model model = load_file(b.bytes());
   EXPECT_EQ(describe_coverage(model), "1 of 1 layers int8 (weights: of the file)");
   Tensor x(Shape{3, 1, 4, 4});
   Random random(2);
@@ -310,7 +310,7 @@ TEST(QuantizedFile, WeightsInBlocksOfFourBits) {
         .with("bits", 4)
         .with("block_size", 32);
     b.output("y");
-    const Model model = load(b.bytes());
+    const Model model = load_file(b.bytes());
     EXPECT_EQ(describe_coverage(model), has_zeros ? "1 of 1 layers int4-g32-asym-wo (weights: of the file)"
                                                   : "1 of 1 layers int4-g32-wo (weights: of the file)");
     Tensor x(Shape{2, 3, kCols});
@@ -344,7 +344,7 @@ TEST(QuantizedFile, BlocksThatContradictThemselvesAreRefused) {
         .with("bits", bits)
         .with("block_size", block_size);
     b.output("y");
-    EXPECT_THROW(load(b.bytes()), Error) << k << bits << block_size << scales;
+    EXPECT_THROW(load_file(b.bytes()), Error) << k << bits << block_size << scales;
   };
   refused(64, 2, 32, 2), refused(63, 4, 16, 2), refused(0, 4, 32, 2), refused(64, 4, 0, 2),
       refused(64, 4, 32, 3);
@@ -374,7 +374,7 @@ TEST(QuantizedFile, CodesThatEndAtZeroAreARelu) {
 TEST(QuantizedFile, CodesThatAreReturnedStayArrays) {
   Product product(true, kScales, {}, true);
   product.b.output("x_codes");
-  const Model model = load(product.b.bytes());
+  const Model model = load_file(product.b.bytes());
   EXPECT_FALSE(model.graph().has_batch);
 }
 

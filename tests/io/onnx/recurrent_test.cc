@@ -18,7 +18,7 @@ namespace {
 using arrays::Array;
 
 Array random_array(const Shape& shape, std::uint64_t seed, float scale) {
-  Array a({ElementType::f32, shape});
+  Array a(arrays::ArrayType{lowbit::ElementType::f32, shape});
   Random random(seed);
   for (float& v : a.floats) v = scale * (2 * random.uniform() - 1);
   return a;
@@ -35,12 +35,12 @@ struct RecurrentCase {
 
 constexpr std::int64_t kFeatures = 5, kHidden = 7;
 
-struct Network {
+struct RecurrentNetwork {
   OnnxBuilder file{14};
   std::vector<Array> arrays;           ///< of the node's inputs
   std::vector<const Array*> operands;  ///< null: left out
   std::vector<const Array*> fed;       ///< those that are inputs of the graph
-  explicit Network(const RecurrentCase& c) {
+  explicit RecurrentNetwork(const RecurrentCase& c) {
     const std::int64_t d = c.directions(), gates = c.is_lstm ? 4 : 3, width = gates * kHidden;
     arrays = {random_array({c.steps, c.batch, kFeatures}, 1, 2), random_array({d, width, kFeatures}, 2, 0.6f),
               random_array({d, width, kHidden}, 3, 0.6f),        random_array({d, 2 * width}, 4, 0.5f),
@@ -69,8 +69,8 @@ struct Network {
     for (const char* name : {"y", "y_h", "y_c"})
       if (c.is_lstm || std::string(name) != "y_c") file.output(name);
   }
-  Network(const Network&) = delete;
-  Network& operator=(const Network&) = delete;
+  RecurrentNetwork(const RecurrentNetwork&) = delete;
+  RecurrentNetwork& operator=(const RecurrentNetwork&) = delete;
 
   Model model() const {
     const std::string bytes = file.bytes();
@@ -86,7 +86,7 @@ struct Network {
     std::vector<Array> results;
     std::vector<arrays::MutableArrayView> out;
     for (std::size_t i = 0; i < model.output_count(); ++i)
-      results.emplace_back(arrays::ArrayType{ElementType::f32, model.output_shape(i)});
+      results.emplace_back(arrays::ArrayType{lowbit::ElementType::f32, model.output_shape(i)});
     for (Array& array : results) out.push_back(array.mutable_view());
     Workspace workspace(model, {});
     lowbit::run(model, in, out, workspace);
@@ -123,7 +123,7 @@ TEST(OnnxRecurrent, OfConstantWeightsIsAnOperatorForEachDirection) {
           for (const std::int64_t batch : {1, 3})
             for (const std::int64_t steps : {1, 6}) {
               const RecurrentCase c{is_lstm, direction, has_bias, has_states, steps, batch};
-              Network network(c);
+              RecurrentNetwork network(c);
               const Model model = network.model();
               EXPECT_EQ(count_recurrent(model), c.directions());
               EXPECT_LT(relative_error(network.run(model), network.expected()), 1e-6) << direction;
@@ -132,7 +132,7 @@ TEST(OnnxRecurrent, OfConstantWeightsIsAnOperatorForEachDirection) {
 
 TEST(OnnxRecurrent, QuantizesAndComesBackFromAFile) {
   for (const bool is_lstm : {true, false}) {
-    Network network({is_lstm, "bidirectional"});
+    RecurrentNetwork network({is_lstm, "bidirectional"});
     const Model model = network.model();
     for (const char* scheme : {"int8-dynamic", "int8-wo", "int4-g32-wo"}) {
       const Model quantized = quantize(model, {.scheme = scheme});
@@ -155,7 +155,7 @@ TEST(OnnxRecurrent, QuantizesAndComesBackFromAFile) {
 /// Forms that the functions of arrays have alone.
 TEST(OnnxRecurrent, OtherFormsStayArrays) {
   const auto with = [](auto change) {
-    Network network({true});
+    RecurrentNetwork network({true});
     change(*network.file.graph().mutable_node(0));
     const Model model = network.model();
     EXPECT_EQ(count_recurrent(model), 0);
