@@ -77,7 +77,8 @@ class AttentionFp32 final : public Step {
   }
 
   /// For so few queries, one token after others, that values are read once as they lie.
-  void average_few(const StepArgs& args, const AttentionBlock& b, const float* weights, const float* v) const {
+  void average_few(const StepArgs& args, const AttentionBlock& b, const float* weights,
+                   const float* v) const {
     const Heads &from = plan_.values, &out = plan_.out;
     float* to = args.output.sample<float>(b.sample) + out.at(b.item, b.head) + b.first * out.row_stride;
     for (std::int64_t r = 0; r < b.rows; ++r, to += out.row_stride, weights += from.rows) {

@@ -6,8 +6,8 @@
 
 namespace lowbit::ops {
 
-/// Its member `weight`, [out][in] or, of a convolution, [out][in / groups][height][width], of an Embedding the
-/// table [rows][width]; null for an operator without one.
+/// Its member `weight`, [out][in] or, of a convolution, [out][in / groups][height][width], of an Embedding
+/// the table [rows][width]; null for an operator without one.
 const Tensor* weight_of(const Op& op);
 
 }  // namespace lowbit::ops

@@ -100,8 +100,7 @@ class OnnxBuilder {
   }
   static Graph import_bytes(const std::string& bytes, const std::string& folder = {},
                             const OnnxOptions& options = {}) {
-    return onnx_import::import_model(ByteSource(std::as_bytes(std::span(bytes))), "net.onnx", folder,
-                                     options)
+    return onnx_import::import_model(ByteSource(std::as_bytes(std::span(bytes))), "net.onnx", folder, options)
         .graph;
   }
 
