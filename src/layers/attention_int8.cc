@@ -22,7 +22,7 @@ constexpr float kOne = 32767.0f;
 
 std::int16_t weight_of_score(float below_largest) {
   const float e = exp_of_nonpositive(below_largest);
-  return e > 0.0f ? static_cast<std::int16_t>(e * kOne + 0.5f) : std::int16_t{0};
+  return e > 0.0f ? static_cast<std::int16_t>(std::floor(e * kOne + 0.5f)) : std::int16_t{0};
 }
 
 class AttentionInt8 final : public Step {

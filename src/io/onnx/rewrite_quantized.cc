@@ -89,7 +89,7 @@ class Rewriter {
   }
   std::string dequantized(const std::vector<std::string>& inputs, std::int64_t axis,
                           std::vector<Node>& nodes) {
-    const std::string name = unique(inputs[0]);
+    std::string name = unique(inputs[0]);
     Node node = make("DequantizeLinear", inputs, name);
     if (axis >= 0) set_axis(node, axis);
     nodes.push_back(std::move(node));
