@@ -16,7 +16,7 @@ namespace lowbit::data {
 /// Little-endian, of so many bytes.
 inline std::string number_bytes(std::uint64_t value, int count) {
   std::string bytes;
-  for (int i = 0; i < count; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+  for (int i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value & 0xff);
   return bytes;
 }
 

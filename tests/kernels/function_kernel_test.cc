@@ -168,9 +168,11 @@ TEST_P(EveryFloatFunction, HasTheSameBitsFromEveryKernel) {
       float* to = out.place<float>(n);
       std::copy(x.begin(), x.end(), from);
       function.run(*kernel, from, n, to);
-      ASSERT_EQ(std::memcmp(expected.data(), to, n * sizeof(float)), 0) << kernel->name << ' ' << n;
+      ASSERT_TRUE(n == 0 || std::memcmp(expected.data(), to, n * sizeof(float)) == 0)
+          << kernel->name << ' ' << n;
       function.run(*kernel, from, n, from);
-      ASSERT_EQ(std::memcmp(expected.data(), from, n * sizeof(float)), 0) << kernel->name << ", in place";
+      ASSERT_TRUE(n == 0 || std::memcmp(expected.data(), from, n * sizeof(float)) == 0)
+          << kernel->name << ", in place";
     }
   }
 }
