@@ -3,7 +3,8 @@
 bench/onnxruntime/check_networks.mjs compares. Structures are those of the papers, graphs in the form of PyTorch's
 exporter. Needs Debian's python3-onnx and python3-numpy.
 
-    make_networks.py FOLDER [NAME...] [--layers 12 --width 768 --heads 12] [--length 128] [--dynamic-int8] [--list]
+    make_networks.py FOLDER [NAME...] [--layers 12 --width 768 --heads 12] [--length 128] [--small] [--dynamic-int8]
+                     [--list]
 """
 import argparse
 import json
@@ -86,15 +87,16 @@ def tokens(vocabulary):
 
 def networks(options):
     """Name: how the network is made, how inputs of a size are, and the sizes."""
-    base, vocabulary = transformer(options, 4, 256, 4), 2000
+    small = options.small
+    base, vocabulary = transformer(options, *((1, 32, 2) if small else (4, 256, 4))), 100 if small else 2000
 
     def bert(opset):
         return lambda name: transformers.bert(name, opset, **base, vocabulary=vocabulary), *bert_inputs(vocabulary, options)
 
     def vit(name):
-        return transformers.vit(name, 14, **base, image=96, patch=16, classes=100)
+        return transformers.vit(name, 14, **base, image=96, patch=16, classes=10 if small else 100)
 
-    llama = {**transformer(options, 2, 256, 8), "groups": 2}
+    llama = {**transformer(options, *((1, 32, 4) if small else (2, 256, 8))), "groups": 2}
 
     def decoder(name):
         inner = 8 * llama["width"] // 3
@@ -112,6 +114,8 @@ def networks(options):
             inputs.normal(state, 1, batch, 64)
 
     images, classes = ((1, 224, 224), (2, 224, 224)), 100
+    features, states, tags = (16, 24, 5) if small else (64, 96, 17)
+    width, levels = (4, 2) if small else (16, 4)
     # Sizes that are no multiple of 16 are padded on the way up.
     open_images = of_images("input", (1, 64, 96), (2, 70, 51))
     size = llama["width"] // llama["heads"]
@@ -125,11 +129,11 @@ def networks(options):
         "mobilenetv3-opset11": (lambda n: vision.mobilenet_v3(n, 11, 224, classes), *of_images("input", *images)),
         "efficientnet": (lambda n: vision.efficientnet(n, 13, 224, classes), *of_images("input", *images)),
         "yolov8": (lambda n: vision.yolo(n, 17, 256, 80), *of_images("images", (1, 256, 256), (2, 256, 256))),
-        "unet": (lambda n: vision.unet(n, 11, 16, 4, 4, False), *open_images),
-        "unet-linear": (lambda n: vision.unet(n, 14, 16, 4, 4, True), *open_images),
-        "unet-corners": (lambda n: vision.unet(n, 13, 16, 4, 4, True), *open_images),
-        "lstm": (lambda n: recurrent.tagger(n, 14, "LSTM", vocabulary, 64, 96, 17), *tokens(vocabulary)),
-        "gru": (lambda n: recurrent.tagger(n, 14, "GRU", vocabulary, 64, 96, 17), *tokens(vocabulary)),
+        "unet": (lambda n: vision.unet(n, 11, width, levels, 4, False), *open_images),
+        "unet-linear": (lambda n: vision.unet(n, 14, width, levels, 4, True), *open_images),
+        "unet-corners": (lambda n: vision.unet(n, 13, width, levels, 4, True), *open_images),
+        "lstm": (lambda n: recurrent.tagger(n, 14, "LSTM", vocabulary, features, states, tags), *tokens(vocabulary)),
+        "gru": (lambda n: recurrent.tagger(n, 14, "GRU", vocabulary, features, states, tags), *tokens(vocabulary)),
         "lstm-streaming": (lambda n: recurrent.streaming_lstm(n, 14, 40, 64, 10), stream, ((1, 20), (3, 1))),
     }
 
@@ -162,6 +166,7 @@ def main():
     for option in ("layers", "width", "heads"):
         parser.add_argument(f"--{option}", type=int, help="of the transformers, in place of their small ones")
     parser.add_argument("--length", type=int, help="of the sequences of BERT and LLaMA")
+    parser.add_argument("--small", action="store_true", help="some tens of channels: for what runs many files")
     parser.add_argument("--dynamic-int8", action="store_true", help="also NAME.int8.onnx, with products on int8 codes")
     options = parser.parse_args()
     known = networks(options)

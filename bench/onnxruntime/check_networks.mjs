@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { loadOrt, median } from './models.mjs';
+import { readNpy } from './npy.mjs';
 
 const kMostError = 1e-4;
 
@@ -28,18 +29,6 @@ const [runModel, folder, ...names] = positionals;
 const { ort, version } = loadOrt(options.ort);
 const results = mkdtempSync(join(tmpdir(), 'lowbit-networks-'));
 process.on('exit', () => rmSync(results, { recursive: true }));
-
-const kNpyTypes = { '<f4': ['float32', Float32Array], '<i8': ['int64', BigInt64Array] };
-
-// Row-major arrays of .npy version 1, as both sides write them.
-function readNpy(path) {
-  const bytes = readFileSync(path), length = bytes.readUInt16LE(8);
-  const header = bytes.toString('latin1', 10, 10 + length);
-  const [type, Elements] = kNpyTypes[/'descr': '(...)'/.exec(header)[1]];
-  const dims = /'shape': \(([^)]*)\)/.exec(header)[1].split(',').filter((d) => d.trim()).map(Number);
-  const data = new Uint8Array(bytes.subarray(10 + length));  // a copy, which is aligned
-  return { type, dims, data: new Elements(data.buffer) };
-}
 
 async function runOrt(file, inputs) {
   const session = await ort.InferenceSession.create(join(folder, file), {

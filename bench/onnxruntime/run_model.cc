@@ -1,6 +1,6 @@
 // run_model: runs a network of any inputs once, for a program that compares what it gives and how long it
 // takes. Arrays are .npy files and have all of ONNX's dimensions; their sizes decide what the model leaves
-// open. Writes one line of JSON. Usage: --help.
+// open. Writes one line of JSON; with --serve one for each line of the standard input. Usage: --help.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,7 +8,10 @@
 #include <chrono>
 #include <exception>
 #include <fstream>
+#include <iostream>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +30,7 @@ struct Options {
   std::string model, scheme = "fp32", folder = ".";
   std::vector<std::string> inputs;
   int runs = 1;
+  bool serve = false;
 };
 
 struct Input {
@@ -88,6 +92,21 @@ Products count_products(const Model& model) {
   return count;
 }
 
+/// As JSON has it, of whatever bytes a damaged file holds.
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\')
+      out += {'\\', c};
+    else if (byte < 32 || byte > 126)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(byte));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
 std::string npy_header(const arrays::ArrayType& type) {
   std::string header = data::npy_header(type.shape);
   if (!is_float(type.element)) header.replace(header.find("<f4"), 3, "<i8");
@@ -137,8 +156,8 @@ class Runner {
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const std::string path = fmt::format("{}/output{}.npy", folder, i);
       write_npy(path, outputs_[i]);
-      list += fmt::format("{}{{\"name\": \"{}\", \"file\": \"{}\"}}", i ? ", " : "", name(graph().outputs[i]),
-                          path);
+      list += fmt::format("{}{{\"name\": {}, \"file\": {}}}", i ? ", " : "",
+                          json_text(name(graph().outputs[i])), json_text(path));
     }
     return list;
   }
@@ -183,23 +202,44 @@ void run_model(const Options& options) {
       runner.write(options.folder));
 }
 
+/// Each line names a model and its inputs, with tabs between them. What is refused is answered, too;
+/// `is_error` tells whether the library says so, and not the program's language.
+void serve(const Options& options) {
+  for (std::string line; std::getline(std::cin, line);) {
+    Options one = options;
+    std::istringstream words(line);
+    std::getline(words, one.model, '\t');
+    for (std::string input; std::getline(words, input, '\t');) one.inputs.push_back(input);
+    const auto refused = [](const std::exception& e, bool is_error) {
+      fmt::print("{{\"refused\": {}, \"is_error\": {}}}\n", json_text(e.what()), is_error);
+    };
+    try {
+      run_model(one);
+    } catch (const Error& e) {
+      refused(e, true);
+    } catch (const std::exception& e) {
+      refused(e, false);
+    }
+    std::fflush(stdout);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("runs MODEL on arrays and writes its outputs as output0.npy, output1.npy, ...");
-  app.add_option("MODEL", options.model, "an .onnx file")->required();
-  app.add_option("--input", options.inputs, "NAME=FILE.npy, once for each input")
-      ->required()
-      ->allow_extra_args(false);
+  app.add_option("MODEL", options.model, "an .onnx file");
+  app.add_option("--input", options.inputs, "NAME=FILE.npy, once for each input")->allow_extra_args(false);
   app.add_option("--output", options.folder, "an existing folder")->capture_default_str();
   app.add_option("--scheme", options.scheme, "one that needs no calibration")->capture_default_str();
   app.add_option("--runs", options.runs, "the time is the median of so many")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_flag("--serve", options.serve, "a model for each line: MODEL, NAME=FILE.npy ... with tabs between");
   CLI11_PARSE(app, argc, argv);
   try {
-    run_model(options);
+    options.serve ? serve(options) : run_model(options);
   } catch (const std::exception& e) {
     fmt::print(stderr, "run_model: {}\n", e.what());
     return 2;
