@@ -26,6 +26,7 @@ std::vector<std::int64_t> Call::integers(int i) const {
   if (is_float(element(i))) reject(fmt::format("needs integers as its input {}", i));
   const Array* array = known(i);
   if (!array) refuse(fmt::format("computes its input {}, which decides about shapes", i));
+  if (rank(i) > 1) reject(fmt::format("has an input {} of {}, which is no vector", i, shape(i).to_string()));
   return limited(array->integers);
 }
 

@@ -13,7 +13,7 @@ constexpr std::int64_t kLargest = std::int64_t{1} << 30;  // sums of products of
 std::vector<std::int64_t> read_numbers(const Call& call, const char* name, std::size_t count,
                                        std::int64_t low) {
   std::vector<std::int64_t> numbers = call.ints_attribute(name, {});
-  if (numbers.empty()) numbers.assign(count, low);
+  if (!call.has_attribute(name)) numbers.assign(count, low);
   if (numbers.size() != count)
     call.reject(
         fmt::format("has {} numbers as its attribute '{}' instead of {}", numbers.size(), name, count));

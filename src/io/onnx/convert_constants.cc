@@ -27,7 +27,7 @@ void convert_constant(NodeContext& node) {
 }
 
 void convert_constant_of_shape(NodeContext& node) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  constexpr std::int64_t kMost = std::int64_t{1} << 28;  // as of all tensors that are computed
   Constant result{node.integers(0), false, {}, {}};
   std::int64_t elements = 1;
   for (const std::int64_t dim : result.dims) {

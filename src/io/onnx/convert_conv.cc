@@ -27,9 +27,11 @@ void convert_conv(NodeContext& node) {
       weight[1] != in[0] / conv.groups)
     node.reject(fmt::format("has a weight of shape {} and {} groups for a sample of shape {}",
                             weight.to_string(), conv.groups, in.to_string()));
+  // Before it is read: a constant may claim to be large.
+  if (node.has_input(2) && static_cast<std::int64_t>(node.constant(2).size()) != weight[0])
+    node.reject(
+        fmt::format("has a bias of {} elements for {} output channels", node.constant(2).size(), weight[0]));
   if (node.has_input(2)) conv.bias = float_vector(node, 2);
-  if (!conv.bias.empty() && static_cast<std::int64_t>(conv.bias.size()) != weight[0])
-    node.reject(fmt::format("has a bias of {} elements for {} output channels", conv.bias.size(), weight[0]));
   node.note_weights(1, 0);
   emit_windowed(node, std::move(conv));
 }

@@ -16,7 +16,8 @@ void convert_batch_normalization(NodeContext& node) {
     node.refuse(fmt::format("reads a sample of shape {}; F and C x H x W are supported", shape.to_string()));
   const auto channels = static_cast<std::size_t>(shape[0]);
   for (int i = 1; i <= 4; ++i)
-    if (node.constant(i).is_integer || node.constant(i).size() != channels)
+    if (node.constant(i).is_integer || node.constant(i).size() != channels ||
+        node.constant(i).dims.size() != 1)
       node.reject(fmt::format("needs {} floats in '{}'", channels, node.proto().input(i)));
   const auto gamma = node.constant(1).doubles(), beta = node.constant(2).doubles();
   const auto mean = node.constant(3).doubles(), variance = node.constant(4).doubles();

@@ -9,9 +9,9 @@
 
 #include "io/onnx/array_node.h"
 #include "io/onnx/convert_whole.h"
-#include "io/onnx/known_attributes.h"
 #include "io/onnx/model_proto.h"
 #include "io/onnx/node_context.h"
+#include "io/onnx/operator_forms.h"
 #include "io/onnx/quantized_pairs.h"
 #include "io/onnx/registry.h"
 #include "lowbit/core/error.h"
@@ -60,13 +60,10 @@ Constant fixed_constant(const std::string& file, const onnx::ValueInfoProto& inp
 
 Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
                    bool is_whole, const std::set<std::string>& dynamic)
-    : model_(model), files_(files), options_(options), is_whole_(is_whole), dynamic_(dynamic) {
-  for (const auto& opset : model.opset_import())
-    if (is_onnx_domain(opset.domain())) opset_ = opset.version();
-}
+    : model_(model), files_(files), options_(options), is_whole_(is_whole), dynamic_(dynamic) {}
 
 ImportedModel Importer::run() {
-  check_opset(opset_, file());
+  opset_ = opset_of(model_, file());
   require_supported();
   graph_.has_batch = !is_whole_;
   collect_initializers(model_.graph());
@@ -76,6 +73,8 @@ ImportedModel Importer::run() {
   progress_ = 0;
   import_nodes(model_.graph());
   add_outputs();
+  for (const auto& value : model_.graph().value_info()) check_declared(value);
+  for (const auto& value : model_.graph().output()) check_declared(value);
   remove_dead_nodes(graph_);
   validate(graph_);
   return {std::move(graph_), std::move(codes_)};
@@ -83,7 +82,6 @@ ImportedModel Importer::run() {
 
 void Importer::import_nodes(const onnx::GraphProto& graph) {
   for (const auto& proto : graph.node()) {
-    check_attributes(proto, model_.ir_version(), file());
     NodeContext node(*this, proto);
     if (is_whole_) {
       convert_whole(*this, node);
@@ -143,6 +141,24 @@ void Importer::require_supported() const {
 
 void Importer::collect_initializers(const onnx::GraphProto& graph) {
   for (const auto& tensor : graph.initializer()) initializers_[tensor.name()] = &tensor;
+}
+
+void Importer::check_declared(const onnx::ValueInfoProto& value) {
+  const Entry* entry = find(value.name());
+  if (!entry || !value.type().has_tensor_type()) return;
+  const auto* id = std::get_if<ValueId>(entry);
+  const ElementType computed = id ? graph_.values[static_cast<std::size_t>(*id)].element
+                                  : std::get<ConstantPtr>(*entry)->element_type();
+  const int declared = value.type().tensor_type().elem_type();
+  const std::optional<ElementType> element = element_type(declared);
+  // Floats of all widths are one kind here, and codes may have become what they stand for.
+  const auto is_code = [](ElementType type) { return type == ElementType::i8 || type == ElementType::u8; };
+  if (declared == 0 || is_code(computed) || (element && is_code(*element)) ||
+      (element && is_float(*element) == is_float(computed)))
+    return;
+  throw Error(ErrorCode::corrupt_file,
+              fmt::format("{}: '{}' is declared as {} and computed as {}", file(), value.name(),
+                          type_name(declared), is_float(computed) ? "floats" : "integers"));
 }
 
 void Importer::add_inputs() {

@@ -76,6 +76,8 @@ class Importer {
 
  private:
   void require_supported() const;
+  /// Throws Error(corrupt_file) where a value is not of the kind that the file says it is.
+  void check_declared(const onnx::ValueInfoProto& value);
   void collect_used(const onnx::GraphProto& graph);
   void import_nodes(const onnx::GraphProto& graph);
   void collect_initializers(const onnx::GraphProto& graph);

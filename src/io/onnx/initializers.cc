@@ -162,6 +162,15 @@ void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::s
   }
 }
 
+/// Which of several would be the right one?
+void require_one_field(const onnx::TensorProto& t, const std::string& file) {
+  const bool fields[] = {t.has_raw_data(),        t.float_data_size() > 0,  t.int32_data_size() > 0,
+                         t.int64_data_size() > 0, t.double_data_size() > 0, t.uint64_data_size() > 0,
+                         t.string_data_size() > 0};
+  if (std::count(std::begin(fields), std::end(fields), true) > 1)
+    corrupt(t, file, "has elements in several fields");
+}
+
 }  // namespace
 
 Constant read_tensor(const onnx::TensorProto& tensor, const TensorFiles& files) {
@@ -170,6 +179,7 @@ Constant read_tensor(const onnx::TensorProto& tensor, const TensorFiles& files) 
   if (tensor.has_segment())
     throw Error(ErrorCode::unsupported,
                 fmt::format("{}: tensor '{}' is stored in segments", files.name, tensor.name()));
+  require_one_field(tensor, files.name);
   Constant c;
   c.dims.assign(tensor.dims().begin(), tensor.dims().end());
   c.is_integer = !is_float(tensor);

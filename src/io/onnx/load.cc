@@ -9,6 +9,7 @@
 #include "core/byte_source.h"
 #include "io/onnx/importer.h"
 #include "io/onnx/model_proto.h"
+#include "io/onnx/operator_forms.h"
 #include "io/onnx/paths.h"
 #include "io/onnx/rewrite_quantized.h"
 #include "lowbit/core/error.h"
@@ -44,6 +45,7 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
   ModelFile read = read_model(source, file);
   onnx::ModelProto& model = read.model;
   const TensorFiles files{source, std::move(read.payloads), file, folder};
+  check_graph(model.graph(), {opset_of(model, file), model.ir_version()}, file);
   const std::set<std::string> dynamic = rewrite_quantized(model, files);
   Importer in_batches(model, files, options, false, dynamic);
   try {

@@ -254,7 +254,7 @@ TEST(OnnxArithmetic, RepeatsAxesOfConstantsAndValues) {
 TEST(OnnxFunctions, AreOneNodeEach) {
   using ops::Function;
   const auto function = [](const char* op, const char* attribute = nullptr, float value = 0) {
-    auto b = single(20, {0, 2});
+    auto b = single(24, {0, 2});
     auto node = b.node(op, {"x"}, "y");
     if (attribute) node.with(attribute, value);
     return only<ops::FunctionOp>(b.import());
@@ -275,10 +275,10 @@ TEST(OnnxFunctions, AreOneNodeEach) {
   EXPECT_EQ(function("HardSigmoid", "beta", 0.25f).beta, 0.25f);
   EXPECT_EQ(function("HardSwish").alpha, 1.0f / 6);
   EXPECT_EQ(function("Swish", "alpha", 2.0f).alpha, 2.0f);
-  auto tanh = single(20, {0, 2});
+  auto tanh = single(24, {0, 2});
   tanh.node("Gelu", {"x"}, "y").with("approximate", "tanh");
   EXPECT_EQ(only<ops::FunctionOp>(tanh.import()).function, Function::gelu_tanh);
-  auto wrong = single(20, {0, 2});
+  auto wrong = single(24, {0, 2});
   wrong.node("Gelu", {"x"}, "y").with("approximate", "sigmoid");
   EXPECT_NE(refusal(wrong, ErrorCode::corrupt_file).find("'sigmoid'"), std::string::npos);
 }

@@ -13,6 +13,7 @@ namespace lowbit {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::NodeBuilder;
 using testing::OnnxBuilder;
 
 OnnxBuilder small_network() {
@@ -128,6 +129,144 @@ TEST(HostileOnnx, SizesThatLieAreRefusedBeforeAnythingIsAllocated) {
       EXPECT_FALSE(imports(b.bytes()));
     }
   }
+}
+
+TEST(HostileOnnx, FilledTensorsThatLieAreRefusedBeforeAnythingIsAllocated) {
+  for (const std::int64_t size : {1ll << 27, 1ll << 31, 1ll << 62}) {
+    OnnxBuilder b;
+    b.input("x", {0, 2, 8, 8}).output("y");
+    b.random("w", {4, 2, 3, 3}), b.integers("s", {size});
+    b.node("ConstantOfShape", {"s"}, "b");
+    b.node("Conv", {"x", "w", "b"}, "y");
+    EXPECT_FALSE(imports(b.bytes())) << size;
+  }
+}
+
+/// What is said of a file.
+std::string complaint(const OnnxBuilder& b) {
+  try {
+    b.import();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::corrupt_file) << e.what();
+    return e.what();
+  }
+  return "nothing";
+}
+
+/// A node between the input "x" of shape {N, 2, 8, 8} and the output "y".
+OnnxBuilder lone(int opset, const std::string& op, const std::vector<std::string>& inputs) {
+  OnnxBuilder b(opset);
+  b.input("x", {0, 2, 8, 8}).output("y");
+  b.node(op, inputs, "y").name("n");
+  return b;
+}
+
+NodeBuilder node_of(OnnxBuilder& b) {
+  return NodeBuilder(b.graph().mutable_node(0));
+}
+
+TEST(HostileOnnx, NodesHaveTheInputsAndOutputsOfTheirOperator) {
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "node 'n' (Relu) has 2 inputs; it must have 1",
+                      complaint(lone(13, "Relu", {"x", "x"})));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has 1 input; it must have 2",
+                      complaint(lone(13, "Add", {"x"})));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has 0 inputs; it must have 1 or more",
+                      complaint(lone(13, "Concat", {})));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "leaves out its input 1",
+                      complaint(lone(13, "Add", {"x", ""})));
+  OnnxBuilder outputs = lone(13, "Abs", {"x"});
+  node_of(outputs).output("more");
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has 2 outputs; it must have 1", complaint(outputs));
+}
+
+TEST(HostileOnnx, OperatorsAreThoseOfTheOperatorSet) {
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "(Gelu) came with the operator set 20; the file has 13",
+                      complaint(lone(13, "Gelu", {"x"})));
+  EXPECT_TRUE(imports(lone(20, "Gelu", {"x"}).bytes()));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "(Upsample) is gone since the operator set 10",
+                      complaint(lone(10, "Upsample", {"x", "x"})));
+  for (const int opset : {13, 18}) {
+    OnnxBuilder b = lone(opset, "ReduceMean", {"x"});
+    node_of(b).with("axes", std::vector<std::int64_t>{2, 3});
+    EXPECT_EQ(imports(b.bytes()), opset == 13) << "an input since 18";
+  }
+}
+
+TEST(HostileOnnx, AttributesHaveTheTypeOfTheStandard) {
+  OnnxBuilder other = lone(13, "LeakyRelu", {"x"});
+  node_of(other).with("alpha", 1);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has the attribute 'alpha' in another type than FLOAT",
+                      complaint(other));
+  OnnxBuilder both = lone(13, "LeakyRelu", {"x"});
+  node_of(both).with("alpha", 0.5f);
+  both.graph().mutable_node(0)->mutable_attribute(0)->set_i(1);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "needs one value, of the type FLOAT", complaint(both));
+  OnnxBuilder twice = lone(13, "LeakyRelu", {"x"});
+  node_of(twice).with("alpha", 0.5f).with("alpha", 0.25f);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has the attribute 'alpha' twice", complaint(twice));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "lacks the attribute 'kernel_shape'",
+                      complaint(lone(13, "MaxPool", {"x"})));
+  OnnxBuilder zero = lone(13, "LeakyRelu", {"x"});
+  node_of(zero).with("alpha", 0.0f);
+  zero.graph().mutable_node(0)->mutable_attribute(0)->clear_f();
+  EXPECT_TRUE(imports(zero.bytes())) << "some writers leave zeros out";
+}
+
+TEST(HostileOnnx, EmptyListsAreNotTheDefault) {
+  OnnxBuilder b = lone(13, "ConvTranspose", {"x", "w"});
+  b.random("w", {2, 4, 3, 3});
+  node_of(b).with("strides", std::vector<std::int64_t>{});
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has 0 numbers as its attribute 'strides'", complaint(b));
+}
+
+TEST(HostileOnnx, ParametersAreVectors) {
+  OnnxBuilder tile = lone(13, "Tile", {"x", "r"});
+  auto& repeats = tile.tensor("r", {2, 2}, onnx::TensorProto::INT64);
+  for (int i = 0; i < 4; ++i) repeats.add_int64_data(1);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "has an input 1 of 2x2, which is no vector", complaint(tile));
+  OnnxBuilder norm = lone(13, "BatchNormalization", {"x", "p", "p", "p", "q"});
+  norm.floats("p", {2}, {1, 1}), norm.floats("q", {1, 2}, {1, 1});
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "needs 2 floats in 'q'", complaint(norm));
+}
+
+TEST(HostileOnnx, OneOperatorSetIsNamed) {
+  OnnxBuilder none = lone(13, "Relu", {"x"});
+  none.model().clear_opset_import();
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "does not say which operator set", complaint(none));
+  none.model().set_ir_version(2);
+  EXPECT_TRUE(imports(none.bytes())) << "the first one, then";
+  OnnxBuilder two = lone(13, "Relu", {"x"});
+  two.model().add_opset_import()->set_version(14);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "the operator sets 13 and 14 at once", complaint(two));
+}
+
+TEST(HostileOnnx, NamesAreGivenOnce) {
+  OnnxBuilder nodes = lone(13, "Relu", {"x"});
+  nodes.node("Abs", {"x"}, "y");
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "'y' is computed twice", complaint(nodes));
+  OnnxBuilder masks = lone(13, "Dropout", {"x"});
+  node_of(masks).output("m");
+  masks.node("Dropout", {"y"}, "z").output("m");
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "'m' is computed twice", complaint(masks));
+  OnnxBuilder tensors = lone(13, "Add", {"x", "c"});
+  tensors.floats("c", {1}, {1}), tensors.floats("c", {1}, {2});
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "'c' is computed twice", complaint(tensors));
+}
+
+TEST(HostileOnnx, DeclaredTypesAreTrue) {
+  OnnxBuilder b = lone(13, "Relu", {"x"});
+  auto* type = b.graph().mutable_output(0)->mutable_type()->mutable_tensor_type();
+  type->set_elem_type(onnx::TensorProto::FLOAT);
+  EXPECT_TRUE(imports(b.bytes()));
+  type->set_elem_type(onnx::TensorProto::INT64);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "'y' is declared as INT64 and computed as floats",
+                      complaint(b));
+}
+
+TEST(HostileOnnx, TensorsHaveTheirElementsInOneField) {
+  OnnxBuilder b = lone(13, "Add", {"x", "c"});
+  b.floats("c", {1}, {1}).set_raw_data(std::string(4, '\0'));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "tensor 'c' has elements in several fields", complaint(b));
 }
 
 TEST(HostileOnnx, ReadsEveryElementType) {
