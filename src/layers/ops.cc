@@ -3,6 +3,7 @@
 #include <string>
 #include <type_traits>
 
+#include "layers/activation_of.h"
 #include "layers/weight_of.h"
 
 namespace lowbit::ops {
@@ -46,6 +47,32 @@ const Tensor* weight_of(const Op& op) {
           return nullptr;
       },
       op);
+}
+
+namespace {
+
+/// Of Op or const Op.
+template <class Any>
+auto find_activation(Any& op) {
+  using Result = std::conditional_t<std::is_const_v<Any>, const Activation, Activation>*;
+  return std::visit(
+      [](auto& o) -> Result {
+        if constexpr (requires { o.activation; })
+          return &o.activation;
+        else
+          return nullptr;
+      },
+      op);
+}
+
+}  // namespace
+
+Activation* activation_of(Op& op) {
+  return find_activation(op);
+}
+
+const Activation* activation_of(const Op& op) {
+  return find_activation(op);
 }
 
 bool reads_reals(const Op& op, std::size_t i) {

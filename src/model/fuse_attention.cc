@@ -180,16 +180,9 @@ bool take_in_transpose(Graph& graph, int at) {
 
 bool fuse_attention(Graph& graph) {
   bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const bool is_attention = fuse_one_attention(graph, i);
-    if (take_in_transpose(graph, i)) {
-      changed = true;
-      continue;
-    }
-    changed = changed || is_attention;
-    ++i;
-  }
-  return changed;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i)
+    changed = fuse_one_attention(graph, i) || changed;
+  return fuse_nodes(graph, take_in_transpose) || changed;
 }
 
 }  // namespace lowbit::detail

@@ -1,3 +1,4 @@
+#include "layers/activation_of.h"
 #include "model/fuse_passes.h"
 
 namespace lowbit::detail {
@@ -8,17 +9,6 @@ namespace {
 ops::Activation compose(const ops::Activation& first, const ops::Activation& second) {
   const auto limit = [&](float x) { return x < second.lo ? second.lo : x > second.hi ? second.hi : x; };
   return {limit(first.lo), limit(first.hi)};
-}
-
-ops::Activation* activation_of(ops::Op& op) {
-  return std::visit(
-      [](auto& o) -> ops::Activation* {
-        if constexpr (requires { o.activation; })
-          return &o.activation;
-        else
-          return nullptr;
-      },
-      op);
 }
 
 /// Clamping commutes with operators that move elements or choose the largest.
@@ -35,7 +25,7 @@ bool fuse_one_clamp(Graph& graph, int clamp) {
   while (true) {
     if (target < 0 || !is_read_only_by(graph, between, reader)) return false;
     Graph::Node& candidate = graph.nodes[static_cast<std::size_t>(target)];
-    if (ops::Activation* activation = activation_of(candidate.op)) {
+    if (ops::Activation* activation = ops::activation_of(candidate.op)) {
       *activation = compose(*activation, std::get<ops::ClampOp>(node.op).activation);
       break;
     }
@@ -52,15 +42,10 @@ bool fuse_one_clamp(Graph& graph, int clamp) {
 }  // namespace
 
 bool fuse_clamp(Graph& graph) {
-  bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::ClampOp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
-        fuse_one_clamp(graph, i))
-      changed = true;
-    else
-      ++i;
-  }
-  return changed;
+  return fuse_nodes(graph, [](Graph& g, int i) {
+    return std::holds_alternative<ops::ClampOp>(g.nodes[static_cast<std::size_t>(i)].op) &&
+           fuse_one_clamp(g, i);
+  });
 }
 
 }  // namespace lowbit::detail

@@ -51,15 +51,10 @@ bool fuse_one_flatten(Graph& graph, int flatten) {
 }  // namespace
 
 bool fuse_flatten(Graph& graph) {
-  bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::FlattenOp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
-        fuse_one_flatten(graph, i))
-      changed = true;
-    else
-      ++i;
-  }
-  return changed;
+  return fuse_nodes(graph, [](Graph& g, int i) {
+    return std::holds_alternative<ops::FlattenOp>(g.nodes[static_cast<std::size_t>(i)].op) &&
+           fuse_one_flatten(g, i);
+  });
 }
 
 }  // namespace lowbit::detail

@@ -55,14 +55,7 @@ bool fuse_one_gate(Graph& graph, int product) {
 }  // namespace
 
 bool fuse_gate(Graph& graph) {
-  bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (fuse_one_gate(graph, i))
-      changed = true;
-    else
-      ++i;
-  }
-  return changed;
+  return fuse_nodes(graph, fuse_one_gate);
 }
 
 }  // namespace lowbit::detail

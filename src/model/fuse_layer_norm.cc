@@ -132,16 +132,8 @@ bool take_in_line(Graph& graph, int at) {
 
 bool fuse_layer_norm(Graph& graph) {
   bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const bool is_norm = fuse_one_norm(graph, i);
-    if (take_in_line(graph, i)) {
-      changed = true;
-      continue;
-    }
-    changed = changed || is_norm;
-    ++i;
-  }
-  return changed;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i) changed = fuse_one_norm(graph, i) || changed;
+  return fuse_nodes(graph, take_in_line) || changed;
 }
 
 }  // namespace lowbit::detail

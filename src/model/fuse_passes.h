@@ -37,6 +37,19 @@ inline bool is_read_only_by(const Graph& graph, ValueId value, int consumer) {
   return readers.size() == 1 && readers[0] == consumer && !graph.is_output(value);
 }
 
+/// Calls fuse(graph, i) for every node; true: node i is part of another one now and gone.
+template <class Fuse>
+bool fuse_nodes(Graph& graph, Fuse fuse) {
+  bool changed = false;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
+    if (fuse(graph, i))
+      changed = true;
+    else
+      ++i;
+  }
+  return changed;
+}
+
 inline void erase_node(Graph& graph, int node) {
   graph.nodes.erase(graph.nodes.begin() + node);
 }

@@ -40,15 +40,10 @@ bool fuse_one_residual(Graph& graph, int add) {
 }  // namespace
 
 bool fuse_residual(Graph& graph) {
-  bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    if (std::holds_alternative<ops::AddOp>(graph.nodes[static_cast<std::size_t>(i)].op) &&
-        fuse_one_residual(graph, i))
-      changed = true;
-    else
-      ++i;
-  }
-  return changed;
+  return fuse_nodes(graph, [](Graph& g, int i) {
+    return std::holds_alternative<ops::AddOp>(g.nodes[static_cast<std::size_t>(i)].op) &&
+           fuse_one_residual(g, i);
+  });
 }
 
 }  // namespace lowbit::detail

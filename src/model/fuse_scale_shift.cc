@@ -114,46 +114,39 @@ bool fold_into_consumer(Graph::Node& node, const ops::ScaleShiftOp& s) {
   return false;
 }
 
+bool fold_one_backward(Graph& graph, int i) {
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
+  const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
+  const int p = s ? graph.producer(node.inputs[0]) : -1;
+  if (p < 0 || !is_read_only_by(graph, node.inputs[0], i) ||
+      !fold_into_producer(graph.nodes[static_cast<std::size_t>(p)], *s))
+    return false;
+  graph.nodes[static_cast<std::size_t>(p)].output = node.output;
+  erase_node(graph, i);
+  return true;
+}
+
+bool fold_one_forward(Graph& graph, int i) {
+  const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
+  const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
+  if (!s || !s->activation.is_identity() || graph.is_output(node.output)) return false;
+  const std::vector<int> readers = graph.consumers(node.output);
+  if (readers.size() != 1) return false;
+  Graph::Node& reader = graph.nodes[static_cast<std::size_t>(readers[0])];
+  if (reader.inputs[0] != node.output || !fold_into_consumer(reader, *s)) return false;
+  reader.inputs[0] = node.inputs[0];
+  erase_node(graph, i);
+  return true;
+}
+
 }  // namespace
 
 bool fold_scale_shift_backward(Graph& graph) {
-  bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
-    const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
-    const int p = s ? graph.producer(node.inputs[0]) : -1;
-    if (p < 0 || !is_read_only_by(graph, node.inputs[0], i) ||
-        !fold_into_producer(graph.nodes[static_cast<std::size_t>(p)], *s)) {
-      ++i;
-      continue;
-    }
-    graph.nodes[static_cast<std::size_t>(p)].output = node.output;
-    erase_node(graph, i);
-    changed = true;
-  }
-  return changed;
+  return fuse_nodes(graph, fold_one_backward);
 }
 
 bool fold_scale_shift_forward(Graph& graph) {
-  bool changed = false;
-  for (int i = 0; i < static_cast<int>(graph.nodes.size());) {
-    const Graph::Node& node = graph.nodes[static_cast<std::size_t>(i)];
-    const auto* s = std::get_if<ops::ScaleShiftOp>(&node.op);
-    const std::vector<int> readers = s ? graph.consumers(node.output) : std::vector<int>{};
-    if (!s || !s->activation.is_identity() || readers.size() != 1 || graph.is_output(node.output)) {
-      ++i;
-      continue;
-    }
-    Graph::Node& reader = graph.nodes[static_cast<std::size_t>(readers[0])];
-    if (reader.inputs[0] != node.output || !fold_into_consumer(reader, *s)) {
-      ++i;
-      continue;
-    }
-    reader.inputs[0] = node.inputs[0];
-    erase_node(graph, i);
-    changed = true;
-  }
-  return changed;
+  return fuse_nodes(graph, fold_one_forward);
 }
 
 }  // namespace lowbit::detail

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "layers/activation_of.h"
 #include "recover/channels.h"
 #include "recover/index.h"
 
@@ -15,17 +16,6 @@ namespace {
 using Bound = float ops::Activation::*;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-ops::Activation* activation_of(ops::Op& op) {
-  return std::visit(
-      [](auto& o) -> ops::Activation* {
-        if constexpr (requires { o.activation; })
-          return &o.activation;
-        else
-          return nullptr;
-      },
-      op);
-}
 
 /// Bounds that are the same in any channel.
 bool is_free(float bound) {
@@ -53,7 +43,7 @@ class Limiter {
     for (Graph::Node node : nodes_) {
       const ValueId value = node.output;
       std::vector<Graph::Node> limits;
-      if (ops::Activation* activation = activation_of(node.op))
+      if (ops::Activation* activation = ops::activation_of(node.op))
         for (const End& end : kEnds) limit(node, *activation, value, end, limits);
       graph_.nodes.push_back(std::move(node));
       for (Graph::Node& limit : limits) graph_.nodes.push_back(std::move(limit));

@@ -10,6 +10,7 @@
 #include "io/onnx/array_node.h"
 #include "io/onnx/node_context.h"
 #include "io/onnx/registry.h"
+#include "layers/activation_of.h"
 
 namespace lowbit::onnx_import {
 namespace {
@@ -69,14 +70,7 @@ bool is_not_negative(const ops::Op& op) {
 ops::Activation limits(const NodeContext& node, const QParams& qparams) {
   const ops::Op* op = node.producer(0);
   if (!op) return {};
-  const bool takes_limits = std::visit(
-      [](const auto& o) {
-        return requires {
-          o.activation;
-        };
-      },
-      *op);
-  if (takes_limits)
+  if (ops::activation_of(*op))
     return {static_cast<float>(-qparams.zero_point) * qparams.scale,
             static_cast<float>(255 - qparams.zero_point) * qparams.scale};
   if (qparams.zero_point != 0 || is_not_negative(*op)) return {};
