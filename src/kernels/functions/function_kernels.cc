@@ -1,6 +1,7 @@
 // The function kernels of this build.
 #include <iterator>
 
+#include "kernels/dispatch/select_kernel.h"
 #include "kernels/functions/function_kernel.h"
 
 namespace lowbit::kernels {
@@ -27,9 +28,7 @@ const FunctionKernel* const* function_kernels(std::size_t* count) {
 }
 
 const FunctionKernel& select_function_kernel(Isa isa) {
-  for (const FunctionKernel* kernel : kKernels)
-    if (has_isa(isa, kernel->required)) return *kernel;
-  return kFunctionsScalar;
+  return select_kernel(kKernels, isa);
 }
 
 }  // namespace lowbit::kernels

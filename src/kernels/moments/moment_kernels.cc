@@ -1,6 +1,7 @@
 // The moment kernels of this build.
 #include <iterator>
 
+#include "kernels/dispatch/select_kernel.h"
 #include "kernels/moments/moment_kernel.h"
 
 namespace lowbit::kernels {
@@ -27,9 +28,7 @@ const MomentKernel* const* moment_kernels(std::size_t* count) {
 }
 
 const MomentKernel& select_moment_kernel(Isa isa) {
-  for (const MomentKernel* kernel : kKernels)
-    if (has_isa(isa, kernel->required)) return *kernel;
-  return kMomentsScalar;
+  return select_kernel(kKernels, isa);
 }
 
 }  // namespace lowbit::kernels

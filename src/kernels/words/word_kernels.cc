@@ -1,6 +1,7 @@
 // The word kernels of this build.
 #include <iterator>
 
+#include "kernels/dispatch/select_kernel.h"
 #include "kernels/words/word_kernel.h"
 
 namespace lowbit::kernels {
@@ -24,9 +25,7 @@ const WordKernel* const* word_kernels(std::int64_t* count) {
 }
 
 const WordKernel& select_word_kernel(Isa isa) {
-  for (const WordKernel* kernel : kKernels)
-    if (has_isa(isa, kernel->required)) return *kernel;
-  return kWordsScalar;
+  return select_kernel(kKernels, isa);
 }
 
 }  // namespace lowbit::kernels
