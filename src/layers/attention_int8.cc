@@ -8,9 +8,9 @@
 // of kKeys products stay in 32 bits (255 * 32767 * 256 < 2^31); those are added up in 64.
 #include <cmath>
 
-#include "kernels/words/word_kernel.h"
 #include "layers/attention_steps.h"
 #include "layers/exp.h"
+#include "layers/word_panels.h"
 
 namespace lowbit::ops {
 namespace {
@@ -41,12 +41,14 @@ class AttentionInt8 final : public Step {
     keys_ = round_up(n, kWordTile), even_keys_ = round_up(n, 2);
     sizes_ = round_up(plan_.values.size, kWordTile);
     // Each part begins at 64 bytes.
-    room_[0] = bytes<std::int16_t>(rows * depth_);                   // queries
-    room_[1] = bytes<std::int16_t>(keys_ * depth_);                  // keys
-    room_[2] = bytes<std::int32_t>(rows * std::max(keys_, sizes_));  // scores, then sums of kKeys products
-    room_[3] = bytes<std::int16_t>(rows * even_keys_);               // weights
-    room_[4] = bytes<std::int16_t>(sizes_ * std::min(even_keys_, kKeys));
-    room_[5] = bytes<std::int64_t>(rows * (sizes_ + 1));  // sums, and those of the weights behind them
+    room_[0] = scratch_bytes_of<std::int16_t>(rows * depth_);   // queries
+    room_[1] = scratch_bytes_of<std::int16_t>(keys_ * depth_);  // keys
+    room_[2] = scratch_bytes_of<std::int32_t>(
+        rows * std::max(keys_, sizes_));                           // scores, then sums of kKeys products
+    room_[3] = scratch_bytes_of<std::int16_t>(rows * even_keys_);  // weights
+    room_[4] = scratch_bytes_of<std::int16_t>(sizes_ * std::min(even_keys_, kKeys));
+    room_[5] =
+        scratch_bytes_of<std::int64_t>(rows * (sizes_ + 1));  // sums, and those of the weights behind them
   }
 
   std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
@@ -61,10 +63,6 @@ class AttentionInt8 final : public Step {
   std::string kernel() const override { return kernel_.name; }
 
  private:
-  template <class T>
-  static std::size_t bytes(std::int64_t elements) {
-    return static_cast<std::size_t>(round_up(elements * static_cast<std::int64_t>(sizeof(T)), 64));
-  }
   std::size_t room() const {
     std::size_t sum = 0;
     for (const std::size_t part : room_) sum += part;
@@ -80,8 +78,8 @@ class AttentionInt8 final : public Step {
     auto* weights = reinterpret_cast<std::int16_t*>(parts[3]);
     auto* values = reinterpret_cast<std::int16_t*>(parts[4]);
     auto* sums = reinterpret_cast<std::int64_t*>(parts[5]);
-    read_queries(args, b, queries);
-    read_keys(args, b, keys);
+    word_rows(queries_of(args, b), depth_, queries);
+    word_panels(keys_of(args, b), depth_, keys_, keys);
     kernels::WordProduct product{b.rows, keys_, depth_, queries, depth_, keys, scores, keys_};
     kernel_.multiply(product);
     const float* mask = plan_.mask_of(args, b);
@@ -91,7 +89,7 @@ class AttentionInt8 final : public Step {
     std::fill_n(sums, b.rows * sizes_, std::int64_t{0});
     for (std::int64_t first = 0; first < even_keys_; first += kKeys) {
       const std::int64_t count = std::min(kKeys, even_keys_ - first);
-      read_values(args, b, first, count, values);
+      word_panels(values_of(args, b, first, count), count, sizes_, values);
       product = {b.rows, sizes_, count, weights + first, even_keys_, values, scores, sizes_};
       kernel_.multiply(product);
       for (std::int64_t i = 0; i < b.rows * sizes_; ++i) sums[i] += scores[i];
@@ -99,41 +97,37 @@ class AttentionInt8 final : public Step {
     for (std::int64_t r = 0; r < b.rows; ++r) write(args, b, r, sums + r * sizes_, sums[b.rows * sizes_ + r]);
   }
 
-  void read_queries(const StepArgs& args, const AttentionBlock& b, std::int16_t* to) const {
+  CodeMatrix queries_of(const StepArgs& args, const AttentionBlock& b) const {
     const Heads& q = plan_.queries;
-    const auto* from =
-        args.inputs[0].sample<const std::uint8_t>(b.sample) + q.at(b.item, b.head) + b.first * q.row_stride;
-    for (std::int64_t r = 0; r < b.rows; ++r, from += q.row_stride, to += depth_) {
-      for (std::int64_t i = 0; i < q.size; ++i) to[i] = static_cast<std::int16_t>(from[i] - zero_q_);
-      if (q.size < depth_) to[q.size] = 0;
-    }
+    return {
+        args.inputs[0].sample<const std::uint8_t>(b.sample) + q.at(b.item, b.head) + b.first * q.row_stride,
+        b.rows,
+        q.size,
+        q.row_stride,
+        1,
+        zero_q_};
   }
-
-  /// Panels of kWordTile keys; what is missing is 0.
-  void read_keys(const StepArgs& args, const AttentionBlock& b, std::int16_t* to) const {
+  /// Columns are keys.
+  CodeMatrix keys_of(const StepArgs& args, const AttentionBlock& b) const {
     const Heads& k = plan_.keys;
-    const auto* from = args.inputs[1].sample<const std::uint8_t>(b.sample) + k.at(b.item, b.group);
-    if (keys_ > k.rows || depth_ > k.size) std::fill_n(to, keys_ * depth_, std::int16_t{0});
-    for (std::int64_t key = 0; key < k.rows; ++key, from += k.row_stride) {
-      std::int16_t* column = to + key / kWordTile * kWordTile * depth_ + key % kWordTile * 2;
-      for (std::int64_t i = 0; i < k.size; ++i)
-        column[i / 2 * kWordTile * 2 + i % 2] = static_cast<std::int16_t>(from[i] - zero_k_);
-    }
+    return {args.inputs[1].sample<const std::uint8_t>(b.sample) + k.at(b.item, b.group),
+            k.size,
+            k.rows,
+            1,
+            k.row_stride,
+            zero_k_};
   }
-
-  /// `count` keys from `first` on, an even number; one behind the last is 0.
-  void read_values(const StepArgs& args, const AttentionBlock& b, std::int64_t first, std::int64_t count,
-                   std::int16_t* to) const {
+  /// Of up to `count` keys from `first` on.
+  CodeMatrix values_of(const StepArgs& args, const AttentionBlock& b, std::int64_t first,
+                       std::int64_t count) const {
     const Heads& v = plan_.values;
-    const auto* from =
-        args.inputs[2].sample<const std::uint8_t>(b.sample) + v.at(b.item, b.group) + first * v.row_stride;
-    if (first + count > v.rows || sizes_ > v.size) std::fill_n(to, sizes_ * count, std::int16_t{0});
-    for (std::int64_t key = 0; key < std::min(count, v.rows - first); ++key, from += v.row_stride) {
-      std::int16_t* row = to + key / 2 * kWordTile * 2 + key % 2;
-      for (std::int64_t i = 0; i < v.size; ++i)
-        row[i / kWordTile * kWordTile * count + i % kWordTile * 2] =
-            static_cast<std::int16_t>(from[i] - zero_v_);
-    }
+    return {
+        args.inputs[2].sample<const std::uint8_t>(b.sample) + v.at(b.item, b.group) + first * v.row_stride,
+        std::min(count, v.rows - first),
+        v.size,
+        v.row_stride,
+        1,
+        zero_v_};
   }
 
   /// Returns the sum of the weights.

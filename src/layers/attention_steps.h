@@ -55,16 +55,7 @@ struct AttentionPlan {
     constexpr std::int64_t kParallelWork = 500000;  // multiplications that are worth a second thread
     const std::int64_t count = args.batch * queries.batch * queries.heads * blocks;
     const std::int64_t work = count * block * keys.rows * (queries.size + values.size);
-    const std::int64_t tasks = args.executor && work >= kParallelWork
-                                   ? std::min<std::int64_t>(args.executor->concurrency(), count)
-                                   : 1;
-    const auto task = [&](int t) {
-      for (std::int64_t i = t; i < count; i += tasks) body(number(i), t);
-    };
-    if (tasks <= 1)
-      task(0);
-    else
-      args.executor->parallel_for(static_cast<int>(tasks), task);
+    for_shares(args, count, work, kParallelWork, [&](std::int64_t i, int t) { body(number(i), t); });
   }
 
  private:

@@ -91,9 +91,7 @@ std::unique_ptr<Step> make_step(const EmbeddingOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (spec.inputs[0]->dtype != DType::i64 || spec.output->dtype != DType::f32)
     throw Error(ErrorCode::unsupported, "Embedding takes integers and gives f32 values");
-  if (!spec.weights) require_f32_weights(op.weight, EmbeddingOp::kName);
-  if (spec.weights && (spec.weights->rows != op.weight.shape[0] || spec.weights->cols != op.weight.shape[1]))
-    throw Error(ErrorCode::shape_mismatch, "Embedding: the codes do not have the shape of the table");
+  require_matrix_weights(op.weight, spec, EmbeddingOp::kName);
   return std::make_unique<EmbeddingStep>(op, spec);
 }
 

@@ -51,21 +51,15 @@ class LayerNormStep final : public Step {
   }
 
   void run(const StepArgs& args) const noexcept override {
-    // Lines are counted along the other axes; a task takes every so many.
+    // Lines are counted along the other axes.
     Box lines = box_;
     lines.size[axis_] = 1;
     std::int64_t count = args.batch;
     for (const std::int64_t size : lines.size) count *= size;
-    const std::int64_t tasks =
-        args.executor && count * n_ >= kParallelWork ? args.executor->concurrency() : 1;
-    const auto task = [&](int t) {
-      float* room = is_in_place() ? nullptr : reinterpret_cast<float*>(args.scratch) + t * line_room();
-      for (std::int64_t i = t; i < count; i += tasks) run_line(args, lines, i, room);
-    };
-    if (tasks <= 1)
-      task(0);
-    else
-      args.executor->parallel_for(static_cast<int>(tasks), task);
+    for_shares(args, count, count * n_, kParallelWork, [&](std::int64_t i, int t) {
+      run_line(args, lines, i,
+               is_in_place() ? nullptr : reinterpret_cast<float*>(args.scratch) + t * line_room());
+    });
   }
 
  private:

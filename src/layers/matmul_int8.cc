@@ -2,8 +2,8 @@
 // rounded to float once, so that the result has the same bits on every CPU.
 #include <algorithm>
 
-#include "kernels/words/word_kernel.h"
 #include "layers/matmul_steps.h"
+#include "layers/word_panels.h"
 
 namespace lowbit::ops {
 namespace {
@@ -27,10 +27,10 @@ class MatMulInt8 final : public Step {
     depth_ = round_up(products_.a.cols, 2);
     cols_ = round_up(products_.b.cols, kWordTile);
     chunk_ = std::min(depth_, kDepth);
-    room_[0] = bytes<std::int16_t>(products_.a.rows * depth_);
-    room_[1] = bytes<std::int16_t>(cols_ * chunk_);
-    room_[2] = bytes<std::int32_t>(products_.a.rows * cols_);
-    room_[3] = bytes<std::int64_t>(products_.a.rows * cols_);
+    room_[0] = scratch_bytes_of<std::int16_t>(products_.a.rows * depth_);
+    room_[1] = scratch_bytes_of<std::int16_t>(cols_ * chunk_);
+    room_[2] = scratch_bytes_of<std::int32_t>(products_.a.rows * cols_);
+    room_[3] = scratch_bytes_of<std::int64_t>(products_.a.rows * cols_);
   }
 
   std::size_t scratch_bytes(std::int64_t, int) const override {
@@ -45,12 +45,11 @@ class MatMulInt8 final : public Step {
     const auto& [a, b, out, shape, count] = products_;
     for (std::int64_t s = 0; s < args.batch; ++s)
       for (std::int64_t i = 0; i < count; ++i) {
-        read_left(args.inputs[0].sample<const std::uint8_t>(s) + products_.offset(a, i), left);
+        word_rows(left_of(args, s, i), depth_, left);
         std::fill_n(totals, a.rows * cols_, std::int64_t{0});
         for (std::int64_t first = 0; first < depth_; first += chunk_) {
           const std::int64_t part = std::min(chunk_, depth_ - first);
-          read_right(args.inputs[1].sample<const std::uint8_t>(s) + products_.offset(b, i), first, part,
-                     right);
+          word_panels(right_of(args, s, i, first, part), part, cols_, right);
           kernel_.multiply({a.rows, cols_, part, left + first, depth_, right, sums, cols_});
           for (std::int64_t e = 0; e < a.rows * cols_; ++e) totals[e] += sums[e];
         }
@@ -60,28 +59,25 @@ class MatMulInt8 final : public Step {
   std::string kernel() const override { return kernel_.name; }
 
  private:
-  template <class T>
-  static std::size_t bytes(std::int64_t elements) {
-    return static_cast<std::size_t>(round_up(elements * static_cast<std::int64_t>(sizeof(T)), 64));
-  }
-
-  void read_left(const std::uint8_t* from, std::int16_t* to) const {
+  CodeMatrix left_of(const StepArgs& args, std::int64_t s, std::int64_t i) const {
     const Matrices& a = products_.a;
-    for (std::int64_t r = 0; r < a.rows; ++r, to += depth_) {
-      for (std::int64_t k = 0; k < a.cols; ++k)
-        to[k] = static_cast<std::int16_t>(from[r * a.row_stride + k * a.col_stride] - zero_a_);
-      if (a.cols < depth_) to[a.cols] = 0;
-    }
+    return {args.inputs[0].sample<const std::uint8_t>(s) + products_.offset(a, i),
+            a.rows,
+            a.cols,
+            a.row_stride,
+            a.col_stride,
+            zero_a_};
   }
-
-  /// `part` rows from `first` on, as panels; what is missing is 0.
-  void read_right(const std::uint8_t* from, std::int64_t first, std::int64_t part, std::int16_t* to) const {
+  /// Up to `count` rows from `first` on.
+  CodeMatrix right_of(const StepArgs& args, std::int64_t s, std::int64_t i, std::int64_t first,
+                      std::int64_t count) const {
     const Matrices& b = products_.b;
-    if (first + part > b.rows || cols_ > b.cols) std::fill_n(to, cols_ * part, std::int16_t{0});
-    for (std::int64_t k = 0; k < std::min(part, b.rows - first); ++k)
-      for (std::int64_t c = 0; c < b.cols; ++c)
-        to[c / kWordTile * kWordTile * part + k / 2 * kWordTile * 2 + c % kWordTile * 2 + k % 2] =
-            static_cast<std::int16_t>(from[(first + k) * b.row_stride + c * b.col_stride] - zero_b_);
+    return {args.inputs[1].sample<const std::uint8_t>(s) + products_.offset(b, i) + first * b.row_stride,
+            std::min(count, b.rows - first),
+            b.cols,
+            b.row_stride,
+            b.col_stride,
+            zero_b_};
   }
 
   void write(const std::int64_t* totals, std::uint8_t* to) const {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "layers/step_common.h"
+#include "lowbit/quant/quantized_matrix.h"
 
 namespace lowbit::ops {
 
@@ -112,6 +113,13 @@ void require_f32_weights(const Tensor& weight, std::string_view what) {
   if (weight.data.empty())
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{}: the weight of shape {} has no values", what, weight.shape.to_string()));
+}
+
+void require_matrix_weights(const Tensor& weight, const StepSpec& spec, std::string_view what) {
+  if (!spec.weights) return require_f32_weights(weight, what);
+  if (spec.weights->rows != weight.shape[0] || spec.weights->cols != weight.shape[1])
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{}: the codes do not have the shape of the weights", what));
 }
 
 std::vector<Shape> input_shapes(const StepSpec& spec) {

@@ -191,9 +191,7 @@ std::unique_ptr<Step> make_step(const RecurrentOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   if (require_same_dtype(spec, RecurrentOp::kName) != DType::f32)
     throw Error(ErrorCode::unsupported, "Recurrent computes on f32 values only");
-  if (!spec.weights) require_f32_weights(op.weight, RecurrentOp::kName);
-  if (spec.weights && (spec.weights->rows != op.weight.shape[0] || spec.weights->cols != op.weight.shape[1]))
-    throw Error(ErrorCode::shape_mismatch, "Recurrent: the codes do not have the shape of the weights");
+  require_matrix_weights(op.weight, spec, RecurrentOp::kName);
   return std::make_unique<RecurrentStep>(op, spec);
 }
 

@@ -53,6 +53,9 @@ void require_output_shape(const StepSpec& spec, const Shape& expected, std::stri
 void require_weight_data(const Tensor& weight, std::string_view what);
 /// Throws Error(invalid_argument) when there are none.
 void require_f32_weights(const Tensor& weight, std::string_view what);
+/// Throws Error(shape_mismatch) unless quantized weights, where there are any, are of the shape of `weight`,
+/// a matrix; without any, as require_f32_weights.
+void require_matrix_weights(const Tensor& weight, const StepSpec& spec, std::string_view what);
 std::vector<Shape> input_shapes(const StepSpec& spec);
 template <class Op>
 void require_shapes(const Op& op, const StepSpec& spec) {
@@ -127,6 +130,23 @@ void for_pixel_blocks(const StepArgs& args, std::int64_t pixels, std::int64_t pi
     if (first < last) body(i / blocks, first, last);
   };
   args.executor->parallel_for(static_cast<int>(args.batch * blocks), task);
+}
+
+/// Calls body(i, t) for i from 0 to count - 1, the numbers t, t + tasks, ... in task t: as many tasks as the
+/// executor has threads where `work`, all of it together, is at least `parallel_work`, else one. What a task
+/// has for itself, as its part of the scratch memory, is told by t.
+template <class Body>
+void for_shares(const StepArgs& args, std::int64_t count, std::int64_t work, std::int64_t parallel_work,
+                Body&& body) {
+  const std::int64_t threads = args.executor && work >= parallel_work ? args.executor->concurrency() : 1;
+  const std::int64_t tasks = threads < count ? threads : count;
+  const auto task = [&](int t) {
+    for (std::int64_t i = t; i < count; i += tasks) body(i, t);
+  };
+  if (tasks <= 1)
+    task(0);
+  else
+    args.executor->parallel_for(static_cast<int>(tasks), task);
 }
 
 }  // namespace lowbit::ops
