@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/gemm.h"
@@ -86,6 +88,12 @@ NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
 
 /// A mask stays floats on its way: of what only becomes one nothing is quantized.
 void keep_masks(const Graph& graph, std::vector<NodePlan>& plans) {
+  const auto reads_mask = [](const Graph::Node& node) {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (ops::reads_reals(node.op, i)) return true;
+    return false;
+  };
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), reads_mask)) return;
   std::vector<bool> is_mask(graph.nodes.size(), false);
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const Graph::Node& node = graph.nodes[i];

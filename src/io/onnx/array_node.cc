@@ -124,4 +124,9 @@ std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset
   return results;
 }
 
+const arrays::Array* constant_input(const ops::ArrayOp& op, std::size_t i) {
+  if (i >= op.sources.size() || op.sources[i] < 0) return nullptr;
+  return &op.constants[static_cast<std::size_t>(op.sources[i])];
+}
+
 }  // namespace lowbit::onnx_import

@@ -32,6 +32,8 @@ std::vector<ArrayAttribute> array_attributes(const onnx::NodeProto& node, const 
 /// Null where the operator has no such attribute.
 const ArrayAttribute* find_attribute(const ops::ArrayOp& op, std::string_view name);
 std::int64_t integer(const ops::ArrayOp& op, std::string_view name, std::int64_t otherwise);
+/// Input i of the ONNX operator where it is a constant; else null.
+const arrays::Array* constant_input(const ops::ArrayOp& op, std::size_t i);
 
 arrays::Array to_array(const Constant& constant);
 Constant to_constant(arrays::Array array);

@@ -264,8 +264,9 @@ class WholeNode {
     const std::vector<Shape> shapes = shapes_of(inputs);
     op.result = named([&] { return ops::array_result(op, shapes); });
     const Shape shape = named([&] { return ops::infer_shape(op, shapes); });
-    const std::optional<ops::Op> native = native_op(op, shapes, shape);
-    ValueId id = node_.emit_inner(i == 0 ? "" : fmt::format("/out{}", i), native ? *native : op, inputs);
+    std::optional<ops::Op> native = native_op(op, shapes, shape);
+    ValueId id = node_.emit_inner(i == 0 ? "" : fmt::format("/out{}", i),
+                                  native ? std::move(*native) : ops::Op(op), inputs);
     if (!(importer_.graph().values[static_cast<std::size_t>(id)].shape == shape))
       id = node_.emit_inner("/whole", ops::ReshapeOp{{shape.dims().begin(), shape.dims().end()}}, {id});
     Graph::Value& value = importer_.graph().values[static_cast<std::size_t>(id)];

@@ -12,7 +12,6 @@
 #include "io/onnx/model_proto.h"
 #include "io/onnx/node_context.h"
 #include "io/onnx/operator_forms.h"
-#include "io/onnx/quantized_pairs.h"
 #include "io/onnx/registry.h"
 #include "lowbit/core/error.h"
 
@@ -59,8 +58,8 @@ Constant fixed_constant(const std::string& file, const onnx::ValueInfoProto& inp
 }  // namespace
 
 Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
-                   bool is_whole, const std::set<std::string>& dynamic)
-    : model_(model), files_(files), options_(options), is_whole_(is_whole), dynamic_(dynamic) {}
+                   bool is_whole, const Marks& marks)
+    : model_(model), files_(files), options_(options), is_whole_(is_whole), marks_(marks) {}
 
 ImportedModel Importer::run() {
   opset_ = opset_of(model_, file());
@@ -68,7 +67,6 @@ ImportedModel Importer::run() {
   graph_.has_batch = !is_whole_;
   collect_initializers(model_.graph());
   collect_used(model_.graph());
-  pairs_ = find_quantized_pairs(model_.graph());
   add_inputs();
   progress_ = 0;
   import_nodes(model_.graph());

@@ -36,10 +36,15 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
 
 class Importer {
  public:
-  /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options`.
-  /// `dynamic`: as rewrite_quantized() returns them.
+  /// What is known of a file before its nodes are imported.
+  struct Marks {
+    std::set<std::string> dynamic;  ///< as rewrite_quantized() returns them
+    std::set<std::string> pairs;    ///< as find_quantized_pairs() does
+  };
+  /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options` and
+  /// `marks`.
   Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options, bool is_whole,
-           const std::set<std::string>& dynamic);
+           const Marks& marks);
   ImportedModel run();
   /// How many nodes were imported, or -1 where some have no operator here: which of two failures says more.
   int progress() const { return progress_; }
@@ -49,8 +54,8 @@ class Importer {
   Graph& graph() { return graph_; }
   FileCodes& codes() { return codes_; }
   /// Whether the input of the node with this name is quantized at run time.
-  bool is_dynamic(const std::string& node) const { return dynamic_.contains(node); }
-  bool is_between_pair(const std::string& name) const { return pairs_.contains(name); }
+  bool is_dynamic(const std::string& node) const { return marks_.dynamic.contains(node); }
+  bool is_between_pair(const std::string& name) const { return marks_.pairs.contains(name); }
   /// The batch size that the file fixes, or -1.
   std::int64_t fixed_batch() const { return fixed_batch_; }
 
@@ -101,10 +106,10 @@ class Importer {
   std::deque<Names> scopes_ =
       std::deque<Names>(1);  ///< of the graph, and of the graphs inside of it, innermost last
   std::unordered_map<ValueId, int> batch_axes_;  ///< of those where it is not 0
-  std::set<std::string> node_names_, side_outputs_, used_names_, pairs_;
+  std::set<std::string> node_names_, side_outputs_, used_names_;
   FileCodes codes_;
   bool is_whole_;
-  const std::set<std::string>& dynamic_;
+  const Marks& marks_;
   int progress_ = -1;
 };
 

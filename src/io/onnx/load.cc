@@ -11,6 +11,7 @@
 #include "io/onnx/model_proto.h"
 #include "io/onnx/operator_forms.h"
 #include "io/onnx/paths.h"
+#include "io/onnx/quantized_pairs.h"
 #include "io/onnx/rewrite_quantized.h"
 #include "lowbit/core/error.h"
 
@@ -46,15 +47,17 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
   onnx::ModelProto& model = read.model;
   const TensorFiles files{source, std::move(read.payloads), file, folder};
   check_graph(model.graph(), {opset_of(model, file), model.ir_version()}, file);
-  const std::set<std::string> dynamic = rewrite_quantized(model, files);
-  Importer in_batches(model, files, options, false, dynamic);
+  Importer::Marks marks;
+  marks.dynamic = rewrite_quantized(model, files);
+  marks.pairs = find_quantized_pairs(model.graph());
+  Importer in_batches(model, files, options, false, marks);
   try {
     return in_batches.run();
   } catch (const Error& batch_error) {
     if (batch_error.code() != ErrorCode::unsupported && batch_error.code() != ErrorCode::shape_mismatch &&
         batch_error.code() != ErrorCode::invalid_argument)
       throw;
-    Importer whole(model, files, options, true, dynamic);
+    Importer whole(model, files, options, true, marks);
     try {
       return whole.run();
     } catch (const Error&) {

@@ -58,10 +58,7 @@ class RecurrentLowering {
     static const std::optional<ValueId> none;
     return i < values_.size() ? values_[i] : none;
   }
-  const arrays::Array* constant(std::size_t i) const {
-    if (i >= op_.sources.size() || op_.sources[i] < 0) return nullptr;
-    return &op_.constants[static_cast<std::size_t>(op_.sources[i])];
-  }
+  const arrays::Array* constant(std::size_t i) const { return constant_input(op_, i); }
   bool is_left_out(std::size_t i) const {
     return i >= op_.sources.size() || op_.sources[i] == ArrayOp::kLeftOut;
   }

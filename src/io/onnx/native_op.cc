@@ -17,12 +17,6 @@ bool is_value(const ArrayOp& op, std::size_t i) {
   return i < op.sources.size() && op.sources[i] == ArrayOp::kValue;
 }
 
-/// Null unless input i is a constant.
-const arrays::Array* constant(const ArrayOp& op, std::size_t i) {
-  if (i >= op.sources.size() || op.sources[i] < 0) return nullptr;
-  return &op.constants[static_cast<std::size_t>(op.sources[i])];
-}
-
 /// Its first input is a value, and no other one is.
 bool is_unary(const ArrayOp& op) {
   return is_value(op, 0) && op.elements.size() == 1;
@@ -64,7 +58,7 @@ std::optional<ops::Op> mean(const ArrayOp& op, std::span<const Shape> inputs, co
   const int rank = inputs[0].rank();
   Axes given;
   if (const ArrayAttribute* axes = find_attribute(op, "axes")) given = axes->integers;
-  if (const arrays::Array* axes = constant(op, 1)) given = axes->integers;
+  if (const arrays::Array* axes = constant_input(op, 1)) given = axes->integers;
   if (!is_unary(op) || given.empty()) return std::nullopt;
   std::set<std::int64_t> axes;
   for (const std::int64_t axis : given) axes.insert(from_front(axis, rank));
@@ -74,7 +68,7 @@ std::optional<ops::Op> mean(const ArrayOp& op, std::span<const Shape> inputs, co
 }
 
 std::optional<ops::Op> power(const ArrayOp& op, std::span<const Shape> inputs, const Shape& output) {
-  const arrays::Array* exponent = constant(op, 1);
+  const arrays::Array* exponent = constant_input(op, 1);
   if (!is_value(op, 0) || !exponent || !(inputs[0] == output)) return std::nullopt;
   if (exponent->floats.size() != 1 && exponent->integers.size() != 1) return std::nullopt;
   ops::FunctionOp result;
@@ -85,7 +79,7 @@ std::optional<ops::Op> power(const ArrayOp& op, std::span<const Shape> inputs, c
 
 /// The elements of input i, a constant line along the last axis; nothing where it is something else.
 std::optional<std::vector<float>> line(const ArrayOp& op, std::size_t i, const Shape& shape) {
-  const arrays::Array* c = constant(op, i);
+  const arrays::Array* c = constant_input(op, i);
   const std::int64_t n = shape[shape.rank() - 1];
   if (!c || static_cast<std::int64_t>(c->floats.size()) != n || c->type.shape.rank() != 1)
     return std::nullopt;
@@ -121,7 +115,7 @@ std::optional<ops::Op> rms_norm(const ArrayOp& op, std::span<const Shape> inputs
 
 /// Rows of a constant table.
 std::optional<ops::Op> gather(const ArrayOp& op, std::span<const Shape> inputs) {
-  const arrays::Array* table = constant(op, 0);
+  const arrays::Array* table = constant_input(op, 0);
   if (!table || table->type.element != ElementType::f32 || table->type.shape.rank() != 2 ||
       table->type.shape.elements() == 0 || !is_value(op, 1) || is_float(op.elements[0]) ||
       from_front(integer(op, "axis", 0), 2) != 0 || inputs[0].rank() >= Shape::kMaxRank)
@@ -142,7 +136,7 @@ ops::SliceOp slice_of(const Shape& shape, int axis, std::int64_t start, std::int
 
 /// One place of an axis; that the axis is then gone is left to the caller.
 std::optional<ops::Op> gather_one(const ArrayOp& op, const Shape& shape) {
-  const arrays::Array* place = constant(op, 1);
+  const arrays::Array* place = constant_input(op, 1);
   if (!is_unary(op) || !is_float(op.elements[0]) || !place || place->integers.size() != 1 ||
       shape.rank() == 0)
     return std::nullopt;
@@ -154,7 +148,7 @@ std::optional<ops::Op> gather_one(const ArrayOp& op, const Shape& shape) {
 
 /// A list of integers: a constant input, or an attribute of older operator sets.
 std::optional<Axes> integers(const ArrayOp& op, std::size_t input, std::string_view name) {
-  if (const arrays::Array* c = constant(op, input)) return c->integers;
+  if (const arrays::Array* c = constant_input(op, input)) return c->integers;
   if (const ArrayAttribute* a = find_attribute(op, name)) return a->integers;
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #include "io/onnx/quantized_pairs.h"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -72,6 +73,8 @@ class Codes {
 }  // namespace
 
 std::set<std::string> find_quantized_pairs(const onnx::GraphProto& graph) {
+  if (std::ranges::none_of(graph.node(), [](const auto& node) { return node.op_type() == "QuantizeLinear"; }))
+    return {};
   const Codes codes(graph);
   std::set<std::string> pairs;
   for (const auto& node : graph.node()) {

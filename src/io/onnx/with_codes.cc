@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -35,6 +36,12 @@ class KnownValues {
     }
   }
   const std::optional<QParams>& operator[](ValueId id) const { return known_[index(id)]; }
+  std::map<std::string, QParams> by_name(const Graph& graph) const {
+    std::map<std::string, QParams> names;
+    for (std::size_t i = 0; i < known_.size(); ++i)
+      if (known_[i]) names.emplace(graph.values[i].name, *known_[i]);
+    return names;
+  }
 
  private:
   bool share(ValueId from, ValueId to) {
@@ -135,12 +142,7 @@ Model with_codes(Model fp32, const FileCodes& codes) {
   std::vector<Scheme> schemes;
   for (const Graph::Node& node : graph.nodes) schemes.push_back(scheme_of(node, codes, known));
   NodePolicies policies;
-  policies.qparams = [&](const std::string& name) {
-    for (std::size_t i = 0; i < graph.values.size(); ++i)
-      if (graph.values[i].name == name && known[static_cast<ValueId>(i)])
-        return *known[static_cast<ValueId>(i)];
-    throw Error(ErrorCode::unsupported, "nothing says how '" + name + "' is quantized");
-  };
+  policies.qparams = [by_name = known.by_name(graph)](const std::string& name) { return by_name.at(name); };
   policies.weights = [&](const LayerContext& layer) {
     LayerWeights weights;
     weights.codes = exact_codes(layer.weights, codes.weights.at(layer.name));
