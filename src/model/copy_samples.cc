@@ -120,15 +120,11 @@ Shape with_batch(const Shape& sample, std::int64_t batch) {
   return Shape(std::span<const std::int64_t>(dims));
 }
 
-namespace {
-
 Shape with_count(const Shape& shape, std::int64_t count) {
   std::vector<std::int64_t> dims(shape.dims().begin(), shape.dims().end());
   dims[0] = count;
   return Shape(std::span<const std::int64_t>(dims));
 }
-
-}  // namespace
 
 std::vector<arrays::ArrayView> slice_batch(const Model& model, std::span<const arrays::ArrayView> batch,
                                            std::int64_t first, std::int64_t count) {

@@ -23,6 +23,9 @@ TensorView as_batch(const TensorView& tensor, const Shape& sample);
 /// The shape of a batch of such samples. Throws Error(unsupported) when that has too many dimensions.
 Shape with_batch(const Shape& sample, std::int64_t batch);
 
+/// The shape of a batch with another number of samples.
+Shape with_count(const Shape& batch, std::int64_t count);
+
 /// Throws Error(shape_mismatch) for a model that one tensor does not feed.
 void check_one_input(const Model& model);
 /// Samples of a batch for the model's inputs. Throws Error(shape_mismatch) where arrays do not fit the inputs

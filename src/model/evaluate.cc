@@ -27,11 +27,7 @@ struct ModelComparer::State {
     template <class In>
     void run_chunk(std::span<const In> in, std::int64_t count) {
       views.clear();
-      for (Tensor& t : outputs) {
-        std::vector<std::int64_t> dims(t.shape.dims().begin(), t.shape.dims().end());
-        dims[0] = count;
-        views.emplace_back(t.data.data(), Shape(dims));
-      }
+      for (Tensor& t : outputs) views.emplace_back(t.data.data(), with_count(t.shape, count));
       run(model, in, std::span<const MutableTensorView>(views), workspace);
     }
     std::vector<const float*> data() const {
