@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "data/csv_file.h"
 #include "data/dataset_files.h"
+#include "data/labelled_dataset.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::data {
@@ -39,21 +41,22 @@ std::size_t label_column(const CsvFile& file, const std::string& wanted, std::in
   return static_cast<std::int64_t>(columns.size()) == elements + 1 ? columns.size() - 1 : columns.size();
 }
 
-class CsvDataset final : public Dataset {
+class CsvDataset final : public LabelledDataset {
  public:
   CsvDataset(CsvFile file, const std::string& labels, const arrays::ArrayType& type)
       : values_({type.element, Shape{0}}), elements_(type.shape.elements()) {
     const std::size_t column = label_column(file, labels, elements_);
-    has_labels_ = column < file.columns().size();
-    const auto numbers = static_cast<std::int64_t>(file.columns().size()) - has_labels_;
+    const bool is_labelled = column < file.columns().size();
+    const auto numbers = static_cast<std::int64_t>(file.columns().size()) - is_labelled;
     if (numbers != elements_)
       throw Error(ErrorCode::shape_mismatch,
                   fmt::format("{} has {} columns{}; the model takes {} numbers", file.path(), numbers,
-                              has_labels_ ? " besides the labels" : "", elements_));
+                              is_labelled ? " besides the labels" : "", elements_));
+    std::vector<std::int64_t> found;
     for (std::vector<std::string> fields; file.next(fields); ++count_)
       for (std::size_t i = 0; i < fields.size(); ++i) {
         if (i == column)
-          labels_.push_back(parse<std::int64_t>(file, i, fields[i], "a label, a whole number"));
+          found.push_back(parse<std::int64_t>(file, i, fields[i], "a label, a whole number"));
         else if (is_float(type.element))
           values_.floats.push_back(parse<float>(file, i, fields[i], "a number"));
         else
@@ -61,15 +64,11 @@ class CsvDataset final : public Dataset {
       }
     if (count_ == 0)
       throw Error(ErrorCode::invalid_argument, fmt::format("{} has not one sample", file.path()));
+    set_labels(std::move(found));
   }
 
   std::int64_t count() const override { return count_; }
   Shape sample_shape() const override { return {elements_}; }
-  bool has_labels() const override { return has_labels_; }
-  std::optional<std::int64_t> label(std::int64_t index) const override {
-    if (!has_labels_) return std::nullopt;
-    return labels_[static_cast<std::size_t>(index)];
-  }
   void read(std::int64_t index, std::span<float> out) const override {
     std::copy_n(values_.floats.begin() + index * elements_, elements_, out.begin());
   }
@@ -81,8 +80,6 @@ class CsvDataset final : public Dataset {
  private:
   arrays::Array values_;
   std::int64_t elements_, count_ = 0;
-  bool has_labels_ = false;
-  std::vector<std::int64_t> labels_;
 };
 
 }  // namespace

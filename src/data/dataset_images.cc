@@ -8,6 +8,7 @@
 #include "core/file_io.h"
 #include "data/csv_file.h"
 #include "data/dataset_files.h"
+#include "data/files_in.h"
 #include "data/resize_image.h"
 #include "lowbit/core/error.h"
 
@@ -28,26 +29,12 @@ bool is_image(const fs::path& path) {
   return end == ".png" || end == ".jpg" || end == ".jpeg" || end == ".webp";
 }
 
-/// Of a folder, and with `deep` of those in it, sorted by name.
-std::vector<std::string> image_files(const fs::path& folder, bool deep) {
-  std::vector<std::string> paths;
-  const auto take = [&](const fs::directory_entry& entry) {
-    if (entry.is_regular_file() && is_image(entry.path())) paths.push_back(entry.path().string());
-  };
-  if (deep)
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) take(entry);
-  else
-    for (const auto& entry : fs::directory_iterator(folder)) take(entry);
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 /// The first of each class, then the second of each, ...: any first images are of all classes.
 std::vector<Entry> from_classes(const std::vector<fs::path>& classes) {
   std::vector<std::vector<std::string>> files;
   std::size_t most = 0;
   for (const fs::path& folder : classes) {
-    files.push_back(image_files(folder, true));
+    files.push_back(files_in(folder, is_image, true));
     most = std::max(most, files.back().size());
   }
   std::vector<Entry> entries;
@@ -92,7 +79,7 @@ std::vector<Entry> find_entries(const std::string& folder) {
   std::sort(classes.begin(), classes.end());
   if (!classes.empty()) return from_classes(classes);
   std::vector<Entry> entries;
-  for (const std::string& path : image_files(folder, false)) entries.push_back({path});
+  for (const std::string& path : files_in(folder, is_image)) entries.push_back({path});
   return entries;
 }
 

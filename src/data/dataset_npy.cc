@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "data/dataset_files.h"
+#include "data/files_in.h"
+#include "data/labelled_dataset.h"
 #include "data/npy_samples.h"
 #include "lowbit/core/error.h"
 
@@ -13,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class NpyDataset final : public Dataset {
+class NpyDataset final : public LabelledDataset {
  public:
   NpyDataset(const std::vector<std::string>& paths, const std::string& labels,
              const arrays::ArrayType& type) {
@@ -23,20 +25,11 @@ class NpyDataset final : public Dataset {
       count_ += parts_.back().count();
     }
     if (count_ == 0) throw Error(ErrorCode::invalid_argument, "npy: there is not one sample in the data");
-    if (!labels.empty()) labels_ = labels_of(read_npy(labels), count_, labels);
+    if (!labels.empty()) set_labels(labels_of(read_npy(labels), count_, labels));
   }
 
   std::int64_t count() const override { return count_; }
   Shape sample_shape() const override { return parts_[0].sample_shape(); }
-  bool has_labels() const override { return !labels_.empty(); }
-  std::optional<std::int64_t> label(std::int64_t index) const override {
-    if (labels_.empty()) return std::nullopt;
-    return labels_[static_cast<std::size_t>(index)];
-  }
-  void read(std::int64_t index, std::span<float> out) const override {
-    read_input(0, index,
-               {{ElementType::f32, Shape{static_cast<std::int64_t>(out.size())}}, out.data(), nullptr});
-  }
   void read_input(std::size_t, std::int64_t index, const arrays::MutableArrayView& out) const override {
     const auto after = std::upper_bound(firsts_.begin(), firsts_.end(), index) - 1;
     parts_[static_cast<std::size_t>(after - firsts_.begin())].read(index - *after, out);
@@ -46,7 +39,6 @@ class NpyDataset final : public Dataset {
   std::vector<NpySamples> parts_;
   std::vector<std::int64_t> firsts_;  ///< samples before each part
   std::int64_t count_ = 0;
-  std::vector<std::int64_t> labels_;
 };
 
 }  // namespace
@@ -56,12 +48,8 @@ std::unique_ptr<Dataset> open_npy(const OpenRequest& request) {
   std::vector<std::string> paths{path};
   std::error_code failed;
   if (fs::is_directory(path, failed)) {
-    paths.clear();
-    for (const auto& entry : fs::directory_iterator(path))
-      if (entry.is_regular_file() && entry.path().extension() == ".npy")
-        paths.push_back(entry.path().string());
+    paths = files_in(path, [](const fs::path& file) { return file.extension() == ".npy"; });
     if (paths.empty()) throw Error(ErrorCode::not_found, fmt::format("npy:{} has no .npy files", path));
-    std::sort(paths.begin(), paths.end());
   }
   return std::make_unique<NpyDataset>(paths, request.spec.labels_path, request.inputs[0].type);
 }

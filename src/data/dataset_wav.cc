@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "data/dataset_files.h"
+#include "data/files_in.h"
 #include "data/wav_file.h"
 #include "lowbit/core/error.h"
 
@@ -17,13 +18,9 @@ std::vector<std::string> wav_files(const std::string& folder) {
   std::error_code failed;
   if (!fs::is_directory(folder, failed))
     throw Error(ErrorCode::not_found, fmt::format("wav:{} is no folder", folder));
-  std::vector<std::string> paths;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string end = entry.path().extension().string();
-    if (entry.is_regular_file() && (end == ".wav" || end == ".WAV")) paths.push_back(entry.path().string());
-  }
+  std::vector<std::string> paths = files_in(
+      folder, [](const fs::path& path) { return path.extension() == ".wav" || path.extension() == ".WAV"; });
   if (paths.empty()) throw Error(ErrorCode::not_found, fmt::format("wav:{} has no .wav files", folder));
-  std::sort(paths.begin(), paths.end());
   return paths;
 }
 
