@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lowbit/model/graph.h"
+#include "model/fused_graph.h"
 #include "support/graph_interpreter.h"
 #include "support/infinity.h"
 #include "support/random.h"
@@ -11,14 +12,9 @@
 namespace lowbit {
 namespace {
 
+using testing::ops_of;
 using testing::Random;
-using testing::Sample;
-
-std::vector<float> random_vector(Random& r, std::int64_t n) {
-  std::vector<float> v;
-  for (std::int64_t i = 0; i < n; ++i) v.push_back(r.uniform());
-  return v;
-}
+using testing::random_vector;
 
 class Builder {
  public:
@@ -73,29 +69,8 @@ Graph fused(Builder& b, std::vector<ValueId> outputs = {}) {
   Graph inferred = g;
   infer_shapes(inferred);
   for (std::size_t i = 0; i < g.values.size(); ++i) EXPECT_EQ(g.values[i].shape, inferred.values[i].shape);
-  for (int round = 0; round < 3; ++round) {
-    Sample in{b.shape(b.graph.inputs[0]), {}};
-    for (std::int64_t i = 0; i < in.shape.elements(); ++i) in.data.push_back(b.random.uniform());
-    const auto before = testing::interpret(b.graph, {&in, 1}), after = testing::interpret(g, {&in, 1});
-    EXPECT_EQ(before.size(), after.size());
-    for (std::size_t o = 0; o < before.size(); ++o) {
-      EXPECT_EQ(before[o].shape, after[o].shape);
-      EXPECT_EQ(b.graph.values[static_cast<std::size_t>(b.graph.outputs[o])].name,
-                g.values[static_cast<std::size_t>(g.outputs[o])].name);
-      for (std::size_t i = 0; i < before[o].data.size(); ++i)
-        EXPECT_NEAR(before[o].data[i], after[o].data[i], 1e-5) << "output " << o << " element " << i;
-    }
-  }
+  for (int round = 0; round < 3; ++round) testing::expect_same_outputs(b.graph, g, b.random);
   return g;
-}
-
-std::string ops_of(const Graph& g) {
-  std::string text;
-  for (const Graph::Node& n : g.nodes) {
-    if (!text.empty()) text.push_back(' ');
-    text.append(ops::op_name(n.op));
-  }
-  return text;
 }
 
 TEST(Fuse, BatchNormAndReluFoldIntoAConvolution) {

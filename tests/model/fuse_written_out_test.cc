@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lowbit/model/graph.h"
+#include "model/fused_graph.h"
 #include "support/graph_interpreter.h"
 #include "support/random.h"
 
@@ -13,13 +14,7 @@ namespace {
 using ops::BinaryFunction;
 using ops::Function;
 using testing::Random;
-using testing::Sample;
-
-std::vector<float> random_vector(Random& r, std::int64_t n) {
-  std::vector<float> v;
-  for (std::int64_t i = 0; i < n; ++i) v.push_back(r.uniform());
-  return v;
-}
+using testing::random_vector;
 
 class Builder {
  public:
@@ -71,26 +66,8 @@ std::string fused(Builder& b, std::vector<ValueId> outputs) {
   Graph g = b.graph;
   fuse(g);
   validate(g);
-  std::vector<Sample> in;
-  for (const ValueId id : b.graph.inputs) {
-    in.push_back({b.shape(id), {}});
-    for (std::int64_t i = 0; i < b.shape(id).elements(); ++i) in.back().data.push_back(b.random.uniform());
-  }
-  const auto before = testing::interpret(b.graph, in), after = testing::interpret(g, in);
-  EXPECT_EQ(before.size(), after.size());
-  for (std::size_t o = 0; o < before.size(); ++o) {
-    EXPECT_EQ(before[o].shape, after[o].shape);
-    EXPECT_EQ(b.graph.values[static_cast<std::size_t>(b.graph.outputs[o])].name,
-              g.values[static_cast<std::size_t>(g.outputs[o])].name);
-    for (std::size_t i = 0; i < before[o].data.size(); ++i)
-      EXPECT_NEAR(before[o].data[i], after[o].data[i], 1e-5) << "output " << o << " element " << i;
-  }
-  std::string text;
-  for (const Graph::Node& n : g.nodes) {
-    if (!text.empty()) text.push_back(' ');
-    text.append(ops::op_name(n.op));
-  }
-  return text;
+  testing::expect_same_outputs(b.graph, g, b.random);
+  return testing::ops_of(g);
 }
 
 /// d / sqrt(mean(d^2) + 0.01) in the forms of exporters.
