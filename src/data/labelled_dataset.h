@@ -20,7 +20,8 @@ class LabelledDataset : public Dataset {
     read_input(0, index,
                {{ElementType::f32, Shape{static_cast<std::int64_t>(out.size())}}, out.data(), nullptr});
   }
-  void read_input(std::size_t input, std::int64_t index, const arrays::MutableArrayView& out) const override = 0;
+  void read_input(std::size_t input, std::int64_t index,
+                  const arrays::MutableArrayView& out) const override = 0;
 
  protected:
   void set_labels(std::vector<std::int64_t> labels) { labels_ = std::move(labels); }

@@ -41,7 +41,8 @@ inline void word_panels(const CodeMatrix& from, std::int64_t depth, std::int64_t
   using kernels::kWordTile;
   if (depth > from.rows || width > from.cols) std::fill_n(to, depth * width, std::int16_t{0});
   const auto put = [&](std::int64_t k, std::int64_t c) {
-    to[c / kWordTile * kWordTile * depth + k / 2 * kWordTile * 2 + c % kWordTile * 2 + k % 2] = from.word(k, c);
+    to[c / kWordTile * kWordTile * depth + k / 2 * kWordTile * 2 + c % kWordTile * 2 + k % 2] =
+        from.word(k, c);
   };
   // In the order in which the codes lie.
   if (from.row_stride >= from.col_stride) {

@@ -1,4 +1,5 @@
-// What tests of fusion share: the graph before and after goes through the interpreter, and has to give the same.
+// What tests of fusion share: the graph before and after goes through the interpreter, and has to give the
+// same.
 #pragma once
 
 #include <gtest/gtest.h>

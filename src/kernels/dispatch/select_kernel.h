@@ -1,4 +1,5 @@
-// Choosing from the small tables of kernels, whose entries stand best first and end with the scalar reference.
+// Choosing from the small tables of kernels, whose entries stand best first and end with the scalar
+// reference.
 #pragma once
 
 #include <cstddef>
