@@ -1,6 +1,7 @@
 // Times any FP32 networks in ONNX Runtime and in lowbit, alternating, in one run, on an image of random numbers: one
-// image at a time, one thread. Usage: node compare_random.mjs TIME_MODEL FP32.onnx... [--qdq FILE]... [--ort DIR]
+// image at a time, one thread. Usage: node compare_random.mjs TIME_MODEL FILE.onnx[=OTHER]... [--qdq FILE]... [--ort DIR]
 // [--rounds N] [--runs N] [--cpu]
+// lowbit runs OTHER, if given, in the place of the file: resnet50_qdq.onnx=resnet50_int8.lowbit.
 // Files with --qdq are timed in ONNX Runtime only. --cpu compares the time that the processors worked, which other
 // programs on the machine disturb less than the clock.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,7 +22,7 @@ const { values: options, positionals } = parseArgs({
   },
 });
 if (positionals.length < 2) {
-  console.error('usage: node compare_random.mjs TIME_MODEL FP32.onnx... [--qdq FILE]... [--ort DIR] [--rounds N] ' +
+  console.error('usage: node compare_random.mjs TIME_MODEL FILE.onnx[=OTHER]... [--qdq FILE]... [--ort DIR] [--rounds N] ' +
     '[--runs N] [--cpu]');
   process.exit(2);
 }
@@ -37,11 +38,12 @@ const difference = (x, y) => Math.max(...x.map((v, i) => Math.abs(v - y[i]))) / 
 console.log(`onnxruntime-node ${version}, batch 1, one thread, ${rounds} rounds x ${runs} runs, ` +
   `${options.cpu ? 'processor time' : 'clock'}\n`);
 console.log('network                   ort ms  lowbit ms  lowbit / ort (rounds)       outputs differ by');
-for (const path of paths) {
+for (const pair of paths) {
+  const [path, other = path] = pair.split('=');
   const ours = await OrtModel.open(ort, path);
   const images = join(folder, 'image.f32');
   writeFileSync(images, ours.pixels);
-  const process = new LowbitModels(timeModel, images, [path]), theirs = process.model(0);
+  const process = new LowbitModels(timeModel, images, [other]), theirs = process.model(0);
   const off = difference([...await ours.outputs(0)], await theirs.outputs());
   const times = { ort: [], lowbit: [] };
   for (let round = 0; round < rounds; ++round)
