@@ -140,6 +140,10 @@ const Case kCases[] = {
      [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        benchmark::DoNotOptimize(k.sum_u8(d.codes.data(), n));
      }},
+    {"map_u8", 1,
+     [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
+       k.map_u8(d.codes.data(), n, d.packed.data(), d.bytes.data());
+     }},
     {"add_u8", 2,
      [](const kernels::ElementwiseKernel& k, Data& d, std::size_t n) {
        const kernels::AddParams p = {.a_zero = 3, .b_zero = 101, .a_multiplier = 0.5f, .b_multiplier = 0.6f};

@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "layers/step_common.h"
+#include "layers/table_step.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 
 namespace lowbit::ops {
 namespace {
@@ -15,11 +17,11 @@ struct Part {
   Box box;
   std::int64_t offset = 0;  ///< of the part's first element in the output
   bool requantizes = false;
-  std::array<std::uint8_t, 256> table{};
+  CodeTable table{};
 };
 
-std::array<std::uint8_t, 256> requantize_table(const QParams& in, const ValueType& out) {
-  std::array<std::uint8_t, 256> table{};
+CodeTable requantize_table(const QParams& in, const ValueType& out) {
+  CodeTable table{};
   const CodeRange range = code_range(out, {});
   const float m = multiplier(in.scale, out.qparams.scale);
   for (std::int32_t code = 0; code < 256; ++code)
@@ -35,7 +37,7 @@ void copy_part(const Part& part, const Box& out, const T* src, T* dst) {
     T* d = dst + part.offset + to;
     if constexpr (sizeof(T) == 1) {
       if (part.requantizes) {
-        for (std::size_t c = 0; c < n; ++c) d[c] = part.table[s[c]];
+        kernels::elementwise().map_u8(s, n, part.table.data(), d);
         return;
       }
     }

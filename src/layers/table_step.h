@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "layers/step_common.h"
+#include "lowbit/kernels/elementwise_kernel.h"
 
 namespace lowbit::ops {
 
@@ -21,8 +22,9 @@ class TableStep final : public Step {
                      [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
                        const auto* in = args.inputs[0].sample<const std::uint8_t>(s);
                        auto* out = args.output.sample<std::uint8_t>(s);
-                       const std::int64_t last = p1 * layout_.pixel_stride;
-                       for (std::int64_t i = p0 * layout_.pixel_stride; i < last; ++i) out[i] = table_[in[i]];
+                       const std::int64_t first = p0 * layout_.pixel_stride;
+                       const auto n = static_cast<std::size_t>(p1 * layout_.pixel_stride - first);
+                       kernels::elementwise().map_u8(in + first, n, table_.data(), out + first);
                      });
   }
 

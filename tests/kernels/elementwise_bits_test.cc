@@ -304,6 +304,17 @@ TEST_P(ElementwiseBits, SumU8) {
   });
 }
 
+TEST_P(ElementwiseBits, MapU8) {
+  std::uint8_t table[256];
+  for (std::uint8_t& entry : table) entry = static_cast<std::uint8_t>(random_.next());
+  for_lengths([&](std::size_t n, bool front) {
+    const std::uint8_t* x = codes(in_, n, front);
+    expect_same<std::uint8_t>(n, front, [&](const kernels::ElementwiseKernel& k, std::uint8_t* out) {
+      k.map_u8(x, n, table, out);
+    });
+  });
+}
+
 TEST_P(ElementwiseBits, PackAndUnpack) {
   for_lengths([&](std::size_t n, bool front) {
     for (const int bits : {4, 2}) {

@@ -173,6 +173,15 @@ TEST(ScalarElementwise, SumsCodes) {
   EXPECT_EQ(kernel().sum_u8(x, 0), 0);
 }
 
+TEST(ScalarElementwise, MapsCodesThroughATable) {
+  std::uint8_t table[256];
+  for (unsigned i = 0; i < 256; ++i) table[i] = static_cast<std::uint8_t>(255 - i);
+  const std::uint8_t x[] = {0, 255, 16, 100};
+  std::uint8_t out[4];
+  kernel().map_u8(x, 4, table, out);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(out[i], 255 - x[i]);
+}
+
 TEST(ScalarElementwise, PacksLowBitsFirst) {
   const std::uint8_t codes[] = {1, 15, 0x32, 3, 2};
   std::uint8_t bytes[3] = {0, 0, 0}, back[5];

@@ -76,6 +76,8 @@ struct ElementwiseKernel {
                  std::uint8_t* out);
   /// Sum of the codes of a row.
   std::int32_t (*sum_u8)(const std::uint8_t* x, std::size_t n);
+  /// out[i] = table[x[i]], of a table of 256: any function from codes to codes.
+  void (*map_u8)(const std::uint8_t* x, std::size_t n, const std::uint8_t* table, std::uint8_t* out);
   /// Codes in bytes to 4 or 2 bits each (`bits`), low bits of a byte first; higher bits of a code are cut
   /// off, unused bits of the last byte are zero. n counts codes.
   void (*pack)(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* bytes);

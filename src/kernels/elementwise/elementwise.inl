@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "kernels/elementwise/dequantize.inl"
+#include "kernels/elementwise/map_codes.inl"
 #include "kernels/elementwise/min_max.inl"
 #include "kernels/elementwise/pack_small_codes.inl"
 #include "kernels/elementwise/quantize.inl"
@@ -30,6 +31,7 @@ constexpr ElementwiseKernel elementwise_kernel(const char* name, Isa required) {
           .min_max = min_max,
           .add_u8 = add_u8,
           .sum_u8 = sum_u8,
+          .map_u8 = map_u8,
           .pack = pack,
           .unpack = unpack,
           .rank = rank_among,

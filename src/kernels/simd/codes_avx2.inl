@@ -63,6 +63,29 @@ inline VecB xor_b(VecB a, VecB b) {
 inline VecB and_b(VecB a, VecB b) {
   return _mm256_and_si256(a, b);
 }
+/// A table of 256 bytes, ready for look_up: 16 entries in each, the same ones in both 128-bit lanes.
+struct ByteTable {
+  VecB rows[16];
+};
+inline ByteTable load_table(const std::uint8_t* p) {
+  ByteTable t;
+  for (int r = 0; r < 16; ++r)
+    t.rows[r] = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * r)));
+  return t;
+}
+/// The entry of each byte: that of its low half from every row, then each bit of its high half halves the
+/// rows. A blend looks at bit 7 of a byte, to which a shift of words takes the bit.
+inline VecB look_up(const ByteTable& t, VecB x) {
+  const VecB low = _mm256_and_si256(x, _mm256_set1_epi8(15));
+  const VecB bits[3] = {_mm256_slli_epi16(x, 3), _mm256_slli_epi16(x, 2), _mm256_slli_epi16(x, 1)};
+  VecB found[8];
+  for (int r = 0; r < 8; ++r)
+    found[r] = _mm256_blendv_epi8(_mm256_shuffle_epi8(t.rows[2 * r], low),
+                                  _mm256_shuffle_epi8(t.rows[2 * r + 1], low), bits[0]);
+  for (int r = 0; r < 4; ++r) found[r] = _mm256_blendv_epi8(found[2 * r], found[2 * r + 1], bits[1]);
+  for (int r = 0; r < 2; ++r) found[r] = _mm256_blendv_epi8(found[2 * r], found[2 * r + 1], bits[2]);
+  return _mm256_blendv_epi8(found[0], found[1], x);
+}
 /// Adds u8 codes to the lanes of `sum`, in any arrangement.
 inline VecI accumulate_u8(VecI sum, VecB codes) {
   return _mm256_add_epi32(sum, _mm256_sad_epu8(codes, _mm256_setzero_si256()));

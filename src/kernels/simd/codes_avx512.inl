@@ -63,6 +63,29 @@ inline VecB xor_b(VecB a, VecB b) {
 inline VecB and_b(VecB a, VecB b) {
   return _mm512_and_si512(a, b);
 }
+struct ByteTable {
+  VecB rows[16];
+};
+inline ByteTable load_table(const std::uint8_t* p) {
+  ByteTable t;
+  for (int r = 0; r < 16; ++r)
+    t.rows[r] = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * r)));
+  return t;
+}
+inline VecB look_up(const ByteTable& t, VecB x) {
+  const VecB low = _mm512_and_si512(x, _mm512_set1_epi8(15));
+  const __mmask64 bits[4] = {_mm512_test_epi8_mask(x, _mm512_set1_epi8(16)),
+                             _mm512_test_epi8_mask(x, _mm512_set1_epi8(32)),
+                             _mm512_test_epi8_mask(x, _mm512_set1_epi8(64)), _mm512_movepi8_mask(x)};
+  VecB found[8];
+  // The odd rows replace bytes of the even ones in the shuffle itself.
+  for (int r = 0; r < 8; ++r)
+    found[r] =
+        _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(t.rows[2 * r], low), bits[0], t.rows[2 * r + 1], low);
+  for (int r = 0; r < 4; ++r) found[r] = _mm512_mask_blend_epi8(bits[1], found[2 * r], found[2 * r + 1]);
+  for (int r = 0; r < 2; ++r) found[r] = _mm512_mask_blend_epi8(bits[2], found[2 * r], found[2 * r + 1]);
+  return _mm512_mask_blend_epi8(bits[3], found[0], found[1]);
+}
 /// Adds u8 codes to the lanes of `sum`, in any arrangement.
 inline VecI accumulate_u8(VecI sum, VecB codes) {
   return _mm512_add_epi32(sum, _mm512_sad_epu8(codes, _mm512_setzero_si512()));

@@ -58,6 +58,22 @@ inline VecB xor_b(VecB a, VecB b) {
 inline VecB and_b(VecB a, VecB b) {
   return vandq_u8(a, b);
 }
+struct ByteTable {
+  uint8x16x4_t quarters[4];
+};
+inline ByteTable load_table(const std::uint8_t* p) {
+  ByteTable t;
+  for (int q = 0; q < 4; ++q)
+    for (int r = 0; r < 4; ++r) t.quarters[q].val[r] = vld1q_u8(p + 64 * q + 16 * r);
+  return t;
+}
+// A lookup outside of a quarter gives 0, or keeps what was found before.
+inline VecB look_up(const ByteTable& t, VecB x) {
+  VecB found = vqtbl4q_u8(t.quarters[0], x);
+  found = vqtbx4q_u8(found, t.quarters[1], vsubq_u8(x, vdupq_n_u8(64)));
+  found = vqtbx4q_u8(found, t.quarters[2], vsubq_u8(x, vdupq_n_u8(128)));
+  return vqtbx4q_u8(found, t.quarters[3], vsubq_u8(x, vdupq_n_u8(192)));
+}
 inline VecI accumulate_u8(VecI sum, VecB codes) {
   return vreinterpretq_s32_u32(vpadalq_u16(vreinterpretq_u32_s32(sum), vpaddlq_u8(codes)));
 }

@@ -116,6 +116,10 @@ inline std::int32_t sum_u8(const std::uint8_t* x, std::size_t n) {
   return static_cast<std::int32_t>(sum);
 }
 
+inline void map_u8(const std::uint8_t* x, std::size_t n, const std::uint8_t* table, std::uint8_t* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = table[x[i]];
+}
+
 inline void pack(const std::uint8_t* codes, std::size_t n, int bits, std::uint8_t* bytes) {
   const std::size_t per_byte = bits == 4 ? 2 : 4;
   const unsigned mask = (1u << bits) - 1;
@@ -144,6 +148,7 @@ constexpr ElementwiseKernel scalar_kernel() {
           .min_max = min_max,
           .add_u8 = add_u8,
           .sum_u8 = sum_u8,
+          .map_u8 = map_u8,
           .pack = pack,
           .unpack = unpack,
           .rank = rank_among,
