@@ -51,13 +51,13 @@ bool is_core_shared() {
   return now < kClearly * most;
 }
 
-double median(std::vector<double>& values) {
+}  // namespace
+
+double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
-
-}  // namespace
 
 double seconds_now(Clock clock) {
 #if defined(__unix__) && defined(CLOCK_THREAD_CPUTIME_ID)

@@ -29,6 +29,9 @@ struct RoundOptions {
   bool unshared = false;
 };
 
+/// Of an even number the upper one of the two in the middle.
+double median(std::vector<double> values);
+
 /// The median time of a call of each task, in seconds. A turn lasts 2.5 milliseconds, or one call where
 /// that is longer. There are at least five turns each, after one call that is not counted, and as many as
 /// the budget holds.

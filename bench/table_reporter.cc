@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "lowbit/kernels/cpu.h"
+#include "rounds.h"
 #ifndef _WIN32
 #include <stdlib.h>
 #include <unistd.h>
@@ -40,11 +41,6 @@ std::string compiler() {
 #else
   return "an unknown compiler";
 #endif
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 /// The element called `name`, added at the end if there is none.
