@@ -10,6 +10,9 @@
 
 namespace lowbit {
 
+/// ModelData::scheme of a model that kept the codes of the file that it comes from.
+inline constexpr const char* kSchemeOfFile = "as in the file";
+
 /// The weights of a Conv2d or Linear in a scheme, rows and columns as in weight_matrix().
 QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme);
 

@@ -11,6 +11,7 @@
 #include "model/binary_fields.h"
 #include "model/checksummed_file.h"
 #include "model/compiled_model.h"
+#include "model/quantize_nodes.h"
 
 namespace lowbit {
 namespace {
@@ -116,6 +117,7 @@ bool has_float_weights(const ops::Op& op) {
 detail::ModelData read(FieldReader& v, std::uint32_t version) {
   detail::ModelData data;
   v("scheme", data.scheme), v("source", data.source);
+  if (data.scheme != kSchemeOfFile) parse_scheme(data.scheme);  // refuses what is none
   if (version > 4) v("has batch", data.graph.has_batch);
   const std::uint64_t values = v.length("values", 8);
   for (std::uint64_t i = 0; i < values; ++i) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "report/printable.h"
 #include "report/terminal.h"
 
 namespace lowbit::report {
@@ -35,6 +36,7 @@ void Table::add_row(std::vector<std::string> cells) {
   if (cells.size() != columns_.size())
     throw std::logic_error(
         fmt::format("a row of {} cells in a table of {} columns", cells.size(), columns_.size()));
+  for (std::string& cell : cells) cell = printable(cell);
   rows_.push_back(std::move(cells));
 }
 

@@ -16,7 +16,7 @@ class Table {
   };
 
   explicit Table(std::vector<Column> columns);
-  /// Throws std::logic_error when `cells` has not one cell a column.
+  /// Cells become printable. Throws std::logic_error when `cells` has not one cell a column.
   void add_row(std::vector<std::string> cells);
   /// Lines without trailing spaces, each ended by a newline; a rule below the titles. `colour` makes the
   /// titles bold.

@@ -290,6 +290,15 @@ TEST(Serialize, DamagedFilesAreRefused) {
 }
 
 /// With the checksum mended, the reader itself must hold.
+TEST(Serialize, ASchemeThatIsNoneIsRefused) {
+  detail::ModelData data = Model(small_network()).complete_data();
+  for (const char* scheme : {"int8\xFF", "", "\033[2J"}) {
+    data.scheme = scheme;
+    const auto bytes = save_to_bytes(Model(data));
+    EXPECT_THROW(load(bytes), Error) << scheme;
+  }
+}
+
 TEST(Serialize, HostilePayloadsNeverCrash) {
   const std::vector<std::byte> bytes = save_to_bytes(quantized(Model(small_network()), {.scheme = "int8"}));
   Random random(3);

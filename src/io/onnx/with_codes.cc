@@ -149,7 +149,7 @@ Model with_codes(Model fp32, const FileCodes& codes) {
     if (weights.codes) weights.label = "of the file";
     return weights;
   };
-  return quantize_nodes(fp32, nullptr, schemes, "as in the file", policies);
+  return quantize_nodes(fp32, nullptr, schemes, kSchemeOfFile, policies);
 }
 
 }  // namespace lowbit::onnx_import
