@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -27,11 +28,14 @@ class InputStream {
   const std::string& path() const { return path_; }
 
  private:
+  class Inflater;
+
   std::size_t read_some(std::byte* to, std::size_t count);
 
   std::string path_;
   std::uint64_t max_bytes_ = 0;
-  void* handle_ = nullptr;  // gzFile or FILE*
+  std::unique_ptr<Inflater> inflater_;  ///< of a compressed file
+  void* file_ = nullptr;                // FILE*
 };
 
 }  // namespace lowbit::data

@@ -106,19 +106,38 @@ TEST(Idx, ReadsGzip) {
   EXPECT_EQ(data->label(0), std::nullopt);
 }
 
+TEST(Idx, ReadsGzipOfSeveralMembers) {
+  TemporaryFolder folder;
+  const std::string bytes = idx_images(4, 8, 8, sequence(256));
+  write_gzip(folder / "a", bytes.substr(0, 100));
+  write_gzip(folder / "b", bytes.substr(100));
+  folder.write("i.gz", folder.read("a") + folder.read("b"));
+  const auto data = open_idx(folder / "i.gz", {});
+  std::vector<float> image(64);
+  data->read(3, image);
+  EXPECT_EQ(image[63], 255.0f);
+}
+
 TEST(Idx, RefusesDamagedGzip) {
   TemporaryFolder folder;
   const std::string path = folder / "i.gz";
   write_gzip(path, idx_images(4, 8, 8, sequence(256)));
   const std::string whole = folder.read("i.gz");
-  for (const std::size_t size : {std::size_t{3}, std::size_t{11}, whole.size() / 2}) {
+  std::vector<std::size_t> sizes{3, 11, whole.size() / 2};
+  for (std::size_t lost = 1; lost < 10; ++lost)
+    sizes.push_back(whole.size() - lost);  // into the last 8: sums
+  for (const std::size_t size : sizes) {
     folder.write("i.gz", whole.substr(0, size));
     expect_error(ErrorCode::corrupt_file, path, [&] { open_idx(path, {}); });
   }
-  std::string flipped = whole;
-  flipped[whole.size() - 6] = static_cast<char>(flipped[whole.size() - 6] ^ 0x55);  // in the checksum
-  folder.write("i.gz", flipped);
-  expect_error(ErrorCode::corrupt_file, path, [&] { open_idx(path, {}); });
+  // Nothing protects the header of ten bytes (times, the name of a system) and the padding of a stored block.
+  for (std::size_t bit = 88; bit < 8 * whole.size(); bit += 7) {
+    SCOPED_TRACE(bit);
+    std::string flipped = whole;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    folder.write("i.gz", flipped);
+    expect_error(ErrorCode::corrupt_file, path, [&] { open_idx(path, {}); });
+  }
 }
 #endif
 
