@@ -72,8 +72,9 @@ class CsvDataset final : public LabelledDataset {
   void read(std::int64_t index, std::span<float> out) const override {
     std::copy_n(values_.floats.begin() + index * elements_, elements_, out.begin());
   }
-  void read_input(std::size_t input, std::int64_t index, const arrays::MutableArrayView& out) const override {
-    if (out.floats) return Dataset::read_input(input, index, out);
+  void read_input(std::size_t /*input*/, std::int64_t index,
+                  const arrays::MutableArrayView& out) const override {
+    if (out.floats) return read(index, std::span(out.floats, static_cast<std::size_t>(elements_)));
     std::copy_n(values_.integers.begin() + index * elements_, elements_, out.integers);
   }
 

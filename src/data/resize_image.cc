@@ -21,8 +21,8 @@ std::vector<Taps> bilinear_taps(std::int64_t size, std::int64_t new_size) {
   std::vector<double> weights;
   for (std::int64_t x = 0; x < new_size; ++x) {
     const double centre = (static_cast<double>(x) + 0.5) * scale;
-    const auto first = static_cast<std::int64_t>(std::max(centre - reach + 0.5, 0.0));
-    const auto last = std::min(static_cast<std::int64_t>(centre + reach + 0.5), size);
+    const auto first = static_cast<std::int64_t>(std::floor(std::max(centre - reach + 0.5, 0.0)));
+    const auto last = std::min(static_cast<std::int64_t>(std::floor(centre + reach + 0.5)), size);
     weights.clear();
     double sum = 0;
     for (std::int64_t i = first; i < last; ++i) {
@@ -33,8 +33,8 @@ std::vector<Taps> bilinear_taps(std::int64_t size, std::int64_t new_size) {
     Taps& tap = taps[static_cast<std::size_t>(x)];
     tap.first = first;
     for (const double weight : weights)
-      tap.weights.push_back(
-          static_cast<std::int32_t>(0.5 + (sum != 0.0 ? weight / sum : weight) * (1 << kWeightBits)));
+      tap.weights.push_back(static_cast<std::int32_t>(
+          std::floor(0.5 + (sum != 0.0 ? weight / sum : weight) * (1 << kWeightBits))));
   }
   return taps;
 }

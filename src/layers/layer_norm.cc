@@ -74,7 +74,7 @@ class LayerNormStep final : public Step {
       at += i % lines.size[axis] * box_.stride[axis];
       i /= lines.size[axis];
     }
-    if (is_in_place())
+    if (!room)  // in place
       return normalize(args.inputs[0].sample<const float>(i) + at, args.output.sample<float>(i) + at);
     const std::int64_t stride = box_.stride[axis_];
     if (is_codes_) {
