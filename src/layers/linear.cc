@@ -43,7 +43,7 @@ void check(const QuantizedMatrix& weights, const LinearOptions& options) {
   if (bits != 8 && bits != 0 && !(bits == 1 && options.activations.is_dynamic))
     throw Error(
         ErrorCode::not_built,
-        fmt::format("activations of {} bits are not built yet, only 8 (or 0, floats; or 1, signs with a "
+        fmt::format("activations of {} bits are not supported, only 8 (or 0, floats; or 1, signs with a "
                     "scale found at run time)",
                     bits));
   const QParams& q = options.activations.qparams;

@@ -206,16 +206,16 @@ TEST(Scheme, SaysWhatIsNotBuilt) {
     EXPECT_EQ(why(text), "") << text;
   EXPECT_EQ(
       why("fp8e4m3"),
-      "scheme 'fp8e4m3' is not built yet: fp8e4m3 weights with 8-bit activations (with float activations, "
+      "scheme 'fp8e4m3' is not supported: fp8e4m3 weights with 8-bit activations (with float activations, "
       "-wo, they are)");
   EXPECT_EQ(
       why("int4-a1"),
-      "scheme 'int4-a1' is not built yet: 1-bit activations for weights that are no sign bits (binary-a1 to "
+      "scheme 'int4-a1' is not supported: 1-bit activations for weights that are no sign bits (binary-a1 to "
       "binary4-a1 are)");
   EXPECT_EQ(why("binary-a1"), "");
   EXPECT_EQ(why("binary3-a1-dynamic"), "");
   EXPECT_EQ(why("int4-a4-dynamic"),
-            "scheme 'int4-a4-dynamic' is not built yet: 4-bit activations with ranges found at run time");
+            "scheme 'int4-a4-dynamic' is not supported: 4-bit activations with ranges found at run time");
   for (const char* text : {"int8-asymf", "kmeans8", "int4-g6", "int4-g65540", "mxint8-g64", "ttq-g32",
                            "binary-g32", "nf4-asym", "nf4-mse", "kmeans8-a4"})
     EXPECT_NE(why(text), "") << text;

@@ -47,7 +47,7 @@ struct Scheme {
 Scheme parse_scheme(std::string_view text);
 /// The canonical name: defaults omitted.
 std::string format_scheme(const Scheme& scheme);
-/// Empty when this build can quantize with the scheme; else the sentence that says what is not built yet.
+/// Empty when this build can quantize with the scheme; else the sentence that says what is not supported.
 std::string why_not_built(const Scheme& scheme);
 /// Throws Error(not_built) with that sentence.
 void require_built(const Scheme& scheme);

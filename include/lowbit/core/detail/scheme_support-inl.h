@@ -69,7 +69,7 @@ LOWBIT_INLINE std::string why_not_built(const Scheme& scheme) {
   const std::string missing = missing_part(scheme);
   return missing.empty()
              ? ""
-             : detail::sentence("scheme '{}' is not built yet: {}", format_scheme(scheme), missing);
+             : detail::sentence("scheme '{}' is not supported: {}", format_scheme(scheme), missing);
 }
 
 LOWBIT_INLINE void require_built(const Scheme& scheme) {
