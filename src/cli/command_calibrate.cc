@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "core/file_io.h"
+#include "cli/output.h"
 #include "core/refuse.h"
 #include "eval/auto_preprocess.h"
 #include "eval/calibration.h"
@@ -29,20 +29,20 @@ struct CalibrateArguments {
   eval::QuantizationOptions quantization;
 };
 
-void finish(OutputFile& output, const CalibrationTable& table, int bits) {
-  const RangeTable ranges = make_range_table(table, bits);
+void finish(OutputFile& output, const CalibrationTable& table, const CalibrateArguments& options) {
+  const RangeTable ranges = make_range_table(table, options.bits);
   output.write(format_range_table(ranges));
   output.commit();
-  fmt::print("{}{}: {} tensors, {} samples ({}), observer {}\n",
+  fmt::print(notes_beside(options.output), "{}{}: {} tensors, {} samples ({}), observer {}\n",
              report::format_ranges(ranges, report::use_colour()), output.path(), ranges.rows.size(),
              ranges.samples, ranges.data, ranges.observer);
 }
 
 void run_merge(const CalibrateArguments& options) {
-  OutputFile output(options.output);
+  OutputFile output = open_output(options.output);
   std::vector<CalibrationShard> parts;
   for (const std::string& path : options.parts) parts.push_back(load_calibration_shard(path));
-  finish(output, merge_calibration_shards(std::move(parts)), options.bits);
+  finish(output, merge_calibration_shards(std::move(parts)), options);
 }
 
 void run_calibration(const CalibrateArguments& options) {
@@ -52,17 +52,18 @@ void run_calibration(const CalibrateArguments& options) {
   const StreamShard shard = options.shard.empty() ? StreamShard{} : parse_shard(options.shard);
   data::parse_data_spec(options.data.data, options.data.labels);
   make_observer(options.quantization.observer);
-  OutputFile output(options.output);
+  OutputFile output = open_output(options.output);
   const Model fp32 = io::load_model(options.model, options.onnx);
   const CalibrationShard part =
       eval::calibrate_samples(fp32, options.data, options.quantization, shard, true);
   if (options.shard.empty()) {
-    finish(output, merge_calibration_shards({part}), options.bits);
+    finish(output, merge_calibration_shards({part}), options);
     return;
   }
   output.write(save_to_bytes(part));
   output.commit();
-  fmt::print("{}: shard {} of {}, {} samples ({}), observer {}; --merge makes a table of all shards\n",
+  fmt::print(notes_beside(options.output),
+             "{}: shard {} of {}, {} samples ({}), observer {}; --merge makes a table of all shards\n",
              output.path(), shard.index + 1, shard.count, part.table.samples, part.table.data,
              part.table.observer);
 }
@@ -91,7 +92,10 @@ void add_calibrate_command(CLI::App& program) {
                    "of the activations that ranges are chosen for: as many as the scheme has")
       ->check(CLI::Range(2, 16))
       ->capture_default_str();
-  command->add_option("-o,--output", options->output, "the table to write (JSON), or the part")->required();
+  command
+      ->add_option("-o,--output", options->output,
+                   "the table to write (JSON), or the part; - is standard output")
+      ->required();
   command->footer(
       "Examples: lowbit calibrate net.onnx --data mnist:data --observer histogram -o table.json\n"
       "          lowbit quantize net.onnx --table table.json -o net.lowbit\n"

@@ -10,6 +10,7 @@
 #include "eval/scheme_options.h"
 #include "lowbit/core/error.h"
 #include "report/check_report.h"
+#include "report/printable.h"
 #include "report/terminal.h"
 
 namespace lowbit::cli {
@@ -33,7 +34,8 @@ void run_check(const CheckArguments& options) {
     check.problem = e.what();
     code = e.code();
   }
-  fmt::print("{}", options.json ? to_json(check).dump(2) + "\n" : format_check(check, report::use_colour()));
+  fmt::print("{}",
+             options.json ? report::json_text(to_json(check)) : format_check(check, report::use_colour()));
   if (!check.model) throw Error(code, check.problem);
 #else
   throw Error(ErrorCode::not_built, fmt::format("{}: this build has no ONNX importer", options.file));

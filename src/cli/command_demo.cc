@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "data/demo_model.h"
 #include "eval/eval_run.h"
 #include "io/load_any_model.h"
@@ -33,10 +34,9 @@ void run_demo(eval::EvalOptions options) {
 void add_demo_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("demo", "quantize and run a built-in network; needs no file");
   auto options = std::make_shared<eval::EvalOptions>();
-  command->add_option("--images", options->images, "images to evaluate (default: all)")
-      ->check(CLI::PositiveNumber);
+  command->add_option("--images", options->images, "images to evaluate (default: all)")->check(above_zero);
   command->add_option("--calib", options->data.calib, "calibration images")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero)
       ->capture_default_str();
   command->add_option("--threads", options->quantization.threads, "threads, including the main one")
       ->check(CLI::Range(1, 1024))

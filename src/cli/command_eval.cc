@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
-#include "core/file_io.h"
+#include "cli/output.h"
 #include "eval/auto_preprocess.h"
 #include "eval/compare_observers.h"
 #include "eval/eval_run.h"
@@ -59,18 +59,8 @@ report::EvalReport evaluate_two(const EvalArguments& options) {
   return eval::evaluate_models(models, true, options);
 }
 
-/// The JSON goes where --json says, the text to standard output unless that is the same place.
-void put_out(std::optional<OutputFile>& json, const EvalArguments& options, const std::string& json_text,
-             const std::string& text) {
-  if (json) {
-    json->write(json_text);
-    json->commit();
-  }
-  fmt::print("{}", options.json == "-" ? json_text : text);
-}
-
 void run_observers(const EvalArguments& options, const std::vector<std::string>& observers,
-                   const std::vector<Scheme>& schemes, std::optional<OutputFile>& json) {
+                   const std::vector<Scheme>& schemes, ReportOutput& output) {
   if (options.models.size() != 1)
     throw Error(ErrorCode::invalid_argument, "several observers go with one fp32 model");
   const Model model = io::load_model(options.models[0], options.onnx);
@@ -80,20 +70,20 @@ void run_observers(const EvalArguments& options, const std::vector<std::string>&
                             model.scheme()));
   report::ObserverComparison comparison = eval::compare_observers(model, observers, schemes, options);
   comparison.model = options.models[0];
-  put_out(json, options, to_json(comparison).dump(2) + "\n",
-          report::format_comparison(comparison, report::use_colour()));
+  output.put(to_json(comparison), report::format_comparison(comparison, report::use_colour()));
 }
 
-void run_eval(const EvalArguments& options) {
+void run_eval(EvalArguments options) {
+  options.stops = interrupted;
   // What is cheap to refuse is refused before anything long starts.
   const auto schemes = eval::parse_scheme_list(options.schemes.empty() ? "fp32,int8" : options.schemes);
   data::parse_data_spec(options.data.data, options.data.labels);
-  std::optional<OutputFile> json;
-  if (!options.json.empty() && options.json != "-") json.emplace(options.json);
+  ReportOutput output(options.json);
 
   const auto observers = parse_observer_list(options.quantization.observer);
-  if (!observers.empty()) return run_observers(options, observers, schemes, json);
+  if (!observers.empty()) return run_observers(options, observers, schemes, output);
 
+  const FinishOnInterrupt finish;
   const bool two = options.models.size() == 2;
   report::EvalReport report = two ? evaluate_two(options) : evaluate_one(options, schemes);
   report.model = two ? options.models[0] + " " + options.models[1] : options.models[0];
@@ -105,7 +95,7 @@ void run_eval(const EvalArguments& options) {
   // Without labels, the outputs are all that says something.
   if (two || several_outputs || (compared && !report.rows[0].correct))
     text += "\n" + report::format_outputs(report, colour);
-  put_out(json, options, to_json(report, two || !report.rows[0].correct).dump(2) + "\n", text);
+  output.put(to_json(report, two || !report.rows[0].correct), text);
 }
 
 }  // namespace
@@ -120,8 +110,7 @@ void add_eval_command(CLI::App& program) {
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
-  command->add_option("--images", options->images, "images to evaluate (default: all)")
-      ->check(CLI::PositiveNumber);
+  command->add_option("--images", options->images, "images to evaluate (default: all)")->check(above_zero);
   command->add_flag("--held-out", options->data.held_out,
                     "leave out the samples that calibration takes, where both are of the same files");
   command

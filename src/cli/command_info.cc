@@ -12,6 +12,7 @@
 #include "lowbit/kernels/cpu.h"
 #include "report/machine.h"
 #include "report/model_info.h"
+#include "report/printable.h"
 #include "report/table.h"
 #include "report/terminal.h"
 
@@ -65,12 +66,12 @@ std::string machine_text(unsigned threads, bool colour) {
 void run_info(const InfoArguments& options) {
   if (options.file.empty()) {
     const unsigned threads = std::thread::hardware_concurrency();
-    fmt::print("{}", options.json ? machine_json(threads).dump(2) + "\n"
+    fmt::print("{}", options.json ? report::json_text(machine_json(threads))
                                   : machine_text(threads, report::use_colour()));
     return;
   }
   const report::ModelInfo info = report::describe(io::load_model(options.file, options.onnx), options.file);
-  fmt::print("{}", options.json ? to_json(info).dump(2) + "\n"
+  fmt::print("{}", options.json ? report::json_text(to_json(info))
                                 : report::format_model_info(info, report::use_colour()));
 }
 

@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "core/file_io.h"
+#include "cli/output.h"
 #include "data/dataset.h"
 #include "eval/auto_preprocess.h"
 #include "eval/model_quantizer.h"
@@ -31,7 +31,8 @@ struct QuantizeArguments {
 void run_quantize(const QuantizeArguments& options) {
   const Scheme scheme = eval::parse_scheme_option(options.scheme);
   if (!options.data.data.empty()) data::parse_data_spec(options.data.data, options.data.labels);
-  OutputFile output(options.output);
+  OutputFile output = open_output(options.output);
+  std::FILE* notes = notes_beside(options.output);
   const Model fp32 = io::load_model(options.model, options.onnx);
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
@@ -41,10 +42,11 @@ void run_quantize(const QuantizeArguments& options) {
   output.write(save_to_bytes(model));
   output.commit();
   if (quantizer.recovery())
-    fmt::print("{}{}\n", report::format_recovery(*quantizer.recovery(), report::use_colour()),
+    fmt::print(notes, "{}{}\n", report::format_recovery(*quantizer.recovery(), report::use_colour()),
                report::recovery_summary(*quantizer.recovery()));
-  fmt::print("{}: {}, {:.2f} bits per weight, {} bytes (fp32: {}); {}\n", options.output, model.scheme(),
-             model.bits_per_weight(), model.stored_bytes(), fp32.stored_bytes(), describe_coverage(model));
+  fmt::print(notes, "{}: {}, {:.2f} bits per weight, {} bytes (fp32: {}); {}\n", output.path(),
+             model.scheme(), model.bits_per_weight(), model.stored_bytes(), fp32.stored_bytes(),
+             describe_coverage(model));
 }
 
 }  // namespace
@@ -60,7 +62,8 @@ void add_quantize_command(CLI::App& program) {
   add_recover_option(*command, options->quantization);
   add_table_option(*command, options->quantization);
   command->get_option("--table")->excludes(command->get_option("--data"));
-  command->add_option("-o,--output", options->output, "the .lowbit file to write")->required();
+  command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
+      ->required();
   command->footer(
       "Examples: lowbit quantize mnist.onnx --data mnist:data --scheme int8 -o mnist.lowbit\n"
       "          lowbit quantize mnist.onnx --table table.json -o mnist.lowbit");

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "core/file_io.h"
+#include "cli/output.h"
 #include "data/npy_samples.h"
 #include "data/samples.h"
 #include "data/zip_file.h"
@@ -96,11 +96,15 @@ void run_model(const RunArguments& options) {
   const std::vector<data::NpySamples> inputs = open_inputs(options, model);
   std::vector<OutputFile> files;
   files.reserve(options.outputs.size());
-  for (const std::string& path : options.outputs) files.emplace_back(path);
+  std::FILE* notes = stdout;
+  for (const std::string& path : options.outputs) {
+    files.push_back(open_output(path));
+    if (path == "-") notes = notes_beside(path);
+  }
   run_all(model, inputs, files, options.threads);
   for (OutputFile& file : files) file.commit();
   for (std::size_t i = 0; i < files.size(); ++i)
-    fmt::print("{}: {}\n", files[i].path(), shape_of_output(model, i, inputs[0].count()).to_string());
+    fmt::print(notes, "{}: {}\n", files[i].path(), shape_of_output(model, i, inputs[0].count()).to_string());
 }
 
 }  // namespace
@@ -117,7 +121,9 @@ void add_run_command(CLI::App& program) {
                    "Or one .npz file that has all of them by name")
       ->required()
       ->allow_extra_args(false);
-  command->add_option("--output", options->outputs, ".npy file to write; once for each output of the model")
+  command
+      ->add_option("--output", options->outputs,
+                   ".npy file to write; once for each output of the model; - is standard output")
       ->required()
       ->allow_extra_args(false);
   command->add_option("--threads", options->threads, "threads, including the main one")

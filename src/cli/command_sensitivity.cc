@@ -10,7 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "core/file_io.h"
+#include "cli/output.h"
 #include "data/samples.h"
 #include "eval/auto_preprocess.h"
 #include "eval/evaluation.h"
@@ -177,27 +177,23 @@ report::SensitivityReport make_report(const SensitivityArguments& options, const
   return report;
 }
 
-void write(std::optional<OutputFile>& file, const std::string& text) {
-  if (!file) return;
-  file->write(text);
-  file->commit();
-}
-
 void run_sensitivity(const SensitivityArguments& options) {
   // What is cheap to refuse is refused before anything long starts.
   const Plan plan(options);
   data::parse_data_spec(options.data.data, options.data.labels);
-  std::optional<OutputFile> json, html;
-  if (!options.json.empty() && options.json != "-") json.emplace(options.json);
-  if (!options.html.empty()) html.emplace(options.html);
+  ReportOutput output(options.json);
+  std::optional<OutputFile> html;
+  if (!options.html.empty()) html.emplace(open_output(options.html));
   const Model fp32 = io::load_model(options.model, options.onnx);
   refuse_unusable(fp32, options.model);
 
   const report::SensitivityReport report = make_report(options, plan, fp32);
-  const std::string text = to_json(report).dump(2) + "\n";
-  write(json, text);
-  write(html, report::to_html(report));
-  fmt::print("{}", options.json == "-" ? text : report::format_sensitivity(report, report::use_colour()));
+  if (html) {
+    html->write(report::to_html(report));
+    html->commit();
+  }
+  output.put(to_json(report), report::format_sensitivity(report, report::use_colour()),
+             notes_beside(options.html));
 }
 
 }  // namespace
@@ -220,7 +216,7 @@ void add_sensitivity_command(CLI::App& program) {
   command
       ->add_option("--images", options->images,
                    "images that layers are measured on: the first of the training files")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero)
       ->capture_default_str();
   command
       ->add_option("--base", options->base, "the width that overrides are for (default: 4, else the least)")
@@ -231,7 +227,7 @@ void add_sensitivity_command(CLI::App& program) {
   command
       ->add_option("--check", options->check_images,
                    "images that overrides are checked on, of those that eval takes (default: all)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero);
   add_observer_option(*command, options->quantization);
   add_recover_option(*command, options->quantization);
   add_threads_option(*command, options->quantization);

@@ -1,15 +1,22 @@
 // The lowbit command. Exit status: 0 done; 2 the input or the usage is at fault, with one sentence on
-// standard error; 1 an internal fault.
+// standard error; 1 an internal fault, or standard output that cannot be written; 130 interrupted.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "lowbit/core/error.h"
 #include "lowbit/version.h"
+#include "report/printable.h"
 
 namespace {
 
@@ -27,7 +34,7 @@ constexpr const char* kFooter =
     "  lowbit info net.lowbit\n"
     "  lowbit check net.onnx\n"
     "  lowbit sensitivity net.onnx --data mnist:data/mnist --html layers.html\n"
-    "Exit status: 0 done, 2 bad input or usage, 1 an internal fault.";
+    "Exit status: 0 done, 2 bad input or usage, 1 an internal fault, 130 interrupted.";
 
 // One line, whatever the text came from.
 std::string one_line(const std::string& text) {
@@ -45,8 +52,13 @@ std::string one_line(const std::string& text) {
 }
 
 int report(int status, const std::string& text) {
-  fmt::print(stderr, "lowbit: {}\n", one_line(text));
+  fmt::print(stderr, "lowbit: {}\n", lowbit::report::printable(one_line(text)));
   return status;
+}
+
+int output_lost(int why) {
+  return report(kFault, fmt::format("cannot write to standard output: {}",
+                                    why != 0 ? std::strerror(why) : "output was lost"));
 }
 
 int run(int argc, char** argv) {
@@ -64,18 +76,27 @@ int run(int argc, char** argv) {
       return report(kBadInput, fmt::format("there is no command \"{}\"; see lowbit --help", argv[1]));
     return report(kBadInput, e.what());
   }
-  return 0;
+  return lowbit::cli::interrupted() ? lowbit::cli::kInterrupted : 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  lowbit::cli::watch_interrupts();
   try {
-    return run(argc, argv);
+    const int status = run(argc, argv);
+    // What was printed may still lie in a buffer: without this, a full disk would go unnoticed.
+    std::cout.flush();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) || !std::cout) return output_lost(errno);
+    return status;
   } catch (const lowbit::Error& e) {
-    return report(kBadInput, e.what());
+    return report(std::ferror(stdout) ? kFault : kBadInput, e.what());
   } catch (const std::bad_alloc&) {
     return report(kFault, "there is not enough memory");
+  } catch (const std::system_error& e) {
+    // fmt's, of standard output; files report by Error.
+    return std::ferror(stdout) ? output_lost(e.code().value())
+                               : report(kFault, std::string("internal fault: ") + e.what());
   } catch (const std::exception& e) {
     return report(kFault, std::string("internal fault: ") + e.what());
   }

@@ -84,6 +84,13 @@ void add_onnx_options(CLI::App& app, OnnxOptions& options) {
       ->allow_extra_args(false);
 }
 
+std::string above_zero(const std::string& text) {
+  double value = 0;
+  return CLI::detail::lexical_cast(text, value) && value > 0
+             ? ""
+             : fmt::format("\"{}\" is no number above 0", text);
+}
+
 void add_data_options(CLI::App& app, data::DataOptions& options) {
   app.add_option("--data", options.data, data::known_data_specs());
   app.add_option(
@@ -99,7 +106,7 @@ void add_data_options(CLI::App& app, data::DataOptions& options) {
   app.add_option(
          "--calib", options.calib,
          "calibration samples: the first of the training files; where there are none, of the same files")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero)
       ->capture_default_str();
   app.add_option("--seed", options.seed, "another than 0: a random subset of calibration images")
       ->capture_default_str();

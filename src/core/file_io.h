@@ -19,12 +19,15 @@ std::vector<std::byte> read_file(const std::string& path);
 std::string read_prefix(const std::string& path, std::size_t count);
 
 /// A file that is written beside its final name and gets it with commit(); without commit() nothing stays
-/// behind.
+/// behind. A link stays one: what it leads to is replaced, and keeps its permissions. A device, a pipe or a
+/// socket cannot be replaced: bytes go to it as they come.
 class OutputFile {
  public:
   /// Creates the temporary. Throws Error(not_found) when the folder does not exist, Error(io) when it cannot
   /// be written or `path` is a folder.
   explicit OutputFile(std::string path);
+  /// Bytes go to standard output as they come.
+  static OutputFile standard_output();
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();
@@ -37,9 +40,18 @@ class OutputFile {
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_, temporary_;
-  void* file_ = nullptr;  // FILE*
+  OutputFile() = default;
+  [[noreturn]] void fail(const char* why) const;
+  void close();
+
+  std::string path_;
+  std::string target_, temporary_;  // no temporary: what is written to is written through
+  void* file_ = nullptr;            // FILE*
 };
+
+/// Removes what OutputFiles of this process have written and not committed: for a program that is about to
+/// end without returning.
+void remove_temporaries();
 
 /// The whole of `bytes` through an OutputFile.
 void write_file(const std::string& path, std::span<const std::byte> bytes);

@@ -47,11 +47,11 @@ std::vector<std::string> warnings(const Model& model, const data::Samples& image
   std::vector<std::string> warnings;
   if (result.correct) {
     std::vector<std::int64_t> labels;
-    for (std::int64_t i = 0; i < images.count(); ++i) labels.push_back(images.label(i).value_or(0));
+    for (std::int64_t i = 0; i < result.images; ++i) labels.push_back(images.label(i).value_or(0));
     warnings.push_back(chance_warning(labels, *result.correct, model.output_shape().elements()));
   }
   for (const std::string& output : result.constant_outputs)
-    warnings.push_back(fmt::format("the output '{}' is the same for all {} samples", output, images.count()));
+    warnings.push_back(fmt::format("the output '{}' is the same for all {} samples", output, result.images));
   if (const auto layer = measure_first_layer(model, images)) warnings.push_back(input_warning(*layer));
   std::erase(warnings, "");
   return warnings;
@@ -62,16 +62,19 @@ report::EvalReport make_report(const std::vector<std::pair<std::string, Model>>&
   std::vector<Model> bare;
   for (const auto& [name, model] : models) bare.push_back(model);
   const int threads = options.quantization.threads;
-  const auto results =
-      evaluate(bare, images, {.batch = options.batch, .threads = threads, .has_reference = has_reference});
+  const auto results = evaluate(
+      bare, images,
+      {.batch = options.batch, .threads = threads, .has_reference = has_reference, .stops = options.stops});
   report::EvalReport report;
   report.data = options.data.data;
-  report.images = images.count();
+  report.images = results[0].images;
   report.machine = report::this_machine(threads);
   for (std::size_t i = 0; i < models.size(); ++i)
     report.rows.push_back(make_row(models[i].first, models[i].second, results[i]));
   add_speedups(report.rows);
   report.warnings = warnings(models[0].second, images, results[0]);
+  if (report.images < images.count())
+    report.warnings.push_back(fmt::format("stopped after {} of {} samples", report.images, images.count()));
   return report;
 }
 
@@ -89,16 +92,22 @@ report::EvalReport evaluate_schemes(const Model& fp32, const std::vector<Scheme>
   ModelQuantizer quantizer(fp32, options.data, options.quantization);
   std::vector<std::pair<std::string, Model>> models{{"", fp32}};
   std::vector<std::optional<RecoveryReport>> recoveries;
-  for (const Scheme& scheme : schemes)
+  std::size_t left = schemes.size();
+  for (const Scheme& scheme : schemes) {
+    if (options.stops && options.stops()) break;
+    --left;
     if (!scheme.is_fp32()) {
       models.emplace_back("", quantizer.quantize(scheme));
       recoveries.resize(models.size());
       recoveries.back() = quantizer.recovery();
     }
+  }
   // fp32 with overrides is another model than the reference.
   if (models.size() == 1 && !options.quantization.overrides.empty())
     models.emplace_back("", quantizer.quantize("fp32"));
   report::EvalReport report = make_report(models, true, images, options);
+  if (left > 0)
+    report.warnings.push_back(fmt::format("stopped before the last {} of {} schemes", left, schemes.size()));
   report.calib_images = quantizer.calibration_images();
   if (report.calib_images > 0) report.observer = quantizer.observer();
   for (std::size_t i = 0; i < recoveries.size(); ++i) report.rows[i].recovery = recoveries[i];

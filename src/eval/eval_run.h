@@ -2,6 +2,7 @@
 // report.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct EvalOptions {
   QuantizationOptions quantization;
   std::int64_t images = 0;  ///< 0: all
   std::int64_t batch = 1;
+  /// Once it is true, no further scheme is begun and a moment later no further sample: the report has what is
+  /// done, and a warning that says so.
+  std::function<bool()> stops{};
 };
 
 /// One row for each model; the first is the reference when `has_reference`. `models` are {name for the row or

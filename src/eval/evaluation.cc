@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 // bounded.
 constexpr std::int64_t kChunkFloats = std::int64_t{1} << 21;
 constexpr int kMostWarmUps = 10;
+constexpr auto kLastSamples = std::chrono::seconds(2);
 constexpr auto kWarmUpTime = std::chrono::milliseconds(100);
 
 std::size_t index(std::int64_t i) {
@@ -91,8 +92,10 @@ class Evaluation {
       const std::vector<arrays::ArrayView> inputs = data::views(samples);
       if (first == 0) warm_up(slice_batch(*lanes_[0].model, inputs, 0, batch_));
       for (std::int64_t i = 0; i < count; i += batch_) {
+        if (is_over()) return results();
         const std::int64_t n = std::min(batch_, count - i);
         run_batch(slice_batch(*lanes_[0].model, inputs, i, n), first + i, n);
+        done_ += n;
         progress.update(first + i);
       }
     }
@@ -100,6 +103,14 @@ class Evaluation {
   }
 
  private:
+  /// Whether it was stopped, long enough ago for the models to have shown something.
+  bool is_over() {
+    if (!options_.stops || !options_.stops()) return false;
+    const auto now = Clock::now();
+    if (!stopped_) stopped_ = now;
+    return done_ > 0 && now - *stopped_ >= kLastSamples;
+  }
+
   static void require_same_shapes(std::span<const Model> models) {
     for (const Model& model : models) {
       if (model.input_count() != models[0].input_count())
@@ -159,6 +170,7 @@ class Evaluation {
     std::vector<ModelResult> results;
     for (const Lane& lane : lanes_) {
       ModelResult result;
+      result.images = done_;
       if (images_.has_labels()) result.correct = lane.correct;
       if (options_.has_reference) {
         ModelComparison comparison = lane.scores.result();
@@ -182,6 +194,8 @@ class Evaluation {
   std::vector<Lane> lanes_;
   std::vector<OutputSpread> spreads_;  ///< of the outputs of the first model
   std::size_t turn_ = 0;
+  std::int64_t done_ = 0;  ///< samples
+  std::optional<Clock::time_point> stopped_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,9 +19,12 @@ struct EvaluationOptions {
   std::int64_t batch = 1;
   int threads = 1;
   bool has_reference = true;  ///< the first model is what the others are compared with
+  std::function<bool()>
+      stops{};  ///< two seconds after it is true the results are those of the samples so far
 };
 
 struct ModelResult {
+  std::int64_t images = 0;                ///< that the model ran on
   std::optional<std::int64_t> correct;    ///< images whose label is the largest element of the first output
   std::optional<std::int64_t> agree;      ///< images on which that is the same element as the reference's
   std::vector<OutputComparison> outputs;  ///< against the reference; empty without one

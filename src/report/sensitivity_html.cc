@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "report/figures.h"
 #include "report/sensitivity_report.h"
@@ -187,10 +188,10 @@ std::string to_html(const SensitivityReport& report) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>Sensitivity of {0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>Sensitivity of {0}</h1>\n",
-      escaped(report.model), kStyle);
-  text += fmt::format("<p class=\"quiet\">{} images of {}; fp32: {} bytes, top-1 {}</p>\n", report.images,
-                      escaped(report.data), with_separators(s.fp32.bytes),
-                      percent(part(s.fp32.score.correct, s.samples)));
+      escaped(std::filesystem::path(report.model).filename().string()), kStyle);
+  text += fmt::format("<p class=\"quiet\">{}; {} images of {}; fp32: {} bytes, top-1 {}</p>\n",
+                      escaped(report.model), report.images, escaped(report.data),
+                      with_separators(s.fp32.bytes), percent(part(s.fp32.score.correct, s.samples)));
   text +=
       "<p>Left bars: amplitude of the noise in the output when this layer alone is quantized; beside them "
       "the "
