@@ -52,7 +52,7 @@ inline Packet finish_packet(Packet x, const Tile& t, const float* bias, const fl
 
 /// Loops over constants, with a test instead of a break: the accumulators must stay registers.
 template <int Mr, int Nv>
-LOWBIT_INLINE void store_full(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+LOWBIT_FORCE_INLINE void store_full(const Tile& t, const Packet (&acc)[Mr][Nv]) {
   using namespace Eigen::internal;
   LOWBIT_UNROLL
   for (int r = 0; r < Mr; ++r) {
@@ -87,7 +87,7 @@ void store_part(const Tile& t, const float* acc, std::int64_t width) {
 }
 
 template <int Mr, int Nv>
-LOWBIT_INLINE void store(const Tile& t, const Packet (&acc)[Mr][Nv]) {
+LOWBIT_FORCE_INLINE void store(const Tile& t, const Packet (&acc)[Mr][Nv]) {
   using namespace Eigen::internal;
   if (t.cols == Nv * kLanes) {
     store_full<Mr, Nv>(t, acc);

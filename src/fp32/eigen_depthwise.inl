@@ -5,8 +5,9 @@
 /// in rows [ky0, ky1) and columns [kx0, kx1). in: the input pixel of tap (0, 0) of the first window, which
 /// may lie outside.
 template <int Pixels, int Nv>
-LOWBIT_INLINE void depthwise_packets(const ConvArgs& g, const float* in, std::int64_t ky0, std::int64_t ky1,
-                                     std::int64_t kx0, std::int64_t kx1, std::int64_t c, std::int64_t out) {
+LOWBIT_FORCE_INLINE void depthwise_packets(const ConvArgs& g, const float* in, std::int64_t ky0,
+                                           std::int64_t ky1, std::int64_t kx0, std::int64_t kx1,
+                                           std::int64_t c, std::int64_t out) {
   using namespace Eigen::internal;
   const ConvShape& s = *g.shape;
   const std::int64_t step = s.stride_width * s.in_stride;

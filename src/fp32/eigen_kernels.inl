@@ -4,9 +4,9 @@
 // compiled under these flags can be the copy that a linker keeps for everyone.
 
 #if defined(_MSC_VER)
-#define LOWBIT_INLINE __forceinline
+#define LOWBIT_FORCE_INLINE __forceinline
 #else
-#define LOWBIT_INLINE inline __attribute__((always_inline))
+#define LOWBIT_FORCE_INLINE inline __attribute__((always_inline))
 #endif
 #if defined(__clang__)
 #define LOWBIT_UNROLL _Pragma("clang loop unroll(full)")

@@ -13,7 +13,7 @@ struct DotTile {
 /// Sums of Rows x Features products over `depth` elements, added to sums[row * kDotFeatures + feature].
 /// Ways: how many sums of one product are kept apart, since one would wait for itself.
 template <int Rows, int Features, int Ways>
-LOWBIT_INLINE void dot_tile(const DotTile& t, float* sums) {
+LOWBIT_FORCE_INLINE void dot_tile(const DotTile& t, float* sums) {
   using namespace Eigen::internal;
   constexpr int kProducts = Rows * Features;
   Packet acc[Ways * kProducts];

@@ -39,7 +39,8 @@ foreach(file IN LISTS files)
         list(APPEND violations "${file} (${layer}) includes ${included}, which is above it")
       endif()
     endif()
-    if(file MATCHES "^include/" AND line MATCHES "\"" AND NOT included MATCHES "^lowbit/")
+    if(file MATCHES "^include/" AND line MATCHES "\"" AND NOT included MATCHES "^lowbit/"
+       AND NOT included MATCHES "^lowbit needs")  # no file: the sentence that stops a compiler
       list(APPEND violations "${file} is public and includes ${included}, which is not installed")
     endif()
   endforeach()

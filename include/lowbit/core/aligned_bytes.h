@@ -5,6 +5,8 @@
 #include <memory>
 #include <new>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// Frees memory from aligned_bytes() and unfilled_bytes().

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// One of the three holds what the attribute says.

@@ -3,6 +3,11 @@
 // nothing; the bits are the same, with any optimization and for any processor, as long as floats are floats.
 #pragma once
 
+// A missing file is the one error after which every compiler stops: hundreds of others would hide the cause.
+#if defined(_MSVC_LANG) ? _MSVC_LANG <= 201703L : __cplusplus <= 201703L
+#include "lowbit needs C++20: compile with -std=c++20 (CMake: target_compile_features(... cxx_std_20))"
+#endif
+
 #ifdef LOWBIT_HEADER_ONLY
 #define LOWBIT_INLINE inline
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \

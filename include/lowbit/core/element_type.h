@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// Floats of all widths are held as float, integers and booleans as std::int64_t (of u64 the bits).

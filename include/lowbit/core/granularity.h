@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// One scale per tensor, per output channel (row), or per run of `group_size` consecutive weights in a row.

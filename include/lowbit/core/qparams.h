@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// Inclusive range of integer codes.

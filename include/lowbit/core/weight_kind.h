@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// The families of weight quantizers that the grammar names.

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/isa.h"
 
 namespace lowbit {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/kernels/isa.h"
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lowbit/core/aligned_bytes.h"
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/runtime/executor.h"

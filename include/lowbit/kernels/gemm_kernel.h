@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/isa.h"
 
 // Two types that models show to their users, too: not in kernels.

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// One bit per instruction-set extension that a kernel may require.

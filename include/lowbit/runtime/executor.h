@@ -8,6 +8,8 @@
 #include <memory>
 #include <type_traits>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 /// A non-owning reference to a callable void(int), which must outlive it and every copy of it; two words,

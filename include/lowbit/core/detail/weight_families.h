@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "lowbit/core/config.h"
 #include "lowbit/core/weight_kind.h"
 
 namespace lowbit::detail {

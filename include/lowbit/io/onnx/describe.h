@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "lowbit/core/config.h"
+
 namespace lowbit {
 
 struct OnnxTensor {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "lowbit/core/config.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 namespace lowbit::detail {

@@ -7,6 +7,8 @@
 
 #if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
+
+#include "lowbit/core/config.h"
 #endif
 
 namespace lowbit {
