@@ -24,12 +24,19 @@ import tempfile
 
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "scripts"))
 from networks import mutations  # noqa: E402
 
 MOST_ERROR = 1e-4
+# Below this, the smallest numbers of floats decide.
+LEAST_LARGEST = 1e-30
+# ONNX Runtime's Sigmoid ends some 1e-8 before 0, ours goes on to the smallest numbers.
+LEAST_LARGEST_OF_SIGMOID = 1e-3
+# Where ONNX Runtime makes numbers of NaNs: the gates of recurrent cells are clipped, maxima taken by comparing.
+LOSES_NAN = ("GRU", "LSTM", "RNN", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin")
 TYPES = {"bool": np.uint8, "float16": np.float16}
 
 
@@ -120,8 +127,8 @@ def array(output):
     return elements.reshape(output["dims"])
 
 
-def error(ours, theirs):
-    """Of the largest value; infinite where shapes, integers or what is not a number differ."""
+def error(ours, theirs, least_largest=LEAST_LARGEST):
+    """Of the largest value, or of `least_largest`; infinite where shapes, integers or what is not a number differ."""
     if list(ours.shape) != list(theirs.shape):
         return np.inf
     if theirs.dtype.kind in "biu":
@@ -133,14 +140,19 @@ def error(ours, theirs):
             return 0
         off = np.abs(a - b)[differs].max()
         finite = np.abs(b[np.isfinite(b)])
-    # Below this, the smallest numbers of floats decide.
-    return off / max(finite.max(), 1e-30) if np.isfinite(off) and finite.size else np.inf
+    return off / max(finite.max(), least_largest) if np.isfinite(off) and finite.size else np.inf
 
 
-def worst(ours, theirs):
+def worst(ours, theirs, least_largest=None):
     if len(ours) != len(theirs):
         return np.inf
-    return max((error(a, b) for a, b in zip(ours, theirs)), default=0)
+    least_largest = least_largest or [LEAST_LARGEST] * len(ours)
+    return max((error(a, b, least) for a, b, least in zip(ours, theirs, least_largest)), default=0)
+
+
+def without_our_nans(ours, theirs):
+    """Our results with theirs in the place of NaNs."""
+    return [np.where(np.isnan(a), b, a) if a.dtype.kind == "f" and a.shape == b.shape else a for a, b in zip(ours, theirs)]
 
 
 def sentence_kind(text):
@@ -216,6 +228,15 @@ class Check:
         digits, which tells how far rounding goes in this file."""
         if [a.shape for a in mine] != [b.shape for b in its]:
             return "different shapes", f"{[a.shape for a in mine]} for {[b.shape for b in its]}"
+        model = onnx.load_model_from_string(file.read_bytes())
+        producers = {name: node for node in model.graph.node for name in node.output}
+        is_sigmoid = [o.name in producers and producers[o.name].op_type == "Sigmoid" for o in model.graph.output]
+        if worst(mine, its, [LEAST_LARGEST_OF_SIGMOID if s else LEAST_LARGEST for s in is_sigmoid]) <= MOST_ERROR:
+            return "equal", ""
+        if worst(without_our_nans(mine, its), its) <= MOST_ERROR:
+            lost = self.lost_nan(file, network, model)
+            if lost:
+                return "ort loses NaN", lost
         self.ask_ort(file, network.inputs, optimize=False)
         plain = self.ort.answer()
         if "outputs" not in plain:
@@ -237,6 +258,28 @@ class Check:
             return "rounding decides", f"{off}; ORT on inputs shaken by 1e-6: {sensitive}, unoptimized: {worst(plain, its)}"
         finite = all(np.isfinite(a).all() for a in (*mine, *its) if a.dtype.kind == "f")
         return "different" if finite else "different, not finite", f"{off}; ORT on shaken inputs: {sensitive}"
+
+    def lost_nan(self, file, network, model):
+        """The first node of those in LOSES_NAN that reads what is not finite and gives nothing but finite numbers in
+        ONNX Runtime; empty: none."""
+        values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        values.update((name, np.load(path)) for name, path in network.inputs.items())
+        nodes = [node for node in model.graph.node if node.op_type in LOSES_NAN]
+        known = {*values, *(o.name for o in model.graph.output)}
+        asked = {name for node in nodes for name in (*node.input, *node.output) if name} - known
+        model.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in asked)
+        inner = file.with_name("inner.onnx")
+        inner.write_bytes(model.SerializeToString())
+        self.ask_ort(inner, network.inputs, optimize=False)
+        values.update((o["name"], array(o)) for o in self.ort.answer().get("outputs", []))
+
+        def is_finite(names):
+            found = [values[name] for name in names if name in values]
+            return all(np.isfinite(v).all() for v in found if v.dtype.kind == "f")
+        for node in nodes:
+            if not is_finite(node.input) and is_finite(node.output) and any(name in values for name in node.output):
+                return f"{node.op_type} {node.name}"
+        return ""
 
     def table(self):
         total = sum(self.counts.values())

@@ -19,9 +19,9 @@ constexpr std::int64_t kMostWinograd =
 constexpr std::int64_t kTransformed = 96 * 1024;  // floats of transformed inputs at a time, which stay in L2
 
 bool uses_winograd(const ConvShape& s) {
-  return s.kernel_height == 3 && s.kernel_width == 3 && s.stride_height == 1 && s.stride_width == 1 &&
-         s.dilation_height == 1 && s.dilation_width == 1 && s.channels >= 32 && s.channels % kLanes == 0 &&
-         s.n % kNr == 0 && s.channels * s.n <= kMostWinograd && s.out_width >= 4;
+  return !s.is_plain && s.kernel_height == 3 && s.kernel_width == 3 && s.stride_height == 1 &&
+         s.stride_width == 1 && s.dilation_height == 1 && s.dilation_width == 1 && s.channels >= 32 &&
+         s.channels % kLanes == 0 && s.n % kNr == 0 && s.channels * s.n <= kMostWinograd && s.out_width >= 4;
 }
 
 std::int64_t winograd_packed_size(const ConvShape& s) {

@@ -31,6 +31,8 @@ struct ConvShape {
   std::int64_t dilation_height = 1, dilation_width = 1, pad_top = 0, pad_left = 0;
   std::int64_t out_width = 0, out_stride = 0;
   std::int64_t n = 0;  ///< output channels of one group
+  /// The sums of the definition: where a weight is infinite, transformed ones would give NaN.
+  bool is_plain = false;
 
   std::int64_t k() const { return kernel_height * kernel_width * channels; }
 };

@@ -81,13 +81,20 @@ class MaxPoolStep final : public Step {
   std::int64_t block(std::int64_t c) const {
     return g_.in.channels - c < kBlock ? g_.in.channels - c : kBlock;
   }
+  /// A NaN is more than all numbers, so that it is carried on wherever in the window it stands.
+  static bool is_more(T x, T most) {
+    if constexpr (std::is_same_v<T, float>)
+      return (x > most) | (x != x);
+    else
+      return x > most;
+  }
   void window(const T* in, const Taps& y, const Taps& x, std::int64_t n, T* out) const {
     constexpr T kLowest = std::is_same_v<T, float> ? -std::numeric_limits<T>::infinity() : T{0};
     T best[kBlock];
     for (T& b : best) b = kLowest;
     g_.for_taps(y, x, [&](std::int64_t offset) {
       const T* pixel = in + offset;
-      for (std::int64_t c = 0; c < n; ++c) best[c] = pixel[c] > best[c] ? pixel[c] : best[c];
+      for (std::int64_t c = 0; c < n; ++c) best[c] = is_more(pixel[c], best[c]) ? pixel[c] : best[c];
     });
     for (std::int64_t c = 0; c < n; ++c) out[c] = best[c];
   }

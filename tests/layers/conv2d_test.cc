@@ -125,6 +125,14 @@ TEST(Conv2dF32NaN, PassesThroughActivations) {
   }
 }
 
+TEST(Conv2dF32NaN, InfiniteWeightsGiveWhatTheDefinitionGives) {
+  ops::Conv2dOp op = make_conv({"", 32, 6, 8, 64, 1, {{3, 3}, {1, 1}, {1, 1}, {0, 0, 0, 0}}});
+  op.weight.data[5 * 32 * 9 + 4] = std::numeric_limits<float>::infinity();
+  std::vector<Values> in{random_values(f32_type({32, 6, 8}), 1, 1)};
+  const Values y = run_op(op, in, f32_type({64, 4, 6}));
+  for (std::size_t i = 0; i < y.data.size(); ++i) EXPECT_EQ(std::isinf(y.data[i]), i / 24 == 5) << i;
+}
+
 TEST(Conv2dShape, RefusesWhatDoesNotFit) {
   ops::Conv2dOp op = make_conv({"", 4, 8, 8, 6, 2, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}});
   const std::vector<Shape> good{{4, 8, 8}};

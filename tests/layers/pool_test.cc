@@ -53,6 +53,17 @@ class Pool : public ::testing::TestWithParam<PoolCase> {
   }
 };
 
+TEST(MaxPoolF32, CarriesANaNOn) {
+  // In each place of a window of 2 x 2, and in all of them.
+  const ops::MaxPoolOp op{{{2, 2}, {2, 2}}};
+  std::vector<Values> in{random_values(f32_type({5, 2, 2}), 1, 3)};
+  for (std::size_t c = 0; c < 5; ++c)
+    for (std::size_t i = 0; i < 4; ++i)
+      if (c == i || c == 4) in[0].data[c * 4 + i] = std::numeric_limits<float>::quiet_NaN();
+  const Values y = run_op(op, in, f32_type({5, 1, 1}));
+  for (std::size_t c = 0; c < 5; ++c) EXPECT_TRUE(std::isnan(y.data[c])) << c;
+}
+
 TEST_P(Pool, MaxPool) {
   const PoolCase& t = GetParam();
   const ops::MaxPoolOp op{t.window, t.ceil_mode};

@@ -10,12 +10,14 @@ namespace lowbit::onnx_import {
 
 void convert_conv(NodeContext& node) {
   ops::Conv2dOp conv;
-  conv.weight = float_tensor(node, 1, is_1d(node) ? 3 : 4);
-  if (is_1d(node)) {
-    const Shape& w = conv.weight.shape;
-    conv.weight.shape = Shape{w[0], w[1], 1, w[2]};
-  }
-  const Shape& weight = conv.weight.shape;
+  // Before it is read: a constant may claim to be large.
+  std::vector<std::int64_t> dims = node.constant(1).dims;
+  if (is_1d(node) && dims.size() == 3) dims.insert(dims.begin() + 2, 1);
+  if (dims.size() != 4 || node.constant(1).size() == 0)
+    node.refuse(
+        fmt::format("has a weight of {} dimensions or of no elements, which is no convolution of its input",
+                    node.constant(1).dims.size()));
+  const Shape weight(dims);
   const std::array<std::int64_t, 2> kernel{weight[2], weight[3]};
   if (node.has_attribute("kernel_shape") && kernel_shape(node) != kernel)
     node.reject(
@@ -27,10 +29,10 @@ void convert_conv(NodeContext& node) {
       weight[1] != in[0] / conv.groups)
     node.reject(fmt::format("has a weight of shape {} and {} groups for a sample of shape {}",
                             weight.to_string(), conv.groups, in.to_string()));
-  // Before it is read: a constant may claim to be large.
   if (node.has_input(2) && static_cast<std::int64_t>(node.constant(2).size()) != weight[0])
     node.reject(
         fmt::format("has a bias of {} elements for {} output channels", node.constant(2).size(), weight[0]));
+  conv.weight = Tensor(weight, float_vector(node, 1));
   if (node.has_input(2)) conv.bias = float_vector(node, 2);
   node.note_weights(1, 0);
   emit_windowed(node, std::move(conv));

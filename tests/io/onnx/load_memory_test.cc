@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "io/onnx/onnx_builder.h"
+#include "lowbit/core/error.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/model/serialize.h"
 #include "support/counting_new.h"
@@ -81,6 +82,20 @@ TEST_F(LoadMemory, NorIsALowbitFile) {
 TEST_F(LoadMemory, NorAreBytesInMemoryCopiedMoreThanOnce) {
   const std::string bytes = network();
   EXPECT_LE(taken_by([&] { return load_onnx(std::as_bytes(std::span(bytes))); }).peak, allowed(onnx_));
+}
+
+/// A file of a few bytes that claims 19 million weights, of a window of 3 x 3.
+TEST(LoadRefusal, OfAWindowComesBeforeItsWeightsAreMade) {
+  OnnxBuilder b;
+  b.input("x", {0, 3, 224, 224}).output("y");
+  b.integers("shape", {64, 3, 32771, 3});
+  b.node("ConstantOfShape", {"shape"}, "w");
+  b.node("Conv", {"x", "w"}, "y").with("kernel_shape", std::vector<std::int64_t>{3, 3});
+  const std::string bytes = b.bytes();
+  const std::size_t before = testing::live_bytes();
+  testing::restart_peak();
+  EXPECT_THROW(load_onnx(std::as_bytes(std::span(bytes))), Error);
+  EXPECT_LT(testing::peak_bytes() - before, std::size_t{1} << 20);
 }
 
 }  // namespace
