@@ -6,22 +6,34 @@
 #include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
+namespace {
+
+std::span<const float> units_of(const EffectiveWeights& weights, const LinearProduct::Rows& rows) {
+  const std::span<const float> units(weights.units());
+  return units.size() > 1
+             ? units.subspan(static_cast<std::size_t>(rows.first), static_cast<std::size_t>(rows.count))
+             : units;
+}
+
+}  // namespace
+
 LinearProduct::LinearProduct(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
                              const LayerQuantization& quantization, const ops::Activation& activation,
-                             Isa isa, SignScale signs)
+                             Isa isa, SignScale signs, Rows rows)
     : LinearProduct(EffectiveWeights(weights, activations_of(input)), input, bias, quantization, activation,
-                    isa, signs) {}
+                    isa, signs, {rows.first, rows.count < 0 ? weights.rows : rows.count}) {}
 
 LinearProduct::LinearProduct(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
                              const LayerQuantization& quantization, const ops::Activation& activation,
-                             Isa isa, SignScale signs)
+                             Isa isa, SignScale signs, Rows rows)
     : input_(input),
       signs_(signs),
       quantization_(quantization),
       activation_(activation),
       restorer_(weights),
-      weights_(weights.spec(), isa),
-      terms_(weights_, weights.column_scales(), weights.units(), bias, quantization_) {}
+      weights_(weights.spec(1, rows.first, rows.count), isa),
+      terms_(weights_, weights.column_scales(rows.first, rows.count), units_of(weights, rows), bias,
+             quantization_) {}
 
 RowMemory LinearProduct::carve(std::byte* block, std::size_t rows) const {
   const bool signs = input_ == RowInput::signs;

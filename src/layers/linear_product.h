@@ -26,11 +26,14 @@ struct RowBlock {
 
 class LinearProduct {
  public:
-  /// Packs `weights`, keeping no reference to them. Throws as EffectiveWeights, PackedWeights and
-  /// ColumnTerms.
+  struct Rows {
+    std::int64_t first, count;  ///< -1: all
+  };
+  /// Packs these rows of `weights`, keeping no reference to them; `bias` is theirs. Throws as
+  /// EffectiveWeights, PackedWeights and ColumnTerms.
   LinearProduct(const QuantizedMatrix& weights, RowInput input, std::span<const float> bias,
                 const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
-                SignScale signs = SignScale::mean);
+                SignScale signs = SignScale::mean, Rows rows = {0, -1});
 
   const kernels::PackedWeights& weights() const { return weights_; }
   const WeightRestorer& restorer() const { return restorer_; }
@@ -42,7 +45,7 @@ class LinearProduct {
  private:
   LinearProduct(const EffectiveWeights& weights, RowInput input, std::span<const float> bias,
                 const LayerQuantization& quantization, const ops::Activation& activation, Isa isa,
-                SignScale signs);
+                SignScale signs, Rows rows);
 
   bool dynamic() const { return input_ == RowInput::quantize && !quantization_.input; }
   bool makes_codes() const { return input_ == RowInput::quantize || input_ == RowInput::signs; }

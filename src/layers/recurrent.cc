@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "fp32/fp32_kernel.h"
 #include "kernels/functions/function_kernel.h"
@@ -25,16 +24,27 @@ class StateProduct {
   virtual const LinearProduct* quantized() const { return nullptr; }
 };
 
+/// A part of an operator's weights, and how far apart the rows are that it is multiplied by.
+struct GateRows {
+  std::int64_t first = 0, count = 0, in_stride = 0;
+};
+
+std::vector<float> bias_of(const std::vector<float>& bias, const GateRows& part) {
+  if (bias.empty()) return {};
+  return {bias.begin() + part.first, bias.begin() + part.first + part.count};
+}
+
 class FloatStateProduct final : public StateProduct {
  public:
-  FloatStateProduct(const RecurrentOp& op, Isa isa) : kernel_(fp32::fp32_kernel(isa)), bias_(op.bias) {
+  FloatStateProduct(const RecurrentOp& op, const GateRows& part, Isa isa)
+      : kernel_(fp32::fp32_kernel(isa)), bias_(bias_of(op.bias, part)) {
     shape_.in_height = 1;
     shape_.in_width = shape_.out_width = op.batch;
-    shape_.channels = shape_.in_stride = op.weight.shape[1];
-    shape_.n = shape_.out_stride = op.weight.shape[0];
+    shape_.channels = op.weight.shape[1], shape_.in_stride = part.in_stride;
+    shape_.n = shape_.out_stride = part.count;
     bias_.resize(static_cast<std::size_t>(shape_.n), 0.0f);
     packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
-    kernel_.conv_pack(shape_, op.weight.data.data(), packed_.data());
+    kernel_.conv_pack(shape_, op.weight.data.data() + part.first * shape_.channels, packed_.data());
   }
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(kernel_.conv_scratch(shape_)) * sizeof(float);
@@ -61,11 +71,12 @@ class FloatStateProduct final : public StateProduct {
 
 class QuantizedStateProduct final : public StateProduct {
  public:
-  QuantizedStateProduct(const RecurrentOp& op, const StepSpec& spec)
+  QuantizedStateProduct(const RecurrentOp& op, const GateRows& part, const StepSpec& spec)
       : rows_(static_cast<std::size_t>(op.batch)),
-        in_stride_(op.weight.shape[1]),
-        out_stride_(op.weight.shape[0]),
-        product_(*spec.weights, row_input(spec), op.bias, {}, {}, spec.isa, sign_scale(spec)) {}
+        in_stride_(part.in_stride),
+        out_stride_(part.count),
+        product_(*spec.weights, row_input(spec), bias_of(op.bias, part), {}, {}, spec.isa, sign_scale(spec),
+                 {part.first, part.count}) {}
   std::size_t scratch_bytes() const override { return product_.scratch_bytes(rows_); }
   void run(const float* h, float* y, std::byte* scratch) const noexcept override {
     constexpr auto kFloat = static_cast<std::ptrdiff_t>(sizeof(float));
@@ -82,38 +93,54 @@ class QuantizedStateProduct final : public StateProduct {
   LinearProduct product_;
 };
 
-std::unique_ptr<StateProduct> make_product(const RecurrentOp& op, const StepSpec& spec) {
-  if (spec.weights) return std::make_unique<QuantizedStateProduct>(op, spec);
-  return std::make_unique<FloatStateProduct>(op, spec.isa);
+std::unique_ptr<StateProduct> make_product(const RecurrentOp& op, const GateRows& part,
+                                           const StepSpec& spec) {
+  if (spec.weights) return std::make_unique<QuantizedStateProduct>(op, part, spec);
+  return std::make_unique<FloatStateProduct>(op, part, spec.isa);
 }
 
 class RecurrentStep final : public Step {
  public:
   RecurrentStep(const RecurrentOp& op, const StepSpec& spec)
       : cells_(kernels::select_function_kernel(spec.isa)),
-        product_(make_product(op, spec)),
+        cell_(op.cell),
         hidden_(op.weight.shape[1]),
         width_(op.weight.shape[0]),
         batch_(op.batch),
         steps_(spec.inputs[0]->shape[0] / op.batch),
-        is_lstm_(op.cell == Cell::lstm),
-        reverse_(op.reverse) {}
+        reverse_(op.reverse) {
+    // A state that is reset before its product stands where the reset gate was.
+    const std::int64_t first = cell_ == Cell::gru_of_reset ? 2 * hidden_ : width_;
+    products_.push_back(make_product(op, {0, first, hidden_}, spec));
+    if (first < width_) products_.push_back(make_product(op, {first, width_ - first, first}, spec));
+  }
 
   std::size_t scratch_bytes(std::int64_t, int) const override {
-    return static_cast<std::size_t>(gate_floats()) * sizeof(float) + product_->scratch_bytes();
+    std::size_t most = 0;
+    for (const auto& product : products_) most = std::max(most, product->scratch_bytes());
+    return static_cast<std::size_t>(gate_floats()) * sizeof(float) + most;
   }
-  std::string kernel() const override { return product_->kernel(); }
+  std::string kernel() const override { return products_[0]->kernel(); }
   PackReport pack_report() const override {
-    return product_->quantized() ? product_->quantized()->weights().report() : PackReport{};
+    PackReport sum;
+    for (const auto& product : products_)
+      if (product->quantized()) sum += product->quantized()->weights().report();
+    return sum;
   }
   bool keeps_weights() const override {
-    const LinearProduct* p = product_->quantized();
-    return p && p->restorer().holds(p->weights());
+    return std::ranges::all_of(products_, [](const auto& product) {
+      const LinearProduct* p = product->quantized();
+      return p && p->restorer().holds(p->weights());
+    });
   }
   void restore_weights(QuantizedMatrix& weights) const override {
-    const LinearProduct* p = product_->quantized();
-    p->restorer().prepare(weights);
-    WeightRestorer::restore(p->weights(), 0, weights);
+    products_[0]->quantized()->restorer().prepare(weights);
+    std::int64_t first = 0;
+    for (const auto& product : products_) {
+      const kernels::PackedWeights& packed = product->quantized()->weights();
+      WeightRestorer::restore(packed, first, weights);
+      first += packed.n();
+    }
   }
 
   void run(const StepArgs& args) const noexcept override {
@@ -129,7 +156,7 @@ class RecurrentStep final : public Step {
     const std::int64_t state = batch_ * hidden_;
     const float* x = args.inputs[0].sample<const float>(s);
     float* y = args.output.sample<float>(s);
-    float *h = y + steps_ * state, *c = is_lstm_ ? h + state : nullptr;
+    float *h = y + steps_ * state, *c = cell_ == Cell::lstm ? h + state : nullptr;
     const auto begin = [&](std::size_t input, float* to) {
       if (input < args.inputs.size())
         std::copy_n(args.inputs[input].sample<const float>(s), state, to);
@@ -137,36 +164,51 @@ class RecurrentStep final : public Step {
         std::fill_n(to, state, 0.0f);
     };
     begin(1, h);
-    if (is_lstm_) begin(2, c);
+    if (c) begin(2, c);
     for (std::int64_t i = 0; i < steps_; ++i) {
       const std::int64_t t = reverse_ ? steps_ - 1 - i : i;
-      product_->run(h, gates, scratch);
-      for (std::int64_t b = 0; b < batch_; ++b)
-        step(x + (t * batch_ + b) * width_, gates + b * width_, h + b * hidden_,
-             is_lstm_ ? c + b * hidden_ : nullptr);
+      products_[0]->run(h, gates, scratch);
+      if (products_.size() > 1)
+        step_of_reset(x + t * batch_ * width_, gates, h, scratch);
+      else
+        step(x + t * batch_ * width_, gates, h, c);
       std::copy_n(h, state, y + t * state);
     }
   }
 
   void step(const float* x, const float* gates, float* h, float* c) const {
     const auto n = static_cast<std::size_t>(hidden_);
-    if (is_lstm_)
-      cells_.lstm_cell(x, gates, n, c, h);
-    else
-      cells_.gru_cell(x, gates, n, h);
+    for (std::int64_t b = 0; b < batch_; ++b, x += width_, gates += width_, h += hidden_) {
+      if (c)
+        cells_.lstm_cell(x, gates, n, c + b * hidden_, h);
+      else
+        cells_.gru_cell(x, gates, n, h);
+    }
+  }
+
+  void step_of_reset(const float* x, float* gates, float* h, std::byte* scratch) const {
+    const auto n = static_cast<std::size_t>(hidden_);
+    const std::int64_t two = 2 * hidden_;
+    float* of_reset = gates + batch_ * two;
+    for (std::int64_t b = 0; b < batch_; ++b)
+      cells_.gru_reset(x + b * width_, h + b * hidden_, n, gates + b * two);
+    products_[1]->run(gates + hidden_, of_reset, scratch);
+    for (std::int64_t b = 0; b < batch_; ++b)
+      cells_.gru_update(x + b * width_ + two, of_reset + b * hidden_, gates + b * two, n, h + b * hidden_);
   }
 
   const kernels::FunctionKernel& cells_;
-  std::unique_ptr<StateProduct> product_;
+  Cell cell_;
+  std::vector<std::unique_ptr<StateProduct>> products_;
   std::int64_t hidden_, width_, batch_, steps_;
-  bool is_lstm_, reverse_;
+  bool reverse_;
 };
 
 }  // namespace
 
 Shape infer_shape(const RecurrentOp& op, std::span<const Shape> inputs) {
   const Shape& w = op.weight.shape;
-  if (op.cell > Cell::lstm || op.batch < 1)
+  if (op.cell > Cell::gru_of_reset || op.batch < 1)
     throw Error(ErrorCode::invalid_argument, fmt::format("Recurrent: there is no cell {}, or a batch of {}",
                                                          static_cast<int>(op.cell), op.batch));
   if (w.rank() != 2 || w[1] < 1 || w[0] != op.gates() * w[1] ||

@@ -270,6 +270,20 @@ TEST_P(EveryFunctionKernel, CellsHaveTheBitsOfTheReference) {
     kFunctionsScalar.gru_cell(x.data(), r.data(), n, want_h.data());
     GetParam()->gru_cell(gates_x, gates_r, n, state);
     ASSERT_EQ(std::memcmp(want_h.data(), state, n * sizeof(float)), 0) << n;
+    std::vector<float> want_gates(r.begin(), r.begin() + static_cast<std::ptrdiff_t>(2 * n));
+    kFunctionsScalar.gru_reset(x.data(), h.data(), n, want_gates.data());
+    std::copy(h.begin(), h.end(), state);
+    gates_x = x_room.place<float>(2 * n), gates_r = r_room.place<float>(2 * n);
+    std::copy_n(x.begin(), 2 * n, gates_x), std::copy_n(r.begin(), 2 * n, gates_r);
+    GetParam()->gru_reset(gates_x, state, n, gates_r);
+    ASSERT_EQ(std::memcmp(want_gates.data(), gates_r, 2 * n * sizeof(float)), 0) << n;
+    want_h = h;
+    kFunctionsScalar.gru_update(x.data(), r.data(), want_gates.data(), n, want_h.data());
+    gates_x = x_room.place<float>(n), gates_r = r_room.place<float>(n), cells = c_room.place<float>(n);
+    std::copy_n(x.begin(), n, gates_x), std::copy_n(r.begin(), n, gates_r),
+        std::copy_n(want_gates.begin(), n, cells);
+    GetParam()->gru_update(gates_x, gates_r, cells, n, state);
+    ASSERT_EQ(std::memcmp(want_h.data(), state, n * sizeof(float)), 0) << n;
   }
 }
 

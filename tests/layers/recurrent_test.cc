@@ -31,7 +31,7 @@ std::vector<Values> inputs(const RecurrentOp& op, std::int64_t steps, std::int64
 }
 
 TEST(Recurrent, EveryFormAgainstLoops) {
-  for (const Cell cell : {Cell::gru, Cell::lstm})
+  for (const Cell cell : {Cell::gru, Cell::lstm, Cell::gru_of_reset})
     for (const std::int64_t hidden : {1, 3, 8, 17, 40})
       for (const std::int64_t batch : {1, 2, 7})
         for (const bool reverse : {false, true})
@@ -44,7 +44,7 @@ TEST(Recurrent, EveryFormAgainstLoops) {
 
 /// int8 weights, and a state in 8 bits at every step: near the floats.
 TEST(Recurrent, WithQuantizedWeights) {
-  for (const Cell cell : {Cell::gru, Cell::lstm})
+  for (const Cell cell : {Cell::gru, Cell::lstm, Cell::gru_of_reset})
     for (const bool dynamic : {true, false}) {
       const RecurrentOp op = recurrent(cell, 48, 3, false);
       const std::vector<Values> in = inputs(op, 12, 2, true);
@@ -70,8 +70,9 @@ TEST(Recurrent, WithQuantizedWeights) {
 
 /// Dynamic codes of the state, integer sums, the kernels of the gates.
 TEST(Recurrent, QuantizedHasTheSameBitsEverywhere) {
-  const std::uint64_t golden[] = {7830535036021521259u, 14023050608867727522u};
-  for (const Cell cell : {Cell::gru, Cell::lstm}) {
+  const std::uint64_t golden[] = {7830535036021521259u, 14023050608867727522u,
+                                  9362185201519456069u};  // by cell
+  for (const Cell cell : {Cell::gru, Cell::lstm, Cell::gru_of_reset}) {
     const RecurrentOp op = recurrent(cell, 70, 5, true);
     const std::vector<Values> in = inputs(op, 20, 1, true);
     const QuantizedMatrix codes =
@@ -81,8 +82,22 @@ TEST(Recurrent, QuantizedHasTheSameBitsEverywhere) {
     const ValueType out = f32_type(shape_of(op, in));
     spec.output = &out, spec.isa = active_isa(), spec.weights = &codes, spec.dynamic = true;
     const Values y = run_step(*ops::make_step(op, spec), in, out, 1);
-    EXPECT_EQ(fnv1a(y.data.data(), y.data.size() * sizeof(float)), golden[cell == Cell::lstm ? 1 : 0]);
+    EXPECT_EQ(fnv1a(y.data.data(), y.data.size() * sizeof(float)), golden[static_cast<int>(cell)]);
   }
+}
+
+/// In the product of the state, and in what the input gives.
+TEST(Recurrent, CarriesANaNOn) {
+  for (const Cell cell : {Cell::gru, Cell::lstm, Cell::gru_of_reset})
+    for (const bool in_weights : {false, true}) {
+      RecurrentOp op = recurrent(cell, 9, 1, false);
+      std::vector<Values> in = inputs(op, 3, 1, true);
+      (in_weights ? op.weight.data[2 * 9] : in[0].data[2]) = std::numeric_limits<float>::quiet_NaN();
+      const Values y = run_op(op, in, f32_type(shape_of(op, in)));
+      EXPECT_TRUE(std::isnan(y.data[2]));
+      EXPECT_FALSE(std::isnan(y.data[3]));
+      EXPECT_TRUE(std::isnan(y.data[9])) << "the step behind it";
+    }
 }
 
 TEST(Recurrent, RefusesWhatDoesNotGoTogether) {

@@ -481,28 +481,35 @@ void eval(const ops::RecurrentOp& op, const Inputs& in, Sample& out) {
   for (std::int64_t i = 0; i < steps; ++i) {
     const std::int64_t t = op.reverse ? steps - 1 - i : i;
     std::vector<double> next = h;
-    for (std::int64_t b = 0; b < op.batch; ++b)
+    for (std::int64_t b = 0; b < op.batch; ++b) {
+      const auto of_x = [&](std::int64_t gate, std::int64_t k) {
+        return in[0]->data[static_cast<std::size_t>((t * op.batch + b) * width + gate * n + k)];
+      };
+      const auto of_state = [&](const std::vector<double>& from, std::int64_t gate, std::int64_t k) {
+        double sum = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(gate * n + k)];
+        for (std::int64_t j = 0; j < n; ++j)
+          sum += from[static_cast<std::size_t>(b * n + j)] *
+                 op.weight.data[static_cast<std::size_t>((gate * n + k) * n + j)];
+        return sum;
+      };
+      const auto gate = [&](std::int64_t which, std::int64_t k) {
+        return sigmoid(of_x(which, k) + of_state(h, which, k));
+      };
+      std::vector<double> reset = h;
+      for (std::int64_t k = 0; op.cell == ops::Cell::gru_of_reset && k < n; ++k)
+        reset[static_cast<std::size_t>(b * n + k)] *= gate(1, k);
       for (std::int64_t k = 0; k < n; ++k) {
         const auto at = static_cast<std::size_t>(b * n + k);
-        const auto of_x = [&](std::int64_t gate) {
-          return in[0]->data[static_cast<std::size_t>((t * op.batch + b) * width + gate * n + k)];
-        };
-        const auto of_h = [&](std::int64_t gate) {
-          double sum = op.bias.empty() ? 0.0 : op.bias[static_cast<std::size_t>(gate * n + k)];
-          for (std::int64_t j = 0; j < n; ++j)
-            sum += h[static_cast<std::size_t>(b * n + j)] *
-                   op.weight.data[static_cast<std::size_t>((gate * n + k) * n + j)];
-          return sum;
-        };
         if (op.cell == ops::Cell::lstm) {
-          c[at] =
-              sigmoid(of_x(2) + of_h(2)) * c[at] + sigmoid(of_x(0) + of_h(0)) * std::tanh(of_x(3) + of_h(3));
-          next[at] = sigmoid(of_x(1) + of_h(1)) * std::tanh(c[at]);
-        } else {
-          const double z = sigmoid(of_x(0) + of_h(0)), reset = sigmoid(of_x(1) + of_h(1));
-          next[at] = (1 - z) * std::tanh(of_x(2) + reset * of_h(2)) + z * h[at];
+          c[at] = gate(2, k) * c[at] + gate(0, k) * std::tanh(of_x(3, k) + of_state(h, 3, k));
+          next[at] = gate(1, k) * std::tanh(c[at]);
+          continue;
         }
+        const double from_h =
+            op.cell == ops::Cell::gru ? gate(1, k) * of_state(h, 2, k) : of_state(reset, 2, k);
+        next[at] = (1 - gate(0, k)) * std::tanh(of_x(2, k) + from_h) + gate(0, k) * h[at];
       }
+    }
     h = next;
     std::copy(h.begin(), h.end(), out.data.begin() + t * state);
   }

@@ -7,8 +7,9 @@
 namespace lowbit::ops {
 
 enum class Cell : std::uint8_t {
-  gru,   ///< gates: update, reset, hidden; h = (1 - z) tanh(x + r (W h + b)) + z h
-  lstm,  ///< gates: input, output, forget, cell
+  gru,           ///< gates: update, reset, hidden; h = (1 - z) tanh(x + r (W h + b)) + z h
+  lstm,          ///< gates: input, output, forget, cell
+  gru_of_reset,  ///< a GRU with h = (1 - z) tanh(x + W (r h) + b) + z h
 };
 
 /// Inputs: steps * batch x gates * hidden, a step after the other; and, or not, the state at the beginning,
@@ -34,7 +35,8 @@ struct RecurrentOp {
 
 /// Throws Error(shape_mismatch) for shapes that do not go together.
 Shape infer_shape(const RecurrentOp& op, std::span<const Shape> inputs);
-/// With quantized weights the state is quantized at every step, by the range of its row.
+/// With quantized weights the state is quantized at every step, by the range of its row; a state that was
+/// reset by its own.
 std::unique_ptr<Step> make_step(const RecurrentOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -20,7 +20,13 @@ enum Input : std::size_t { kX, kW, kR, kB, kLengths, kH, kC, kPeepholes };
 class RecurrentLowering {
  public:
   RecurrentLowering(NodeContext& node, const ArrayOp& op, const std::vector<ValueId>& inputs)
-      : node_(node), op_(op), is_lstm_(op.function == "LSTM"), gates_(is_lstm_ ? 4 : 3) {
+      : node_(node),
+        op_(op),
+        cell_(op.function == "LSTM"                        ? ops::Cell::lstm
+              : integer(op, "linear_before_reset", 0) == 0 ? ops::Cell::gru_of_reset
+                                                           : ops::Cell::gru),
+        is_lstm_(cell_ == ops::Cell::lstm),
+        gates_(is_lstm_ ? 4 : 3) {
     std::size_t next = 0;
     for (const std::int64_t source : op.sources)
       values_.push_back(source == ArrayOp::kValue ? std::optional(inputs[next++]) : std::nullopt);
@@ -32,7 +38,6 @@ class RecurrentLowering {
       if (integer(op_, other, 0) != 0) return false;
     for (const char* other : {"clip", "activation_alpha", "activation_beta"})
       if (find_attribute(op_, other)) return false;
-    if (!is_lstm_ && integer(op_, "linear_before_reset", 0) == 0) return false;
     for (const ElementType element : op_.elements)
       if (element != ElementType::f32) return false;
     return value(kX) && constant(kW) && constant(kR) && (is_left_out(kB) || constant(kB)) &&
@@ -92,10 +97,10 @@ class RecurrentLowering {
                     std::vector<float>& of_state) const {
     if (is_left_out(kB)) return;
     const std::span<const float> b = part(kB, direction);
-    const std::size_t width = b.size() / 2, stays = is_lstm_ ? width : width / 3 * 2;
+    const std::size_t width = b.size() / 2, stays = cell_ == ops::Cell::gru ? width / 3 * 2 : width;
     of_input.assign(b.begin(), b.begin() + static_cast<std::ptrdiff_t>(width));
     for (std::size_t i = 0; i < stays; ++i) of_input[i] += b[width + i];
-    if (is_lstm_) return;
+    if (stays == width) return;
     of_state.assign(width, 0.0f);
     std::ranges::copy(b.subspan(width + stays), of_state.begin() + static_cast<std::ptrdiff_t>(stays));
   }
@@ -110,7 +115,7 @@ class RecurrentLowering {
     input.weight = Tensor(Shape{width, features_}, std::vector<float>(w.begin(), w.end()));
     ops::RecurrentOp state;
     state.weight = Tensor(Shape{width, hidden_}, std::vector<float>(r.begin(), r.end()));
-    state.cell = is_lstm_ ? ops::Cell::lstm : ops::Cell::gru;
+    state.cell = cell_;
     state.batch = batch_, state.reverse = backwards;
     split_biases(d, input.bias, state.bias);
     std::vector<ValueId> inputs{node_.emit_inner(name + "/input", std::move(input), {rows_})};
@@ -143,6 +148,7 @@ class RecurrentLowering {
 
   NodeContext& node_;
   const ArrayOp& op_;
+  ops::Cell cell_;
   bool is_lstm_;
   std::int64_t gates_, steps_ = 0, batch_ = 0, features_ = 0, hidden_ = 0, directions_ = 1;
   std::vector<std::optional<ValueId>> values_;  ///< of the inputs

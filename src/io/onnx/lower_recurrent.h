@@ -12,8 +12,8 @@ namespace lowbit::onnx_import {
 
 /// `op` is the node as an Array of these inputs, known to be what the standard asks for. The values of its
 /// outputs, nothing for one that is left out (`used` says which are not); nothing at all where the node has
-/// another form: clipping, peepholes, other activations, lengths, a batch that comes first, weights that are
-/// not constant, or a GRU that resets the state before the product.
+/// another form: clipping, peepholes, other activations, lengths, a batch that comes first, or weights that
+/// are not constant.
 std::optional<std::vector<std::optional<ValueId>>> lower_recurrent(NodeContext& node, const ops::ArrayOp& op,
                                                                    const std::vector<ValueId>& inputs,
                                                                    const std::vector<bool>& used);

@@ -52,6 +52,11 @@ struct FunctionKernel {
   void (*lstm_cell)(const float* x, const float* r, std::size_t n, float* c, float* h);
   /// Gates: update, reset, hidden; the reset is of what the state gives to the hidden gate.
   void (*gru_cell)(const float* x, const float* r, std::size_t n, float* h);
+  /// The same where the reset is of the state, in two halves. First the gates update and reset: `gates` is
+  /// what the state gives to the two, and becomes update and reset times state. Then h, of what the reset
+  /// state gives to the hidden gate; `x` is that gate's alone.
+  void (*gru_reset)(const float* x, const float* h, std::size_t n, float* gates);
+  void (*gru_update)(const float* x, const float* r, const float* update, std::size_t n, float* h);
 };
 
 extern const FunctionKernel kFunctionsAvx512, kFunctionsAvx2, kFunctionsNeon, kFunctionsScalar;

@@ -131,7 +131,9 @@ constexpr FunctionKernel function_kernel(const char* name, Isa required) {
           exp_sum,
           softmax,
           lstm_cell,
-          gru_cell};
+          gru_cell,
+          gru_reset,
+          gru_update};
 }
 
 }  // namespace

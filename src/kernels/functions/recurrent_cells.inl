@@ -34,6 +34,10 @@ void lstm_cell(const float* x, const float* r, std::size_t n, float* c, float* h
   }
 }
 
+inline VecF mixed(VecF update, VecF h, VecF next) {
+  return fma_f(update, sub_f(h, next), next);
+}
+
 void gru_cell(const float* x, const float* r, std::size_t n, float* h) {
   for (std::size_t i = 0; i < n; i += kLanes) {
     const std::size_t count = n - i < kLanes ? n - i : kLanes;
@@ -41,7 +45,27 @@ void gru_cell(const float* x, const float* r, std::size_t n, float* h) {
     const auto of_h = [&](std::size_t which) { return load_some(r + which * n + i, count); };
     const VecF update = sigmoid_of(add_f(of_x(0), of_h(0))), reset = sigmoid_of(add_f(of_x(1), of_h(1)));
     const VecF next = tanh_of(fma_f(reset, of_h(2), of_x(2)));
-    store_some(h + i, fma_f(update, sub_f(load_some(h + i, count), next), next), count);
+    store_some(h + i, mixed(update, load_some(h + i, count), next), count);
+  }
+}
+
+void gru_reset(const float* x, const float* h, std::size_t n, float* gates) {
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::size_t count = n - i < kLanes ? n - i : kLanes;
+    const auto gate = [&](std::size_t which) {
+      return sigmoid_of(add_f(load_some(x + which * n + i, count), load_some(gates + which * n + i, count)));
+    };
+    const VecF update = gate(0), reset = gate(1);
+    store_some(gates + i, update, count);
+    store_some(gates + n + i, mul_f(reset, load_some(h + i, count)), count);
+  }
+}
+
+void gru_update(const float* x, const float* r, const float* update, std::size_t n, float* h) {
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const std::size_t count = n - i < kLanes ? n - i : kLanes;
+    const VecF next = tanh_of(add_f(load_some(x + i, count), load_some(r + i, count)));
+    store_some(h + i, mixed(load_some(update + i, count), load_some(h + i, count), next), count);
   }
 }
 

@@ -24,12 +24,17 @@ Array random_array(const Shape& shape, std::uint64_t seed, float scale) {
   return a;
 }
 
+/// A GRU resets what the state gives, or the state.
+enum class Cell { lstm, gru, gru_of_reset };
+constexpr Cell kCells[] = {Cell::lstm, Cell::gru, Cell::gru_of_reset};
+
 struct RecurrentCase {
-  bool is_lstm = true;
+  Cell cell = Cell::lstm;
   const char* direction = "forward";
   bool has_bias = true, has_states = true;
   std::int64_t steps = 6, batch = 3;
 
+  bool is_lstm() const { return cell == Cell::lstm; }
   std::int64_t directions() const { return std::string(direction) == "bidirectional" ? 2 : 1; }
 };
 
@@ -41,17 +46,17 @@ struct RecurrentNetwork {
   std::vector<const Array*> operands;  ///< null: left out
   std::vector<const Array*> fed;       ///< those that are inputs of the graph
   explicit RecurrentNetwork(const RecurrentCase& c) {
-    const std::int64_t d = c.directions(), gates = c.is_lstm ? 4 : 3, width = gates * kHidden;
+    const std::int64_t d = c.directions(), gates = c.is_lstm() ? 4 : 3, width = gates * kHidden;
     arrays = {random_array({c.steps, c.batch, kFeatures}, 1, 2), random_array({d, width, kFeatures}, 2, 0.6f),
               random_array({d, width, kHidden}, 3, 0.6f),        random_array({d, 2 * width}, 4, 0.5f),
               random_array({d, c.batch, kHidden}, 5, 1),         random_array({d, c.batch, kHidden}, 6, 1)};
     std::vector<std::string> names{"x", "w", "r", c.has_bias ? "b" : ""};
     if (c.has_states) names.insert(names.end(), {"", "h"});
-    if (c.has_states && c.is_lstm) names.push_back("c");
-    auto node = file.node(c.is_lstm ? "LSTM" : "GRU", names, "y");
+    if (c.has_states && c.is_lstm()) names.push_back("c");
+    auto node = file.node(c.is_lstm() ? "LSTM" : "GRU", names, "y");
     node.output("y_h").with("hidden_size", kHidden).with("direction", c.direction);
-    if (c.is_lstm) node.output("y_c");
-    if (!c.is_lstm) node.with("linear_before_reset", 1);
+    if (c.is_lstm()) node.output("y_c");
+    if (c.cell == Cell::gru) node.with("linear_before_reset", 1);
     const std::string all[] = {"x", "w", "r", "b", "h", "c"};
     for (const std::string& name : names) {
       const auto at = static_cast<std::size_t>(std::ranges::find(all, name) - std::begin(all));
@@ -67,7 +72,7 @@ struct RecurrentNetwork {
       }
     }
     for (const char* name : {"y", "y_h", "y_c"})
-      if (c.is_lstm || std::string(name) != "y_c") file.output(name);
+      if (c.is_lstm() || std::string(name) != "y_c") file.output(name);
   }
   RecurrentNetwork(const RecurrentNetwork&) = delete;
   RecurrentNetwork& operator=(const RecurrentNetwork&) = delete;
@@ -116,13 +121,13 @@ double relative_error(const std::vector<Array>& got, const std::vector<Array>& w
 }
 
 TEST(OnnxRecurrent, OfConstantWeightsIsAnOperatorForEachDirection) {
-  for (const bool is_lstm : {true, false})
+  for (const Cell cell : kCells)
     for (const char* direction : {"forward", "reverse", "bidirectional"})
       for (const bool has_bias : {true, false})
         for (const bool has_states : {true, false})
           for (const std::int64_t batch : {1, 3})
             for (const std::int64_t steps : {1, 6}) {
-              const RecurrentCase c{is_lstm, direction, has_bias, has_states, steps, batch};
+              const RecurrentCase c{cell, direction, has_bias, has_states, steps, batch};
               RecurrentNetwork network(c);
               const Model model = network.model();
               EXPECT_EQ(count_recurrent(model), c.directions());
@@ -131,8 +136,8 @@ TEST(OnnxRecurrent, OfConstantWeightsIsAnOperatorForEachDirection) {
 }
 
 TEST(OnnxRecurrent, QuantizesAndComesBackFromAFile) {
-  for (const bool is_lstm : {true, false}) {
-    RecurrentNetwork network({is_lstm, "bidirectional"});
+  for (const Cell cell : kCells) {
+    RecurrentNetwork network({cell, "bidirectional"});
     const Model model = network.model();
     for (const char* scheme : {"int8-dynamic", "int8-wo", "int4-g32-wo"}) {
       const Model quantized = quantize(model, {.scheme = scheme});
@@ -155,7 +160,7 @@ TEST(OnnxRecurrent, QuantizesAndComesBackFromAFile) {
 /// Forms that the functions of arrays have alone.
 TEST(OnnxRecurrent, OtherFormsStayArrays) {
   const auto with = [](auto change) {
-    RecurrentNetwork network({true});
+    RecurrentNetwork network({Cell::lstm});
     change(*network.file.graph().mutable_node(0));
     const Model model = network.model();
     EXPECT_EQ(count_recurrent(model), 0);
