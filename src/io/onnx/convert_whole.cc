@@ -11,6 +11,7 @@
 #include "io/onnx/lower_recurrent.h"
 #include "io/onnx/native_op.h"
 #include "io/onnx/registry.h"
+#include "io/onnx/unroll.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::onnx_import {
@@ -90,6 +91,8 @@ class WholeNode {
 
   void convert() {
     if (proto_.op_type() == "If") return convert_if();
+    if (proto_.op_type() == "Loop") return unroll_loop(importer_, node_);
+    if (proto_.op_type() == "Scan") return unroll_scan(importer_, node_);
     if (proto_.op_type() == "Constant") return convert_constant(node_);
     if ((proto_.op_type() == "QuantizeLinear" || proto_.op_type() == "DequantizeLinear") &&
         convert_codes(node_))
@@ -326,7 +329,8 @@ class WholeNode {
 }  // namespace
 
 bool has_whole_converter(std::string_view op_type) {
-  return op_type == "If" || op_type == "Constant" || arrays::find_function(op_type) || find_lowering(op_type);
+  return op_type == "If" || op_type == "Loop" || op_type == "Scan" || op_type == "Constant" ||
+         arrays::find_function(op_type) || find_lowering(op_type);
 }
 
 void convert_whole(Importer& importer, NodeContext& node) {

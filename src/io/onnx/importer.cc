@@ -79,7 +79,9 @@ ImportedModel Importer::run() {
 }
 
 void Importer::import_nodes(const onnx::GraphProto& graph) {
+  const std::int64_t around = opset_;
   for (const auto& proto : graph.node()) {
+    opset_ = opset_of(proto, marks_.opsets, around);
     NodeContext node(*this, proto);
     if (is_whole_) {
       convert_whole(*this, node);
@@ -89,6 +91,20 @@ void Importer::import_nodes(const onnx::GraphProto& graph) {
     }
     ++progress_;
   }
+  opset_ = around;
+}
+
+void Importer::import_in_place(const onnx::GraphProto& body) {
+  constexpr int kMostNodes = 1 << 16;
+  nodes_in_place_ += body.node_size();
+  if (nodes_in_place_ > kMostNodes)
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} has a number of steps in its loops that makes more than {} nodes", file(),
+                            kMostNodes));
+  collect_used(body);
+  for (const auto& tensor : body.initializer())
+    define(tensor.name(), std::make_shared<const Constant>(read(tensor)));
+  import_nodes(body);
 }
 
 std::vector<Importer::Entry> Importer::import_inner(const onnx::GraphProto& inner) {

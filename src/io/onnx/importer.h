@@ -20,6 +20,7 @@
 #include "io/onnx/constant.h"
 #include "io/onnx/file_codes.h"
 #include "io/onnx/initializers.h"
+#include "io/onnx/inline_functions.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/model/graph.h"
 
@@ -40,6 +41,7 @@ class Importer {
   struct Marks {
     std::set<std::string> dynamic;  ///< as rewrite_quantized() returns them
     std::set<std::string> pairs;    ///< as find_quantized_pairs() does
+    NodeOpsets opsets;              ///< as inline_functions() does
   };
   /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options` and
   /// `marks`.
@@ -50,7 +52,7 @@ class Importer {
   int progress() const { return progress_; }
 
   const std::string& file() const { return files_.name; }
-  std::int64_t opset() const { return opset_; }
+  std::int64_t opset() const { return opset_; }  ///< of the node that is imported
   Graph& graph() { return graph_; }
   FileCodes& codes() { return codes_; }
   /// Whether the input of the node with this name is quantized at run time.
@@ -69,6 +71,9 @@ class Importer {
   /// The nodes of a graph inside of the graph: their names are forgotten afterwards, but for the results,
   /// which are what `outputs` name there.
   std::vector<Entry> import_inner(const onnx::GraphProto& inner);
+  /// The nodes and initializers of `body` as if they stood where the node is that is imported. `body` need
+  /// not outlive the call. Throws Error(unsupported) where loops add too many.
+  void import_in_place(const onnx::GraphProto& body);
   /// Where the batch stands among the dimensions that the file gives a value: 0 unless a Transpose has moved
   /// it. In a graph it is no dimension.
   int batch_axis(ValueId value) const;
@@ -110,7 +115,7 @@ class Importer {
   FileCodes codes_;
   bool is_whole_;
   const Marks& marks_;
-  int progress_ = -1;
+  int progress_ = -1, nodes_in_place_ = 0;
 };
 
 }  // namespace lowbit::onnx_import

@@ -38,6 +38,7 @@ ModelFile read_model(const ByteSource& source, const std::string& file) {
   if (!model.ParseFromString(outline.model)) throw broken;
   if (!model.has_graph() || model.graph().node_size() == 0) throw broken;
   read.payloads = std::move(outline.payloads);
+  read.opsets = inline_functions(model, file);
   return read;
 }
 
@@ -46,8 +47,9 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
   ModelFile read = read_model(source, file);
   onnx::ModelProto& model = read.model;
   const TensorFiles files{source, std::move(read.payloads), file, folder};
-  check_graph(model.graph(), {opset_of(model, file), model.ir_version()}, file);
+  check_graph(model.graph(), {opset_of(model, file), model.ir_version()}, read.opsets, file);
   Importer::Marks marks;
+  marks.opsets = std::move(read.opsets);
   marks.dynamic = rewrite_quantized(model, files);
   marks.pairs = find_quantized_pairs(model.graph());
   Importer in_batches(model, files, options, false, marks);

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "core/byte_source.h"
+#include "io/onnx/inline_functions.h"
 #include "io/onnx/outline.h"
 
 namespace lowbit::onnx_import {
 
 struct ModelFile {
-  onnx::ModelProto model;
+  onnx::ModelProto model;  ///< without functions: in their places is what they do
+  NodeOpsets opsets;       ///< of nodes that came from a function
   std::vector<Payload> payloads;
 };
 

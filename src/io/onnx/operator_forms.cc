@@ -189,6 +189,7 @@ constexpr Form kForms[] = {
     {"Log", 1, 1, 1, 1, 1, "consumed_inputs:I"},
     {"Log", 6, 1, 1, 1, 1, ""},
     {"LogSoftmax", 1, 1, 1, 1, 1, "axis:i"},
+    {"Loop", 1, 0, kAny, 1, kAny, "!body:g"},
     {"LpNormalization", 1, 1, 1, 1, 1, "axis:i p:i"},
     {"LpPool", 1, 1, 1, 1, 1, "auto_pad:s kernel_shape:I p:f pads:I strides:I"},
     {"LpPool", 2, 1, 1, 1, 1, "auto_pad:s !kernel_shape:I p:i pads:I strides:I"},
@@ -285,6 +286,10 @@ constexpr Form kForms[] = {
     {"ReverseSequence", 10, 2, 2, 1, 1, "batch_axis:i time_axis:i"},
     {"RotaryEmbedding", 23, 3, 4, 1, 1, "interleaved:i num_heads:i rotary_embedding_dim:i"},
     {"Round", 11, 1, 1, 1, 1, ""},
+    {"Scan", 8, 0, kAny, 1, kAny, "!body:g directions:I !num_scan_inputs:i"},
+    {"Scan", 9, 1, kAny, 1, kAny,
+     "!body:g !num_scan_inputs:i scan_input_axes:I scan_input_directions:I scan_output_axes:I "
+     "scan_output_directions:I"},
     {"Scatter", 9, 3, 3, 1, 1, "axis:i"},
     {"Scatter", 11, kGone, kGone, kGone, kGone, ""},
     {"ScatterElements", 11, 3, 3, 1, 1, "axis:i"},
@@ -503,17 +508,29 @@ void require_single_definitions(const onnx::GraphProto& graph, const std::string
 
 }  // namespace
 
-void check_graph(const onnx::GraphProto& graph, const FileVersions& versions, const std::string& file) {
+void check_graph(const onnx::GraphProto& graph, const FileVersions& versions, const NodeOpsets& opsets,
+                 const std::string& file) {
   require_single_definitions(graph, file);
   for (const auto& node : graph.node()) {
-    if (is_known_domain(node)) FormCheck(node, versions, file).run();
+    const FileVersions own{opset_of(node, opsets, versions.opset), versions.ir};
+    if (is_known_domain(node)) FormCheck(node, own, file).run();
     for (const auto& attribute : node.attribute())
-      if (attribute.has_g()) check_graph(attribute.g(), versions, file);
+      if (attribute.has_g()) check_graph(attribute.g(), own, opsets, file);
   }
 }
 
-std::int64_t opset_of(const onnx::ModelProto& model, const std::string& file) {
+void require_known_opset(std::int64_t version, const std::string& asker) {
   constexpr std::int64_t kNewest = 27;  // ONNX 1.22
+  if (version < 1)
+    throw Error(ErrorCode::corrupt_file,
+                fmt::format("{} asks for the operator set {}, which does not exist", asker, version));
+  if (version > kNewest)
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("{} asks for the operator set {}; those up to {} are known", asker, version, kNewest));
+}
+
+std::int64_t opset_of(const onnx::ModelProto& model, const std::string& file) {
   const auto reject = [&](const std::string& what) { throw Error(ErrorCode::corrupt_file, file + what); };
   std::optional<std::int64_t> found;
   for (const auto& opset : model.opset_import()) {
@@ -525,11 +542,7 @@ std::int64_t opset_of(const onnx::ModelProto& model, const std::string& file) {
   // Files of the first versions of the format do not say.
   if (!found && model.ir_version() >= 3) reject(" does not say which operator set it asks for");
   const std::int64_t version = found.value_or(1);
-  if (version < 1) reject(fmt::format(" asks for the operator set {}, which does not exist", version));
-  if (version > kNewest)
-    throw Error(
-        ErrorCode::unsupported,
-        fmt::format("{} asks for the operator set {}; those up to {} are known", file, version, kNewest));
+  require_known_opset(version, file);
   return version;
 }
 

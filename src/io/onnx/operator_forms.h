@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "io/onnx/inline_functions.h"
+
 namespace lowbit::onnx_import {
 
 struct FileVersions {
@@ -17,10 +19,13 @@ struct FileVersions {
 /// Throws Error(corrupt_file) for a node that is not in the form of its operator (the number of its inputs
 /// and outputs, the names and types of its attributes, those that it must have), and for a name that is given
 /// twice. Operators that lowbit does not have pass. Graphs inside of the graph are checked, too.
-void check_graph(const onnx::GraphProto& graph, const FileVersions& versions, const std::string& file);
+void check_graph(const onnx::GraphProto& graph, const FileVersions& versions, const NodeOpsets& opsets,
+                 const std::string& file);
 
 /// The operator set. Throws Error(corrupt_file) where the file names none or two, or one that does not exist,
 /// Error(unsupported) for one later than lowbit knows.
 std::int64_t opset_of(const onnx::ModelProto& model, const std::string& file);
+/// Throws so where `version` is none that lowbit knows; `asker` asks for it.
+void require_known_opset(std::int64_t version, const std::string& asker);
 
 }  // namespace lowbit::onnx_import

@@ -11,13 +11,15 @@ namespace {
 enum class Wire : unsigned { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
 /// The messages on the way from a model to the content of its tensors.
-enum class Message { model, graph, node, attribute, tensor, payload, other };
+enum class Message { model, function, graph, node, attribute, tensor, payload, other };
 
 /// What field `field` of `message` holds.
 Message child(Message message, std::uint64_t field) {
   switch (message) {
     case Message::model:
-      return field == 7 ? Message::graph : Message::other;
+      return field == 7 ? Message::graph : field == 25 ? Message::function : Message::other;
+    case Message::function:
+      return field == 7 ? Message::node : field == 11 ? Message::attribute : Message::other;
     case Message::graph:
       return field == 1 ? Message::node : field == 5 ? Message::tensor : Message::other;
     case Message::node:
