@@ -29,16 +29,10 @@ LayerQuantization input_quantization(const LinearOptions& options) {
   return q;
 }
 
-std::vector<float> copy(const VectorView& v) {
-  std::vector<float> out(static_cast<std::size_t>(v.size));
-  for (std::int64_t i = 0; i < v.size; ++i) out[static_cast<std::size_t>(i)] = v[i];
-  return out;
-}
-
 void check(const QuantizedMatrix& weights, const LinearOptions& options) {
-  if (!options.bias.empty() && options.bias.size != weights.rows)
+  if (!options.bias.empty() && options.bias.size() != weights.rows)
     throw Error(ErrorCode::shape_mismatch, fmt::format("a Linear of {} outputs needs as many biases, not {}",
-                                                       weights.rows, options.bias.size));
+                                                       weights.rows, options.bias.size()));
   const int bits = options.activations.bits;
   if (bits != 8 && bits != 0 && !(bits == 1 && options.activations.is_dynamic))
     throw Error(
@@ -66,7 +60,7 @@ bool is_direct(const View& m) {
 
 struct Linear::State {
   State(const QuantizedMatrix& weights, const LinearOptions& options)
-      : product(weights, linear_input(options), copy(options.bias), input_quantization(options), {},
+      : product(weights, linear_input(options), options.bias.values(), input_quantization(options), {},
                 active_isa()),
         executor(options.executor) {}
 

@@ -27,6 +27,14 @@ concept EigenLike = requires(const M& m) {
   { M::IsRowMajor } -> std::convertible_to<bool>;
 };
 
+/// An Eigen expression, or a matrix of another type than float: a value that has to be computed before there
+/// is memory to view.
+template <class M>
+concept EigenExpression = !EigenLike<M> && requires(const M& m) {
+  typename M::Scalar;
+  m.rows(), m.cols(), m.eval();
+};
+
 /// What can be written through: not const, and not a temporary that owns its memory (whose result would be
 /// lost); temporary blocks and maps are fine. `M` is deduced from a forwarding reference.
 template <class M>
@@ -52,6 +60,38 @@ struct VectorView {
 
   float operator[](std::int64_t i) const { return data[i * stride]; }
   bool empty() const { return size == 0; }
+};
+
+/// A vector of floats that is copied from what it is made of: spans, std::vectors, Eigen's vectors and
+/// expressions of them.
+class VectorCopy {
+ public:
+  VectorCopy() = default;
+  template <class V>
+  requires(std::convertible_to<const V&, VectorView> && !std::same_as<V, VectorCopy>) VectorCopy(const V& v) {
+    const VectorView view = v;
+    values_.reserve(static_cast<std::size_t>(view.size));
+    for (std::int64_t i = 0; i < view.size; ++i) values_.push_back(view[i]);
+  }
+  template <class V>
+  requires(detail::EigenExpression<V> || (detail::EigenLike<V> && !std::convertible_to<const V&, VectorView>))
+      VectorCopy(const V& v) {
+    static_assert(static_cast<bool>(V::IsVectorAtCompileTime),
+                  "this is a matrix where a vector is asked for: v.col(0) and v.reshaped() are vectors");
+    static_assert(std::same_as<typename V::Scalar, float>,
+                  "this is a vector of another type than float: v.cast<float>() converts it");
+    if constexpr (std::same_as<typename V::Scalar, float> && static_cast<bool>(V::IsVectorAtCompileTime)) {
+      const auto computed = v.eval();
+      values_.assign(computed.data(), computed.data() + computed.size());
+    }
+  }
+
+  const std::vector<float>& values() const { return values_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(values_.size()); }
+  bool empty() const { return values_.empty(); }
+
+ private:
+  std::vector<float> values_;
 };
 
 /// A strided rows x cols matrix of floats, read only.

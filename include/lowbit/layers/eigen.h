@@ -3,6 +3,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <concepts>
 #include <string>
 
 #include "lowbit/core/error.h"
@@ -14,10 +15,12 @@ namespace lowbit {
 
 template <class X>
 auto Linear::operator()(const X& x) const {
+  static_assert(std::same_as<typename X::Scalar, float>,
+                "this input is of another type than float: x.cast<float>() converts it");
   Eigen::MatrixXf y(out_features(), x.cols());
   if constexpr (detail::EigenLike<X>) {  // strided memory: read in place
     forward(x, y);
-  } else {  // an expression: evaluated once
+  } else if constexpr (std::same_as<typename X::Scalar, float>) {  // an expression: evaluated once
     forward(Eigen::MatrixXf(x), y);
   }
   return y;

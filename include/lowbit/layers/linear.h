@@ -33,7 +33,7 @@ constexpr ActivationQuantization static_activations(QParams qparams) {
 }
 
 struct LinearOptions {
-  VectorView bias{};  ///< [out] or empty; copied by the layer. Dangles in options that outlive what it views
+  VectorCopy bias{};  ///< [out] or empty
   ActivationQuantization activations = dynamic_activations(8);
   std::shared_ptr<Executor> executor{};  ///< null: the calling thread
 };
@@ -45,6 +45,15 @@ class Linear {
   /// another width, and as QuantizedMatrix::validate and EffectiveWeights do. effective_weights() gives what
   /// it multiplies by.
   explicit Linear(const QuantizedMatrix& weights, const LinearOptions& options = {});
+
+  /// For weights that are not quantized: says so.
+  template <class M>
+  requires(detail::EigenLike<M> || detail::EigenExpression<M>) explicit Linear(const M&,
+                                                                               const LinearOptions& = {}) {
+    static_assert(!std::same_as<M, M>,
+                  "a Linear takes quantized weights: Linear(quantize(W, \"int8\")); quantize is in "
+                  "lowbit/quant/make_quantizer.h");
+  }
 
   std::int64_t in_features() const { return in_; }
   std::int64_t out_features() const { return out_; }

@@ -2,12 +2,14 @@
 // pack.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "lowbit/core/config.h"
 #include "lowbit/core/granularity.h"
+#include "lowbit/core/scheme.h"
 #include "lowbit/core/view.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/quant/quantizer.h"
@@ -72,10 +74,53 @@ struct QuantizedMatrix {
 /// to 65,536) and what groups.h says of fits, Error(shape_mismatch) for an importance of another shape.
 QuantizedMatrix quantize(const MatrixView& weights, const AnyQuantizer& quantizer,
                          const MatrixView& importance = {});
+/// The same of an Eigen expression, computed once.
+template <detail::EigenExpression M, class Q>
+QuantizedMatrix quantize(const M& weights, const Q& quantizer, const MatrixView& importance = {}) {
+  static_assert(std::same_as<typename M::Scalar, float>,
+                "these weights are of another type than float: weights.cast<float>() converts them");
+  if constexpr (std::same_as<typename M::Scalar, float>) {
+    const auto computed = weights.eval();
+    return quantize(computed, quantizer, importance);
+  } else {
+    return {};
+  }
+}
+/// For what has a size alone: says what is missing.
+template <class V, class Q>
+requires(!detail::EigenExpression<V> && !std::convertible_to<const V&, MatrixView> &&
+         std::convertible_to<const V&, std::span<const float>>) QuantizedMatrix
+    quantize(const V&, const Q&, const MatrixView& = {}) {
+  static_assert(!std::same_as<V, V>, "a matrix has rows and columns: MatrixView(values.data(), rows, cols)");
+  return {};
+}
+/// For what is neither a quantizer nor a scheme: says what it lacks.
+template <class Q>
+requires(!std::convertible_to<const Q&, AnyQuantizer> &&
+         !std::convertible_to<const Q&, Scheme>) QuantizedMatrix
+    quantize(const MatrixView&, const Q&, const MatrixView& = {}) {
+  static_assert(
+      detail::HasFit<Q>,
+      "a quantizer has a method fit(values, importance) that is const and returns one of the types in "
+      "lowbit/quant/groups.h; this type has not");
+  static_assert(
+      detail::HasGranularity<Q>,
+      "a quantizer has a public member `granularity` of type lowbit::Granularity; this type has not");
+  static_assert(detail::HasCodeBits<Q>,
+                "a quantizer has a method code_bits() that is const; this type has not");
+  return {};
+}
 /// The values that codes stand for, each step rounded to float: what kernels compute with, but for tables
 /// whose levels an integer kernel rounds (effective_weights() has those). `out` has q's shape, or
 /// Error(shape_mismatch).
 void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out);
+/// For what cannot be written to: says why.
+template <class M>
+requires(detail::EigenExpression<std::remove_cvref_t<M>>) void dequantize(const QuantizedMatrix&, M&&) {
+  static_assert(!std::same_as<M, M>,
+                "values are written to a matrix of float, not to one of another type or an "
+                "expression");
+}
 /// The values of one row. `row` is one of q's rows and `out` has its columns, or Error(shape_mismatch).
 void dequantize_row(const QuantizedMatrix& q, std::int64_t row, std::span<float> out);
 

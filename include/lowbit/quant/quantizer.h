@@ -52,14 +52,25 @@ bool append(std::vector<Group>& fits, const std::optional<Group>& fit) {
 }
 }  // namespace detail
 
-/// Models: every quantizer of lowbit/quant, AnyQuantizer, and any user's type with these members.
+namespace detail {
 template <class Q>
-concept Quantizer = std::copy_constructible<Q> &&
-    requires(const Q& q, std::span<const float> values, std::span<const float> importance) {
+concept HasFit = requires(const Q& q, std::span<const float> values, std::span<const float> importance) {
   { q.fit(values, importance) } -> std::convertible_to<AnyGroup>;
+};
+template <class Q>
+concept HasGranularity = requires(const Q& q) {
   { q.granularity } -> std::convertible_to<Granularity>;
+};
+template <class Q>
+concept HasCodeBits = requires(const Q& q) {
   { q.code_bits() } -> std::convertible_to<int>;
 };
+}  // namespace detail
+
+/// Models: every quantizer of lowbit/quant, AnyQuantizer, and any user's type with these members.
+template <class Q>
+concept Quantizer =
+    std::copy_constructible<Q> && detail::HasFit<Q> && detail::HasGranularity<Q> && detail::HasCodeBits<Q>;
 
 /// A quantizer of any type, as a value; what make_quantizer returns and the out-of-line functions take.
 class AnyQuantizer {
