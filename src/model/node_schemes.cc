@@ -86,7 +86,9 @@ NodePlan plan_node(const Graph::Node& node, const Scheme& scheme) {
   return plan;
 }
 
-/// A mask stays floats on its way: of what only becomes one nothing is quantized.
+/// A mask stays floats on its way: of what only becomes one nothing is quantized, through operators without
+/// codes too. Codes that reach from the lowest float to 1 would tell 1 from 0 no more, and a comparison with
+/// 0 hides all tokens.
 void keep_masks(const Graph& graph, std::vector<NodePlan>& plans) {
   const auto reads_mask = [](const Graph::Node& node) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
@@ -98,9 +100,8 @@ void keep_masks(const Graph& graph, std::vector<NodePlan>& plans) {
   for (std::size_t i = graph.nodes.size(); i-- > 0;) {
     const Graph::Node& node = graph.nodes[i];
     const std::vector<int> readers = graph.consumers(node.output);
-    if (plans[i].mode != NodePlan::Mode::static_u8 || ops::has_weights(node.op) || readers.empty() ||
-        graph.is_output(node.output))
-      continue;
+    const bool is_plain = plans[i].mode == NodePlan::Mode::static_u8 || plans[i].mode == NodePlan::Mode::f32;
+    if (!is_plain || ops::has_weights(node.op) || readers.empty() || graph.is_output(node.output)) continue;
     is_mask[i] = true;
     for (const int reader : readers) {
       const Graph::Node& other = graph.nodes[static_cast<std::size_t>(reader)];
@@ -109,7 +110,8 @@ void keep_masks(const Graph& graph, std::vector<NodePlan>& plans) {
             !is_mask[static_cast<std::size_t>(reader)])
           is_mask[i] = false;
     }
-    if (is_mask[i]) plans[i] = {NodePlan::Mode::f32, {}, "a mask stays floats"};
+    if (is_mask[i] && plans[i].mode == NodePlan::Mode::static_u8)
+      plans[i] = {NodePlan::Mode::f32, {}, "a mask stays floats"};
   }
 }
 

@@ -1,6 +1,7 @@
 // The layer of a transformer's encoder in codes: attention whose mask stays floats, normalization, GELU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "lowbit/model/evaluate.h"
@@ -108,6 +109,22 @@ TEST_F(EncoderNetwork, ProductsAloneInDynamicCodes) {
   const Model fp32(graph_);
   const Model model = quantize(fp32, {.scheme = "int8-dynamic"});
   EXPECT_GT(compare(fp32, model, std::vector<Tensor>{x_}).outputs[0].error.sqnr_db, 35);
+}
+
+// Codes from the lowest float to 1 would make 1 and 0 the same.
+TEST_F(EncoderNetwork, AMaskStaysFloatsBehindOperatorsWithoutCodes) {
+  Graph graph = graph_;
+  ops::BinaryOp add;
+  add.constant = Tensor(Shape{1, kWidth});
+  add.constant.data[0] = -3e38f;
+  const ValueId lowered = graph.add_node("lowered", add, {graph.inputs[0]});
+  graph.nodes[0].inputs = {lowered};  // the mean of rows, which has no codes
+  std::rotate(graph.nodes.begin(), graph.nodes.end() - 1, graph.nodes.end());
+  const Model fp32(graph);
+  const Model model = quantize(fp32, calibrate(fp32, std::vector<Tensor>{x_}), {.scheme = "int8"});
+  EXPECT_EQ(describe_coverage(model),
+            "16 of 20 layers int8, fp32: row means (Reduce has no 8-bit form), fp32: lowered, mask, mask of "
+            "keys (a mask stays floats)");
 }
 
 /// With ranges that are given, since calibration runs in floats.
