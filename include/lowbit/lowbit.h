@@ -22,6 +22,7 @@
 #include "lowbit/model/model.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/range_table.h"
+#include "lowbit/model/sample_set.h"
 #include "lowbit/model/sensitivity.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/aciq.h"

@@ -23,9 +23,6 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
   make_observer(options.observer);  // a misspelt name is refused before anything long starts
   if (options.recover != "none") {
     parse_recovery(options.recover);
-    if (fp32.input_count() != 1)
-      throw Error(ErrorCode::unsupported,
-                  fmt::format("--recover is for models with one input, not {}", fp32.input_count()));
     if (!options.table.empty())
       throw Error(ErrorCode::invalid_argument,
                   "--recover needs the images of --data, and a table of ranges has none");

@@ -10,7 +10,6 @@
 #include "lowbit/model/serialize.h"
 #include "model/calibration_checks.h"
 #include "model/copy_samples.h"
-#include "model/kept_samples.h"
 #include "model/sample_runner.h"
 #include "model/tasks.h"
 
@@ -27,10 +26,12 @@ struct Calibrator::State {
   State(const Model& model, CalibrateOptions o)
       : options(std::move(o)),
         runner({model}, {.threads = options.threads, .shard = options.shard, .progress = options.progress},
-               [this](std::size_t count) { observe(count); }) {
+               [this](std::size_t count) { observe(count); }),
+        bytes_of_sample(sample_bytes(model)) {
     table.observer = options.observer_name;
     table.data = options.data;
     table.model = fingerprint(model);
+    table.kept.samples = SampleSet(model);
     const bool keep = options.distributions && !options.observer.distribution();
     for (const Graph::Value& value : model.graph().values)
       table.entries.push_back(
@@ -58,27 +59,19 @@ struct Calibrator::State {
   }
 
   /// The first samples of those that are added, while there is room.
-  void keep(const TensorView& batch) {
-    const auto elements = static_cast<std::size_t>(runner.sample_elements());
-    const std::int64_t samples = batch.shape[0];
+  template <class Batch>
+  void keep(const Batch& batch, std::int64_t samples) {
     for (std::int64_t i = 0; i < samples; ++i, ++added) {
-      if ((table.kept.numbers.size() + 1) * elements * sizeof(float) > options.kept_bytes) return;
+      if ((table.kept.numbers.size() + 1) * bytes_of_sample > options.kept_bytes) return;
       table.kept.numbers.push_back(options.shard.index + added * options.shard.count);
-      append_sample(batch, i, table.kept.values);
+      table.kept.samples.append(batch, i);
     }
-  }
-
-  /// Integers become floats, as they are observed.
-  void keep(const arrays::ArrayView& batch, std::int64_t samples) {
-    std::vector<float> integers;
-    if (batch.integers) integers.assign(batch.integers, batch.integers + batch.size());
-    keep(TensorView(batch.integers ? integers.data() : batch.floats,
-                    Shape{samples, runner.sample_elements()}));
   }
 
   CalibrateOptions options;
   CalibrationTable table;
   SampleRunner runner;
+  std::size_t bytes_of_sample;
   std::int64_t added = 0;
 };
 
@@ -96,12 +89,12 @@ Calibrator::~Calibrator() = default;
 void Calibrator::add(const TensorView& given) {
   const TensorView batch = as_batch(given, state_->runner.sample_shape());
   state_->runner.add(batch);
-  state_->keep(batch);
+  state_->keep(batch, batch.shape[0]);
 }
 
 void Calibrator::add(std::span<const arrays::ArrayView> batch) {
   const std::int64_t samples = state_->runner.add(batch);
-  if (batch.size() == 1) state_->keep(batch[0], samples);
+  state_->keep(batch, samples);
 }
 
 CalibrationTable Calibrator::finish() {

@@ -66,13 +66,6 @@ void for_sample_lines(const View& view, const ValueType& type, std::int64_t coun
     });
 }
 
-/// What a float that should be an integer stands for; 0 for NaN, the last integers for what is beyond.
-std::int64_t nearest_integer(float x) {
-  if (!(x == x)) return 0;
-  constexpr float kLimit = 9.2e18f;
-  return static_cast<std::int64_t>(std::rint(x < -kLimit ? -kLimit : x > kLimit ? kLimit : x));
-}
-
 /// Between sample `b` of a value of floats and its elements in logical order.
 template <class T>
 void copy_row_major(T* array, const ops::TensorArg& value, std::int64_t b) {
@@ -90,6 +83,12 @@ void copy_row_major(T* array, const ops::TensorArg& value, std::int64_t b) {
 }
 
 }  // namespace
+
+std::int64_t nearest_integer(float x) {
+  if (!(x == x)) return 0;
+  constexpr float kLimit = 9.2e18f;
+  return static_cast<std::int64_t>(std::rint(x < -kLimit ? -kLimit : x > kLimit ? kLimit : x));
+}
 
 std::int64_t check_batch(const Shape& shape, const Shape& sample, const std::string& what) {
   bool fits = shape.rank() == sample.rank() + 1;

@@ -37,6 +37,9 @@ std::vector<arrays::ArrayView> slice_batch(const Model& model, std::span<const a
 /// The same of one tensor.
 TensorView slice_batch(const TensorView& batch, std::int64_t first, std::int64_t count);
 
+/// What a float that should be an integer stands for; 0 for NaN, the last integers for what is beyond.
+std::int64_t nearest_integer(float x);
+
 /// Integers in the place of floats: they are rounded to the nearest.
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept;
 void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept;

@@ -29,7 +29,9 @@ class Cutter {
   ValueId add_value(ValueId id) {
     const Graph::Value& value = whole_.graph().values[static_cast<std::size_t>(id)];
     data_.types.push_back(whole_.type(id));
-    return ids_[static_cast<std::size_t>(id)] = data_.graph.add_value(value.name, value.shape);
+    const ValueId own = data_.graph.add_value(value.name, value.shape);
+    data_.graph.values.back().element = value.element;
+    return ids_[static_cast<std::size_t>(id)] = own;
   }
 
   void add(int i, const NodeChange& change) {

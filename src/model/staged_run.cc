@@ -35,21 +35,35 @@ void StagedRun::keep(Kept& kept, std::size_t m, ValueId id) const {
   kept.values[index(id)] = ops::TensorArg(kept.memory[index(id)].get(), &type);
 }
 
+template <class Put>
+void StagedRun::add_sample(Put&& put) {
+  Sample& sample = samples_.emplace_back(models_.size());
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    const Graph& graph = models_[m].graph();
+    sample[m].memory.resize(graph.values.size());
+    sample[m].values.resize(graph.values.size());
+    for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+      keep(sample[m], m, graph.inputs[i]);
+      put(i, sample[m].values[index(graph.inputs[i])]);
+    }
+  }
+}
+
 void StagedRun::add(const TensorView& batch) {
   const Graph& first = models_[0].graph();
+  check_one_input(models_[0]);
   const std::int64_t count =
       check_batch(batch.shape, models_[0].input_shape(), first.values[index(first.inputs[0])].name);
+  for (std::int64_t i = 0; i < count; ++i)
+    add_sample(
+        [&](std::size_t, const ops::TensorArg& value) { copy_in(slice_batch(batch, i, 1), value, 1); });
+}
+
+void StagedRun::add(std::span<const arrays::ArrayView> batch) {
+  const std::int64_t count = check_inputs(models_[0], batch);
   for (std::int64_t i = 0; i < count; ++i) {
-    TensorView view = batch;
-    view.data += i * batch.strides[0];
-    Sample& sample = samples_.emplace_back(models_.size());
-    for (std::size_t m = 0; m < models_.size(); ++m) {
-      const Graph& graph = models_[m].graph();
-      sample[m].memory.resize(graph.values.size());
-      sample[m].values.resize(graph.values.size());
-      keep(sample[m], m, graph.inputs[0]);
-      copy_in(view, sample[m].values[index(graph.inputs[0])], 1);
-    }
+    const std::vector<arrays::ArrayView> sample = slice_batch(models_[0], batch, i, 1);
+    add_sample([&](std::size_t input, const ops::TensorArg& value) { copy_in(sample[input], value, 1); });
   }
 }
 

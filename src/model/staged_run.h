@@ -20,10 +20,12 @@ namespace lowbit {
 
 class StagedRun {
  public:
-  /// Models with one input each, of the same shape. `lane_bytes`: what a reader of one sample takes.
+  /// Models with the same inputs. `lane_bytes`: what a reader of one sample takes.
   StagedRun(std::vector<Model> models, std::shared_ptr<Executor> executor, std::size_t lane_bytes);
   /// Before the first stage. Throws Error(shape_mismatch) for a batch that does not fit.
   void add(const TensorView& batch);
+  /// The same with an array an input. Throws as check_inputs.
+  void add(std::span<const arrays::ArrayView> batch);
   std::size_t samples() const { return samples_.size(); }
 
   /// Samples [first, first + count) have come to the stage; their values may be read.
@@ -47,6 +49,9 @@ class StagedRun {
   using Sample = std::vector<Kept>;  ///< one a model
   using Lane = std::vector<std::unique_ptr<Workspace::State>>;
 
+  /// Room for a sample; calls put(input, its value) for the inputs of each model.
+  template <class Put>
+  void add_sample(Put&& put);
   void keep(Kept& kept, std::size_t m, ValueId id) const;
   void run(const ModelPart& part, Workspace::State& state, Kept& kept, std::size_t m, std::size_t node) const;
 

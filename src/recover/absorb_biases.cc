@@ -9,6 +9,7 @@
 #include "core/refuse.h"
 #include "lowbit/core/error.h"
 #include "lowbit/recover/equalize.h"
+#include "recover/channel_maps.h"
 #include "recover/channels.h"
 #include "recover/index.h"
 #include "recover/scale_factors.h"
@@ -26,7 +27,7 @@ bool pads(const ops::Window& window) {
 /// Follows what a value lacks to the biases that can make up for it. Nothing is changed on the way.
 class Walk {
  public:
-  explicit Walk(const Graph& graph) : graph_(graph) {}
+  explicit Walk(const Graph& graph) : graph_(graph), maps_(detail::channel_maps(graph)) {}
 
   struct Gain {
     int node;
@@ -110,9 +111,9 @@ class Walk {
     return follow(node.output, lack);
   }
   std::string read(const ops::FlattenOp&, const Graph::Node& node, int, std::size_t, const Channels& lack) {
-    const Shape &in = shape(node.inputs[0]), &out = shape(node.output);
     Channels flat;
-    for (std::int64_t e = 0; e < out.elements(); ++e) flat.push_back(lack[index(detail::channel_of(in, e))]);
+    for (const std::int32_t channel : maps_[index(node.inputs[0])].of_elements(shape(node.inputs[0])))
+      flat.push_back(lack[index(channel)]);
     return follow(node.output, flat);
   }
   template <class Op>
@@ -121,6 +122,7 @@ class Walk {
   }
 
   const Graph& graph_;
+  std::vector<detail::ChannelMap> maps_;
 };
 
 /// What channels of a value behind a ReLU hardly ever fall below; empty: none is above zero.

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "core/refuse.h"
-#include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
 #include "model/node_schemes.h"
 #include "model/sample_runner.h"
@@ -18,11 +17,14 @@ namespace {
 using detail::CapturedLayer;
 using detail::SampleSums;
 
-void check_input(const Model& model) {
-  if (model.input_count() != 1)
-    throw Error(
-        ErrorCode::unsupported,
-        fmt::format("a capture of a model with {} inputs is not supported, only 1", model.input_count()));
+void check_inputs_of(const Model& other, const Model& model) {
+  if (other.input_count() != model.input_count())
+    refuse(fmt::format("the other model has {} inputs, not {}", other.input_count(), model.input_count()));
+  for (std::size_t i = 0; i < model.input_count(); ++i)
+    if (!(other.input_shape(i) == model.input_shape(i)))
+      refuse(fmt::format("the other model takes samples of shape {}, not {}, as '{}'",
+                         other.input_shape(i).to_string(), model.input_shape(i).to_string(),
+                         model.graph().values[static_cast<std::size_t>(model.graph().inputs[i])].name));
 }
 
 /// Layers of the model that the patterns match.
@@ -66,13 +68,7 @@ namespace detail {
 struct CaptureLayers {
   CaptureLayers(const Model& model, const CaptureOptions& options, bool allocate) {
     check_capture_options(options);
-    check_input(model);
-    if (options.other) {
-      check_input(*options.other);
-      if (!(options.other->input_shape() == model.input_shape()))
-        refuse(fmt::format("the other model takes samples of shape {}, not {}",
-                           options.other->input_shape().to_string(), model.input_shape().to_string()));
-    }
+    if (options.other) check_inputs_of(*options.other, model);
     for (const int node : matching_layers(model, options.layers)) {
       const std::string& name = model.graph().nodes[static_cast<std::size_t>(node)].name;
       const int other = options.other ? node_in_other(*options.other, name) : -1;
@@ -168,6 +164,10 @@ Capturer& Capturer::operator=(Capturer&&) noexcept = default;
 Capturer::~Capturer() = default;
 
 void Capturer::add(const TensorView& batch) {
+  state_->runner.add(batch);
+}
+
+void Capturer::add(std::span<const arrays::ArrayView> batch) {
   state_->runner.add(batch);
 }
 

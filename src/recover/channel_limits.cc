@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "layers/activation_of.h"
-#include "recover/channels.h"
+#include "recover/channel_maps.h"
 #include "recover/index.h"
 
 namespace lowbit::detail {
@@ -35,7 +35,7 @@ constexpr End kEnds[] = {{&ops::Activation::hi, ops::BinaryFunction::min, kInfin
 class Limiter {
  public:
   Limiter(Graph& graph, const Graph& original, const Factors& factors)
-      : graph_(graph), original_(original), factors_(factors) {}
+      : graph_(graph), original_(original), factors_(factors), maps_(channel_maps(original)) {}
 
   void run() {
     nodes_ = graph_.nodes;
@@ -69,10 +69,11 @@ class Limiter {
     const std::string name = old.name + (end.none > 0 ? ":below" : ":above");
     const Shape shape = old.shape;
     last.output = graph_.add_value(name, shape);
-    limits.push_back({name,
-                      ops::BinaryOp{.function = end.limit, .constant = along_channels(bounds, shape)},
-                      {last.output},
-                      value});
+    limits.push_back(
+        {name,
+         ops::BinaryOp{.function = end.limit, .constant = along_channels(maps_[index(value)], shape, bounds)},
+         {last.output},
+         value});
   }
 
   /// The node behind a value of the original graph that keeps it inside the bound in any channel; -1: none.
@@ -94,7 +95,7 @@ class Limiter {
 
   std::vector<float> bounds_of(ValueId value, float bound) const {
     std::vector<float> bounds;
-    for (std::int64_t c = 0; c < channels_of(original_.values[index(value)].shape); ++c)
+    for (std::int64_t c = 0; c < maps_[index(value)].channels; ++c)
       bounds.push_back(static_cast<float>(static_cast<double>(bound) / factors_.of(value, c)));
     return bounds;
   }
@@ -105,17 +106,10 @@ class Limiter {
     return most;
   }
 
-  static Tensor along_channels(std::vector<float> bounds, const Shape& shape) {
-    std::vector<std::int64_t> dims(index(shape.rank()), 1);
-    dims[shape.rank() == 3 ? 0 : dims.size() - 1] = static_cast<std::int64_t>(bounds.size());
-    Tensor constant{Shape(dims)};
-    constant.data = std::move(bounds);
-    return constant;
-  }
-
   Graph& graph_;
   const Graph& original_;
   const Factors& factors_;
+  std::vector<ChannelMap> maps_;
   std::vector<Graph::Node> nodes_{};  ///< of the graph, before limits
 };
 

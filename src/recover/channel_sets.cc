@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
-#include "recover/channels.h"
+#include "recover/channel_maps.h"
 #include "recover/index.h"
 
 namespace lowbit::detail {
@@ -15,16 +16,17 @@ namespace {
 /// reason.
 class Joiner {
  public:
-  explicit Joiner(const Graph& graph) : graph_(graph) {
-    for (const Graph::Value& value : graph.values) {
+  explicit Joiner(const Graph& graph, const std::vector<ChannelMap>& maps) : graph_(graph), maps_(maps) {
+    for (const ChannelMap& map : maps) {
       first_.push_back(parent_.size());
-      parent_.resize(parent_.size() + index(channels_of(value.shape)));
+      parent_.resize(parent_.size() + index(map.channels));
     }
     std::iota(parent_.begin(), parent_.end(), std::size_t{0});
     reasons_.resize(parent_.size());
     for (const ValueId id : graph.inputs) fix(id, "it is an input of the network");
     for (const ValueId id : graph.outputs) fix(id, "the network returns it");
     for (const Graph::Node& node : graph.nodes) std::visit([&](const auto& op) { join(op, node); }, node.op);
+    for (const Graph::Node* node : products_) join_product(*node);
   }
 
   std::size_t first(ValueId value) const { return first_[index(value)]; }
@@ -38,11 +40,22 @@ class Joiner {
  private:
   const Shape& shape(ValueId value) const { return graph_.values[index(value)].shape; }
 
+  std::int64_t channels_of(ValueId value) const { return maps_[index(value)].channels; }
+  std::vector<std::int32_t> elements_of(ValueId value) const {
+    return maps_[index(value)].of_elements(shape(value));
+  }
+
   void fix(ValueId value, const std::string& reason) {
-    for (std::int64_t c = 0; c < channels_of(shape(value)); ++c) {
+    for (std::int64_t c = 0; c < channels_of(value); ++c) {
       std::string& said = reasons_[find(first(value) + index(c))];
       if (said.empty()) said = reason;
     }
+  }
+  /// Whether no channel has a factor, as far as is known.
+  bool is_fixed(ValueId value) {
+    for (std::int64_t c = 0; c < channels_of(value); ++c)
+      if (reasons_[find(first(value) + index(c))].empty()) return false;
+    return true;
   }
 
   /// The lower one stays the name of both, so that sets are in the order of channels.
@@ -54,8 +67,21 @@ class Joiner {
     if (reasons_[low].empty()) reasons_[low] = reasons_[high];
   }
 
+  /// Values of which each element is made from that of the other in the same place.
   void unite(ValueId a, ValueId b) {
-    for (std::int64_t c = 0; c < channels_of(shape(a)); ++c) unite(a, c, b, c);
+    if (!(maps_[index(a)] == maps_[index(b)])) return unite_elements(a, b);
+    for (std::int64_t c = 0; c < channels_of(a); ++c) unite(a, c, b, c);
+  }
+  void unite_elements(ValueId a, ValueId b) {
+    const std::vector<std::int32_t> of_a = elements_of(a), of_b = elements_of(b);
+    for (std::size_t e = 0; e < of_a.size(); ++e) unite(a, of_a[e], b, of_b[e]);
+  }
+
+  /// Each element of an output that is not -1 in `from` with that element of the input.
+  void unite_moved(ValueId in, ValueId out, const std::vector<std::int64_t>& from) {
+    const std::vector<std::int32_t> of_in = elements_of(in), of_out = elements_of(out);
+    for (std::size_t e = 0; e < of_out.size(); ++e)
+      if (from[e] >= 0) unite(in, of_in[index(from[e])], out, of_out[e]);
   }
 
   // Channels in and out have factors of their own where weights stand between.
@@ -73,36 +99,76 @@ class Joiner {
   void join(const ops::MaxPoolOp&, const Graph::Node& node) { unite(node.inputs[0], node.output); }
   void join(const ops::AveragePoolOp&, const Graph::Node& node) { unite(node.inputs[0], node.output); }
   void join(const ops::GlobalAveragePoolOp&, const Graph::Node& node) { unite(node.inputs[0], node.output); }
-  void join(const ops::FlattenOp&, const Graph::Node& node) { join_elements(node); }
-  void join(const ops::ReshapeOp&, const Graph::Node& node) { join_elements(node); }
-
-  void join_elements(const Graph::Node& node) {
+  void join(const ops::FlattenOp&, const Graph::Node& node) { unite_elements(node.inputs[0], node.output); }
+  void join(const ops::ReshapeOp&, const Graph::Node& node) { unite_elements(node.inputs[0], node.output); }
+  void join(const ops::TransposeOp& op, const Graph::Node& node) {
     const Shape &in = shape(node.inputs[0]), &out = shape(node.output);
-    for (std::int64_t e = 0; e < out.elements(); ++e)
-      unite(node.inputs[0], channel_of(in, e), node.output, channel_of(out, e));
+    const Strides strides = strides_of(in);
+    unite_moved(node.inputs[0], node.output, moved(out, [&](int axis, std::int64_t i) {
+                  return i * strides[index(op.axes[index(axis)])];
+                }));
   }
-
-  static std::int64_t channel_axis(const Shape& s) { return s.rank() == 3 ? 0 : s.rank() - 1; }
-
   void join(const ops::ConcatOp& op, const Graph::Node& node) {
     std::int64_t before = 0;
     for (const ValueId id : node.inputs) {
-      const std::int64_t channels = channels_of(shape(id));
-      for (std::int64_t c = 0; c < channels; ++c) unite(id, c, node.output, before + c);
-      if (op.axis == channel_axis(shape(id))) before += channels;
+      const Strides strides = strides_of(shape(id));
+      const std::int64_t size = shape(id)[static_cast<int>(op.axis)];
+      unite_moved(id, node.output, moved(shape(node.output), [&](int axis, std::int64_t i) {
+                    if (axis != op.axis) return i * strides[index(axis)];
+                    return i < before || i >= before + size ? kNowhere : (i - before) * strides[index(axis)];
+                  }));
+      before += size;
     }
   }
   void join(const ops::SliceOp& op, const Graph::Node& node) {
-    const std::size_t axis = index(channel_axis(shape(node.output)));
-    for (std::int64_t c = 0; c < channels_of(shape(node.output)); ++c)
-      unite(node.inputs[0], op.starts[axis] + c * op.steps[axis], node.output, c);
+    const Strides strides = strides_of(shape(node.inputs[0]));
+    unite_moved(node.inputs[0], node.output, moved(shape(node.output), [&](int axis, std::int64_t i) {
+                  const std::size_t a = index(axis);
+                  return (op.starts[a] + i * op.steps[a]) * strides[a];
+                }));
   }
   void join(const ops::PadOp& op, const Graph::Node& node) {
-    const std::int64_t before = op.before[index(channel_axis(shape(node.output)))];
-    const std::int64_t channels = channels_of(shape(node.inputs[0]));
-    for (std::int64_t c = 0; c < channels_of(shape(node.output)); ++c)
-      if (c >= before && c - before < channels) unite(node.inputs[0], c - before, node.output, c);
+    const Shape& in = shape(node.inputs[0]);
+    const Strides strides = strides_of(in);
+    unite_moved(node.inputs[0], node.output, moved(shape(node.output), [&](int axis, std::int64_t i) {
+                  const std::int64_t at = i - op.before[index(axis)];
+                  return at < 0 || at >= in[axis] ? kNowhere : at * strides[index(axis)];
+                }));
     if (op.value != 0.0f) fix(node.output, fmt::format("'{}' pads it with {}", node.name, op.value));
+  }
+
+  // Its scale and shift take factors of what it computes, not of what it normalizes.
+  void join(const ops::LayerNormOp&, const Graph::Node& node) {
+    const Shape& out = shape(node.output);
+    fix(node.inputs[0], fmt::format("'{}' normalizes it", node.name));
+    if (!(maps_[index(node.output)] == ChannelMap(out, {out.rank() - 1})))
+      fix(node.output, fmt::format("'{}' normalizes along another axis", node.name));
+  }
+
+  // Rows of values are averaged, each feature by itself.
+  void join(const ops::AttentionOp& op, const Graph::Node& node) {
+    const std::string reason = fmt::format("'{}' compares it", node.name);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (i != 2) fix(node.inputs[i], reason);
+    const ValueId in = node.inputs[2], out = node.output;
+    const Shape &from = shape(in), &to = shape(out);
+    const int in_head = op.values_by_head ? 1 : 2, out_head = op.result_by_head ? 1 : 2;
+    const auto channel = [&](ValueId value, int head_axis, std::int64_t b, std::int64_t h, std::int64_t row,
+                             std::int64_t d) {
+      const auto& weight = maps_[index(value)].weight;
+      return b * weight[0] + h * weight[index(head_axis)] + row * weight[index(3 - head_axis)] +
+             d * weight[3];
+    };
+    const std::int64_t repeats = to[out_head] / from[in_head];
+    for (std::int64_t b = 0; b < to[0]; ++b)
+      for (std::int64_t h = 0; h < to[out_head]; ++h)
+        for (std::int64_t d = 0; d < to[3]; ++d) {
+          const std::int64_t first_in = channel(in, in_head, b, h / repeats, 0, d);
+          for (std::int64_t row = 0; row < from[3 - in_head]; ++row)
+            unite(in, channel(in, in_head, b, h / repeats, row, d), in, first_in);
+          for (std::int64_t row = 0; row < to[3 - out_head]; ++row)
+            unite(out, channel(out, out_head, b, h, row, d), in, first_in);
+        }
   }
 
   // f(s x) = s f(x) for s > 0, whatever scalar follows; a shift would have to be another one in each channel.
@@ -132,7 +198,9 @@ class Joiner {
     }
     const ValueId b = node.inputs[1];
     const bool a_is_whole = shape(a) == shape(node.output), b_is_whole = shape(b) == shape(node.output);
-    if (!multiplies && a_is_whole && b_is_whole) {
+    if (op.function == F::mul && a_is_whole && b_is_whole) {
+      products_.push_back(&node);
+    } else if (!multiplies && a_is_whole && b_is_whole) {
       unite(a, node.output), unite(b, node.output);
     } else if (multiplies && a_is_whole && (!b_is_whole || op.function == F::div)) {
       fix(b, multiplier_stays(node)), unite(a, node.output);
@@ -141,6 +209,14 @@ class Joiner {
     } else {
       fix_all(op, node);
     }
+  }
+
+  // One of the two lets factors through, while the other has none: one that has none already.
+  void join_product(const Graph::Node& node) {
+    ValueId multiplier = node.inputs[1], through = node.inputs[0];
+    if (is_fixed(through) && !is_fixed(multiplier)) std::swap(multiplier, through);
+    fix(multiplier, multiplier_stays(node));
+    unite(through, node.output);
   }
 
   static std::string multiplier_stays(const Graph::Node& node) {
@@ -160,15 +236,44 @@ class Joiner {
     fix(node.output, reason);
   }
 
+  using Strides = std::array<std::int64_t, Shape::kMaxRank>;
+  static constexpr std::int64_t kNowhere = -1;
+
+  /// Of elements in logical order.
+  static Strides strides_of(const Shape& shape) {
+    Strides strides{};
+    std::int64_t stride = 1;
+    for (int axis = shape.rank() - 1; axis >= 0; stride *= shape[axis--]) strides[index(axis)] = stride;
+    return strides;
+  }
+
+  /// Where each element comes from: the sum over axes of part(axis, coordinate), kNowhere where one is that.
+  template <class Part>
+  static std::vector<std::int64_t> moved(const Shape& shape, Part part) {
+    std::vector<std::int64_t> from{0};
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      std::vector<std::int64_t> finer;
+      for (const std::int64_t at : from)
+        for (std::int64_t i = 0; i < shape[axis]; ++i) {
+          const std::int64_t more = part(axis, i);
+          finer.push_back(at < 0 || more < 0 ? kNowhere : at + more);
+        }
+      from = std::move(finer);
+    }
+    return from;
+  }
+
   const Graph& graph_;
+  const std::vector<ChannelMap>& maps_;
   std::vector<std::size_t> first_, parent_;
   std::vector<std::string> reasons_;
+  std::vector<const Graph::Node*> products_{};  ///< of two values of the same shape
 };
 
 }  // namespace
 
-ChannelSets::ChannelSets(const Graph& graph) {
-  Joiner joiner(graph);
+ChannelSets::ChannelSets(const Graph& graph) : maps(channel_maps(graph)) {
+  Joiner joiner(graph, maps);
   for (std::size_t v = 0; v < graph.values.size(); ++v)
     first.push_back(joiner.first(static_cast<ValueId>(v)));
   for (std::size_t c = 0; c < joiner.channels(); ++c) {

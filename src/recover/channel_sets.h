@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "lowbit/model/graph.h"
+#include "recover/channel_maps.h"
 
 namespace lowbit::detail {
 
 struct ChannelSets {
   explicit ChannelSets(const Graph& graph);
 
+  std::vector<ChannelMap> maps;        ///< of each value
   std::vector<std::size_t> first{};    ///< of each value: where its channels begin among all channels
   std::vector<std::size_t> set_of{};   ///< of each channel: the least channel of its set
   std::vector<std::string> reasons{};  ///< of each set: why it keeps the factor 1; empty: it need not

@@ -8,15 +8,10 @@
 
 namespace lowbit::detail {
 
-/// Of a sample: C of C x H x W, F of T x F and of F.
+/// Of a sample that a layer reads: C of C x H x W, F of T x F and of F.
 inline std::int64_t channels_of(const Shape& shape) {
   if (shape.rank() == 0) return 1;
   return shape[shape.rank() == 3 ? 0 : shape.rank() - 1];
-}
-
-/// The channel of an element in logical order.
-inline std::int64_t channel_of(const Shape& shape, std::int64_t element) {
-  return shape.rank() == 3 ? element / (shape[1] * shape[2]) : element % channels_of(shape);
 }
 
 /// The weight of an operator as [rows][columns][taps].
@@ -44,9 +39,10 @@ WeightLayout layout_of(const Op& op, const Shape& input) {
   return {op.weight.shape[0], op.weight.shape[1], 1, op.weight.shape[0], channels_of(input)};
 }
 
-/// f(op, layout) for a node with a weight matrix; else nothing.
+/// f(op, layout) for a node with a weight matrix that it multiplies by (ops::has_weights); else nothing.
 template <class Node, class F>
 void with_weights(const Graph& graph, Node& node, F f) {
+  if (!ops::has_weights(node.op)) return;
   std::visit(
       [&](auto& op) {
         if constexpr (requires { op.weight, op.bias; })

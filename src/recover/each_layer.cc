@@ -11,7 +11,7 @@
 
 namespace lowbit::detail {
 
-void each_layer(const Model& fp32, const TensorView& samples, const CaptureOptions& how,
+void each_layer(const Model& fp32, std::span<const arrays::ArrayView> samples, const CaptureOptions& how,
                 const std::function<bool(std::size_t node)>& wants,
                 const std::function<void(std::size_t node, const LayerMoments&)>& take) {
   check_capture_options(how);

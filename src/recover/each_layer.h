@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 
 #include "lowbit/recover/capture.h"
 
@@ -10,7 +11,7 @@ namespace lowbit::detail {
 
 /// `how`: positions, second_moments, sampled_rows and threads count, and outputs are not captured. Calls
 /// take(node, moments) for each layer that `wants` says of, in order of the graph.
-void each_layer(const Model& fp32, const TensorView& samples, const CaptureOptions& how,
+void each_layer(const Model& fp32, std::span<const arrays::ArrayView> samples, const CaptureOptions& how,
                 const std::function<bool(std::size_t node)>& wants,
                 const std::function<void(std::size_t node, const LayerMoments&)>& take);
 

@@ -35,6 +35,15 @@ LayerPlan plan_layer(const Graph::Node& node, int i, const NodePlan& plan, const
   return layer;
 }
 
+/// Of weights that no step rounds; empty: the node has none.
+std::string why_nearest(const Graph::Node& node) {
+  if (std::holds_alternative<ops::EmbeddingOp>(node.op))
+    return "its rows are read one by one: the nearest codes are the best";
+  if (std::holds_alternative<ops::RecurrentOp>(node.op))
+    return "its inputs follow from its own codes: they stay the nearest";
+  return {};
+}
+
 }  // namespace
 
 std::vector<LayerPlan> plan_layers(const Graph& graph, const std::vector<Scheme>& schemes,
@@ -43,8 +52,11 @@ std::vector<LayerPlan> plan_layers(const Graph& graph, const std::vector<Scheme>
   std::vector<LayerPlan> layers;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     const Graph::Node& node = graph.nodes[i];
-    if (plans[i].mode == NodePlan::Mode::f32 || !ops::has_weights(node.op)) continue;
-    layers.push_back(plan_layer(node, static_cast<int>(i), plans[i], weights));
+    if (plans[i].mode == NodePlan::Mode::f32) continue;
+    if (ops::has_weights(node.op))
+      layers.push_back(plan_layer(node, static_cast<int>(i), plans[i], weights));
+    else if (const std::string why = why_nearest(node); !why.empty())
+      layers.push_back({.node = static_cast<int>(i), .name = node.name, .untouched = why});
   }
   return layers;
 }

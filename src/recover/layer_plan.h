@@ -20,10 +20,13 @@ struct LayerPlan {
   std::vector<float> importance{};
   std::string label{};
   std::string untouched{};  ///< why it stays as it is; empty: it does not
-  RecoveredLayer now{};
+  RecoveredLayer now{};     ///< without codes where the node does not multiply (Embedding, Recurrent)
+
+  bool multiplies() const { return quantizer.has_value(); }
 };
 
-/// Of an fp32 network, in order of the graph. `schemes`: one a node. Throws as quantize().
+/// Of an fp32 network, in order of the graph, with nodes whose weights are quantized and never recovered.
+/// `schemes`: one a node. Throws as quantize().
 std::vector<LayerPlan> plan_layers(const Graph& graph, const std::vector<Scheme>& schemes,
                                    const WeightsPolicy& weights);
 

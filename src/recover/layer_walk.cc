@@ -27,11 +27,11 @@ int layer_node(const Model& model, const std::string& name) {
 LayerWalk::LayerWalk(const Model& quantized, const Model& fp32, const RecoverySamples& samples, int threads)
     : quantized_(quantized),
       fp32_(fp32),
-      learned_(index(samples.learned_count)),
+      learned_(index(samples.learned.count)),
       positions_(samples.positions),
       run_({quantized, fp32}, make_thread_pool(threads), 0) {
-  run_.add(samples.batch(false));
-  run_.add(samples.batch(true));
+  run_.add(samples.learned.views());
+  run_.add(samples.held_out.views());
 }
 
 LayerWalk::Moments LayerWalk::moments(const std::string& layer) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/copy_samples.h"
 #include "recover/index.h"
 
 namespace lowbit::detail {
@@ -12,7 +11,8 @@ OutputJudge::OutputJudge(const Model& fp32, const RecoverySamples& samples, int 
     : samples_(samples), threads_(threads), reference_(outputs(fp32)) {}
 
 std::vector<float> OutputJudge::outputs(const Model& model) const {
-  const std::int64_t count = samples_.held_out_count, batch = std::min<std::int64_t>(count, 16);
+  const std::int64_t count = samples_.held_out.count,
+                     batch = model.graph().has_batch ? std::min<std::int64_t>(count, 16) : 1;
   Workspace workspace(model, {.batch = batch, .threads = threads_});
   std::vector<std::vector<float>> results(model.output_count());
   std::vector<float> all;
@@ -20,12 +20,11 @@ std::vector<float> OutputJudge::outputs(const Model& model) const {
     const std::int64_t n = std::min(batch, count - first);
     std::vector<MutableTensorView> outs;
     for (std::size_t o = 0; o < results.size(); ++o) {
-      results[o].resize(index(n * model.output_shape(o).elements()));
-      outs.emplace_back(results[o].data(), with_batch(model.output_shape(o), n));
+      const std::int64_t elements = model.output_shape(o).elements();
+      results[o].resize(index(n * elements));
+      outs.emplace_back(results[o].data(), Shape{n, elements});
     }
-    const TensorView in(samples_.held_out.data() + first * samples_.sample.elements(),
-                        with_batch(samples_.sample, n));
-    lowbit::run(model, std::span(&in, 1), outs, workspace);
+    lowbit::run(model, samples_.held_out.views(first, n), outs, workspace);
     for (const std::vector<float>& result : results) all.insert(all.end(), result.begin(), result.end());
   }
   return all;

@@ -48,7 +48,7 @@ class Pipeline {
         judge_(fp32, samples_, how.threads) {
     policies_.ranges = options.ranges;
     policies_.wide_sums = options.wide_sums;
-    report_.samples = samples_.learned_count, report_.held_out = samples_.held_out_count;
+    report_.samples = samples_.learned.count, report_.held_out = samples_.held_out.count;
     report_.memory = recovery_memory(fp32, table, how);
   }
 
@@ -71,7 +71,7 @@ class Pipeline {
     policies.given_codes_label.clear();
     policies.weights = [this](const LayerContext& context) -> LayerWeights {
       for (const LayerPlan& layer : layers_)
-        if (layer.node == context.node)
+        if (layer.multiplies() && layer.node == context.node)
           return {.codes = layer.now.codes, .bias = layer.now.bias, .label = layer.label};
       return {};
     };
@@ -129,8 +129,7 @@ class Pipeline {
     if (options_.weights || options_.ranges) {
       said.note = "weights or ranges are the caller's, and would no longer fit";
     } else if (std::optional<detail::RewrittenNetwork> other = detail::rewrite_network(
-                   rewriting, {fp32_, table_, samples_.batch(false), samples_.all, quantizer, how_},
-                   said.note)) {
+                   rewriting, {fp32_, table_, samples_, quantizer, how_}, said.note)) {
       take_network(std::move(*other), said, best);
     }
     said.seconds = seconds_since(start);
@@ -186,7 +185,7 @@ class Pipeline {
     detail::ReaderRanges readers(fp32_, *table_, policies_.ranges,
                                  {activation_bits(), policies_.wide_sums, centred, how_.threads});
     detail::each_layer(
-        fp32_, samples_.batch(false),
+        fp32_, samples_.learned.views(),
         {.second_moments = SecondMoments::none,
          .positions = samples_.positions,
          .sampled_rows = detail::ReaderRanges::kRows,

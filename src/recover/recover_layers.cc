@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "lowbit/core/error.h"
 #include "lowbit/model/layer_weights.h"
 #include "recover/index.h"
@@ -42,7 +44,9 @@ void recover_layers(std::vector<LayerPlan>& layers, const Model& quantized, cons
                     RecoveryClock::time_point started, RecoveryReport& report) {
   LayerWalk walk(quantized, fp32, samples, options.threads);
   RecoverOptions how = options;
-  how.descent_products = descent_products_of(options, layers.size());
+  how.descent_products = descent_products_of(
+      options, static_cast<std::size_t>(std::count_if(
+                   layers.begin(), layers.end(), [](const LayerPlan& layer) { return layer.multiplies(); })));
   for (std::size_t i = 0; i < layers.size(); ++i) {
     LayerPlan& layer = layers[i];
     const RecoveryClock::time_point start = RecoveryClock::now();

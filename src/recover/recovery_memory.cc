@@ -81,8 +81,8 @@ RecoveryMemory recovery_memory(const Model& fp32, const CalibrationTable* table,
           {node.name, running + std::max(bytes_of_moments(sizes), bytes_of_search(sizes, how))});
       memory.models += kBytesOfCodes * sizes.weights();
     });
-  const std::size_t sample = detail::index(fp32.input_shape().elements()) * sizeof(float);
-  memory.values = detail::index(counts.count()) * (counts.kept_bytes + sample) + bytes_of_lanes(fp32, how);
+  memory.values =
+      detail::index(counts.count()) * (counts.kept_bytes + sample_bytes(fp32)) + bytes_of_lanes(fp32, how);
   return memory;
 }
 

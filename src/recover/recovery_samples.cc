@@ -6,8 +6,8 @@
 
 #include "core/refuse.h"
 #include "model/copy_samples.h"
-#include "model/kept_samples.h"
 #include "model/staged_run.h"
+#include "recover/channels.h"
 #include "recover/index.h"
 
 namespace lowbit::detail {
@@ -38,39 +38,45 @@ std::size_t kept_bytes_of(const Model& fp32) {
   return 2 * StagedRun::kept_bytes(fp32, layers);
 }
 
-TensorView data_of(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how) {
-  if (how.data.data) return how.data;
-  if (!table || table->kept.numbers.empty())
-    refuse(
-        "recovery needs samples, and the calibration table has kept none; give them as "
-        "RecoverOptions::data");
-  return {table->kept.values.data(),
-          with_batch(fp32.input_shape(), static_cast<std::int64_t>(table->kept.numbers.size()))};
-}
-
 }  // namespace
 
 double products_of(const Graph& graph) {
   double products = 1;
   for (const Graph::Node& node : graph.nodes)
-    std::visit(
-        [&](const auto& op) {
-          if constexpr (requires { op.weight, op.bias; }) {
-            const Shape& out = graph.values[index(node.output)].shape;
-            const std::int64_t rows = out.elements() / op.weight.shape[0];
-            products += static_cast<double>(op.weight.shape.elements()) * static_cast<double>(rows);
-          }
-        },
-        node.op);
+    with_weights(graph, node, [&](const auto& op, const WeightLayout& layout) {
+      const std::int64_t rows = graph.values[index(node.output)].shape.elements() / layout.rows;
+      products += static_cast<double>(op.weight.shape.elements()) * static_cast<double>(rows);
+    });
   return products;
 }
 
+GivenSamples::GivenSamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how) {
+  if (how.data.data) {
+    check_one_input(fp32);
+    tensor_ = how.data;
+    count_ = check_batch(tensor_.shape, fp32.input_shape(), "the samples of a recovery");
+    return;
+  }
+  if (how.arrays.empty() && (!table || table->kept.numbers.empty()))
+    refuse(
+        "recovery needs samples, and the calibration table has kept none; give them as "
+        "RecoverOptions::data");
+  arrays_ = how.arrays.empty() ? table->kept.samples.views() : how.arrays;
+  count_ = check_inputs(fp32, arrays_);
+}
+
+void GivenSamples::append_to(SampleSet& set, std::int64_t i) const {
+  if (tensor_.data)
+    set.append(tensor_, i);
+  else
+    set.append(arrays_, i);
+}
+
 SampleCounts::SampleCounts(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how)
-    : all(data_of(fp32, table, how)), kept_bytes(kept_bytes_of(fp32)) {
+    : all(fp32, table, how), kept_bytes(kept_bytes_of(fp32)) {
   const double products = products_of(fp32.graph());
-  const std::int64_t there = check_batch(all.shape, fp32.input_shape(), "the samples of a recovery"),
-                     wanted = wanted_samples(products, how),
-                     count = std::min({there, wanted, affordable_samples(kept_bytes, products, how)});
+  const std::int64_t wanted = wanted_samples(products, how),
+                     count = std::min({all.count(), wanted, affordable_samples(kept_bytes, products, how)});
   if (count < 8) refuse(fmt::format("recovery needs at least 8 samples, it got {}", count));
   held_out = count / how.held_out_every;
   learned = count - held_out;
@@ -78,16 +84,12 @@ SampleCounts::SampleCounts(const Model& fp32, const CalibrationTable* table, con
 }
 
 RecoverySamples::RecoverySamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how)
-    : sample(fp32.input_shape()) {
-  const SampleCounts counts(fp32, table, how);
-  all = counts.all, positions = counts.positions;
-  learned_count = counts.learned, held_out_count = counts.held_out;
-  for (std::int64_t i = 0; i < counts.count(); ++i)
-    append_sample(all, i, i % how.held_out_every == how.held_out_every - 1 ? held_out : learned);
-}
+    : RecoverySamples(fp32, how, SampleCounts(fp32, table, how)) {}
 
-TensorView RecoverySamples::batch(bool aside) const {
-  return {(aside ? held_out : learned).data(), with_batch(sample, aside ? held_out_count : learned_count)};
+RecoverySamples::RecoverySamples(const Model& fp32, const RecoverOptions& how, const SampleCounts& counts)
+    : all(counts.all), learned(fp32), held_out(fp32), positions(counts.positions) {
+  for (std::int64_t i = 0; i < counts.count(); ++i)
+    all.append_to(i % how.held_out_every == how.held_out_every - 1 ? held_out : learned, i);
 }
 
 }  // namespace lowbit::detail

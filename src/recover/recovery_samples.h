@@ -2,11 +2,35 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lowbit/recover/recover.h"
 
 namespace lowbit::detail {
+
+/// The samples that there are: of RecoverOptions, or kept by the table.
+class GivenSamples {
+ public:
+  /// Throws Error(invalid_argument) where there are none, and as run() for those that do not fit.
+  GivenSamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how);
+
+  std::int64_t count() const { return count_; }
+  void append_to(SampleSet& set, std::int64_t i) const;
+  /// taker.add() of all of them.
+  template <class Taker>
+  void give(Taker& taker) const {
+    if (tensor_.data)
+      taker.add(tensor_);
+    else
+      taker.add(std::span<const arrays::ArrayView>(arrays_));
+  }
+
+ private:
+  TensorView tensor_{};                      ///< or
+  std::vector<arrays::ArrayView> arrays_{};  ///< one an input
+  std::int64_t count_ = 0;
+};
 
 /// How many samples, before any is copied.
 struct SampleCounts {
@@ -14,7 +38,7 @@ struct SampleCounts {
   /// Error(invalid_argument) where there are fewer than 8.
   SampleCounts(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how);
 
-  TensorView all{};  ///< that there are
+  GivenSamples all;
   std::int64_t learned = 0, held_out = 0;
   /// Rows of a sample: RecoverOptions::positions, and more where there are fewer samples than were wanted.
   std::int64_t positions = 0;
@@ -28,14 +52,14 @@ struct RecoverySamples {
   /// Throws as SampleCounts.
   RecoverySamples(const Model& fp32, const CalibrationTable* table, const RecoverOptions& how);
 
-  TensorView batch(bool aside) const;
-  std::int64_t count() const { return learned_count + held_out_count; }
+  std::int64_t count() const { return learned.count + held_out.count; }
 
-  TensorView all{};  ///< that there are
-  Shape sample{};
-  std::vector<float> learned{}, held_out{};  ///< each a contiguous batch
-  std::int64_t learned_count = 0, held_out_count = 0;
+  GivenSamples all;
+  SampleSet learned, held_out;
   std::int64_t positions = 0;  ///< rows of a sample
+
+ private:
+  RecoverySamples(const Model& fp32, const RecoverOptions& how, const SampleCounts& counts);
 };
 
 /// Multiplications of the network's layers on one sample.

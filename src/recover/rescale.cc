@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/refuse.h"
 #include "lowbit/recover/scale_groups.h"
 #include "recover/channel_limits.h"
+#include "recover/channel_maps.h"
 #include "recover/channels.h"
 #include "recover/scale_factors.h"
 
@@ -24,18 +26,28 @@ void scale(float& x, double factor) {
   x = static_cast<float>(static_cast<double>(x) * factor);
 }
 
+struct Rescaling {
+  const Graph& graph;
+  const detail::Factors& factors;
+  std::vector<detail::ChannelMap> maps;  ///< of the values of the graph
+
+  bool scales(ValueId value) const {
+    for (std::int64_t c = 0; c < map(value).channels; ++c)
+      if (factors.of(value, c) != 1.0) return true;
+    return false;
+  }
+  const detail::ChannelMap& map(ValueId value) const { return maps[static_cast<std::size_t>(value)]; }
+  const Shape& shape(ValueId value) const { return graph.values[static_cast<std::size_t>(value)].shape; }
+};
+
 /// Operators without weights or shifts of their own stay as they are.
 template <class Op>
-void rescale(Op&, const Graph::Node&, const Graph&, const detail::Factors&) {}
+void rescale(Op&, const Graph::Node&, const Rescaling&) {}
 
 template <class Op>
-requires requires(Op op) {
-  op.weight;
-  op.bias;
-}
-void rescale(Op& op, const Graph::Node& node, const Graph& graph, const detail::Factors& factors) {
+void rescale_weights(Op& op, const detail::WeightLayout& w, const Graph::Node& node,
+                     const detail::Factors& factors) {
   const ValueId in = node.inputs[0], out = node.output;
-  const detail::WeightLayout w = detail::layout_of(op, graph.values[static_cast<std::size_t>(in)].shape);
   for (std::int64_t r = 0; r < w.rows; ++r) {
     const double of_row = factors.of(out, r);
     for (std::int64_t c = 0; c < w.columns; ++c) {
@@ -47,44 +59,67 @@ void rescale(Op& op, const Graph::Node& node, const Graph& graph, const detail::
   }
 }
 
-/// With as many of the only element along an axis, which is the first or the last.
-Tensor repeated(const Tensor& constant, int axis, std::int64_t times) {
-  std::vector<std::int64_t> dims(constant.shape.dims().begin(), constant.shape.dims().end());
-  dims[static_cast<std::size_t>(axis)] = times;
-  Tensor result{Shape(dims)};
-  const auto n = static_cast<std::size_t>(times);
-  for (std::size_t e = 0; e < result.data.size(); ++e)
-    result.data[e] = axis == 0 ? constant.data[e % constant.data.size()] : constant.data[e / n];
-  return result;
+void rescale(ops::Conv2dOp& op, const Graph::Node& node, const Rescaling& r) {
+  rescale_weights(op, detail::layout_of(op, r.shape(node.inputs[0])), node, r.factors);
+}
+void rescale(ops::LinearOp& op, const Graph::Node& node, const Rescaling& r) {
+  rescale_weights(op, detail::layout_of(op, r.shape(node.inputs[0])), node, r.factors);
 }
 
-void rescale(ops::ScaleShiftOp& op, const Graph::Node& node, const Graph& graph,
-             const detail::Factors& factors) {
-  const std::int64_t channels =
-      detail::channels_of(graph.values[static_cast<std::size_t>(node.output)].shape);
+void rescale(ops::LayerNormOp& op, const Graph::Node& node, const Rescaling& r) {
+  if (!r.scales(node.output)) return;
+  const auto channels = static_cast<std::size_t>(r.map(node.output).channels);
+  op.scale.resize(channels, 1.0f);
+  op.shift.resize(channels, 0.0f);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double factor = 1 / r.factors.of(node.output, static_cast<std::int64_t>(c));
+    scale(op.scale[c], factor);
+    scale(op.shift[c], factor);
+  }
+}
+
+void rescale(ops::ScaleShiftOp& op, const Graph::Node& node, const Rescaling& r) {
+  const std::int64_t channels = r.map(node.output).channels;
   for (auto* numbers : {&op.scale, &op.shift})
     if (numbers->size() == 1) numbers->resize(static_cast<std::size_t>(channels), numbers->front());
   for (std::int64_t c = 0; c < channels; ++c) {
-    const double out = factors.of(node.output, c);
-    scale(op.scale[static_cast<std::size_t>(c)], factors.of(node.inputs[0], c) / out);
+    const double out = r.factors.of(node.output, c);
+    scale(op.scale[static_cast<std::size_t>(c)], r.factors.of(node.inputs[0], c) / out);
     scale(op.shift[static_cast<std::size_t>(c)], 1 / out);
   }
 }
 
+/// With as many of the only element along an axis as there are in `shape`, for all axes of channels.
+Tensor repeated(const Tensor& constant, const Shape& shape, const detail::ChannelMap& map) {
+  std::vector<std::int64_t> dims(constant.shape.dims().begin(), constant.shape.dims().end());
+  for (const int axis : map.axes) dims[static_cast<std::size_t>(axis)] = shape[axis];
+  Tensor result{Shape(dims)};
+  if (result.shape == constant.shape) return constant;
+  std::vector<std::size_t> from{0};
+  std::size_t stride = constant.data.size();
+  for (int axis = 0; axis < constant.shape.rank(); ++axis) {
+    const auto size = static_cast<std::size_t>(constant.shape[axis]);
+    stride /= size;
+    std::vector<std::size_t> finer;
+    for (const std::size_t at : from)
+      for (std::int64_t i = 0; i < result.shape[axis]; ++i)
+        finer.push_back(at + (size == 1 ? 0 : static_cast<std::size_t>(i) * stride));
+    from = std::move(finer);
+  }
+  for (std::size_t e = 0; e < from.size(); ++e) result.data[e] = constant.data[from[e]];
+  return result;
+}
+
 // Sums, differences, min and max have the constants of their channels; a product keeps its own.
-void rescale(ops::BinaryOp& op, const Graph::Node& node, const Graph& graph, const detail::Factors& factors) {
+void rescale(ops::BinaryOp& op, const Graph::Node& node, const Rescaling& r) {
   using F = ops::BinaryFunction;
   if (op.constant.data.empty() || op.function == F::mul || op.function == F::div) return;
-  const Shape& out = graph.values[static_cast<std::size_t>(node.output)].shape;
-  const std::int64_t channels = detail::channels_of(out);
-  bool scales = false;
-  for (std::int64_t c = 0; c < channels; ++c) scales = scales || factors.of(node.output, c) != 1.0;
-  if (!scales) return;
-  const int axis = out.rank() == 3 ? 0 : out.rank() - 1;
-  if (op.constant.shape[axis] == 1) op.constant = repeated(op.constant, axis, channels);
-  for (std::size_t e = 0; e < op.constant.data.size(); ++e)
-    scale(op.constant.data[e],
-          1 / factors.of(node.output, detail::channel_of(op.constant.shape, static_cast<std::int64_t>(e))));
+  if (!r.scales(node.output)) return;
+  const detail::ChannelMap& map = r.map(node.output);
+  op.constant = repeated(op.constant, r.shape(node.output), map);
+  const std::vector<std::int32_t> channels = map.of_elements(op.constant.shape);
+  for (std::size_t e = 0; e < channels.size(); ++e)
+    scale(op.constant.data[e], 1 / r.factors.of(node.output, channels[e]));
 }
 
 }  // namespace
@@ -93,7 +128,8 @@ Graph rescaled(const Graph& graph, const ScaleGroups& groups, std::span<const do
   check(groups, factors);
   Graph result = graph;
   const detail::Factors of{groups, factors};
-  for (Graph::Node& node : result.nodes) std::visit([&](auto& op) { rescale(op, node, graph, of); }, node.op);
+  const Rescaling how{graph, of, detail::channel_maps(graph)};
+  for (Graph::Node& node : result.nodes) std::visit([&](auto& op) { rescale(op, node, how); }, node.op);
   detail::limit_channels(result, graph, of);
   return result;
 }

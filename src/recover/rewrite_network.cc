@@ -13,6 +13,7 @@
 #include "recover/each_layer.h"
 #include "recover/index.h"
 #include "recover/scale_factors.h"
+#include "recover/twin_norms.h"
 
 namespace lowbit::detail {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 /// Whether a value is another one, beyond rounding.
 bool differs(const ChannelStats::Value& a, const ChannelStats::Value& b) {
   constexpr double kRounding = 1e-4;
+  if (a.mean.size() != b.mean.size()) return true;
   for (std::size_t c = 0; c < a.mean.size(); ++c) {
     const double size = std::max(a.size[c], b.size[c]);
     if (std::fabs(a.mean[c] - b.mean[c]) > kRounding * size ||
@@ -40,18 +42,25 @@ AnyObserver observer_of(const CalibrationTable& table) {
 }
 
 /// Values that the rewriting has changed are calibrated anew, on the samples that there are; others keep
-/// what the table has seen of them.
+/// what the table has seen of them. `before`: statistics of the network.
 CalibrationTable table_of(const Model& rewritten, const NetworkToRewrite& network,
                           const ChannelStats& before) {
-  const ChannelStats after = channel_stats(rewritten, network.learned, network.options.threads);
+  const ChannelStats after =
+      channel_stats(rewritten, network.samples.learned.views(), network.options.threads);
   Calibrator calibrator(
       rewritten,
       {.observer = observer_of(*network.table), .threads = network.options.threads, .kept_bytes = 0});
-  calibrator.add(network.all);
+  network.samples.all.give(calibrator);
   CalibrationTable table = calibrator.finish();
   table.observer = network.table->observer, table.data = network.table->data;
-  for (std::size_t v = 0; v < before.values.size(); ++v)  // new ones come behind them
-    if (!differs(before.values[v], after.values[v])) table.entries[v] = network.table->entries[v];
+  std::map<std::string, std::size_t> known;
+  for (std::size_t v = 0; v < network.table->entries.size(); ++v)
+    known.emplace(network.table->entries[v].value, v);
+  for (std::size_t v = 0; v < after.values.size(); ++v) {
+    const auto at = known.find(table.entries[v].value);
+    if (at != known.end() && !differs(before.values[at->second], after.values[v]))
+      table.entries[v] = network.table->entries[at->second];
+  }
   return table;
 }
 
@@ -64,7 +73,7 @@ std::vector<double> choose(const Rewriting& rewriting, const NetworkToRewrite& n
   if (rewriting.step == RecoveryStep::smooth) return smoothing_factors(graph, groups, stats);
   AwqSearch search(graph, groups, stats, network.quantizer, {.threads = network.options.threads});
   each_layer(
-      network.fp32, network.learned,
+      network.fp32, network.samples.learned.views(),
       {.positions = network.options.positions, .sampled_rows = 0, .threads = network.options.threads},
       [&](std::size_t node) { return search.wants(node); },
       [&](std::size_t node, const LayerMoments& moments) { search.see(node, moments); });
@@ -106,10 +115,14 @@ std::optional<Model> rewritten(const Rewriting& rewriting, const NetworkToRewrit
 
 std::optional<RewrittenNetwork> rewrite_network(const Rewriting& rewriting, const NetworkToRewrite& network,
                                                 std::string& note) {
-  const ChannelStats stats = channel_stats(network.fp32, network.learned, network.options.threads);
-  std::optional<Model> model = rewritten(rewriting, network, stats, note);
+  const bool scales = rewriting.step != RecoveryStep::absorb;
+  const std::optional<TwinNorms> twins = scales ? std::optional<TwinNorms>(network.fp32) : std::nullopt;
+  const NetworkToRewrite split{twins ? twins->model : network.fp32, network.table, network.samples,
+                               network.quantizer, network.options};
+  const ChannelStats stats = channel_stats(split.fp32, split.samples.learned.views(), split.options.threads);
+  std::optional<Model> model = rewritten(rewriting, split, stats, note);
   if (!model) return std::nullopt;
-  RewrittenNetwork result{.fp32 = std::move(*model)};
+  RewrittenNetwork result{.fp32 = twins ? twins->without_equal(*model) : std::move(*model)};
   if (network.table) result.table = table_of(result.fp32, network, stats);
   result.note = note;
   return result;
@@ -120,7 +133,8 @@ std::vector<Scheme> schemes_of(const Graph& graph, const Graph& before, const st
   for (std::size_t i = 0; i < schemes.size(); ++i) by_name.emplace(before.nodes[i].name, schemes[i]);
   std::vector<Scheme> result;
   for (const Graph::Node& node : graph.nodes) {
-    const auto at = by_name.find(node.name);
+    auto at = by_name.find(node.name);
+    if (at == by_name.end()) at = by_name.find(std::string(name_without_twin(node.name)));
     const int front = at == by_name.end() ? graph.producer(node.inputs[0]) : -1;
     result.push_back(front < 0 ? at->second : result[index(front)]);
   }

@@ -8,14 +8,15 @@
 
 #include "lowbit/recover/awq.h"
 #include "lowbit/recover/recover.h"
+#include "recover/recovery_samples.h"
 
 namespace lowbit::detail {
 
 struct NetworkToRewrite {
   const Model& fp32;
   const CalibrationTable* table;  ///< may be null
-  TensorView learned;             ///< samples that factors are chosen by
-  TensorView all;                 ///< samples that ranges are of, as the table's: all that there are
+  /// Factors are chosen by those that are learned from; ranges are of all that there are, as the table's.
+  const RecoverySamples& samples;
   const QuantizerOfNode& quantizer;
   const RecoverOptions& options;
 };
@@ -41,7 +42,8 @@ inline constexpr Rewriting kRewritings[] = {{RecoveryStep::equalize},
 std::optional<RewrittenNetwork> rewrite_network(const Rewriting& rewriting, const NetworkToRewrite& network,
                                                 std::string& note);
 
-/// Of a rewritten network: those of the one before, and of nodes that are new those of the one in front.
+/// Of a rewritten network: those of the one before, and of nodes that are new those of what they are twins
+/// of, or of the one in front.
 std::vector<Scheme> schemes_of(const Graph& graph, const Graph& before, const std::vector<Scheme>& schemes);
 
 }  // namespace lowbit::detail

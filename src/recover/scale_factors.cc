@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/refuse.h"
+#include "recover/channel_maps.h"
 #include "recover/channels.h"
 
 namespace lowbit::detail {
@@ -102,9 +103,10 @@ void check_stats(const ChannelStats& stats, const Graph& graph) {
   if (stats.values.size() != graph.values.size())
     refuse(fmt::format("statistics of {} values were given for a network of {}", stats.values.size(),
                        graph.values.size()));
+  const std::vector<ChannelMap> maps = channel_maps(graph);
   for (std::size_t v = 0; v < graph.values.size(); ++v) {
     const std::size_t given = stats.values[v].largest.size();
-    const auto channels = static_cast<std::size_t>(channels_of(graph.values[v].shape));
+    const auto channels = static_cast<std::size_t>(maps[v].channels);
     if (given != channels)
       refuse(fmt::format("statistics of {} channels were given for value '{}', which has {}", given,
                          graph.values[v].name, channels));

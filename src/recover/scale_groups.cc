@@ -66,12 +66,12 @@ int ScaleGroups::group(ValueId value, std::int64_t channel) const {
 ScaleGroups::ScaleGroups(const Graph& graph) {
   require_weights(graph);
   detail::ChannelSets sets(graph);
-  first_ = std::move(sets.first);
+  first_ = sets.first;
   groups_.assign(sets.set_of.size(), -1);
   fixed_by_.resize(graph.values.size());
   std::vector<int> group_of_set(sets.set_of.size(), -1);
   for (std::size_t v = 0; v < graph.values.size(); ++v)
-    for (std::int64_t c = 0; c < detail::channels_of(graph.values[v].shape); ++c) {
+    for (std::int64_t c = 0; c < sets.maps[v].channels; ++c) {
       const std::size_t channel = first_[v] + index(c), set = sets.set_of[channel];
       if (!sets.reasons[set].empty()) {
         fixed_by_[v] = sets.reasons[set];

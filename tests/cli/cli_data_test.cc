@@ -104,7 +104,20 @@ TEST_F(SeveralInputs, QuantizedCalibratedMeasured) {
   const auto measured = run_command("sensitivity " + model_ + data_ + " --bits 8,4 --json -");
   ASSERT_EQ(measured.status, 0) << measured.err;
   EXPECT_EQ(Json::parse(measured.out)["images"], kSamples);
-  EXPECT_TRUE(refused(run_command("quantize " + model_ + data_ + " --recover fast -o " + out), "one input"));
+}
+
+TEST_F(SeveralInputs, Recovered) {
+  const std::string out = folder_ / "int4.lowbit";
+  const auto recovered =
+      run_command("quantize " + model_ + data_ + " --scheme int4 --recover fast -o " + out);
+  ASSERT_EQ(recovered.status, 0) << recovered.err;
+  EXPECT_NE(recovered.out.find("39 samples, 9 kept aside"), std::string::npos) << recovered.out;
+  const auto row = run_command("eval " + model_ + data_ + " --scheme int4 --recover fast --json -");
+  ASSERT_EQ(row.status, 0) << row.err;
+  const Json recovery = Json::parse(row.out)["rows"][1]["recovery"];
+  EXPECT_GT(recovery["sqnr_after"], recovery["sqnr_before"]);
+  const auto measured = run_command("sensitivity " + model_ + data_ + " --bits 8,4 --recover gptq --json -");
+  EXPECT_EQ(measured.status, 0) << measured.err;
 }
 
 // By name from one file, in order from several; integers come out as they went in.

@@ -68,7 +68,7 @@ TEST(SeveralInputs, CalibrationSeesEveryValue) {
   const std::vector<Batch> batches{Batch(5, 1), Batch(1, 2)};
   const CalibrationTable table = calibrate(model, views(batches));
   EXPECT_EQ(table.samples, 6);
-  EXPECT_TRUE(table.kept.numbers.empty());
+  EXPECT_EQ(table.kept.samples.count, 6);
   std::int64_t least = 0, most = 0;
   for (const Batch& batch : batches)
     for (const std::int64_t v : batch.tokens.integers) least = std::min(least, v), most = std::max(most, v);
@@ -147,7 +147,7 @@ TEST(SeveralInputs, RefusesWhatDoesNotFit) {
   EXPECT_EQ(calibrator.shard().table.samples, 0);
 }
 
-// One input of integers: samples are kept, as floats, for what works on them later.
+// One input of integers: samples are kept for what works on them later.
 TEST(SeveralInputs, OneOfIntegersIsKept) {
   Graph graph;
   graph.inputs = {graph.add_value("tokens", Shape{2})};
@@ -164,7 +164,9 @@ TEST(SeveralInputs, OneOfIntegersIsKept) {
   Array tokens({ElementType::i64, Shape{2, 2}});
   tokens.integers = {1, 2, 3, 4};
   calibrator.add(std::vector<ArrayView>{tokens.view()});
-  EXPECT_EQ(calibrator.finish().kept.values, (std::vector<float>{1, 2, 3, 4}));
+  const arrays::Array kept = calibrator.finish().kept.samples.inputs[0];
+  EXPECT_EQ(kept.integers, tokens.integers);
+  EXPECT_EQ(kept.type, tokens.type);
 }
 
 }  // namespace

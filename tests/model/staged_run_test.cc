@@ -90,6 +90,61 @@ TEST(StagedRun, GivesTheValuesOfAWholeRunAndKeepsThoseThatAreStillRead) {
   }
 }
 
+/// floats and integers, both read again behind the first stage
+Model network_of_two_inputs() {
+  Graph g;
+  g.has_batch = false;
+  g.inputs = {g.add_value("x", {2, 3}), g.add_value("numbers", {2})};
+  g.values[1].element = ElementType::i64;
+  ops::LinearOp fc;
+  fc.weight = Tensor(Shape{3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  ops::EmbeddingOp table;
+  table.weight = Tensor(Shape{4, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  const ValueId a = g.add_node("a", fc, {g.inputs[0]}), b = g.add_node("b", fc, {a});
+  const ValueId rows = g.add_node("table", table, {g.inputs[1]});
+  g.outputs = {g.add_node("sum", ops::AddOp{}, {g.add_node("with x", ops::AddOp{}, {b, g.inputs[0]}), rows})};
+  return Model(g);
+}
+
+TEST(StagedRun, TakesSeveralInputs) {
+  const Model model = network_of_two_inputs();
+  SampleSet samples(model);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    arrays::Array x({ElementType::f32, {2, 3}}), numbers({ElementType::i64, {2}});
+    for (float& v : x.floats) v = static_cast<float>(i + 1);
+    numbers.integers = {i, i + 1};
+    samples.append(std::vector{x.view(), numbers.view()}, 0);
+  }
+  StagedRun run({model, model}, make_thread_pool(2), 0);
+  run.add(samples.views());
+  ASSERT_EQ(run.samples(), 3u);
+  const std::size_t all = model.graph().nodes.size();
+  for (const std::size_t node : {std::size_t{1}, all - 1})
+    run.advance(std::array{node, node}, std::array<NodeChange, 2>{},
+                [&](std::size_t first, std::size_t count) {
+                  for (std::size_t i = first; i < first + count; ++i) {
+                    Workspace::State whole(model, WorkspaceOptions{}, true);
+                    const std::vector<arrays::ArrayView> one = samples.views(static_cast<std::int64_t>(i), 1);
+                    for (std::size_t n = 0; n < one.size(); ++n)
+                      copy_in(one[n], whole.args[static_cast<std::size_t>(model.graph().inputs[n])], 1);
+                    run_steps(whole, 1, node);
+                    for (std::size_t m = 0; m < 2; ++m) {
+                      std::size_t seen = 0;
+                      for (std::size_t v = 0; v < whole.args.size(); ++v) {
+                        const ops::TensorArg& value = run.values(i, m)[v];
+                        if (!value.data) continue;
+                        ++seen;
+                        const std::size_t bytes = static_cast<std::size_t>(value.type->shape.elements()) *
+                                                  (value.type->dtype == DType::i64 ? 8 : 4);
+                        EXPECT_EQ(std::memcmp(value.data, whole.args[v].data, bytes), 0)
+                            << model.graph().values[v].name;
+                      }
+                      EXPECT_EQ(seen, node == 1 ? 3u : 2u);
+                    }
+                  }
+                });
+}
+
 TEST(StagedRun, RunsNodesInTheFormTheyAreChangedTo) {
   const Model fp32 = network();
   StagedRun run({fp32}, make_thread_pool(1), 0);

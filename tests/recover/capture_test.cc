@@ -315,6 +315,106 @@ TEST(Capture, SkipsRowsThatAreNotFinite) {
       {"'linear'", "finite"}));
 }
 
+using Batches = std::vector<std::vector<arrays::ArrayView>>;
+
+/// rows of floats -> first + rows of a table by number -> second; a network without a batch, on which floats
+/// are exact.
+struct TwoInputs {
+  static constexpr std::int64_t kRows = 5, kColumns = 4, kWidth = 6, kNumbers = 9;
+
+  explicit TwoInputs(std::int64_t count) {
+    testing::Random random(4);
+    first.weight = testing::whole_numbers(random, {kWidth, kColumns}, 2);
+    first.activation.lo = 0.0f;
+    table.weight = testing::whole_numbers(random, {kNumbers, kWidth}, 3);
+    second.weight = testing::whole_numbers(random, {3, kWidth}, 2);
+    graph.has_batch = false;
+    graph.inputs = {graph.add_value("x", {kRows, kColumns}), graph.add_value("numbers", {kRows})};
+    graph.values[1].element = ElementType::i64;
+    const ValueId a = graph.add_node("first", first, {graph.inputs[0]});
+    const ValueId b = graph.add_node("table", table, {graph.inputs[1]});
+    graph.outputs = {graph.add_node("second", second, {graph.add_node("sum", ops::AddOp{}, {a, b})})};
+    samples = SampleSet(Model(graph));
+    for (std::int64_t i = 0; i < count; ++i) {
+      arrays::Array x({ElementType::f32, {kRows, kColumns}}), numbers({ElementType::i64, {kRows}});
+      x.floats = testing::whole_numbers(random, {kRows, kColumns}, 3).data;
+      for (std::int64_t& n : numbers.integers) n = random.integer(0, kNumbers - 1);
+      samples.append(std::vector<arrays::ArrayView>{x.view(), numbers.view()}, 0);
+    }
+  }
+
+  /// What `second` reads, row after row of all samples.
+  std::vector<std::vector<double>> rows_of_second() const {
+    std::vector<std::vector<double>> rows;
+    for (std::int64_t row = 0; row < samples.count * kRows; ++row) {
+      const float* x = samples.inputs[0].floats.data() + row * kColumns;
+      const std::int64_t number = samples.inputs[1].integers[static_cast<std::size_t>(row)];
+      std::vector<double>& sums = rows.emplace_back();
+      for (std::int64_t o = 0; o < kWidth; ++o) {
+        double sum = 0;
+        for (std::int64_t c = 0; c < kColumns; ++c)
+          sum += double{x[c]} * double{first.weight.data[static_cast<std::size_t>(o * kColumns + c)]};
+        sums.push_back(std::max(sum, 0.0) +
+                       double{table.weight.data[static_cast<std::size_t>(number * kWidth + o)]});
+      }
+    }
+    return rows;
+  }
+
+  ops::LinearOp first, second;
+  ops::EmbeddingOp table;
+  Graph graph;
+  SampleSet samples;
+};
+
+TEST(Capture, OfSeveralInputsHoldsTheMomentsOfAllRows) {
+  const TwoInputs two(17);
+  const Model model(two.graph);
+  const LayerStats stats = capture(model, Batches{two.samples.views()}, {.other = model, .sampled_rows = 0});
+  ASSERT_EQ(stats.layers.size(), 2u) << "a table multiplies nothing";
+  const LayerMoments& second = stats.layer("second");
+  const auto rows = two.rows_of_second();
+  ASSERT_EQ(second.rows(), 17 * TwoInputs::kRows);
+  constexpr auto n = static_cast<std::size_t>(TwoInputs::kWidth);
+  std::vector<double> mean(n), h(n * n), out_mean(3), out_squares(3);
+  for (const std::vector<double>& row : rows) {
+    for (std::size_t i = 0; i < n; ++i) {
+      mean[i] += row[i];
+      for (std::size_t j = 0; j < n; ++j) h[i * n + j] += row[i] * row[j];
+    }
+    for (std::size_t o = 0; o < 3; ++o) {
+      double sum = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += row[i] * double{two.second.weight.data[o * n + i]};
+      out_mean[o] += sum, out_squares[o] += sum * sum;
+    }
+  }
+  const auto count = static_cast<std::int64_t>(rows.size());
+  expect_near(second.input_mean(), divided(mean, count));
+  expect_near(second.second_moment(), divided(h, count));
+  expect_near(second.cross_moment(), divided(h, count));
+  expect_near(second.output_mean(), divided(out_mean, count));
+  expect_near(second.output_squares(), divided(out_squares, count));
+}
+
+TEST(Capture, OfSeveralInputsIsTheSameHoweverItWasSplit) {
+  const TwoInputs two(23);
+  const Model model(two.graph);
+  const auto whole =
+      save_to_bytes(capture(model, Batches{two.samples.views()}, {.positions = 3, .sampled_rows = 12}));
+  for (const int threads : {1, 2, 3}) {
+    std::vector<LayerStats> parts;
+    for (const std::int32_t shard : {2, 0, 1}) {
+      Capturer capturer(model, {.positions = 3, .sampled_rows = 12, .threads = threads, .shard = {shard, 3}});
+      SampleSet part(model);
+      for (std::int64_t i = shard; i < two.samples.count; i += 3) part.append(two.samples.views(), i);
+      for (std::int64_t i = 0; i < part.count; i += 2)
+        capturer.add(part.views(i, std::min<std::int64_t>(2, part.count - i)));
+      parts.push_back(load_layer_stats(save_to_bytes(capturer.shard())));
+    }
+    EXPECT_EQ(save_to_bytes(merge_layer_stats(parts)), whole) << threads;
+  }
+}
+
 TEST(Capture, SaysWhatMemoryItTakes) {
   const Graph graph = capture_graph();
   const Model model(graph);
@@ -358,6 +458,21 @@ TEST(Capture, RefusesWhatCannotBe) {
   error_of([&] { capture(model, std::vector<Tensor>{}); }, ErrorCode::invalid_argument);
   Capturer capturer(model);
   error_of([&] { capturer.add(Tensor(Shape{1, 4, 9, 9})); }, ErrorCode::shape_mismatch);
+  const TwoInputs two(1);
+  const Model of_two(two.graph);
+  Capturer pairs(of_two);
+  EXPECT_TRUE(says(error_of(
+                       [&] {
+                         pairs.add(Tensor(Shape{1, 5, 4}));
+                       },
+                       ErrorCode::shape_mismatch),
+                   {"2 inputs"}));
+  EXPECT_TRUE(
+      says(error_of([&] { pairs.add(std::vector{two.samples.views()[0]}); }, ErrorCode::shape_mismatch),
+           {"2 inputs, not 1"}));
+  EXPECT_TRUE(says(error_of([&] { Capturer c(of_two, {.other = Model(testing::sequence_graph())}); },
+                            ErrorCode::invalid_argument),
+                   {"1 inputs, not 2"}));
 }
 
 }  // namespace

@@ -33,13 +33,13 @@ void expect_same(const TargetMoments& got, const TargetMoments& want) {
 
 /// One that runs everything up to that layer.
 TargetMoments captured(const Model& model, const Model& fp32, const std::string& layer,
-                       const TensorView& batch, std::int64_t positions) {
+                       const SampleSet& batch, std::int64_t positions) {
   Capturer capturer(model, {.layers = {layer},
                             .other = fp32,
                             .cross_moments = CrossMoments::targets,
                             .positions = positions,
                             .sampled_rows = 0});
-  capturer.add(batch);
+  capturer.add(batch.views());
   return TargetMoments(capturer.finish().layers[0]);
 }
 
@@ -77,8 +77,8 @@ TEST_P(Walk, GivesTheMomentsOfCapturesThatRunEverythingBeforeALayer) {
       SCOPED_TRACE(node.name);
       const detail::LayerWalk::Moments moments = walk.moments(node.name);
       const Model model = so_far();
-      expect_same(moments.learned, captured(model, fp32, node.name, samples.batch(false), samples.positions));
-      expect_same(moments.held_out, captured(model, fp32, node.name, samples.batch(true), samples.positions));
+      expect_same(moments.learned, captured(model, fp32, node.name, samples.learned, samples.positions));
+      expect_same(moments.held_out, captured(model, fp32, node.name, samples.held_out, samples.positions));
       const auto at = become.emplace(static_cast<int>(i), changed(node)).first;
       walk.change(at->second);
       ++layers;

@@ -8,12 +8,14 @@
 #include "lowbit/recover/recover.h"
 #include "recover/scaled_models.h"
 #include "recover/scaled_networks.h"
+#include "recover/transformer_network.h"
 #include "support/effort.h"
 #include "support/error_of.h"
 
 namespace lowbit {
 namespace {
 
+using testing::BlockOptions;
 using testing::outputs;
 using testing::random_images;
 using testing::says;
@@ -180,6 +182,69 @@ TEST_F(Rewriting, EqualizationPassesThroughRelu6) {
   }
   EXPECT_GT(gained / networks, 10);
 }
+
+/// A block whose normalizations have channels far larger than others, as those of trained transformers do.
+class Outliers : public ::testing::TestWithParam<bool> {
+ protected:
+  static BlockOptions options(float outlier) { return {.post_norm = GetParam(), .outlier = outlier}; }
+  static RecoverOptions steps(const char* names, RecoveryReport& report) {
+    RecoverOptions how = parse_recovery(names);
+    how.samples = 60, how.products = 0, how.report = &report;
+    return how;
+  }
+};
+
+// SmoothQuant as its authors have it: a scale of the normalization, common to the layers that read it.
+TEST_P(Outliers, OfNormalizationsAreSmoothedAway) {
+  const Model fp32(testing::transformer_block(options(20)));
+  const SampleSet seen = testing::sentences(fp32, 60, 1), unseen = testing::sentences(fp32, 40, 2);
+  const CalibrationTable table = testing::calibrated(fp32, seen);
+  for (const char* scheme : {"int8-dynamic", "int8"}) {
+    if (GetParam() && std::string(scheme) == "int8") break;  // what is added keeps its channels, and codes
+    SCOPED_TRACE(scheme);
+    RecoveryReport report;
+    const Model plain = quantize(fp32, table, {.scheme = scheme}),
+                smoothed =
+                    quantize(fp32, table, {.scheme = scheme, .recover = recover(steps("smooth", report))});
+    EXPECT_TRUE(report.network[0].kept) << report.network[0].note;
+    EXPECT_GT(testing::sqnr_on(fp32, smoothed, unseen), testing::sqnr_on(fp32, plain, unseen) + 1);
+    const auto twins = std::count_if(
+        smoothed.graph().nodes.begin(), smoothed.graph().nodes.end(), [](const Graph::Node& node) {
+          return std::holds_alternative<ops::LayerNormOp>(node.op) && node.name.ends_with(":layers");
+        });
+    EXPECT_EQ(twins, GetParam() ? 3 : 0) << "where a sum reads the same value";
+    EXPECT_EQ(save_to_bytes(load(save_to_bytes(smoothed))), save_to_bytes(smoothed));
+  }
+}
+
+TEST_P(Outliers, AreWhatAwqIsFor) {
+  const Model fp32(testing::transformer_block(options(20)));
+  const SampleSet seen = testing::sentences(fp32, 60, 1), unseen = testing::sentences(fp32, 40, 2);
+  const CalibrationTable table = testing::calibrated(fp32, seen);
+  RecoveryReport report;
+  const Model plain = quantize(fp32, table, {.scheme = "int3-g12-wo"}),
+              scaled =
+                  quantize(fp32, table, {.scheme = "int3-g12-wo", .recover = recover(steps("awq", report))});
+  EXPECT_TRUE(report.network[0].kept) << report.network[0].note;
+  EXPECT_GT(testing::sqnr_on(fp32, scaled, unseen), testing::sqnr_on(fp32, plain, unseen) + 1);
+}
+
+// A twin has the scheme of what it is a twin of.
+TEST_P(Outliers, AreSmoothedInTheSchemeOfTheirNormalization) {
+  const Model fp32(testing::transformer_block(options(20)));
+  const SampleSet seen = testing::sentences(fp32, 60, 1);
+  RecoveryReport report;
+  const Model model = quantize(
+      fp32, testing::calibrated(fp32, seen),
+      {.scheme = "int8", .overrides = {{"*norm*", "fp32"}}, .recover = recover(steps("smooth", report))});
+  for (std::size_t i = 0; i < model.graph().nodes.size(); ++i) {
+    if (!std::holds_alternative<ops::LayerNormOp>(model.graph().nodes[i].op)) continue;
+    EXPECT_TRUE(model.quantization(static_cast<int>(i)).scheme.is_fp32()) << model.graph().nodes[i].name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Norms, Outliers, ::testing::Bool(),
+                         [](const auto& post) { return post.param ? "behind" : "before"; });
 
 TEST_F(Rewriting, SaysWhichLayersStay) {
   testing::NetworkBuilder b({3, 12, 12});

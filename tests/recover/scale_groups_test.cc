@@ -1,11 +1,14 @@
 // Factors of channels against the graph interpreter: outputs stay, and values in between are divided by
 // exactly the factors that were asked for.
 #include "lowbit/recover/scale_groups.h"
+#include "lowbit/recover/equalize.h"
 
 #include <gtest/gtest.h>
 
 #include "recover/scaled_models.h"
 #include "recover/scaled_networks.h"
+#include "recover/transformer_network.h"
+#include "recover/twin_norms.h"
 #include "support/error_of.h"
 
 namespace lowbit {
@@ -191,6 +194,122 @@ TEST(ScaleGroups, FactorsPassThroughWhatIsMultipliedByAGate) {
   EXPECT_EQ(groups.count(), 4u);
   for (int c = 0; c < 4; ++c) EXPECT_EQ(groups.group(out, c), groups.group(a, c));
   EXPECT_EQ(groups.group(gate, 0), -1);
+}
+
+int family_of_readers(const ScaleGroups& groups, const Graph& graph, std::vector<std::string> names) {
+  for (std::size_t f = 0; f < groups.families().size(); ++f) {
+    std::vector<std::string> readers;
+    for (const int node : groups.families()[f].readers)
+      readers.push_back(graph.nodes[static_cast<std::size_t>(node)].name);
+    if (readers == names) return static_cast<int>(f);
+  }
+  return -1;
+}
+
+// Channels are the last axis of 1 x T x F, two of 1 x T x heads x size; a normalization takes their factors.
+TEST(ScaleGroups, ABlockOfATransformerComputesTheSameWithAnyFactors) {
+  for (const bool gated : {false, true})
+    for (const bool post_norm : {false, true}) {
+      SCOPED_TRACE(std::string(gated ? "gated" : "GELU") + (post_norm ? ", post" : ", pre"));
+      const Graph graph = testing::transformer_block({.ids = false, .post_norm = post_norm, .gated = gated});
+      const detail::TwinNorms twins{Model(graph)};
+      const Graph& split = twins.model.graph();
+      EXPECT_EQ(split.nodes.size(), graph.nodes.size() + (post_norm ? 4 : 0))
+          << "three norms, the last of which is returned, and one Reshape; none where each is read by layers";
+      const ScaleGroups groups(split);
+      const auto features = static_cast<std::size_t>(testing::kFeatures);
+      EXPECT_EQ(groups.count(), (gated ? 6 : 4) * features);
+      EXPECT_GE(family_of_readers(groups, split, {"queries", "keys", "values"}), 0) << "one factor for all";
+      EXPECT_GE(family_of_readers(groups, split, {"joined"}), 0);
+      EXPECT_EQ(family_of_readers(groups, split, {"down"}) >= 0, gated);
+      Random random(3);
+      const std::vector<double> factors = random_factors(groups.count(), random);
+      const Graph scaled = rescaled(split, groups, factors);
+      const Sample in = testing::random_sample({1, testing::kTokens, testing::kFeatures}, random);
+      const auto want = testing::interpret(graph, {&in, 1}), got = testing::interpret(scaled, {&in, 1});
+      for (std::size_t o = 0; o < want.size(); ++o)
+        EXPECT_LE(testing::relative_error(want[o].data, got[o].data), 1e-5);
+      // A value is divided by its factors, wherever its channels lie.
+      const auto before = testing::interpret_all(split, {&in, 1}),
+                 after = testing::interpret_all(scaled, {&in, 1});
+      for (std::size_t v = 0; v < before.size(); ++v) {
+        if (split.values[v].name != "values/heads") continue;
+        std::vector<double> divided = before[v].data;
+        for (std::size_t e = 0; e < divided.size(); ++e)
+          divided[e] /= factors[static_cast<std::size_t>(
+              groups.group(static_cast<ValueId>(v), static_cast<std::int64_t>(e) % testing::kFeatures))];
+        EXPECT_LE(testing::relative_error(divided, after[v].data), 1e-5);
+      }
+      EXPECT_EQ(twins.without_equal(twins.model).graph().nodes.size(), graph.nodes.size());
+    }
+}
+
+TEST(ScaleGroups, ChannelsAreFollowedThroughTransposesAndSlices) {
+  // The fused product of queries, keys and values, as ViT has it.
+  Random random(7);
+  Graph g;
+  g.has_batch = false;
+  g.inputs = {g.add_value("x", {6, 8})};
+  ops::LinearOp qkv;
+  qkv.weight = Tensor(Shape{24, 8});
+  for (float& w : qkv.weight.data) w = random.gaussian();
+  const ValueId all = g.add_node("qkv", qkv, g.inputs);
+  const ValueId parts = g.add_node("parts", ops::TransposeOp{{2, 0, 3, 1, 4}},
+                                   {g.add_node("split", ops::ReshapeOp{{1, 6, 3, 2, 4}}, {all})});
+  std::vector<ValueId> in;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const ops::SliceOp slice{{i, 0, 0, 0, 0}, {1, 1, 1, 1, 1}, {1, 1, 2, 6, 4}};
+    const std::string name = "part" + std::to_string(i);
+    in.push_back(
+        g.add_node(name + "/whole", ops::ReshapeOp{{1, 2, 6, 4}}, {g.add_node(name, slice, {parts})}));
+  }
+  const ValueId y = g.add_node("attention", ops::AttentionOp{0.5f, true, true, true, false}, in);
+  ops::LinearOp out;
+  out.weight = Tensor(Shape{3, 8});
+  for (float& w : out.weight.data) w = random.gaussian();
+  g.outputs = {g.add_node("out", out, {g.add_node("rows", ops::ReshapeOp{{6, 8}}, {y})})};
+  const ScaleGroups groups(g);
+  ASSERT_EQ(groups.count(), 8u) << "the channels of the values";
+  for (int c = 0; c < 24; ++c) EXPECT_EQ(groups.group(all, c) >= 0, c >= 16) << c;
+  const std::vector<double> factors = random_factors(8, random);
+  const Graph scaled = rescaled(g, groups, factors);
+  const Sample sample = testing::random_sample({6, 8}, random);
+  EXPECT_LE(testing::relative_error(testing::interpret(g, {&sample, 1})[0].data,
+                                    testing::interpret(scaled, {&sample, 1})[0].data),
+            1e-5);
+  EXPECT_NE(std::get<ops::LinearOp>(scaled.nodes[0].op).weight, qkv.weight);
+}
+
+// Weights that go from step to step are those of no layer.
+TEST(ScaleGroups, LeavesRecurrentWeights) {
+  Graph g;
+  g.inputs = {g.add_value("x", {4, 12})};
+  ops::RecurrentOp gru;
+  gru.cell = ops::Cell::gru;
+  Random random(2);
+  gru.weight = Tensor(Shape{12, 4});
+  for (float& w : gru.weight.data) w = random.gaussian();
+  const auto linear = [&](std::int64_t in, std::int64_t out) {
+    ops::LinearOp op;
+    op.weight = Tensor(Shape{out, in});
+    for (float& w : op.weight.data) w = random.gaussian();
+    op.activation.lo = 0.0f;
+    return op;
+  };
+  const ValueId a = g.add_node("a", linear(12, 12), g.inputs), b = g.add_node("b", linear(12, 12), {a});
+  const ValueId steps = g.add_node("steps", gru, {b});
+  g.outputs = {g.add_node("d", linear(5, 2), {g.add_node("c", linear(4, 5), {steps})})};
+  const ScaleGroups groups(g);
+  ASSERT_EQ(groups.count(), 12u + 5u);
+  const Graph scaled = rescaled(g, groups, std::vector<double>(17, 3.0));
+  EXPECT_EQ(std::get<ops::RecurrentOp>(scaled.nodes[2].op).weight, gru.weight);
+  const Sample in = testing::random_sample({4, 12}, random);
+  EXPECT_LE(testing::relative_error(testing::interpret(g, {&in, 1})[0].data,
+                                    testing::interpret(scaled, {&in, 1})[0].data),
+            1e-5);
+  EqualizeReport report;
+  equalizing_factors(g, groups, {}, &report);
+  EXPECT_TRUE(std::isfinite(report.log_ranges_after));
 }
 
 TEST(ScaleGroups, SoftmaxAndNonZeroPaddingLetNothingThrough) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lowbit/model/model.h"
+#include "lowbit/model/sample_set.h"
 #include "lowbit/observe/float_histogram.h"
 #include "lowbit/observe/minmax.h"
 #include "lowbit/observe/observer.h"
@@ -39,7 +40,7 @@ struct CalibrationEntry {
 /// Samples as they came, the first of a stream. In memory only: parts in files, and range tables, have none.
 struct KeptSamples {
   std::vector<std::int64_t> numbers{};  ///< in the stream, ascending
-  std::vector<float> values{};          ///< sample after sample
+  SampleSet samples{};
 };
 
 /// One entry per value of the graph, in order.
@@ -84,7 +85,7 @@ struct CalibrateOptions {
   /// filled. It takes time and memory, and does not change ranges.
   bool distributions = true;
   /// The first samples are kept in the table, so many bytes of them: what recovery (recover/recover.h) works
-  /// on. Those of networks with several inputs are not.
+  /// on.
   std::size_t kept_bytes = std::size_t{64} << 20;
 };
 

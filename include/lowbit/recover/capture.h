@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,10 +60,9 @@ CaptureMemory capture_memory(const Model& model, const CaptureOptions& options =
 /// Feeds batches one by one; `capture` is a loop over it.
 class Capturer {
  public:
-  /// Throws Error(invalid_argument) for patterns that match no layer, impossible numbers, or another model in
-  /// which a layer is missing or has another shape, or that has no fp32 weights for targets;
-  /// Error(unsupported) for a model with several inputs.
-  /// Models may be quantized.
+  /// Throws Error(invalid_argument) for patterns that match no layer, impossible numbers, or another model
+  /// with other inputs, in which a layer is missing or has another shape, or that has no fp32 weights for
+  /// targets. Models may be quantized.
   explicit Capturer(const Model& model, CaptureOptions options = {});
   Capturer(Capturer&&) noexcept;
   Capturer& operator=(Capturer&&) noexcept;
@@ -71,6 +71,9 @@ class Capturer {
   /// the stream was cut. Throws Error(shape_mismatch) when they do not fit the model's input,
   /// Error(invalid_argument) for more than 8,388,608 samples.
   void add(const TensorView& batch);
+  /// The same for networks of several inputs or of integers: an array an input, in the order of the graph,
+  /// each of as many samples. Throws as run() does for such arrays.
+  void add(std::span<const arrays::ArrayView> batch);
   /// Of all that was added so far. Throws Error(invalid_argument) when that is nothing, or when a layer had
   /// no finite input or output, which is named.
   LayerStats finish();
@@ -82,7 +85,7 @@ class Capturer {
   std::unique_ptr<State> state_;
 };
 
-/// `batches`: any range of things that convert to TensorView.
+/// `batches`: any range of things that convert to TensorView, or to spans of arrays::ArrayView.
 template <std::ranges::input_range Batches>
 LayerStats capture(const Model& model, Batches&& batches, CaptureOptions options = {}) {
   Capturer capturer(model, std::move(options));

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lowbit/core/array.h"
 #include "lowbit/core/view.h"
 #include "lowbit/model/quantize.h"
 
@@ -111,6 +112,8 @@ struct RecoverOptions {
   double descent_products = 3e10;
   /// The samples, a batch; empty (no data): those that the calibration table kept.
   TensorView data{};
+  /// The same for networks of several inputs or of integers: an array an input, in the order of the graph.
+  std::vector<arrays::ArrayView> arrays{};
   int threads = 1;
   /// Called after each layer on the caller's thread; returns whether to go on. If not, quantize() throws
   /// Error(cancelled).

@@ -1,7 +1,8 @@
 // ScaleGroups: the factors that a network does not notice. A positive factor of a channel passes through
 // ReLU, leaky ReLU, abs, pools and whatever only moves elements, and through a clamp at another bound than 0,
 // whose bound becomes one for each channel; where the layers that compute the channel divide their rows
-// and biases by it and those that read it multiply their columns, the network's outputs stay what they are.
+// and biases by it (a LayerNorm its scale and shift) and those that read it multiply their columns, the
+// network's outputs stay what they are.
 // Channels that cannot but share a factor, those that are added, for one, are a group. How the factors are
 // chosen is another matter: equalize.h, smooth_quant.h, awq.h.
 #pragma once
@@ -31,6 +32,8 @@ class ScaleGroups {
   explicit ScaleGroups(const Graph& graph);
 
   std::size_t count() const { return count_; }
+  /// C of C x H x W, F of T x F and of F, and what these become where elements are only moved: F of
+  /// 1 x T x heads x F / heads.
   std::int64_t channels(ValueId value) const;
   /// Of a channel of a value; -1: its factor is 1.
   int group(ValueId value, std::int64_t channel) const;

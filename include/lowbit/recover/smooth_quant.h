@@ -4,8 +4,9 @@
 //
 //   s_j = max|X_j|^a / max|W_j|^(1 - a)
 //
-// of channel j moves a part of that from the value X to the columns W_j, all of it for a = 1. Weights of
-// those that compute the value take the inverse, where the paper folds it into a normalization.
+// of channel j moves a part of that from the value X to the columns W_j, all of it for a = 1; one factor for
+// all layers that read the value. The inverse is folded into the normalization that computes the value, as in
+// the paper, or into the weights of the layer that does.
 #pragma once
 
 #include <vector>
