@@ -17,7 +17,7 @@ std::int64_t panel_width(std::int64_t n_left) {
 /// Windows of one pixel, next to each other: the input already is what would be gathered.
 bool reads_in_place(const ConvShape& s) {
   return s.kernel_height == 1 && s.kernel_width == 1 && s.stride_height == 1 && s.stride_width == 1 &&
-         s.pad_top == 0 && s.pad_left == 0;
+         s.pad_top == 0 && s.pad_left == 0 && s.pad_bottom == 0 && s.out_width == s.in_width;
 }
 
 std::int64_t most_rows(const ConvShape& s) {

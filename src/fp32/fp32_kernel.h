@@ -30,7 +30,8 @@ struct ConvShape {
   std::int64_t kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
   std::int64_t dilation_height = 1, dilation_width = 1, pad_top = 0, pad_left = 0;
   std::int64_t out_width = 0, out_stride = 0;
-  std::int64_t n = 0;  ///< output channels of one group
+  std::int64_t n = 0;           ///< output channels of one group
+  std::int64_t pad_bottom = 0;  ///< that to the right shows in out_width
   /// The sums of the definition: where a weight is infinite, transformed ones would give NaN.
   bool is_plain = false;
 

@@ -26,6 +26,7 @@ class Conv2dFp32 final : public Step {
     shape_ = {in.height,   in.width,    in.pixel_stride, in.channels / groups_, w.kernel[0],
               w.kernel[1], w.stride[0], w.stride[1],     w.dilation[0],         w.dilation[1],
               w.pad[0],    w.pad[1],    out.width,       out.pixel_stride,      out.channels / groups_};
+    shape_.pad_bottom = w.pad[2];
     shape_.is_plain = !std::ranges::all_of(op.weight.data, [](float v) { return std::isfinite(v); });
     bias_.resize(static_cast<std::size_t>(out.channels), 0.0f);
     if (depthwise_)

@@ -106,6 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
         ConvCase{"deep_and_wide", 200, 3, 3, 130, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
         ConvCase{"rectangular_kernel", 3, 8, 20, 10, 1, {{1, 7}, {1, 2}, {1, 1}, {0, 3, 0, 3}}},
         ConvCase{"groups", 12, 9, 9, 20, 4, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kRelu, 2},
+        ConvCase{"pointwise_padded_below", 10, 4, 5, 6, 1, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 2, 0}}},
+        ConvCase{"pointwise_padded_right", 10, 4, 5, 6, 1, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 3}}},
         ConvCase{"grouped_pointwise", 10, 4, 5, 6, 2, {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}}},
         ConvCase{
             "depthwise", 37, 10, 9, 37, 37, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, true, true, kClip, 2},
