@@ -20,6 +20,7 @@
 #include "lowbit/model/graph.h"
 #include "lowbit/model/layer_weights.h"
 #include "lowbit/model/model.h"
+#include "lowbit/model/open_shapes.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/range_table.h"
 #include "lowbit/model/sample_set.h"

@@ -102,6 +102,8 @@ class ArrayStep final : public Step {
     return scratch_bytes_ + padded(work_.scratch_bytes);
   }
 
+  bool reads_operator() const override { return true; }
+
   void run(const StepArgs& args) const noexcept override {
     // Views of this run: in the scratch memory, since a step may run in several workspaces at once.
     auto* in = reinterpret_cast<arrays::ArrayView*>(args.scratch);

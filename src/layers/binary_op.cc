@@ -95,7 +95,11 @@ class BinaryStep final : public Step {
       : out_(*spec.output), line_(kBinaryLines[static_cast<std::size_t>(op.function)]) {
     const ValueType constant{op.constant.shape, DType::f32, {}};
     if (!op.constant.data.empty()) {
-      constant_ = in_memory_order(op.constant);
+      const auto* same = same_node<BinaryStep>(spec);
+      source_ = op.constant.data.data();
+      constant_ = same && same->source_ == source_
+                      ? same->constant_
+                      : std::make_shared<const std::vector<float>>(in_memory_order(op.constant));
       a_ = Operand(op.constant_first ? constant : *spec.inputs[0], out_);
       b_ = Operand(op.constant_first ? *spec.inputs[0] : constant, out_);
       constant_first_ = op.constant_first;
@@ -119,8 +123,8 @@ class BinaryStep final : public Step {
 
  private:
   const std::byte* data(const StepArgs& args, std::size_t operand, std::int64_t s) const {
-    if (constant_.empty()) return args.inputs[operand].sample<const std::byte>(s);
-    if ((operand == 0) == constant_first_) return reinterpret_cast<const std::byte*>(constant_.data());
+    if (!constant_) return args.inputs[operand].sample<const std::byte>(s);
+    if ((operand == 0) == constant_first_) return reinterpret_cast<const std::byte*>(constant_->data());
     return args.inputs[0].sample<const std::byte>(s);
   }
 
@@ -160,7 +164,8 @@ class BinaryStep final : public Step {
   Box out_;
   BinaryLine line_;
   Operand a_, b_;
-  std::vector<float> constant_;
+  const float* source_ = nullptr;  ///< of the operator, to know it again
+  std::shared_ptr<const std::vector<float>> constant_;
   bool constant_first_ = false, is_codes_ = false;
   CodeRange range_{};
   float inverse_scale_ = 1.0f;

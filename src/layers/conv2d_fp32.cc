@@ -18,8 +18,7 @@ class Conv2dFp32 final : public Step {
       : kernel_(fp32::fp32_kernel(spec.isa)),
         groups_(op.groups),
         pixels_(spec.output->layout().pixels()),
-        activation_(op.activation),
-        bias_(op.bias) {
+        activation_(op.activation) {
     const SampleLayout in = spec.inputs[0]->layout(), out = spec.output->layout();
     const Window& w = op.window;
     depthwise_ = op.groups > 1 && op.groups == in.channels && op.groups == out.channels;
@@ -27,12 +26,17 @@ class Conv2dFp32 final : public Step {
               w.kernel[1], w.stride[0], w.stride[1],     w.dilation[0],         w.dilation[1],
               w.pad[0],    w.pad[1],    out.width,       out.pixel_stride,      out.channels / groups_};
     shape_.pad_bottom = w.pad[2];
-    shape_.is_plain = !std::ranges::all_of(op.weight.data, [](float v) { return std::isfinite(v); });
-    bias_.resize(static_cast<std::size_t>(out.channels), 0.0f);
-    if (depthwise_)
-      pack_depthwise(op);
-    else
-      pack_groups(op);
+    const auto* same = same_node<Conv2dFp32>(spec);
+    shape_.is_plain = same ? same->shape_.is_plain
+                           : !std::ranges::all_of(op.weight.data, [](float v) { return std::isfinite(v); });
+    if (depthwise_) {
+      shape_.channels = shape_.n = groups_;
+      groups_ = 1;
+    }
+    group_size_ =
+        depthwise_ ? shape_.kernel_height * shape_.kernel_width * shape_.n : kernel_.conv_packed_size(shape_);
+    // Narrow samples have weights in another form.
+    packed_ = same && same->group_size_ == group_size_ ? same->packed_ : pack(op);
   }
 
   std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
@@ -66,19 +70,34 @@ class Conv2dFp32 final : public Step {
 
   std::int64_t scratch_floats() const { return depthwise_ ? 0 : round_up(kernel_.conv_scratch(shape_), 16); }
 
+  struct Packed {
+    std::vector<float> bias;
+    AlignedBytes memory;  // a vector of weights that crosses cache lines takes two loads
+    float* weights() const { return reinterpret_cast<float*>(memory.get()); }
+  };
+
+  std::shared_ptr<const Packed> pack(const Conv2dOp& op) const {
+    auto packed = std::make_shared<Packed>();
+    packed->bias = op.bias;
+    packed->bias.resize(static_cast<std::size_t>(op.out_channels()), 0.0f);
+    packed->memory = unfilled_bytes(static_cast<std::size_t>(group_size_ * groups_) * sizeof(float));
+    if (depthwise_)
+      pack_depthwise(op, packed->weights());
+    else
+      pack_groups(op, packed->weights());
+    return packed;
+  }
+
   /// [out][in][height][width] to [height][width][channel].
-  void pack_depthwise(const Conv2dOp& op) {
-    shape_.channels = shape_.n = groups_;
-    const std::int64_t taps = shape_.kernel_height * shape_.kernel_width;
-    take_packed(groups_ * taps);
-    for (std::int64_t c = 0; c < groups_; ++c)
+  void pack_depthwise(const Conv2dOp& op, float* packed) const {
+    const std::int64_t taps = shape_.kernel_height * shape_.kernel_width, channels = shape_.n;
+    for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t t = 0; t < taps; ++t)
-        packed()[t * groups_ + c] = op.weight.data[static_cast<std::size_t>(c * taps + t)];
-    groups_ = 1;
+        packed[t * channels + c] = op.weight.data[static_cast<std::size_t>(c * taps + t)];
   }
 
   /// [out][in][height][width] to [out][height][width][in], then as the kernel wants it.
-  void pack_groups(const Conv2dOp& op) {
+  void pack_groups(const Conv2dOp& op, float* packed) const {
     const std::int64_t taps = shape_.kernel_height * shape_.kernel_width, channels = shape_.channels;
     std::vector<float> ordered(op.weight.data.size());
     for (std::int64_t o = 0; o < op.out_channels(); ++o)
@@ -86,16 +105,9 @@ class Conv2dFp32 final : public Step {
         for (std::int64_t t = 0; t < taps; ++t)
           ordered[static_cast<std::size_t>((o * taps + t) * channels + c)] =
               op.weight.data[static_cast<std::size_t>((o * channels + c) * taps + t)];
-    group_size_ = kernel_.conv_packed_size(shape_);
-    take_packed(group_size_ * groups_);
     for (std::int64_t g = 0; g < groups_; ++g)
-      kernel_.conv_pack(shape_, ordered.data() + g * shape_.n * shape_.k(), packed() + g * group_size_);
+      kernel_.conv_pack(shape_, ordered.data() + g * shape_.n * shape_.k(), packed + g * group_size_);
   }
-
-  void take_packed(std::int64_t floats) {
-    packed_ = unfilled_bytes(static_cast<std::size_t>(floats) * sizeof(float));
-  }
-  float* packed() const { return reinterpret_cast<float*>(packed_.get()); }
 
   void run_block(const StepArgs& args, std::int64_t sample, std::int64_t first, std::int64_t last,
                  int task) const {
@@ -109,8 +121,8 @@ class Conv2dFp32 final : public Step {
     for (std::int64_t g = 0; g < groups_; ++g) {
       const std::int64_t channel = g * shape_.n;
       c.in = args.inputs[0].sample<const float>(sample) + g * shape_.channels;
-      c.weights = packed() + g * group_size_;
-      c.bias = bias_.data() + channel;
+      c.weights = packed_->weights() + g * group_size_;
+      c.bias = packed_->bias.data() + channel;
       c.residual = args.inputs.size() > 1 ? args.inputs[1].sample<const float>(sample) + channel : nullptr;
       c.out = args.output.sample<float>(sample) + channel;
       if (depthwise_)
@@ -124,8 +136,7 @@ class Conv2dFp32 final : public Step {
   fp32::ConvShape shape_;
   std::int64_t groups_, pixels_, group_size_ = 0;
   Activation activation_;
-  std::vector<float> bias_;
-  AlignedBytes packed_;  // a vector of weights that crosses cache lines takes two loads
+  std::shared_ptr<const Packed> packed_;
   bool depthwise_ = false;
 };
 

@@ -29,6 +29,35 @@ struct ConvGroup {
   ColumnTerms terms;
 };
 
+/// All of a layer that no shape of an input changes.
+struct ConvWeights {
+  std::vector<ConvGroup> groups{};
+  WeightRestorer restorer{};
+  bool have_zeros = false;
+};
+
+ConvWeights pack_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec,
+                         const LayerQuantization& quantization) {
+  ConvWeights packed;
+  const EffectiveWeights w(*spec.weights, activations_of(row_input(spec)));
+  packed.restorer = WeightRestorer(w);
+  const auto taps = static_cast<std::uint32_t>(op.window.kernel[0] * op.window.kernel[1]);
+  const std::int64_t per_group = w.matrix().rows / op.groups;
+  for (std::int64_t g = 0; g < op.groups; ++g) {
+    const kernels::WeightSpec part = w.spec(taps, g * per_group, per_group);
+    const auto row = static_cast<std::size_t>(g * per_group);
+    kernels::PackedWeights group(part, spec.isa);
+    const std::span<const float> bias =
+        op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
+    const std::span<const float> units(w.units());
+    ColumnTerms terms(group, w.column_scales(g * per_group, per_group),
+                      units.size() > 1 ? units.subspan(row, part.n) : units, bias, quantization);
+    packed.have_zeros = packed.have_zeros || !group.weight_zero_points().empty();
+    packed.groups.push_back({std::move(group), std::move(terms)});
+  }
+  return packed;
+}
+
 class Conv2dQuantizedWeights final : public ops::Step {
  public:
   Conv2dQuantizedWeights(const ops::Conv2dOp& op, const ops::StepSpec& spec)
@@ -42,8 +71,7 @@ class Conv2dQuantizedWeights final : public ops::Step {
         element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
         residual_f32_(has_f32_residual(spec)),
         quantization_(quantization_of(spec)) {
-    const auto& [kernel_h, kernel_w] = op.window.kernel;
-    const auto taps = static_cast<std::uint32_t>(kernel_h * kernel_w);
+    const std::int64_t taps = op.window.kernel[0] * op.window.kernel[1];
     pads_ = op.window.pad != std::array<std::int64_t, 4>{0, 0, 0, 0} || reaches_outside(op.window);
     pointwise_ = taps == 1 && op.window.stride == std::array<std::int64_t, 2>{1, 1} && !pads_;
     if (!pointwise_) {
@@ -52,35 +80,23 @@ class Conv2dQuantizedWeights final : public ops::Step {
               ? spec.row_offsets->get(in_, out_, op.window, in_element())
               : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window, in_element()));
     }
-    const EffectiveWeights w(*spec.weights, activations_of(input_));
-    restorer_ = WeightRestorer(w);
-    const std::int64_t per_group = w.matrix().rows / op.groups;
-    for (std::int64_t g = 0; g < op.groups; ++g) {
-      const kernels::WeightSpec part = w.spec(taps, g * per_group, per_group);
-      const auto row = static_cast<std::size_t>(g * per_group);
-      kernels::PackedWeights packed(part, spec.isa);
-      const std::span<const float> bias =
-          op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
-      const std::span<const float> units(w.units());
-      ColumnTerms terms(packed, w.column_scales(g * per_group, per_group),
-                        units.size() > 1 ? units.subspan(row, part.n) : units, bias, quantization_);
-      weight_zeros_ = weight_zeros_ || !packed.weight_zero_points().empty();
-      groups_.push_back({std::move(packed), std::move(terms)});
-    }
+    const auto* same = ops::same_node<Conv2dQuantizedWeights>(spec);
+    weights_ =
+        same ? same->weights_ : std::make_shared<const ConvWeights>(pack_weights(op, spec, quantization_));
   }
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
-  std::string kernel() const override { return groups_[0].weights.kernel().name; }
+  std::string kernel() const override { return weights_->groups[0].weights.kernel().name; }
   PackReport pack_report() const override {
     PackReport sum;
-    for (const ConvGroup& group : groups_) sum += group.weights.report();
+    for (const ConvGroup& group : weights_->groups) sum += group.weights.report();
     return sum;
   }
-  bool keeps_weights() const override { return restorer_.holds(groups_[0].weights); }
+  bool keeps_weights() const override { return weights_->restorer.holds(weights_->groups[0].weights); }
   void restore_weights(QuantizedMatrix& weights) const override {
-    restorer_.prepare(weights);
+    weights_->restorer.prepare(weights);
     std::int64_t row = 0;
-    for (const ConvGroup& group : groups_) {
+    for (const ConvGroup& group : weights_->groups) {
       WeightRestorer::restore(group.weights, row, weights);
       row += group.weights.n();
     }
@@ -96,11 +112,11 @@ class Conv2dQuantizedWeights final : public ops::Step {
     } else if (memory.row_a) {
       std::fill_n(memory.row_a, rows(args.batch), quantization_.input->zero_point);
     }
-    const auto groups = static_cast<std::int64_t>(groups_.size());
+    const auto groups = static_cast<std::int64_t>(weights_->groups.size());
     const std::int64_t group_bytes =
         input_ == RowInput::signs ? in_.pixel_stride / groups : in_.channels / groups * in_element();
     const std::int64_t out_per_group = out_.channels / groups;
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t g = 0; g < weights_->groups.size(); ++g) {
       kernels::GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * group_bytes,
                            .images = static_cast<std::size_t>(args.batch),
                            .rows = static_cast<std::size_t>(out_.pixels()),
@@ -108,7 +124,7 @@ class Conv2dQuantizedWeights final : public ops::Step {
                            .row_stride = in_.pixel_stride * in_element(),
                            .offsets = pointwise_ ? nullptr : offsets_->data()};
       const std::ptrdiff_t column = static_cast<std::int64_t>(g) * out_per_group;
-      run_group(args, memory, groups_[g], lhs, column);
+      run_group(args, memory, weights_->groups[g], lhs, column);
     }
     if (residual_f32_) add_residual(args);
   }
@@ -129,9 +145,9 @@ class Conv2dQuantizedWeights final : public ops::Step {
     return RowMemory::carve(
         block, rows(batch),
         {.row_scales = scales_rows(),
-         .row_zeros =
-             input_ == RowInput::quantize || (input_ == RowInput::codes && groups_[0].weights.groups() > 1),
-         .weight_zeros = weight_zeros_,
+         .row_zeros = input_ == RowInput::quantize ||
+                      (input_ == RowInput::codes && weights_->groups[0].weights.groups() > 1),
+         .weight_zeros = weights_->have_zeros,
          .code_bytes = makes_codes() ? static_cast<std::size_t>(batch * in_.sample_stride + 64) : 0});
   }
 
@@ -168,7 +184,7 @@ class Conv2dQuantizedWeights final : public ops::Step {
 
   /// The channels of each group of each pixel, then a pixel of zeros: padding counts as +1.
   void take_signs(const float* x, std::uint8_t* codes) const noexcept {
-    const auto groups = static_cast<std::int64_t>(groups_.size()), channels = in_.channels / groups;
+    const auto groups = static_cast<std::int64_t>(weights_->groups.size()), channels = in_.channels / groups;
     const std::int64_t bytes = in_.pixel_stride / groups;
     for (std::int64_t i = 0; i < in_.pixels() * groups; ++i)
       sign_bits(x + i * channels, static_cast<std::size_t>(channels), codes + i * bytes);
@@ -213,14 +229,13 @@ class Conv2dQuantizedWeights final : public ops::Step {
   ops::Activation activation_;
   RowInput input_;
   SignScale signs_;
-  bool pads_ = false, pointwise_ = false, weight_zeros_ = false;
+  bool pads_ = false, pointwise_ = false;
   SampleLayout in_, out_;
   std::size_t element_;
   bool residual_f32_;
   LayerQuantization quantization_;
   std::shared_ptr<const RowOffsets> offsets_;
-  WeightRestorer restorer_;
-  std::vector<ConvGroup> groups_;
+  std::shared_ptr<const ConvWeights> weights_;
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
-#include <optional>
+#include <utility>
 
 #include "layers/conv2d_steps.h"
 #include "layers/dynamic_input.h"
@@ -81,11 +81,12 @@ class DepthwiseInt8 final : public ops::Step {
     shape_ = depthwise_shape(wide_, out_, op.window);
     q_ = quantization_of(spec);
     residual_f32_ = has_f32_residual(spec);
-    const EffectiveWeights effective(*spec.weights, kernels::ActType::u8);
-    const std::vector<std::int16_t> weights = centred_weights(effective);
-    set_terms(op, effective, weights);
-    panel_ = aligned_bytes(kernel_.panel_bytes(shape_, weights.data()));
-    kernel_.pack(shape_, weights.data(), panel_.get());
+    const auto* same = ops::same_node<DepthwiseInt8>(spec);
+    packed_ = same ? same->packed_ : pack(op, *spec.weights);
+    // An f32 residual is added afterwards, and limited then.
+    epilogue_ = base_epilogue(residual_f32_ ? ops::Activation{} : op.activation, q_);
+    set_columns(epilogue_, packed_->terms);
+    if (dynamic_) epilogue_.col_a = packed_->sums.data();
   }
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
@@ -117,17 +118,25 @@ class DepthwiseInt8 final : public ops::Step {
   }
 
  private:
-  void set_terms(const ops::Conv2dOp& op, const EffectiveWeights& effective,
-                 const std::vector<std::int16_t>& weights) {
-    const auto rows = static_cast<std::size_t>(effective.matrix().rows), taps = weights.size() / rows;
+  /// All that no shape of an input changes.
+  struct Packed {
+    AlignedBytes panel;
+    std::vector<std::int32_t> sums;
+    ColumnTerms terms;
+  };
+
+  std::shared_ptr<const Packed> pack(const ops::Conv2dOp& op, const QuantizedMatrix& matrix) const {
+    const EffectiveWeights effective(matrix, kernels::ActType::u8);
+    const std::vector<std::int16_t> weights = centred_weights(effective);
+    const auto rows = static_cast<std::size_t>(matrix.rows), taps = weights.size() / rows;
+    std::vector<std::int32_t> sums;
     for (std::size_t o = 0; o < rows; ++o)
-      sums_.push_back(std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(o * taps),
-                                      weights.begin() + static_cast<std::ptrdiff_t>((o + 1) * taps), 0));
-    terms_.emplace(rows, false, sums_, effective.column_scales(), effective.units(), op.bias, q_);
-    // An f32 residual is added afterwards, and limited then.
-    epilogue_ = base_epilogue(residual_f32_ ? ops::Activation{} : op.activation, q_);
-    set_columns(epilogue_, *terms_);
-    if (dynamic_) epilogue_.col_a = sums_.data();
+      sums.push_back(std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(o * taps),
+                                     weights.begin() + static_cast<std::ptrdiff_t>((o + 1) * taps), 0));
+    ColumnTerms terms(rows, false, sums, effective.column_scales(), effective.units(), op.bias, q_);
+    AlignedBytes panel = aligned_bytes(kernel_.panel_bytes(shape_, weights.data()));
+    kernel_.pack(shape_, weights.data(), panel.get());
+    return std::make_shared<const Packed>(Packed{std::move(panel), std::move(sums), std::move(terms)});
   }
 
   Prepared carve(std::byte* block, std::int64_t batch) const {
@@ -190,7 +199,7 @@ class DepthwiseInt8 final : public ops::Step {
                  std::int64_t last) const noexcept {
     kernels::DepthwiseArgs a;
     a.shape = &shape_;
-    a.panel = panel_.get();
+    a.panel = packed_->panel.get();
     a.in = args.inputs[0].sample<std::uint8_t>(b);
     if (dynamic_) a.in = p.codes + b * in_.sample_stride;
     if (multiplier_ > 1) a.in = p.expanded + b * wide_.sample_stride;
@@ -228,9 +237,7 @@ class DepthwiseInt8 final : public ops::Step {
   SampleLayout in_, wide_, out_;  ///< wide_: of the input repeated for the channel multiplier
   kernels::DepthwiseShape shape_;
   LayerQuantization q_;
-  AlignedBytes panel_;
-  std::vector<std::int32_t> sums_;
-  std::optional<ColumnTerms> terms_;
+  std::shared_ptr<const Packed> packed_;
   kernels::Epilogue epilogue_;
 };
 

@@ -30,6 +30,8 @@ class EmbeddingStep final : public Step {
     return static_cast<std::size_t>(round_up(width_, 16)) * sizeof(float);
   }
 
+  bool reads_operator() const override { return table_ != nullptr; }
+
   void run(const StepArgs& args) const noexcept override {
     auto* room = reinterpret_cast<float*>(args.scratch);
     for (std::int64_t s = 0; s < args.batch; ++s) {

@@ -14,7 +14,7 @@ namespace {
 class LinearFp32 final : public Step {
  public:
   LinearFp32(const LinearOp& op, const StepSpec& spec)
-      : kernel_(fp32::fp32_kernel(spec.isa)), bias_(op.bias), activation_(op.activation) {
+      : kernel_(fp32::fp32_kernel(spec.isa)), activation_(op.activation) {
     const SampleLayout in = spec.inputs[0]->layout(), out = spec.output->layout();
     rows_ = op.flattens_input ? 1 : in.pixels();
     shape_.in_height = 1;
@@ -23,14 +23,9 @@ class LinearFp32 final : public Step {
     // Rows of one sample follow each other; single rows are a sample apart.
     shape_.in_stride = rows_ == 1 ? in.sample_stride : shape_.channels;
     shape_.out_stride = rows_ == 1 ? out.sample_stride : shape_.n;
-    bias_.resize(static_cast<std::size_t>(shape_.n), 0.0f);
-    if (rows_ == 1) {
-      weights_ = op.weight.data.data();
-      return;
-    }
-    packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
-    kernel_.conv_pack(shape_, op.weight.data.data(), packed_.data());
-    weights_ = packed_.data();
+    const auto* same = same_node<LinearFp32>(spec);
+    packed_ = same && (rows_ == 1 || !same->packed_->weights.empty()) ? same->packed_ : pack(op);
+    weights_ = rows_ == 1 ? op.weight.data.data() : packed_->weights.data();
   }
 
   std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
@@ -43,8 +38,23 @@ class LinearFp32 final : public Step {
       multiply(args, m, args.inputs[0].sample<const float>(b), args.output.sample<float>(b));
   }
   std::string kernel() const override { return kernel_.name; }
+  bool reads_operator() const override { return rows_ == 1; }
 
  private:
+  struct Packed {
+    std::vector<float> bias, weights;
+  };
+  std::shared_ptr<const Packed> pack(const LinearOp& op) const {
+    auto packed = std::make_shared<Packed>();
+    packed->bias = op.bias;
+    packed->bias.resize(static_cast<std::size_t>(shape_.n), 0.0f);
+    if (rows_ > 1) {
+      packed->weights.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
+      kernel_.conv_pack(shape_, op.weight.data.data(), packed->weights.data());
+    }
+    return packed;
+  }
+
   static constexpr std::int64_t kParallelWork = 500000;  // multiplications that are worth a second thread
   static constexpr std::int64_t kManyRows = 48;          // a thread
 
@@ -81,7 +91,7 @@ class LinearFp32 final : public Step {
     g.a = x + row * shape_.in_stride, g.a_stride = shape_.in_stride;
     g.w = weights_ + feature * shape_.channels, g.w_stride = shape_.channels;
     g.c = y + row * shape_.out_stride + feature, g.c_stride = shape_.out_stride;
-    g.bias = bias_.data() + feature;
+    g.bias = packed_->bias.data() + feature;
     g.lo = activation_.lo, g.hi = activation_.hi;
     kernel_.linear(g);
   }
@@ -96,7 +106,7 @@ class LinearFp32 final : public Step {
     c.first = row, c.last = last_row;
     c.in = x;
     c.weights = weights_ + feature * shape_.channels;
-    c.bias = bias_.data() + feature;
+    c.bias = packed_->bias.data() + feature;
     c.out = y + feature;
     c.lo = activation_.lo, c.hi = activation_.hi;
     c.scratch = scratch;
@@ -105,8 +115,8 @@ class LinearFp32 final : public Step {
 
   const fp32::Fp32Kernel& kernel_;
   fp32::ConvShape shape_;
-  std::vector<float> bias_, packed_;
-  const float* weights_ = nullptr;  ///< of the operator, or packed_
+  std::shared_ptr<const Packed> packed_;  ///< weights where there are several rows
+  const float* weights_ = nullptr;        ///< of the operator, or packed_
   Activation activation_;
   std::int64_t rows_ = 1;
 };

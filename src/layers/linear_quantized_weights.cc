@@ -5,6 +5,7 @@
 
 #include "layers/linear_product.h"
 #include "layers/linear_steps.h"
+#include "layers/step_common.h"
 
 namespace lowbit {
 namespace {
@@ -36,29 +37,35 @@ class LinearQuantizedWeights final : public ops::Step {
       : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),
         in_(*spec.inputs[0], rows_per_sample_),
         out_(*spec.output, rows_per_sample_),
-        product_(*spec.weights, row_input(spec), op.bias, quantization_of(spec), op.activation, spec.isa,
-                 sign_scale(spec)) {}
+        product_(make_product(op, spec)) {}
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override {
-    return product_.scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));
+    return product_->scratch_bytes(static_cast<std::size_t>(batch * rows_per_sample_));
   }
-  std::string kernel() const override { return product_.weights().kernel().name; }
-  PackReport pack_report() const override { return product_.weights().report(); }
-  bool keeps_weights() const override { return product_.restorer().holds(product_.weights()); }
+  std::string kernel() const override { return product_->weights().kernel().name; }
+  PackReport pack_report() const override { return product_->weights().report(); }
+  bool keeps_weights() const override { return product_->restorer().holds(product_->weights()); }
   void restore_weights(QuantizedMatrix& weights) const override {
-    product_.restorer().prepare(weights);
-    WeightRestorer::restore(product_.weights(), 0, weights);
+    product_->restorer().prepare(weights);
+    WeightRestorer::restore(product_->weights(), 0, weights);
   }
 
   void run(const ops::StepArgs& args) const noexcept override {
-    product_.run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
-                 args.scratch, *args.executor);
+    product_->run(in_.block(args.inputs[0].data, args.batch), out_.block(args.output.data, args.batch),
+                  args.scratch, *args.executor);
   }
 
  private:
+  static std::shared_ptr<const LinearProduct> make_product(const ops::LinearOp& op,
+                                                           const ops::StepSpec& spec) {
+    if (const auto* same = ops::same_node<LinearQuantizedWeights>(spec)) return same->product_;
+    return std::make_shared<LinearProduct>(*spec.weights, row_input(spec), op.bias, quantization_of(spec),
+                                           op.activation, spec.isa, sign_scale(spec));
+  }
+
   std::int64_t rows_per_sample_;
   RowLayout in_, out_;
-  LinearProduct product_;
+  std::shared_ptr<const LinearProduct> product_;
 };
 
 }  // namespace

@@ -36,15 +36,14 @@ std::vector<float> bias_of(const std::vector<float>& bias, const GateRows& part)
 
 class FloatStateProduct final : public StateProduct {
  public:
-  FloatStateProduct(const RecurrentOp& op, const GateRows& part, Isa isa)
-      : kernel_(fp32::fp32_kernel(isa)), bias_(bias_of(op.bias, part)) {
+  /// `same`: one of another batch, or null.
+  FloatStateProduct(const RecurrentOp& op, const GateRows& part, Isa isa, const FloatStateProduct* same)
+      : kernel_(fp32::fp32_kernel(isa)) {
     shape_.in_height = 1;
     shape_.in_width = shape_.out_width = op.batch;
     shape_.channels = op.weight.shape[1], shape_.in_stride = part.in_stride;
     shape_.n = shape_.out_stride = part.count;
-    bias_.resize(static_cast<std::size_t>(shape_.n), 0.0f);
-    packed_.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
-    kernel_.conv_pack(shape_, op.weight.data.data() + part.first * shape_.channels, packed_.data());
+    packed_ = same ? same->packed_ : pack(op, part);
   }
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(kernel_.conv_scratch(shape_)) * sizeof(float);
@@ -54,8 +53,8 @@ class FloatStateProduct final : public StateProduct {
     c.shape = &shape_;
     c.last = shape_.out_width;
     c.in = h;
-    c.weights = packed_.data();
-    c.bias = bias_.data();
+    c.weights = packed_->weights.data();
+    c.bias = packed_->bias.data();
     c.out = y;
     c.lo = Activation{}.lo, c.hi = Activation{}.hi;
     c.scratch = reinterpret_cast<float*>(scratch);
@@ -64,39 +63,62 @@ class FloatStateProduct final : public StateProduct {
   std::string kernel() const override { return kernel_.name; }
 
  private:
+  struct Packed {
+    std::vector<float> bias, weights;
+  };
+  std::shared_ptr<const Packed> pack(const RecurrentOp& op, const GateRows& part) const {
+    auto packed = std::make_shared<Packed>();
+    packed->bias = bias_of(op.bias, part);
+    packed->bias.resize(static_cast<std::size_t>(shape_.n), 0.0f);
+    packed->weights.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
+    kernel_.conv_pack(shape_, op.weight.data.data() + part.first * shape_.channels, packed->weights.data());
+    return packed;
+  }
+
   const fp32::Fp32Kernel& kernel_;
   fp32::ConvShape shape_;
-  std::vector<float> bias_, packed_;
+  std::shared_ptr<const Packed> packed_;
 };
 
 class QuantizedStateProduct final : public StateProduct {
  public:
-  QuantizedStateProduct(const RecurrentOp& op, const GateRows& part, const StepSpec& spec)
+  QuantizedStateProduct(const RecurrentOp& op, const GateRows& part, const StepSpec& spec,
+                        const QuantizedStateProduct* same)
       : rows_(static_cast<std::size_t>(op.batch)),
         in_stride_(part.in_stride),
         out_stride_(part.count),
-        product_(*spec.weights, row_input(spec), bias_of(op.bias, part), {}, {}, spec.isa, sign_scale(spec),
-                 {part.first, part.count}) {}
-  std::size_t scratch_bytes() const override { return product_.scratch_bytes(rows_); }
+        product_(same ? same->product_ : pack(op, part, spec)) {}
+  std::size_t scratch_bytes() const override { return product_->scratch_bytes(rows_); }
   void run(const float* h, float* y, std::byte* scratch) const noexcept override {
     constexpr auto kFloat = static_cast<std::ptrdiff_t>(sizeof(float));
     // Too little work at a time for threads.
-    product_.run({const_cast<float*>(h), 1, rows_, 0, in_stride_ * kFloat},
-                 {y, 1, rows_, 0, out_stride_ * kFloat}, scratch, serial_executor());
+    product_->run({const_cast<float*>(h), 1, rows_, 0, in_stride_ * kFloat},
+                  {y, 1, rows_, 0, out_stride_ * kFloat}, scratch, serial_executor());
   }
-  std::string kernel() const override { return product_.weights().kernel().name; }
-  const LinearProduct* quantized() const override { return &product_; }
+  std::string kernel() const override { return product_->weights().kernel().name; }
+  const LinearProduct* quantized() const override { return product_.get(); }
 
  private:
+  static std::shared_ptr<const LinearProduct> pack(const RecurrentOp& op, const GateRows& part,
+                                                   const StepSpec& spec) {
+    const std::vector<float> bias = bias_of(op.bias, part);
+    return std::make_shared<const LinearProduct>(*spec.weights, row_input(spec), bias, LayerQuantization{},
+                                                 Activation{}, spec.isa, sign_scale(spec),
+                                                 LinearProduct::Rows{part.first, part.count});
+  }
+
   std::size_t rows_;
   std::ptrdiff_t in_stride_, out_stride_;
-  LinearProduct product_;
+  std::shared_ptr<const LinearProduct> product_;
 };
 
-std::unique_ptr<StateProduct> make_product(const RecurrentOp& op, const GateRows& part,
-                                           const StepSpec& spec) {
-  if (spec.weights) return std::make_unique<QuantizedStateProduct>(op, part, spec);
-  return std::make_unique<FloatStateProduct>(op, part, spec.isa);
+std::unique_ptr<StateProduct> make_product(const RecurrentOp& op, const GateRows& part, const StepSpec& spec,
+                                           const StateProduct* same) {
+  if (spec.weights)
+    return std::make_unique<QuantizedStateProduct>(op, part, spec,
+                                                   dynamic_cast<const QuantizedStateProduct*>(same));
+  return std::make_unique<FloatStateProduct>(op, part, spec.isa,
+                                             dynamic_cast<const FloatStateProduct*>(same));
 }
 
 class RecurrentStep final : public Step {
@@ -111,8 +133,12 @@ class RecurrentStep final : public Step {
         reverse_(op.reverse) {
     // A state that is reset before its product stands where the reset gate was.
     const std::int64_t first = cell_ == Cell::gru_of_reset ? 2 * hidden_ : width_;
-    products_.push_back(make_product(op, {0, first, hidden_}, spec));
-    if (first < width_) products_.push_back(make_product(op, {first, width_ - first, first}, spec));
+    const auto* same = same_node<RecurrentStep>(spec);
+    products_.push_back(
+        make_product(op, {0, first, hidden_}, spec, same ? same->products_[0].get() : nullptr));
+    if (first < width_)
+      products_.push_back(
+          make_product(op, {first, width_ - first, first}, spec, same ? same->products_[1].get() : nullptr));
   }
 
   std::size_t scratch_bytes(std::int64_t, int) const override {

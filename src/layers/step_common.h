@@ -57,6 +57,11 @@ void require_f32_weights(const Tensor& weight, std::string_view what);
 /// a matrix; without any, as require_f32_weights.
 void require_matrix_weights(const Tensor& weight, const StepSpec& spec, std::string_view what);
 std::vector<Shape> input_shapes(const StepSpec& spec);
+/// The step that one of type S may share its weights with, or null.
+template <class S>
+const S* same_node(const StepSpec& spec) {
+  return dynamic_cast<const S*>(spec.same_node);
+}
 template <class Op>
 void require_shapes(const Op& op, const StepSpec& spec) {
   require_output_shape(spec, infer_shape(op, input_shapes(spec)), Op::kName);

@@ -25,7 +25,11 @@ bool has_finite(std::span<const float> x) {
 struct Calibrator::State {
   State(const Model& model, CalibrateOptions o)
       : options(std::move(o)),
-        runner({model}, {.threads = options.threads, .shard = options.shard, .progress = options.progress},
+        runner({model},
+               {.threads = options.threads,
+                .shard = options.shard,
+                .any_sizes = true,
+                .progress = options.progress},
                [this](std::size_t count) { observe(count); }),
         bytes_of_sample(sample_bytes(model)) {
     table.observer = options.observer_name;
@@ -43,9 +47,9 @@ struct Calibrator::State {
   void observe(std::size_t count) {
     run_tasks(runner.executor(), table.entries.size(), [&](std::size_t v) {
       CalibrationEntry& entry = table.entries[v];
-      const auto elements = static_cast<std::size_t>(entry.shape.elements());
       for (std::size_t lane = 0; lane < count; ++lane) {
         const ops::TensorArg& value = runner.values(lane, 0)[v];
+        const auto elements = static_cast<std::size_t>(value.type->shape.elements());
         std::vector<float> integers;
         if (value.type->dtype == DType::i64)
           integers.assign(value.sample<std::int64_t>(0), value.sample<std::int64_t>(0) + elements);
@@ -58,9 +62,10 @@ struct Calibrator::State {
     table.samples += static_cast<std::int64_t>(count);
   }
 
-  /// The first samples of those that are added, while there is room.
+  /// The first samples of those that are added, while there is room; none of a model with open dimensions.
   template <class Batch>
   void keep(const Batch& batch, std::int64_t samples) {
+    if (!runner.first_model().graph().open.empty()) return;
     for (std::int64_t i = 0; i < samples; ++i, ++added) {
       if ((table.kept.numbers.size() + 1) * bytes_of_sample > options.kept_bytes) return;
       table.kept.numbers.push_back(options.shard.index + added * options.shard.count);
@@ -87,7 +92,7 @@ Calibrator& Calibrator::operator=(Calibrator&&) noexcept = default;
 Calibrator::~Calibrator() = default;
 
 void Calibrator::add(const TensorView& given) {
-  const TensorView batch = as_batch(given, state_->runner.sample_shape());
+  const TensorView batch = as_batch(given, sample_shape(state_->runner.first_model(), given.shape));
   state_->runner.add(batch);
   state_->keep(batch, batch.shape[0]);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "lowbit/layers/step.h"
@@ -11,10 +12,17 @@
 
 namespace lowbit::detail {
 
+/// A model at certain sizes of its open dimensions.
+struct CompiledSteps {
+  std::vector<ValueType> types;                     ///< one per value; steps point at them
+  std::vector<std::unique_ptr<const ops::Op>> ops;  ///< one per node; null: that of the graph
+  std::vector<std::unique_ptr<ops::Step>> steps;    ///< one per node
+  std::vector<bool> zero_pixel;  ///< per value: some step reads the pixel behind each sample
+};
+
 struct CompiledModel {
   ModelData data;
-  std::vector<std::unique_ptr<ops::Step>> steps;  ///< one per node
-  std::vector<bool> zero_pixel;                   ///< per value: some step reads the pixel behind each sample
+  CompiledSteps main;  ///< at the highest sizes
   /// What the quantized weights of a node take in a file; zeros where there are none.
   struct WeightSize {
     std::size_t bytes = 0;
@@ -28,6 +36,9 @@ struct CompiledModel {
 
   /// Compiles; `data` stays where it is afterwards, steps point into it.
   explicit CompiledModel(ModelData model);
+  /// The same at other sizes. Packed weights are those of `main`, so that the model must outlive the result.
+  /// Throws Error(shape_mismatch) for sizes outside of the limits.
+  CompiledSteps at(std::span<const std::int64_t> sizes) const;
   CompiledModel(const CompiledModel&) = delete;
   CompiledModel& operator=(const CompiledModel&) = delete;
 };

@@ -8,6 +8,7 @@
 
 #include "layers/step_common.h"
 #include "lowbit/core/error.h"
+#include "model/open_graph.h"
 
 namespace lowbit {
 namespace {
@@ -125,11 +126,24 @@ Shape with_count(const Shape& shape, std::int64_t count) {
   return Shape(std::span<const std::int64_t>(dims));
 }
 
+std::vector<Shape> sample_shapes(const Model& model, std::span<const arrays::ArrayView> batch) {
+  detail::SizeReader reader(model.graph());
+  for (std::size_t i = 0; i < batch.size(); ++i) reader.add(i, batch[i].type.shape);
+  return detail::input_shapes_at(model.graph(), reader.sizes());
+}
+
+Shape sample_shape(const Model& model, const Shape& batch) {
+  detail::SizeReader reader(model.graph());
+  reader.add(0, batch);
+  return detail::input_shapes_at(model.graph(), reader.sizes())[0];
+}
+
 std::vector<arrays::ArrayView> slice_batch(const Model& model, std::span<const arrays::ArrayView> batch,
                                            std::int64_t first, std::int64_t count) {
   std::vector<arrays::ArrayView> slice(batch.begin(), batch.end());
+  const std::vector<Shape> samples = sample_shapes(model, batch);
   for (std::size_t i = 0; i < slice.size(); ++i) {
-    const Shape& sample = model.input_shape(i);
+    const Shape& sample = samples[i];
     arrays::ArrayView& array = slice[i];
     if (array.floats) array.floats += first * sample.elements();
     if (array.integers) array.integers += first * sample.elements();

@@ -26,6 +26,12 @@ Shape with_batch(const Shape& sample, std::int64_t batch);
 /// The shape of a batch with another number of samples.
 Shape with_count(const Shape& batch, std::int64_t count);
 
+/// The shape of a sample of each input, at the sizes of open dimensions that such a batch says. Throws
+/// Error(shape_mismatch) where they do not fit.
+std::vector<Shape> sample_shapes(const Model& model, std::span<const arrays::ArrayView> batch);
+/// The same of a model with one input.
+Shape sample_shape(const Model& model, const Shape& batch);
+
 /// Throws Error(shape_mismatch) for a model that one tensor does not feed.
 void check_one_input(const Model& model);
 /// Samples of a batch for the model's inputs. Throws Error(shape_mismatch) where arrays do not fit the inputs

@@ -8,6 +8,7 @@
 #include "layers/weight_restorer.h"
 #include "lowbit/core/error.h"
 #include "model/compiled_model.h"
+#include "model/open_graph.h"
 
 namespace lowbit {
 namespace detail {
@@ -22,34 +23,60 @@ void check_sizes(const ModelData& data) {
                     data.graph.values.size(), data.graph.nodes.size(), data.types.size(), data.nodes.size()));
 }
 
+/// Adds the step of node `i`, which may share the weights of `same`.
+void add_step(const ModelData& data, std::size_t i, const ops::Step* same, RowOffsetsCache& row_offsets,
+              CompiledSteps& compiled) {
+  const Graph::Node& node = data.graph.nodes[i];
+  const NodeQuantization& quantization = data.nodes[i];
+  ops::StepSpec spec;
+  for (const ValueId id : node.inputs) spec.inputs.push_back(&compiled.types[static_cast<std::size_t>(id)]);
+  spec.output = &compiled.types[static_cast<std::size_t>(node.output)];
+  spec.weights = quantization.weights ? &*quantization.weights : nullptr;
+  spec.dynamic = quantization.weights && quantization.scheme.dynamic;
+  spec.signs = quantization.weights && quantization.scheme.activation_bits == 1;
+  spec.isa = active_isa();
+  spec.row_offsets = &row_offsets;
+  spec.same_node = same;
+  try {
+    compiled.steps.push_back(ops::make_step(compiled.ops[i] ? *compiled.ops[i] : node.op, spec));
+  } catch (const Error& e) {
+    throw Error(e.code(), fmt::format("layer '{}': {}", node.name, e.what()));
+  }
+  const ops::Step& step = *compiled.steps.back();
+  if (!step.reads_operator()) compiled.ops[i].reset();
+  if (step.reads_zero_pixel() && !node.inputs.empty())
+    compiled.zero_pixel[static_cast<std::size_t>(node.inputs[0])] = true;
+}
+
 }  // namespace
 
-CompiledModel::CompiledModel(ModelData model)
-    : data(std::move(model)), zero_pixel(data.graph.values.size(), false) {
+CompiledModel::CompiledModel(ModelData model) : data(std::move(model)) {
   check_sizes(data);
+  check_rules(data.graph);
+  main.types = data.types;
+  main.ops.resize(data.graph.nodes.size());
+  main.zero_pixel.resize(data.types.size(), false);
   RowOffsetsCache row_offsets;
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
-    const Graph::Node& node = data.graph.nodes[i];
-    NodeQuantization& quantization = data.nodes[i];
-    ops::StepSpec spec;
-    for (const ValueId id : node.inputs) spec.inputs.push_back(&data.types[static_cast<std::size_t>(id)]);
-    spec.output = &data.types[static_cast<std::size_t>(node.output)];
-    spec.weights = quantization.weights ? &*quantization.weights : nullptr;
-    spec.dynamic = quantization.weights && quantization.scheme.dynamic;
-    spec.signs = quantization.weights && quantization.scheme.activation_bits == 1;
-    spec.isa = active_isa();
-    spec.row_offsets = &row_offsets;
-    try {
-      steps.push_back(ops::make_step(node.op, spec));
-    } catch (const Error& e) {
-      throw Error(e.code(), fmt::format("layer '{}': {}", node.name, e.what()));
-    }
+    add_step(data, i, nullptr, row_offsets, main);
+    std::optional<QuantizedMatrix>& weights = data.nodes[i].weights;
     WeightSize& size = weight_sizes.emplace_back();
-    if (spec.weights) size = {spec.weights->stored_bytes(), spec.weights->bits_per_weight()};
-    if (steps.back()->keeps_weights()) WeightRestorer::release(*quantization.weights);
-    if (steps.back()->reads_zero_pixel() && !node.inputs.empty())
-      zero_pixel[static_cast<std::size_t>(node.inputs[0])] = true;
+    if (weights) size = {weights->stored_bytes(), weights->bits_per_weight()};
+    if (main.steps[i]->keeps_weights()) WeightRestorer::release(*weights);
   }
+}
+
+CompiledSteps CompiledModel::at(std::span<const std::int64_t> sizes) const {
+  GraphAtSizes now = at_sizes(data.graph, sizes);
+  CompiledSteps compiled;
+  compiled.types = data.types;
+  for (std::size_t v = 0; v < compiled.types.size(); ++v) compiled.types[v].shape = now.shapes[v];
+  compiled.ops = std::move(now.ops);
+  compiled.zero_pixel.resize(compiled.types.size(), false);
+  RowOffsetsCache row_offsets;
+  for (std::size_t i = 0; i < data.graph.nodes.size(); ++i)
+    add_step(data, i, main.steps[i].get(), row_offsets, compiled);
+  return compiled;
 }
 
 }  // namespace detail
@@ -112,6 +139,18 @@ const Shape& Model::output_shape(std::size_t i) const {
   return type(graph().outputs.at(i)).shape;
 }
 
+std::vector<Shape> Model::output_shapes(std::span<const Shape> inputs) const {
+  if (inputs.size() != input_count())
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("the model has {} inputs, not {}", input_count(), inputs.size()));
+  detail::SizeReader reader(graph());
+  for (std::size_t i = 0; i < inputs.size(); ++i) reader.add(i, inputs[i]);
+  const detail::GraphAtSizes now = detail::at_sizes(graph(), reader.sizes());
+  std::vector<Shape> shapes;
+  for (const ValueId id : graph().outputs) shapes.push_back(now.shapes[static_cast<std::size_t>(id)]);
+  return shapes;
+}
+
 std::size_t Model::stored_bytes() const {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < graph().nodes.size(); ++i) {
@@ -138,7 +177,8 @@ double Model::bits_per_weight() const {
 std::optional<QuantizedMatrix> Model::weights(int node) const {
   const auto i = static_cast<std::size_t>(node);
   std::optional<QuantizedMatrix> weights = data().nodes.at(i).weights;
-  if (weights && compiled_->steps[i]->keeps_weights()) compiled_->steps[i]->restore_weights(*weights);
+  if (weights && compiled_->main.steps[i]->keeps_weights())
+    compiled_->main.steps[i]->restore_weights(*weights);
   return weights;
 }
 
@@ -154,11 +194,11 @@ detail::ModelData Model::complete_data() const {
 }
 
 std::string Model::kernel(int node) const {
-  return compiled_->steps.at(static_cast<std::size_t>(node))->kernel();
+  return compiled_->main.steps.at(static_cast<std::size_t>(node))->kernel();
 }
 
 PackReport Model::pack_report(int node) const {
-  return compiled_->steps.at(static_cast<std::size_t>(node))->pack_report();
+  return compiled_->main.steps.at(static_cast<std::size_t>(node))->pack_report();
 }
 
 }  // namespace lowbit

@@ -35,6 +35,10 @@ OutputScores::OutputScores(const Model& reference)
   }
 }
 
+void OutputScores::set_shapes(std::span<const Shape> outputs) {
+  for (std::size_t i = 0; i < sizes_.size(); ++i) sizes_[i] = outputs[i].elements();
+}
+
 void OutputScores::add(std::span<const float* const> reference, std::span<const float* const> other,
                        std::int64_t count) {
   for (std::size_t i = 0; i < errors_.size(); ++i) {

@@ -19,6 +19,8 @@ void require_same_outputs(const Model& reference, const Model& other);
 class OutputScores {
  public:
   explicit OutputScores(const Model& reference);
+  /// Samples from here on have outputs of these shapes, where the model has open dimensions.
+  void set_shapes(std::span<const Shape> outputs);
   /// One pointer an output, each to `count` samples one after the other.
   void add(std::span<const float* const> reference, std::span<const float* const> other, std::int64_t count);
   ModelComparison result() const;

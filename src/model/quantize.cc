@@ -42,6 +42,8 @@ class Rewriter {
 
   detail::ModelData rewrite() {
     data_.graph.has_batch = old_.graph.has_batch;
+    data_.graph.open = old_.graph.open;
+    data_.graph.input_rules = old_.graph.input_rules;
     for (const ValueId id : old_.graph.inputs) {
       f32_[index(id)] = add_value(id, DType::f32);
       data_.graph.inputs.push_back(f32_[index(id)]);
@@ -241,6 +243,19 @@ class Rewriter {
                   : observed(node.output, code_bits(node.output));
     output = add_value(node.output, codes_out ? DType::u8 : DType::f32, codes);
     add_node(node.name, std::move(op), std::move(inputs), output, std::move(quantization));
+    data_.graph.nodes.back().rules = rules_of(node);
+  }
+
+  /// Those of the old node, which follow values of the new graph.
+  std::vector<FieldRule> rules_of(const Graph::Node& node) const {
+    std::vector<FieldRule> rules = node.rules;
+    for (FieldRule& rule : rules)
+      for (auto* list : {&rule.numbers, &rule.starts})
+        for (SizeRule& number : *list)
+          if (number.value >= 0)
+            number.value =
+                f32_[index(number.value)] >= 0 ? f32_[index(number.value)] : u8_[index(number.value)];
+    return rules;
   }
 
   const detail::ModelData& old_;

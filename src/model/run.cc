@@ -7,6 +7,7 @@
 #include "lowbit/runtime/detail/float_env.h"
 #include "model/compiled_model.h"
 #include "model/copy_samples.h"
+#include "model/open_graph.h"
 #include "model/workspace.h"
 
 namespace lowbit {
@@ -47,11 +48,11 @@ void require_element(const View& view, const ValueType& type, const std::string&
 /// Samples in tensors of the values `ids`, which the others of the batch (`count`; -1: there are none) must
 /// have too.
 template <class View>
-std::int64_t check_views(const Model& model, std::span<const View> views, const std::vector<ValueId>& ids,
-                         std::int64_t count) {
+std::int64_t check_views(const Graph& graph, const std::vector<ValueType>& types, std::span<const View> views,
+                         const std::vector<ValueId>& ids, std::int64_t count) {
   for (std::size_t i = 0; i < views.size(); ++i) {
-    const std::string& name = model.graph().values[static_cast<std::size_t>(ids[i])].name;
-    const ValueType& type = model.type(ids[i]);
+    const std::string& name = graph.values[static_cast<std::size_t>(ids[i])].name;
+    const ValueType& type = types[static_cast<std::size_t>(ids[i])];
     require_element(views[i], type, name);
     const Shape& shape = shape_of(views[i]);
     const std::int64_t batch = shape == type.shape ? 1 : check_batch(shape, type.shape, name);
@@ -63,17 +64,24 @@ std::int64_t check_views(const Model& model, std::span<const View> views, const 
   return count;
 }
 
+/// Gets the workspace ready for the sizes that the inputs say. Returns the number of samples.
 template <class In, class Out>
 std::int64_t check(const Model& model, std::span<const In> in, std::span<const Out> out,
-                   const Workspace::State& state) {
+                   Workspace::State& state) {
   if (&state.model.compiled() != &model.compiled())
     throw Error(ErrorCode::invalid_argument, "the workspace was made for another model");
   if (in.size() != model.input_count() || out.size() != model.output_count())
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("the model has {} inputs and {} outputs, not {} and {}", model.input_count(),
                             model.output_count(), in.size(), out.size()));
-  const std::int64_t count =
-      check_views(model, out, model.graph().outputs, check_views(model, in, model.graph().inputs, -1));
+  const Graph& graph = model.graph();
+  if (!graph.open.empty()) {
+    detail::SizeReader reader(graph);
+    for (std::size_t i = 0; i < in.size(); ++i) reader.add(i, shape_of(in[i]));
+    state.use(reader.sizes());
+  }
+  const std::int64_t samples = check_views(graph, state.types(), in, graph.inputs, -1);
+  const std::int64_t count = check_views(graph, state.types(), out, graph.outputs, samples);
   if (count > state.batch)
     throw Error(
         ErrorCode::invalid_argument,
@@ -94,23 +102,28 @@ std::int64_t check_inputs(const Model& model, std::span<const arrays::ArrayView>
   if (batch.size() != model.input_count())
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("the model has {} inputs, not {}", model.input_count(), batch.size()));
-  return check_views(model, batch, model.graph().inputs, -1);
+  const std::vector<Shape> samples = sample_shapes(model, batch);
+  std::vector<ValueType> types = model.data().types;
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    types[static_cast<std::size_t>(model.graph().inputs[i])].shape = samples[i];
+  return check_views(model.graph(), types, batch, model.graph().inputs, -1);
 }
 
 void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) noexcept {
-  const detail::CompiledModel& compiled = state.model.compiled();
-  const Graph& graph = compiled.data.graph;
+  const detail::CompiledSteps& compiled = *state.now->steps;
+  const std::vector<ops::TensorArg>& args = state.args();
+  const Graph& graph = state.model.graph();
   for (const ValueId id : graph.inputs)
     if (compiled.zero_pixel[static_cast<std::size_t>(id)])
-      fill_zero_pixels(state.args[static_cast<std::size_t>(id)], count);
+      fill_zero_pixels(args[static_cast<std::size_t>(id)], count);
   for (std::size_t i = 0; i < std::min(nodes, graph.nodes.size()); ++i) {
     const auto output = static_cast<std::size_t>(graph.nodes[i].output);
     compiled.steps[i]->run({.batch = count,
-                            .inputs = state.inputs[i],
-                            .output = state.args[output],
+                            .inputs = state.now->inputs[i],
+                            .output = args[output],
                             .scratch = state.scratch.get(),
                             .executor = state.executor.get()});
-    if (compiled.zero_pixel[output]) fill_zero_pixels(state.args[output], count);
+    if (compiled.zero_pixel[output]) fill_zero_pixels(args[output], count);
   }
 }
 
@@ -123,10 +136,10 @@ void run_on(const Model& model, std::span<const In> in, std::span<const Out> out
   const FloatEnvironmentGuard defaults;
   const Graph& graph = model.graph();
   for (std::size_t i = 0; i < in.size(); ++i)
-    copy_in(in[i], state.args[static_cast<std::size_t>(graph.inputs[i])], count);
+    copy_in(in[i], state.args()[static_cast<std::size_t>(graph.inputs[i])], count);
   run_steps(state, count);
   for (std::size_t i = 0; i < out.size(); ++i)
-    copy_out(state.args[static_cast<std::size_t>(graph.outputs[i])], out[i], count);
+    copy_out(state.args()[static_cast<std::size_t>(graph.outputs[i])], out[i], count);
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "core/refuse.h"
+#include "lowbit/core/error.h"
 #include "model/calibration_checks.h"
 #include "model/copy_samples.h"
+#include "model/open_graph.h"
 #include "model/tasks.h"
 
 namespace lowbit {
@@ -50,21 +52,31 @@ void SampleRunner::add_lane() {
 }
 
 template <class Put>
-void SampleRunner::add_sample(Put&& put) {
+void SampleRunner::add_sample(std::span<const Shape> inputs, Put&& put) {
   if (lanes_.size() == pending_) add_lane();
-  for (std::size_t m = 0; m < models_.size(); ++m) put(models_[m], lanes_[pending_][m]->args);
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    Workspace::State& state = *lanes_[pending_][m];
+    detail::SizeReader reader(models_[m].graph());
+    for (std::size_t i = 0; i < inputs.size(); ++i) reader.add(i, inputs[i]);
+    const std::span<const std::int64_t> sizes = reader.sizes();
+    if (!options_.any_sizes && !std::ranges::equal(sizes, detail::highest_sizes(models_[m].graph())))
+      throw Error(ErrorCode::unsupported, std::string("a ") + options_.what +
+                                              " takes samples at the highest sizes of open dimensions only");
+    state.use(sizes);
+    put(models_[m], state.args());
+  }
   if (++pending_ == most_pending_) flush();
 }
 
 void SampleRunner::add(const TensorView& batch) {
   const Model& first = models_[0];
   check_one_input(first);
-  const std::int64_t count =
-      check_batch(batch.shape, first.input_shape(), first.graph().values[input_of(first)].name);
+  const Shape shape = sample_shape(first, batch.shape);
+  const std::int64_t count = check_batch(batch.shape, shape, first.graph().values[input_of(first)].name);
   for (std::int64_t i = 0; i < count; ++i) {
     TensorView sample = batch;
     sample.data += i * batch.strides[0];
-    add_sample([&](const Model& model, const std::vector<ops::TensorArg>& values) {
+    add_sample(std::span(&shape, 1), [&](const Model& model, const std::vector<ops::TensorArg>& values) {
       copy_in(sample, values[input_of(model)], 1);
     });
   }
@@ -72,9 +84,10 @@ void SampleRunner::add(const TensorView& batch) {
 
 std::int64_t SampleRunner::add(std::span<const arrays::ArrayView> batch) {
   const std::int64_t count = check_inputs(models_[0], batch);
+  const std::vector<Shape> shapes = sample_shapes(models_[0], batch);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::vector<arrays::ArrayView> sample = slice_batch(models_[0], batch, i, 1);
-    add_sample([&](const Model& model, const std::vector<ops::TensorArg>& values) {
+    add_sample(shapes, [&](const Model& model, const std::vector<ops::TensorArg>& values) {
       for (std::size_t input = 0; input < sample.size(); ++input)
         copy_in(sample[input], values[static_cast<std::size_t>(model.graph().inputs[input])], 1);
     });

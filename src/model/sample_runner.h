@@ -27,6 +27,7 @@ class SampleRunner {
     const char* what = "calibration";  ///< for sentences
     /// How many nodes of each model run, from the first; values behind them are not to be read. Empty: all.
     std::vector<std::size_t> nodes{};
+    bool any_sizes = false;  ///< whether `take` knows open dimensions at other sizes than the highest
     std::function<void(std::int64_t samples_done)> progress{};
   };
   /// `take(count)` reads lanes 0 to count - 1; the runner waits for it.
@@ -45,13 +46,13 @@ class SampleRunner {
   void flush();
 
   std::int64_t samples() const { return samples_; }  ///< that `take` has seen
-  const Shape& sample_shape() const { return models_[0].input_shape(); }
-  std::int64_t sample_elements() const { return sample_shape().elements(); }
+  const Model& first_model() const { return models_[0]; }
+  std::int64_t sample_elements() const { return models_[0].input_shape().elements(); }
   Executor& executor() const { return *executor_; }
   const StreamShard& shard() const { return options_.shard; }
   /// Values of model `m` on the sample of a lane, one ops::TensorArg a value. Valid inside `take`.
   const std::vector<ops::TensorArg>& values(std::size_t lane, std::size_t m) const {
-    return lanes_[lane][m]->args;
+    return lanes_[lane][m]->args();
   }
   /// The number of that sample in the whole stream, as the shard counts. Valid inside `take`.
   std::int64_t number(std::size_t lane) const {
@@ -65,9 +66,10 @@ class SampleRunner {
  private:
   using Lane = std::vector<std::unique_ptr<Workspace::State>>;  ///< one a model
   void add_lane();
-  /// Calls put(model, its values) for a lane of each model, then runs what waits if that is enough.
+  /// Calls put(model, its values) for a lane of each model, which is made ready for inputs of these shapes,
+  /// then runs what waits if that is enough.
   template <class Put>
-  void add_sample(Put&& put);
+  void add_sample(std::span<const Shape> inputs, Put&& put);
 
   std::vector<Model> models_;
   Options options_;

@@ -16,11 +16,13 @@
 namespace lowbit {
 namespace {
 
-constexpr std::uint32_t kVersion = 5, kFirstVersion = 1;
+constexpr std::uint32_t kVersion = 6, kFirstVersion = 1;
 /// What is written where no weights have a label and no layer takes signs, so that an older lowbit, which
 /// would run such layers as weight-only ones, reads all other files.
 constexpr std::uint32_t kOlderVersion = 3;
-/// What is written where all values are floats or codes and samples come in batches.
+/// What is written where no dimension is open.
+constexpr std::uint32_t kFixedVersion = 5;
+/// What is written where, besides, all values are floats or codes and samples come in batches.
 constexpr std::uint32_t kFloatVersion = 4;
 /// Calibration tables outlive versions: what a model is known by must not change with them. All that later
 /// versions added is of quantized models, which are not calibrated.
@@ -30,7 +32,7 @@ constexpr detail::FileKind kModelFile{
 
 /// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no
 /// offsets and levels, version 2 no bits of values, version 3 no labels of weights and no sign activations,
-/// version 4 no integers and no graphs without a batch.
+/// version 4 no integers and no graphs without a batch, version 5 no open dimensions.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
@@ -45,6 +47,15 @@ void visit(V& v, ValueType& type, std::uint32_t version) {
   v("shape", type.shape), v("dtype", type.dtype), v("scale", type.qparams.scale),
       v("zero_point", type.qparams.zero_point);
   if (version > 2) v("bits", type.bits);
+}
+
+/// Open dimensions, and what follows from their sizes.
+template <class V>
+void visit_open(V& v, Graph& graph) {
+  v("open dimensions", graph.open);
+  graph.input_rules.resize(graph.inputs.size());
+  for (std::vector<SizeRule>& rules : graph.input_rules) v("input rules", rules);
+  for (Graph::Node& node : graph.nodes) v("node rules", node.rules);
 }
 
 /// Visiting takes mutable references.
@@ -69,6 +80,7 @@ void write(FieldWriter& v, detail::ModelData data, std::uint32_t version) {
     v("quantized", q.weights.has_value());
     if (q.weights) visit(v, *q.weights, version);
   }
+  if (version > 5) visit_open(v, data.graph);
 }
 
 /// Constructs the alternative of ops::Op whose kName is `name`.
@@ -142,6 +154,7 @@ detail::ModelData read(FieldReader& v, std::uint32_t version) {
     if (!q.weights && !has_float_weights(data.graph.nodes.back().op)) v.fail("weights");
     data.nodes.push_back(std::move(q));
   }
+  if (version > 5) visit_open(v, data.graph);
   if (!v.at_end()) v.fail("end");
   return data;
 }
@@ -170,7 +183,10 @@ std::vector<std::byte> save_to_bytes(const Model& model) {
       !model.graph().has_batch ||
       std::any_of(types.begin(), types.end(), [](const ValueType& type) { return type.dtype == DType::i64; });
   detail::FileKind kind = kModelFile;
-  kind.version = is_general ? kVersion : is_new ? kFloatVersion : kOlderVersion;
+  kind.version = !model.graph().open.empty() ? kVersion
+                 : is_general                ? kFixedVersion
+                 : is_new                    ? kFloatVersion
+                                             : kOlderVersion;
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());

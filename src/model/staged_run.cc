@@ -72,7 +72,7 @@ void StagedRun::run(const ModelPart& part, Workspace::State& state, Kept& kept, 
                     std::size_t node) const {
   const Graph& graph = part.model.graph();
   for (std::size_t i = 0; i < part.inputs.size(); ++i)
-    copy(kept.values[index(part.inputs[i])], state.args[index(graph.inputs[i])]);
+    copy(kept.values[index(part.inputs[i])], state.args()[index(graph.inputs[i])]);
   run_steps(state, 1);
   for (std::size_t v = 0; v < kept.memory.size(); ++v)
     if (kept.memory[v] && last_uses_[m][v] < static_cast<int>(node)) {
@@ -81,7 +81,7 @@ void StagedRun::run(const ModelPart& part, Workspace::State& state, Kept& kept, 
     }
   for (std::size_t i = 0; i < part.outputs.size(); ++i) {
     keep(kept, m, part.outputs[i]);
-    copy(state.args[index(graph.outputs[i])], kept.values[index(part.outputs[i])]);
+    copy(state.args()[index(graph.outputs[i])], kept.values[index(part.outputs[i])]);
   }
 }
 

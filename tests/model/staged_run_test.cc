@@ -70,14 +70,14 @@ TEST(StagedRun, GivesTheValuesOfAWholeRunAndKeepsThoseThatAreStillRead) {
           for (std::size_t m = 0; m < 2; ++m) {
             Workspace::State whole(models[m], WorkspaceOptions{}, true);
             const auto elements = static_cast<std::int64_t>(i) * fp32.input_shape().elements();
-            copy_in({batch.data.data() + elements, with_batch(fp32.input_shape(), 1)}, whole.args[0], 1);
+            copy_in({batch.data.data() + elements, with_batch(fp32.input_shape(), 1)}, whole.args()[0], 1);
             run_steps(whole, 1, nodes[m]);
             std::size_t bytes = 0;
-            for (std::size_t v = 0; v < whole.args.size(); ++v) {
+            for (std::size_t v = 0; v < whole.args().size(); ++v) {
               const ops::TensorArg& value = run.values(i, m)[v];
               if (!value.data) continue;
               bytes += value.type->sample_bytes();
-              EXPECT_EQ(bytes_of(value), bytes_of(whole.args[v])) << models[m].graph().values[v].name;
+              EXPECT_EQ(bytes_of(value), bytes_of(whole.args()[v])) << models[m].graph().values[v].name;
               EXPECT_GE(last[m][v], static_cast<int>(nodes[m]));
             }
             kept[m] = bytes;
@@ -126,17 +126,17 @@ TEST(StagedRun, TakesSeveralInputs) {
                     Workspace::State whole(model, WorkspaceOptions{}, true);
                     const std::vector<arrays::ArrayView> one = samples.views(static_cast<std::int64_t>(i), 1);
                     for (std::size_t n = 0; n < one.size(); ++n)
-                      copy_in(one[n], whole.args[static_cast<std::size_t>(model.graph().inputs[n])], 1);
+                      copy_in(one[n], whole.args()[static_cast<std::size_t>(model.graph().inputs[n])], 1);
                     run_steps(whole, 1, node);
                     for (std::size_t m = 0; m < 2; ++m) {
                       std::size_t seen = 0;
-                      for (std::size_t v = 0; v < whole.args.size(); ++v) {
+                      for (std::size_t v = 0; v < whole.args().size(); ++v) {
                         const ops::TensorArg& value = run.values(i, m)[v];
                         if (!value.data) continue;
                         ++seen;
                         const std::size_t bytes = static_cast<std::size_t>(value.type->shape.elements()) *
                                                   (value.type->dtype == DType::i64 ? 8 : 4);
-                        EXPECT_EQ(std::memcmp(value.data, whole.args[v].data, bytes), 0)
+                        EXPECT_EQ(std::memcmp(value.data, whole.args()[v].data, bytes), 0)
                             << model.graph().values[v].name;
                       }
                       EXPECT_EQ(seen, node == 1 ? 3u : 2u);

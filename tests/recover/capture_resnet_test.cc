@@ -43,9 +43,10 @@ std::vector<double> plain_moment(const Model& model, int node, const std::vector
   std::vector<float> row(n), decoded;
   Workspace::State state(model, {}, true);
   for (const Tensor& sample : samples) {
-    copy_in(sample, state.args[static_cast<std::size_t>(model.graph().inputs[0])], 1);
+    copy_in(sample, state.args()[static_cast<std::size_t>(model.graph().inputs[0])], 1);
     run_steps(state, 1);
-    const float* x = detail::LayerRows::floats(state.args[static_cast<std::size_t>(layer.input())], decoded);
+    const float* x =
+        detail::LayerRows::floats(state.args()[static_cast<std::size_t>(layer.input())], decoded);
     for (std::int64_t p = 0; p < layer.positions(); ++p) {
       layer.gather(x, p, row.data());
       for (std::size_t i = 0; i < n; ++i)

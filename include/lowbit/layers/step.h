@@ -64,6 +64,8 @@ class Step {
   /// A convolution with padding reads the pixel behind each input sample and expects zero points (f32: zeros)
   /// there.
   virtual bool reads_zero_pixel() const { return false; }
+  /// Whether it reads constants where the operator that it was made from has them.
+  virtual bool reads_operator() const { return false; }
 };
 
 /// What make_step gets to know. Types stay alive as long as the step.
@@ -76,6 +78,8 @@ struct StepSpec {
   Isa isa = Isa::scalar;  ///< kernels may use this much
   RowOffsetsCache* row_offsets =
       nullptr;  ///< shares row offsets between convolutions of one geometry; may be null
+  /// A step of the same node at other shapes: packed weights are shared with it. Null: there is none.
+  const Step* same_node = nullptr;
 };
 
 }  // namespace ops

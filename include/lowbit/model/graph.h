@@ -2,11 +2,13 @@
 // of one sample; the batch is never part of the graph.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lowbit/layers/ops.h"
+#include "lowbit/model/open_shapes.h"
 
 namespace lowbit {
 
@@ -27,6 +29,7 @@ struct Graph {
     ops::Op op;
     std::vector<ValueId> inputs;
     ValueId output = -1;
+    std::vector<FieldRule> rules{};  ///< what of `op` depends on the sizes of open dimensions
   };
 
   std::vector<Value> values;
@@ -35,6 +38,10 @@ struct Graph {
   /// False where the tensors of the file have no batch that could be any number: then a sample is all of
   /// them, and runs alone.
   bool has_batch = true;
+  /// Dimensions whose sizes inputs say; everything here is what it is at the highest ones.
+  std::vector<OpenDimension> open{};
+  /// Where there are open dimensions, a list for each input with a rule for each axis of its shape.
+  std::vector<std::vector<SizeRule>> input_rules{};
 
   /// Adds a value and returns its id.
   ValueId add_value(std::string name, Shape shape = {});
@@ -52,6 +59,9 @@ void infer_shapes(Graph& graph);
 /// Throws Error(invalid_argument) when ids are out of range, an input is used before it is computed, or a
 /// value is computed twice.
 void validate(const Graph& graph);
+/// The graph at these sizes of its open dimensions, without any. Throws Error(shape_mismatch) for sizes
+/// outside of the limits.
+Graph graph_at(const Graph& graph, std::span<const std::int64_t> sizes);
 /// Removes nodes whose outputs nobody reads and renumbers values.
 void remove_dead_nodes(Graph& graph);
 

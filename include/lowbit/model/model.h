@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lowbit/core/array.h"
@@ -70,8 +71,12 @@ class Model {
   std::size_t input_count() const { return graph().inputs.size(); }
   std::size_t output_count() const { return graph().outputs.size(); }
   /// Sample shape, without the batch. Throws std::out_of_range, as kernel() does.
+  /// With open dimensions at their highest sizes.
   const Shape& input_shape(std::size_t i = 0) const;
   const Shape& output_shape(std::size_t i = 0) const;
+  /// Of samples of all outputs, for inputs of these shapes, with a batch in front or without. Throws
+  /// Error(shape_mismatch) where open dimensions do not fit.
+  std::vector<Shape> output_shapes(std::span<const Shape> inputs) const;
 
   /// Weights, biases and scales in bytes, without names and structure; see QuantizedMatrix::stored_bytes.
   std::size_t stored_bytes() const;
@@ -96,13 +101,16 @@ struct WorkspaceOptions {
   std::int64_t batch = 1;                ///< the largest batch that run() will get
   int threads = 1;                       ///< including the caller's
   std::shared_ptr<Executor> executor{};  ///< the caller's own; overrides `threads`
+  /// The largest sizes of open dimensions, by name, that run() will get; else all that the model takes.
+  std::vector<std::pair<std::string, std::int64_t>> sizes{};
 };
 
 /// The memory that running a model takes. One per concurrent run; may be reused for any number of runs. Keeps
 /// the model alive. A moved-from Workspace may only be assigned or destroyed.
 class Workspace {
  public:
-  /// Throws Error(invalid_argument) for a batch below 1 or an impossible number of threads.
+  /// Throws Error(invalid_argument) for a batch below 1, a dimension that is not open, or an impossible
+  /// number of threads; Error(shape_mismatch) for sizes outside of the model's limits.
   explicit Workspace(const Model& model, const WorkspaceOptions& options = {});
   Workspace(Workspace&&) noexcept;
   Workspace& operator=(Workspace&&) noexcept;
@@ -119,9 +127,11 @@ class Workspace {
 };
 
 /// Runs the model on a batch: `in` is batch x input shape, `out` batch x output shape, both with any strides.
-/// Matrices are one sample per column, as in Eigen. Allocates nothing; with one thread takes no lock; with
-/// valid arguments throws nothing. Throws Error(shape_mismatch) before anything is written when a shape does
-/// not fit, Error(invalid_argument) when the workspace was made for another model or a smaller batch.
+/// Matrices are one sample per column, as in Eigen. Where dimensions are open, the shapes of the inputs say
+/// their sizes. Allocates nothing, but at sizes that are none of the last 32 that the workspace has seen;
+/// with one thread takes no lock; with valid arguments throws nothing. Throws Error(shape_mismatch) before
+/// anything is written when a shape does not fit, Error(invalid_argument) when the workspace was made for
+/// another model or a smaller batch.
 void run(const Model& model, const TensorView& in, const MutableTensorView& out, Workspace& workspace);
 /// Several inputs or outputs, in the order of the graph. Inputs of integers take the nearest ones, outputs of
 /// integers become floats. A tensor of exactly the shape of a sample is a batch of one.

@@ -58,8 +58,13 @@ Constant fixed_constant(const std::string& file, const onnx::ValueInfoProto& inp
 }  // namespace
 
 Importer::Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
-                   bool is_whole, const Marks& marks)
-    : model_(model), files_(files), options_(options), is_whole_(is_whole), marks_(marks) {}
+                   std::span<const std::int64_t> sizes, bool is_whole, const Marks& marks)
+    : model_(model),
+      files_(files),
+      options_(options),
+      open_(options.open, sizes),
+      is_whole_(is_whole),
+      marks_(marks) {}
 
 ImportedModel Importer::run() {
   opset_ = opset_of(model_, file());
@@ -75,7 +80,7 @@ ImportedModel Importer::run() {
   for (const auto& value : model_.graph().output()) check_declared(value);
   remove_dead_nodes(graph_);
   validate(graph_);
-  return {std::move(graph_), std::move(codes_)};
+  return {std::move(graph_), std::move(codes_), std::move(open_)};
 }
 
 void Importer::import_nodes(const onnx::GraphProto& graph) {
@@ -222,6 +227,7 @@ void Importer::add_input(const onnx::ValueInfoProto& input) {
   if (batch > 0 && fixed_batch_ > 0 && batch != fixed_batch_)
     refuse(fmt::format("has {} in its first dimension, another input {}", batch, fixed_batch_));
   if (batch > 0) fixed_batch_ = batch;
+  open_.skip(input, 0);
   const Shape* given = given_shape(input.name());
   if (given && given->rank() + 1 != dims.size())
     throw Error(ErrorCode::invalid_argument,
@@ -231,10 +237,11 @@ void Importer::add_input(const onnx::ValueInfoProto& input) {
   std::int64_t elements = 1;
   for (int i = 1; i < dims.size(); ++i) {
     const bool fixed = dims[i].has_dim_value() && dims[i].dim_value() > 0;
-    if (!fixed && !given)
+    const std::optional<std::int64_t> open = open_.find(input, i);
+    if (!fixed && !given && !open)
       refuse(fmt::format("has no fixed size in dimension {}{}; give the shape of a sample", i,
                          dims[i].has_dim_param() ? " ('" + dims[i].dim_param() + "')" : ""));
-    const std::int64_t size = given ? (*given)[i - 1] : dims[i].dim_value();
+    const std::int64_t size = open ? *open : given ? (*given)[i - 1] : dims[i].dim_value();
     if (size < 1 || (fixed && size != dims[i].dim_value()))
       throw Error(
           ErrorCode::invalid_argument,
@@ -285,7 +292,9 @@ void Importer::add_whole_input(const onnx::ValueInfoProto& input) {
   for (int i = 0; i < dims.size(); ++i) {
     const bool is_fixed = dims[i].has_dim_value();
     std::int64_t size = is_fixed ? dims[i].dim_value() : i == 0 ? 1 : -1;
-    if (given && i >= without) {
+    if (const std::optional<std::int64_t> open = open_.find(input, i)) {
+      size = *open;
+    } else if (given && i >= without) {
       const std::int64_t wanted = (*given)[i - without];
       if (is_fixed && wanted != size)
         refuse_given(fmt::format("dimension {} of the input '{}' is {} in the file", i, input.name(), size));

@@ -21,6 +21,7 @@
 #include "io/onnx/file_codes.h"
 #include "io/onnx/initializers.h"
 #include "io/onnx/inline_functions.h"
+#include "io/onnx/open_sizes.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/model/graph.h"
 
@@ -29,11 +30,13 @@ namespace lowbit::onnx_import {
 struct ImportedModel {
   Graph graph;
   FileCodes codes;  ///< what the file says of codes
+  OpenSizes open;   ///< which open dimensions inputs have
 };
 
-/// Throws as load_onnx does. `file` is its name for messages, `folder` where external data may lie.
+/// Throws as load_onnx does. `file` is its name for messages, `folder` where external data may lie. The graph
+/// is the one at `sizes` of the open dimensions of `options`.
 ImportedModel import_model(const ByteSource& source, const std::string& file, const std::string& folder,
-                           const OnnxOptions& options);
+                           const OnnxOptions& options, std::span<const std::int64_t> sizes = {});
 
 class Importer {
  public:
@@ -45,8 +48,8 @@ class Importer {
   };
   /// `model` is the outline of the file that `files` knows. Both must outlive it, and so must `options` and
   /// `marks`.
-  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options, bool is_whole,
-           const Marks& marks);
+  Importer(const onnx::ModelProto& model, const TensorFiles& files, const OnnxOptions& options,
+           std::span<const std::int64_t> sizes, bool is_whole, const Marks& marks);
   ImportedModel run();
   /// How many nodes were imported, or -1 where some have no operator here: which of two failures says more.
   int progress() const { return progress_; }
@@ -104,6 +107,7 @@ class Importer {
   const onnx::ModelProto& model_;
   const TensorFiles& files_;
   const OnnxOptions& options_;
+  OpenSizes open_;
   std::int64_t opset_ = 1, fixed_batch_ = -1;
   Graph graph_;
   std::unordered_map<std::string, const onnx::TensorProto*> initializers_;

@@ -43,7 +43,7 @@ ModelFile read_model(const ByteSource& source, const std::string& file) {
 }
 
 ImportedModel import_model(const ByteSource& source, const std::string& file, const std::string& folder,
-                           const OnnxOptions& options) {
+                           const OnnxOptions& options, std::span<const std::int64_t> sizes) {
   ModelFile read = read_model(source, file);
   onnx::ModelProto& model = read.model;
   const TensorFiles files{source, std::move(read.payloads), file, folder};
@@ -52,14 +52,14 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
   marks.opsets = std::move(read.opsets);
   marks.dynamic = rewrite_quantized(model, files);
   marks.pairs = find_quantized_pairs(model.graph());
-  Importer in_batches(model, files, options, false, marks);
+  Importer in_batches(model, files, options, sizes, false, marks);
   try {
     return in_batches.run();
   } catch (const Error& batch_error) {
     if (batch_error.code() != ErrorCode::unsupported && batch_error.code() != ErrorCode::shape_mismatch &&
         batch_error.code() != ErrorCode::invalid_argument)
       throw;
-    Importer whole(model, files, options, true, marks);
+    Importer whole(model, files, options, sizes, true, marks);
     try {
       return whole.run();
     } catch (const Error&) {
@@ -74,7 +74,10 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
 
 Graph import_onnx(const std::string& path, const OnnxOptions& options) {
   const ByteSource source(path);
-  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path), options)
+  std::vector<std::int64_t> sizes;
+  for (const OpenDimension& dimension : options.open) sizes.push_back(dimension.highest);
+  return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path), options,
+                                   sizes)
       .graph;
 }
 

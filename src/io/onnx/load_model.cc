@@ -1,18 +1,71 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "core/byte_source.h"
+#include "core/refuse.h"
 #include "io/onnx/importer.h"
 #include "io/onnx/paths.h"
 #include "io/onnx/with_codes.h"
+#include "lowbit/core/error.h"
 #include "lowbit/io/onnx/load.h"
+#include "model/open_from_sizes.h"
+#include "model/open_graph.h"
 
 namespace lowbit {
 
 namespace {
 
-Model make_model(onnx_import::ImportedModel imported, const std::string& source) {
-  Graph& graph = imported.graph;
-  fuse(graph);
+using onnx_import::ImportedModel;
+using Sizes = std::span<const std::int64_t>;
+using Import = std::function<ImportedModel(Sizes)>;
+
+/// Those of the dimensions that some input has. One that is the batch alone is open in any case.
+std::vector<bool> dimensions_of_inputs(const std::vector<OpenDimension>& asked,
+                                       const onnx_import::OpenSizes& met, const std::string& source) {
+  std::vector<bool> kept;
+  for (std::size_t d = 0; d < asked.size(); ++d) {
+    if (!met.found()[d] && !met.skipped()[d])
+      refuse(fmt::format("{} has no input with an open dimension '{}'", source, asked[d].name));
+    kept.push_back(met.found()[d]);
+  }
+  return kept;
+}
+
+/// The graph with open dimensions; `highest` is the one at the highest sizes.
+Graph open_graph(Graph highest, const onnx_import::OpenSizes& met, const std::vector<OpenDimension>& asked,
+                 const Import& import, const std::string& source) {
+  const std::vector<bool> kept = dimensions_of_inputs(asked, met, source);
+  std::vector<OpenDimension> dimensions;
+  for (std::size_t d = 0; d < asked.size(); ++d)
+    if (kept[d]) dimensions.push_back(asked[d]);
+  if (dimensions.empty()) return highest;
+  const auto graph_at = [&](Sizes sizes) {
+    std::vector<std::int64_t> all;
+    for (std::size_t d = 0, next = 0; d < asked.size(); ++d)
+      all.push_back(kept[d] ? sizes[next++] : asked[d].highest);
+    Graph graph = import(all).graph;
+    fuse(graph);
+    return graph;
+  };
+  try {
+    return detail::open_from_sizes(std::move(highest), std::move(dimensions), graph_at);
+  } catch (const Error& e) {
+    throw Error(e.code(), fmt::format("{}: {}", source, e.what()));
+  }
+}
+
+Model make_model(const OnnxOptions& options, const std::string& source, const Import& import) {
+  detail::check_dimensions(options.open);
+  std::vector<std::int64_t> highest;
+  for (const OpenDimension& dimension : options.open) highest.push_back(dimension.highest);
+  ImportedModel imported = import(highest);
+  fuse(imported.graph);
+  Graph graph = options.open.empty()
+                    ? std::move(imported.graph)
+                    : open_graph(std::move(imported.graph), imported.open, options.open, import, source);
   detail::ModelData data;
   for (const Graph::Value& value : graph.values)
     data.types.push_back({value.shape, is_float(value.element) ? DType::f32 : DType::i64, {}});
@@ -26,13 +79,16 @@ Model make_model(onnx_import::ImportedModel imported, const std::string& source)
 
 Model load_onnx(const std::string& path, const OnnxOptions& options) {
   const std::string name = onnx_import::name_of(path);
-  return make_model(onnx_import::import_model(ByteSource(path), name, onnx_import::folder_of(path), options),
-                    name);
+  return make_model(options, name, [&](Sizes sizes) {
+    return onnx_import::import_model(ByteSource(path), name, onnx_import::folder_of(path), options, sizes);
+  });
 }
 
 Model load_onnx(std::span<const std::byte> bytes, const std::string& name, const std::string& folder,
                 const OnnxOptions& options) {
-  return make_model(onnx_import::import_model(ByteSource(bytes), name, folder, options), name);
+  return make_model(options, name, [&](Sizes sizes) {
+    return onnx_import::import_model(ByteSource(bytes), name, folder, options, sizes);
+  });
 }
 
 }  // namespace lowbit

@@ -21,7 +21,8 @@ struct Outline {
 };
 
 /// Replaces the raw_data of the initializers and of the tensors in attributes of the main graph and of
-/// functions, and no other. False when the bytes are no protocol buffer; what else is wrong with them is Protobuf's to find.
+/// functions, and no other. False when the bytes are no protocol buffer; what else is wrong with them is
+/// Protobuf's to find.
 bool make_outline(const ByteSource& file, Outline& outline);
 
 /// The payload whose number stands in the place of raw_data. Null for anything else.
