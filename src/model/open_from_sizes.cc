@@ -227,7 +227,7 @@ class Fit {
 
   template <class Number>
   std::optional<SizeRule> by_any(std::size_t node, Number&& number) const {
-    if (const auto rule = by_sizes(number)) return rule;
+    if (auto rule = by_sizes(number)) return rule;
     return by_value(node, number);
   }
 
