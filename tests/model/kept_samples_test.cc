@@ -72,7 +72,7 @@ struct Pairs {
   std::vector<arrays::ArrayView> views() const { return {x.view(), tokens.view()}; }
 };
 
-Model network_of_two_inputs() {
+Model network_with_two_inputs_kept() {
   Graph g = kept_network().graph();
   g.inputs.push_back(g.add_value("tokens", {2}));
   g.values.back().element = ElementType::i64;
@@ -84,7 +84,7 @@ Model network_of_two_inputs() {
 
 TEST(KeptSamples, OfSeveralInputsAreThoseOfEach) {
   const Pairs all(7);
-  const Model model = network_of_two_inputs();
+  const Model model = network_with_two_inputs_kept();
   const std::size_t of_sample = 3 * sizeof(float) + 2 * sizeof(std::int64_t);
   EXPECT_EQ(sample_bytes(model), of_sample);
   const CalibrationTable some = calibrate(model, std::vector<std::vector<arrays::ArrayView>>{all.views()},
