@@ -198,12 +198,12 @@ const std::map<std::string, Make> kNetworks{{"encoder", make_encoder}, {"cache",
 
 }  // namespace
 
-Shape OpenNetwork::Input::at(const std::vector<OpenDimension>& open, const Sizes& sizes) const {
-  const std::size_t names = sizes.size() - open.size();  // 1 where the batch is none of them
+Shape OpenNetwork::Input::at(const std::vector<OpenDimension>& dimensions, const Sizes& at_sizes) const {
+  const std::size_t names = at_sizes.size() - dimensions.size();  // 1 where the batch is none of them
   const auto size_of = [&](const std::string& text) {
-    for (std::size_t d = 0; d < open.size(); ++d)
-      if (open[d].name == text) return sizes[d + names];
-    return text == "N" ? sizes[0] : static_cast<std::int64_t>(std::stoll(text));
+    for (std::size_t d = 0; d < dimensions.size(); ++d)
+      if (dimensions[d].name == text) return at_sizes[d + names];
+    return text == "N" ? at_sizes[0] : static_cast<std::int64_t>(std::stoll(text));
   };
   std::vector<std::int64_t> shape;
   for (const std::string& text : dims) {

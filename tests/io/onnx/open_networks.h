@@ -16,7 +16,7 @@ struct OpenNetwork {
     std::string name;
     std::vector<std::string> dims;  ///< numbers, names of open ones, or "a + b"
     lowbit::ElementType element = lowbit::ElementType::f32;
-    Shape at(const std::vector<OpenDimension>& open, const Sizes& sizes) const;
+    Shape at(const std::vector<OpenDimension>& dimensions, const Sizes& at_sizes) const;
   };
   OnnxBuilder file{17};
   std::vector<Input> inputs{};
