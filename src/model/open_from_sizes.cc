@@ -48,8 +48,7 @@ struct Point {
 /// from, then low, high and odd ones, which try them.
 std::vector<Numbers> places_to_look(const std::vector<OpenDimension>& dimensions) {
   std::vector<Numbers> places;
-  Numbers high;
-  for (const OpenDimension& d : dimensions) high.push_back(d.highest);
+  const Numbers high = highest_sizes(dimensions);
   const auto add = [&](Numbers sizes) {
     if (sizes != high && std::find(places.begin(), places.end(), sizes) == places.end())
       places.push_back(std::move(sizes));
@@ -79,7 +78,7 @@ class Fit {
  public:
   Fit(Graph highest, std::vector<OpenDimension> dimensions) : graph_(std::move(highest)) {
     graph_.open = std::move(dimensions);
-    highest_.sizes = highest_sizes(graph_);
+    highest_.sizes = highest_sizes(graph_.open);
     for (const Graph::Value& value : graph_.values) highest_.shapes.push_back(value.shape);
   }
 
@@ -201,11 +200,8 @@ class Fit {
       rule.factors.push_back(factor);
       rule.constant -= factor * highest_.sizes[d];
     }
-    for (const Point& point : points_) {
-      std::int64_t sum = rule.constant;
-      for (std::size_t d = 0; d < point.sizes.size(); ++d) sum += rule.factors[d] * point.sizes[d];
-      if (sum != number(point)) return std::nullopt;
-    }
+    for (const Point& point : points_)
+      if (sum_at(rule, point.sizes) != number(point)) return std::nullopt;
     return rule;
   }
 
@@ -329,8 +325,7 @@ class Fit {
     const Content& part = field.at(point);
     Numbers starts;
     for (std::size_t axis = 0; axis < rules.size(); ++axis) {
-      std::int64_t start = rules[axis].constant;
-      for (std::size_t d = 0; d < point.sizes.size(); ++d) start += rules[axis].factors[d] * point.sizes[d];
+      const std::int64_t start = sum_at(rules[axis], point.sizes);
       const int a = static_cast<int>(axis);
       if (start < 0 || start + part.shape[a] > field.highest.shape[a]) return false;
       starts.push_back(start);

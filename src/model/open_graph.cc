@@ -33,10 +33,8 @@ class Resolver {
   }
 
   GraphAtSizes run() {
-    for (std::size_t i = 0; i < graph_.inputs.size(); ++i)
-      result_.shapes[place_of(graph_.inputs[i])] = graph_.open.empty()
-                                                       ? graph_.values[place_of(graph_.inputs[i])].shape
-                                                       : Shape(numbers(graph_.input_rules[i]));
+    const std::vector<Shape> inputs = input_shapes_at(graph_, sizes_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) result_.shapes[place_of(graph_.inputs[i])] = inputs[i];
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Graph::Node& node = graph_.nodes[i];
       try {
@@ -46,12 +44,6 @@ class Resolver {
       }
     }
     return std::move(result_);
-  }
-
-  std::vector<std::int64_t> numbers(std::span<const SizeRule> rules) const {
-    std::vector<std::int64_t> all;
-    for (const SizeRule& rule : rules) all.push_back(rule.of == SizeRule::Of::rest ? 1 : number(rule));
-    return all;
   }
 
  private:
@@ -71,15 +63,17 @@ class Resolver {
     result_.shapes[place_of(node.output)] = shape;
   }
 
+  std::vector<std::int64_t> numbers(std::span<const SizeRule> rules) const {
+    std::vector<std::int64_t> all;
+    for (const SizeRule& rule : rules) all.push_back(rule.of == SizeRule::Of::rest ? 1 : number(rule));
+    return all;
+  }
+
   std::int64_t number(const SizeRule& rule) const {
-    std::int64_t sum = rule.constant;
-    if (rule.of == SizeRule::Of::value) {
-      const Shape& shape = result_.shapes[place_of(rule.value)];
-      return sum +
-             rule.factors[0] * (rule.axis < shape.rank() ? std::min(shape[rule.axis], kHighestSize) : 0);
-    }
-    for (std::size_t d = 0; d < rule.factors.size(); ++d) sum += rule.factors[d] * sizes_[d];
-    return sum;
+    if (rule.of != SizeRule::Of::value) return sum_at(rule, sizes_);
+    const Shape& shape = result_.shapes[place_of(rule.value)];
+    const std::int64_t size = rule.axis < shape.rank() ? std::min(shape[rule.axis], kHighestSize) : 0;
+    return sum_at(rule, std::span(&size, 1));
   }
   void set(const OpField& field, const FieldRule& rule, std::span<const Shape> inputs) const {
     std::vector<std::int64_t> now = numbers(rule.numbers);
@@ -178,10 +172,16 @@ GraphAtSizes at_sizes(const Graph& graph, std::span<const std::int64_t> sizes) {
   return Resolver(graph, sizes).run();
 }
 
-std::vector<std::int64_t> highest_sizes(const Graph& graph) {
+std::vector<std::int64_t> highest_sizes(std::span<const OpenDimension> dimensions) {
   std::vector<std::int64_t> sizes;
-  for (const OpenDimension& dimension : graph.open) sizes.push_back(dimension.highest);
+  for (const OpenDimension& dimension : dimensions) sizes.push_back(dimension.highest);
   return sizes;
+}
+
+std::int64_t sum_at(const SizeRule& rule, std::span<const std::int64_t> sizes) {
+  std::int64_t sum = rule.constant;
+  for (std::size_t d = 0; d < rule.factors.size(); ++d) sum += rule.factors[d] * sizes[d];
+  return sum;
 }
 
 void require_sizes(const Graph& graph, std::span<const std::int64_t> sizes) {
@@ -198,9 +198,13 @@ void require_sizes(const Graph& graph, std::span<const std::int64_t> sizes) {
 
 std::vector<Shape> input_shapes_at(const Graph& graph, std::span<const std::int64_t> sizes) {
   std::vector<Shape> shapes;
-  for (std::size_t i = 0; i < graph.inputs.size(); ++i)
-    shapes.push_back(graph.open.empty() ? graph.values[place_of(graph.inputs[i])].shape
-                                        : Shape(Resolver(graph, sizes).numbers(graph.input_rules[i])));
+  for (const ValueId id : graph.inputs) shapes.push_back(graph.values[place_of(id)].shape);
+  if (graph.open.empty()) return shapes;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    std::vector<std::int64_t> dims;
+    for (const SizeRule& rule : graph.input_rules[i]) dims.push_back(sum_at(rule, sizes));
+    shapes[i] = Shape(dims);
+  }
   return shapes;
 }
 

@@ -26,7 +26,10 @@ struct GraphAtSizes {
 /// operators do not fit them.
 GraphAtSizes at_sizes(const Graph& graph, std::span<const std::int64_t> sizes);
 
-std::vector<std::int64_t> highest_sizes(const Graph& graph);
+std::vector<std::int64_t> highest_sizes(std::span<const OpenDimension> dimensions);
+
+/// constant + the sum of factors[d] * sizes[d], whatever the rule is of.
+std::int64_t sum_at(const SizeRule& rule, std::span<const std::int64_t> sizes);
 
 /// Throws Error(shape_mismatch) naming the dimension.
 void require_sizes(const Graph& graph, std::span<const std::int64_t> sizes);

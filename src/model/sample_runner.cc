@@ -59,7 +59,7 @@ void SampleRunner::add_sample(std::span<const Shape> inputs, Put&& put) {
     detail::SizeReader reader(models_[m].graph());
     for (std::size_t i = 0; i < inputs.size(); ++i) reader.add(i, inputs[i]);
     const std::span<const std::int64_t> sizes = reader.sizes();
-    if (!options_.any_sizes && !std::ranges::equal(sizes, detail::highest_sizes(models_[m].graph())))
+    if (!options_.any_sizes && !std::ranges::equal(sizes, detail::highest_sizes(models_[m].graph().open)))
       throw Error(ErrorCode::unsupported, std::string("a ") + options_.what +
                                               " takes samples at the highest sizes of open dimensions only");
     state.use(sizes);

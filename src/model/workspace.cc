@@ -71,7 +71,7 @@ namespace {
 
 /// The largest sizes that a workspace is for: what is asked for, else the highest of the model.
 std::vector<std::int64_t> largest_sizes(const Graph& graph, const WorkspaceOptions& options) {
-  std::vector<std::int64_t> sizes = detail::highest_sizes(graph);
+  std::vector<std::int64_t> sizes = detail::highest_sizes(graph.open);
   for (const auto& [name, size] : options.sizes) {
     const auto at = std::find_if(graph.open.begin(), graph.open.end(),
                                  [&wanted = name](const OpenDimension& d) { return d.name == wanted; });
@@ -126,7 +126,7 @@ std::unique_ptr<Workspace::State::Sized> Workspace::State::make_sized(
   const detail::CompiledModel& compiled = model.compiled();
   auto sized = std::make_unique<Sized>();
   sized->sizes.assign(sizes.begin(), sizes.end());
-  if (sized->sizes == detail::highest_sizes(model.graph()))
+  if (sized->sizes == detail::highest_sizes(model.graph().open))
     sized->steps = &compiled.main;
   else
     sized->steps = &sized->own.emplace(compiled.at(sizes));

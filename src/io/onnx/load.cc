@@ -14,6 +14,7 @@
 #include "io/onnx/quantized_pairs.h"
 #include "io/onnx/rewrite_quantized.h"
 #include "lowbit/core/error.h"
+#include "model/open_graph.h"
 
 namespace lowbit {
 
@@ -74,10 +75,8 @@ ImportedModel import_model(const ByteSource& source, const std::string& file, co
 
 Graph import_onnx(const std::string& path, const OnnxOptions& options) {
   const ByteSource source(path);
-  std::vector<std::int64_t> sizes;
-  for (const OpenDimension& dimension : options.open) sizes.push_back(dimension.highest);
   return onnx_import::import_model(source, onnx_import::name_of(path), onnx_import::folder_of(path), options,
-                                   sizes)
+                                   detail::highest_sizes(options.open))
       .graph;
 }
 
