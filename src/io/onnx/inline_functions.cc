@@ -120,11 +120,7 @@ class Inliner {
     if (!active_.empty() && ++added_ > kMostNodes)
       complain(node, fmt::format("is one of more than {} nodes of functions", kMostNodes),
                ErrorCode::unsupported);
-    for (const std::string& name : node.output())
-      if (opset_ != 0 && !name.empty()) {
-        opsets_[name] = opset_;
-        break;
-      }
+    if (const std::string name = first_output(node); opset_ != 0 && !name.empty()) opsets_[name] = opset_;
     for (auto& attribute : *node.mutable_attribute())
       if (attribute.has_g()) expand(*attribute.mutable_g());
     *to.Add() = std::move(node);
@@ -246,14 +242,16 @@ class Inliner {
 
 }  // namespace
 
+std::string first_output(const onnx::NodeProto& node) {
+  for (const std::string& name : node.output())
+    if (!name.empty()) return name;
+  return {};
+}
+
 std::int64_t opset_of(const onnx::NodeProto& node, const NodeOpsets& opsets, std::int64_t around) {
   if (opsets.empty()) return around;
-  for (const std::string& name : node.output())
-    if (!name.empty()) {
-      const auto own = opsets.find(name);
-      return own == opsets.end() ? around : own->second;
-    }
-  return around;
+  const auto own = opsets.find(first_output(node));
+  return own == opsets.end() ? around : own->second;
 }
 
 NodeOpsets inline_functions(onnx::ModelProto& model, const std::string& file) {

@@ -13,6 +13,9 @@ namespace lowbit::onnx_import {
 /// The operator sets of nodes by their first result, where they are not those of what is around them.
 using NodeOpsets = std::map<std::string, std::int64_t>;
 
+/// The name of the first result that a node has, which no other node has; empty: it has none.
+std::string first_output(const onnx::NodeProto& node);
+
 /// The operator set of `node`, which stands among nodes of the set `around`.
 std::int64_t opset_of(const onnx::NodeProto& node, const NodeOpsets& opsets, std::int64_t around);
 

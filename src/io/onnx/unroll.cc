@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/onnx/inline_functions.h"
 #include "io/onnx/renaming.h"
 
 namespace lowbit::onnx_import {
@@ -25,17 +26,16 @@ ConstantPtr boolean(bool value) {
   return std::make_shared<const Constant>(std::move(constant));
 }
 
-/// A name that no other node has.
-std::string first_output(const onnx::NodeProto& node) {
-  for (const std::string& name : node.output())
-    if (!name.empty()) return name;
-  return node.name();
+/// What the names of the steps begin with.
+std::string path_of(const onnx::NodeProto& node) {
+  const std::string name = first_output(node);
+  return (name.empty() ? node.name() : name) + "/";
 }
 
 class Unroller {
  public:
   Unroller(Importer& importer, NodeContext& node)
-      : importer_(importer), node_(node), body_(body()), path_(first_output(node.proto()) + "/") {}
+      : importer_(importer), node_(node), body_(body()), path_(path_of(node.proto())) {}
 
   void loop() {
     const int carried = node_.proto().input_size() < 2 ? 0 : node_.proto().input_size() - 2;
