@@ -88,13 +88,14 @@ std::string NodeQuantization::name() const {
 
 namespace {
 
-detail::ModelData fp32_data(Graph graph) {
+detail::ModelData fp32_data(Graph graph, std::string source) {
   infer_shapes(graph);
   detail::ModelData data;
   for (const Graph::Value& value : graph.values)
     data.types.push_back({value.shape, is_float(value.element) ? DType::f32 : DType::i64, {}});
   data.nodes.resize(graph.nodes.size());
   data.graph = std::move(graph);
+  data.source = std::move(source);
   return data;
 }
 
@@ -126,7 +127,7 @@ WeightCount count(const ops::Op& op) {
 
 Model::Model(detail::ModelData data)
     : compiled_(std::make_shared<const detail::CompiledModel>(std::move(data))) {}
-Model::Model(Graph graph) : Model(fp32_data(std::move(graph))) {}
+Model::Model(Graph graph, std::string source) : Model(fp32_data(std::move(graph), std::move(source))) {}
 
 const detail::ModelData& Model::data() const {
   return compiled_->data;

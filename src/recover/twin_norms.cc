@@ -30,17 +30,6 @@ std::vector<bool> led_to_layers(const Graph& graph) {
   return leads;
 }
 
-/// A model of that graph, in place of that of `before`.
-Model model_of(const Model& before, Graph graph) {
-  detail::ModelData data;
-  data.scheme = before.scheme(), data.source = before.data().source;
-  for (const Graph::Value& value : graph.values)
-    data.types.push_back({value.shape, is_float(value.element) ? DType::f32 : DType::i64, {}});
-  data.nodes.resize(graph.nodes.size());
-  data.graph = std::move(graph);
-  return Model(std::move(data));
-}
-
 class Splitter {
  public:
   explicit Splitter(const Graph& graph)
@@ -83,7 +72,7 @@ TwinNorms::TwinNorms(const Model& fp32) : model(fp32) {
   Splitter splitter(fp32.graph());
   if (splitter.twins.empty()) return;
   twins = std::move(splitter.twins);
-  model = model_of(fp32, std::move(splitter).graph());
+  model = Model(std::move(splitter).graph(), fp32.data().source);
 }
 
 Model TwinNorms::without_equal(const Model& rescaled) const {
@@ -103,7 +92,7 @@ Model TwinNorms::without_equal(const Model& rescaled) const {
     for (ValueId& id : node.inputs)
       if (const auto at = same.find(id); at != same.end()) id = at->second;
   remove_dead_nodes(graph);
-  return model_of(rescaled, std::move(graph));
+  return Model(std::move(graph), rescaled.data().source);
 }
 
 std::string_view name_without_twin(std::string_view name) {

@@ -51,8 +51,8 @@ class Model {
   /// Compiles `data` for this machine: selects kernels, packs weights. Throws Error for a graph that does not
   /// fit.
   explicit Model(detail::ModelData data);
-  /// An fp32 model.
-  explicit Model(Graph graph);
+  /// An fp32 model; `source` as in ModelData.
+  explicit Model(Graph graph, std::string source = {});
 
   const Graph& graph() const { return data().graph; }
   /// `id` and `node` below are indices into graph().values and graph().nodes, unchecked.

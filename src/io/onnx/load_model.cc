@@ -59,20 +59,12 @@ Graph open_graph(Graph highest, const onnx_import::OpenSizes& met, const std::ve
 
 Model make_model(const OnnxOptions& options, const std::string& source, const Import& import) {
   detail::check_dimensions(options.open);
-  std::vector<std::int64_t> highest;
-  for (const OpenDimension& dimension : options.open) highest.push_back(dimension.highest);
-  ImportedModel imported = import(highest);
+  ImportedModel imported = import(detail::highest_sizes(options.open));
   fuse(imported.graph);
   Graph graph = options.open.empty()
                     ? std::move(imported.graph)
                     : open_graph(std::move(imported.graph), imported.open, options.open, import, source);
-  detail::ModelData data;
-  for (const Graph::Value& value : graph.values)
-    data.types.push_back({value.shape, is_float(value.element) ? DType::f32 : DType::i64, {}});
-  data.nodes.resize(graph.nodes.size());
-  data.graph = std::move(graph);
-  data.source = source;
-  return onnx_import::with_codes(Model(std::move(data)), imported.codes);
+  return onnx_import::with_codes(Model(std::move(graph), source), imported.codes);
 }
 
 }  // namespace
