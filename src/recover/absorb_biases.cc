@@ -112,7 +112,7 @@ class Walk {
   }
   std::string read(const ops::FlattenOp&, const Graph::Node& node, int, std::size_t, const Channels& lack) {
     Channels flat;
-    for (const std::int32_t channel : maps_[index(node.inputs[0])].of_elements(shape(node.inputs[0])))
+    for (const std::int64_t channel : maps_[index(node.inputs[0])].of_elements(shape(node.inputs[0])))
       flat.push_back(lack[index(channel)]);
     return follow(node.output, flat);
   }

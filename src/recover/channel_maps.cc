@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "recover/channels.h"
+#include "recover/element_sums.h"
 #include "recover/index.h"
 
 namespace lowbit::detail {
@@ -148,25 +148,15 @@ ChannelMap::ChannelMap(const Shape& shape, std::vector<int> along) : axes(std::m
   }
 }
 
-std::vector<std::int32_t> ChannelMap::of_elements(const Shape& shape) const {
-  std::vector<std::int32_t> numbers{0};
-  if (shape.elements() == 0) return {};
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    std::vector<std::int32_t> finer;
-    finer.reserve(numbers.size() * index(shape[axis]));
-    for (const std::int32_t number : numbers)
-      for (std::int64_t i = 0; i < shape[axis]; ++i)
-        finer.push_back(number + static_cast<std::int32_t>(i * weight[index(axis)]));
-    numbers = std::move(finer);
-  }
-  return numbers;
+std::vector<std::int64_t> ChannelMap::of_elements(const Shape& shape) const {
+  return element_sums(shape, [this](int axis, std::int64_t i) { return i * weight[index(axis)]; });
 }
 
 Tensor along_channels(const ChannelMap& map, const Shape& shape, const std::vector<float>& numbers) {
   std::vector<std::int64_t> dims(index(shape.rank()), 1);
   for (const int axis : map.axes) dims[index(axis)] = shape[axis];
   Tensor result{Shape(dims)};
-  const std::vector<std::int32_t> channels = map.of_elements(result.shape);
+  const std::vector<std::int64_t> channels = map.of_elements(result.shape);
   for (std::size_t e = 0; e < channels.size(); ++e) result.data[e] = numbers[index(channels[e])];
   return result;
 }

@@ -23,7 +23,7 @@ struct ChannelMap {
   std::int64_t channels = 1;
 
   /// Of each element in logical order.
-  std::vector<std::int32_t> of_elements(const Shape& shape) const;
+  std::vector<std::int64_t> of_elements(const Shape& shape) const;
 
   friend bool operator==(const ChannelMap& a, const ChannelMap& b) {
     return a.axes == b.axes && a.channels == b.channels;

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 
+#include "lowbit/core/view.h"
 #include "recover/channel_maps.h"
+#include "recover/element_sums.h"
 #include "recover/index.h"
 
 namespace lowbit::detail {
@@ -41,7 +42,7 @@ class Joiner {
   const Shape& shape(ValueId value) const { return graph_.values[index(value)].shape; }
 
   std::int64_t channels_of(ValueId value) const { return maps_[index(value)].channels; }
-  std::vector<std::int32_t> elements_of(ValueId value) const {
+  std::vector<std::int64_t> elements_of(ValueId value) const {
     return maps_[index(value)].of_elements(shape(value));
   }
 
@@ -73,13 +74,13 @@ class Joiner {
     for (std::int64_t c = 0; c < channels_of(a); ++c) unite(a, c, b, c);
   }
   void unite_elements(ValueId a, ValueId b) {
-    const std::vector<std::int32_t> of_a = elements_of(a), of_b = elements_of(b);
+    const std::vector<std::int64_t> of_a = elements_of(a), of_b = elements_of(b);
     for (std::size_t e = 0; e < of_a.size(); ++e) unite(a, of_a[e], b, of_b[e]);
   }
 
-  /// Each element of an output that is not -1 in `from` with that element of the input.
+  /// Each element of an output that is not kNowhere in `from` with that element of the input.
   void unite_moved(ValueId in, ValueId out, const std::vector<std::int64_t>& from) {
-    const std::vector<std::int32_t> of_in = elements_of(in), of_out = elements_of(out);
+    const std::vector<std::int64_t> of_in = elements_of(in), of_out = elements_of(out);
     for (std::size_t e = 0; e < of_out.size(); ++e)
       if (from[e] >= 0) unite(in, of_in[index(from[e])], out, of_out[e]);
   }
@@ -103,17 +104,17 @@ class Joiner {
   void join(const ops::ReshapeOp&, const Graph::Node& node) { unite_elements(node.inputs[0], node.output); }
   void join(const ops::TransposeOp& op, const Graph::Node& node) {
     const Shape &in = shape(node.inputs[0]), &out = shape(node.output);
-    const Strides strides = strides_of(in);
-    unite_moved(node.inputs[0], node.output, moved(out, [&](int axis, std::int64_t i) {
+    const auto strides = contiguous_strides(in);
+    unite_moved(node.inputs[0], node.output, element_sums(out, [&](int axis, std::int64_t i) {
                   return i * strides[index(op.axes[index(axis)])];
                 }));
   }
   void join(const ops::ConcatOp& op, const Graph::Node& node) {
     std::int64_t before = 0;
     for (const ValueId id : node.inputs) {
-      const Strides strides = strides_of(shape(id));
+      const auto strides = contiguous_strides(shape(id));
       const std::int64_t size = shape(id)[static_cast<int>(op.axis)];
-      unite_moved(id, node.output, moved(shape(node.output), [&](int axis, std::int64_t i) {
+      unite_moved(id, node.output, element_sums(shape(node.output), [&](int axis, std::int64_t i) {
                     if (axis != op.axis) return i * strides[index(axis)];
                     return i < before || i >= before + size ? kNowhere : (i - before) * strides[index(axis)];
                   }));
@@ -121,16 +122,16 @@ class Joiner {
     }
   }
   void join(const ops::SliceOp& op, const Graph::Node& node) {
-    const Strides strides = strides_of(shape(node.inputs[0]));
-    unite_moved(node.inputs[0], node.output, moved(shape(node.output), [&](int axis, std::int64_t i) {
+    const auto strides = contiguous_strides(shape(node.inputs[0]));
+    unite_moved(node.inputs[0], node.output, element_sums(shape(node.output), [&](int axis, std::int64_t i) {
                   const std::size_t a = index(axis);
                   return (op.starts[a] + i * op.steps[a]) * strides[a];
                 }));
   }
   void join(const ops::PadOp& op, const Graph::Node& node) {
     const Shape& in = shape(node.inputs[0]);
-    const Strides strides = strides_of(in);
-    unite_moved(node.inputs[0], node.output, moved(shape(node.output), [&](int axis, std::int64_t i) {
+    const auto strides = contiguous_strides(in);
+    unite_moved(node.inputs[0], node.output, element_sums(shape(node.output), [&](int axis, std::int64_t i) {
                   const std::int64_t at = i - op.before[index(axis)];
                   return at < 0 || at >= in[axis] ? kNowhere : at * strides[index(axis)];
                 }));
@@ -234,33 +235,6 @@ class Joiner {
     const std::string reason = fmt::format("'{}' ({}) lets no factor through", node.name, Op::kName);
     for (const ValueId id : node.inputs) fix(id, reason);
     fix(node.output, reason);
-  }
-
-  using Strides = std::array<std::int64_t, Shape::kMaxRank>;
-  static constexpr std::int64_t kNowhere = -1;
-
-  /// Of elements in logical order.
-  static Strides strides_of(const Shape& shape) {
-    Strides strides{};
-    std::int64_t stride = 1;
-    for (int axis = shape.rank() - 1; axis >= 0; stride *= shape[axis--]) strides[index(axis)] = stride;
-    return strides;
-  }
-
-  /// Where each element comes from: the sum over axes of part(axis, coordinate), kNowhere where one is that.
-  template <class Part>
-  static std::vector<std::int64_t> moved(const Shape& shape, Part part) {
-    std::vector<std::int64_t> from{0};
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      std::vector<std::int64_t> finer;
-      for (const std::int64_t at : from)
-        for (std::int64_t i = 0; i < shape[axis]; ++i) {
-          const std::int64_t more = part(axis, i);
-          finer.push_back(at < 0 || more < 0 ? kNowhere : at + more);
-        }
-      from = std::move(finer);
-    }
-    return from;
   }
 
   const Graph& graph_;

@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "core/refuse.h"
+#include "lowbit/core/view.h"
 #include "lowbit/recover/scale_groups.h"
 #include "recover/channel_limits.h"
 #include "recover/channel_maps.h"
 #include "recover/channels.h"
+#include "recover/element_sums.h"
 #include "recover/scale_factors.h"
 
 namespace lowbit {
@@ -95,18 +97,12 @@ Tensor repeated(const Tensor& constant, const Shape& shape, const detail::Channe
   for (const int axis : map.axes) dims[static_cast<std::size_t>(axis)] = shape[axis];
   Tensor result{Shape(dims)};
   if (result.shape == constant.shape) return constant;
-  std::vector<std::size_t> from{0};
-  std::size_t stride = constant.data.size();
-  for (int axis = 0; axis < constant.shape.rank(); ++axis) {
-    const auto size = static_cast<std::size_t>(constant.shape[axis]);
-    stride /= size;
-    std::vector<std::size_t> finer;
-    for (const std::size_t at : from)
-      for (std::int64_t i = 0; i < result.shape[axis]; ++i)
-        finer.push_back(at + (size == 1 ? 0 : static_cast<std::size_t>(i) * stride));
-    from = std::move(finer);
-  }
-  for (std::size_t e = 0; e < from.size(); ++e) result.data[e] = constant.data[from[e]];
+  const auto strides = detail::contiguous_strides(constant.shape);
+  const std::vector<std::int64_t> from = detail::element_sums(result.shape, [&](int axis, std::int64_t i) {
+    return constant.shape[axis] == 1 ? 0 : i * strides[static_cast<std::size_t>(axis)];
+  });
+  for (std::size_t e = 0; e < from.size(); ++e)
+    result.data[e] = constant.data[static_cast<std::size_t>(from[e])];
   return result;
 }
 
@@ -117,7 +113,7 @@ void rescale(ops::BinaryOp& op, const Graph::Node& node, const Rescaling& r) {
   if (!r.scales(node.output)) return;
   const detail::ChannelMap& map = r.map(node.output);
   op.constant = repeated(op.constant, r.shape(node.output), map);
-  const std::vector<std::int32_t> channels = map.of_elements(op.constant.shape);
+  const std::vector<std::int64_t> channels = map.of_elements(op.constant.shape);
   for (std::size_t e = 0; e < channels.size(); ++e)
     scale(op.constant.data[e], 1 / r.factors.of(node.output, channels[e]));
 }
