@@ -6,6 +6,7 @@
 
 #include "fp32/fp32_kernel.h"
 #include "layers/linear_steps.h"
+#include "layers/packed_f32.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {
@@ -24,8 +25,11 @@ class LinearFp32 final : public Step {
     shape_.in_stride = rows_ == 1 ? in.sample_stride : shape_.channels;
     shape_.out_stride = rows_ == 1 ? out.sample_stride : shape_.n;
     const auto* same = same_node<LinearFp32>(spec);
-    packed_ = same && (rows_ == 1 || !same->packed_->weights.empty()) ? same->packed_ : pack(op);
-    weights_ = rows_ == 1 ? op.weight.data.data() : packed_->weights.data();
+    const float* weights = op.weight.data.data();
+    packed_ = same && (rows_ == 1 || !same->packed_->weights.empty())
+                  ? same->packed_
+                  : pack_f32(kernel_, shape_, rows_ == 1 ? nullptr : weights, op.bias);
+    weights_ = rows_ == 1 ? weights : packed_->weights.data();
   }
 
   std::size_t scratch_bytes(std::int64_t, int concurrency) const override {
@@ -41,20 +45,6 @@ class LinearFp32 final : public Step {
   bool reads_operator() const override { return rows_ == 1; }
 
  private:
-  struct Packed {
-    std::vector<float> bias, weights;
-  };
-  std::shared_ptr<const Packed> pack(const LinearOp& op) const {
-    auto packed = std::make_shared<Packed>();
-    packed->bias = op.bias;
-    packed->bias.resize(static_cast<std::size_t>(shape_.n), 0.0f);
-    if (rows_ > 1) {
-      packed->weights.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
-      kernel_.conv_pack(shape_, op.weight.data.data(), packed->weights.data());
-    }
-    return packed;
-  }
-
   static constexpr std::int64_t kParallelWork = 500000;  // multiplications that are worth a second thread
   static constexpr std::int64_t kManyRows = 48;          // a thread
 
@@ -115,8 +105,8 @@ class LinearFp32 final : public Step {
 
   const fp32::Fp32Kernel& kernel_;
   fp32::ConvShape shape_;
-  std::shared_ptr<const Packed> packed_;  ///< weights where there are several rows
-  const float* weights_ = nullptr;        ///< of the operator, or packed_
+  std::shared_ptr<const PackedF32> packed_;  ///< weights where there are several rows
+  const float* weights_ = nullptr;           ///< of the operator, or packed_
   Activation activation_;
   std::int64_t rows_ = 1;
 };

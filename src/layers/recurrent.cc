@@ -9,6 +9,7 @@
 #include "fp32/fp32_kernel.h"
 #include "kernels/functions/function_kernel.h"
 #include "layers/linear_product.h"
+#include "layers/packed_f32.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {
@@ -29,9 +30,9 @@ struct GateRows {
   std::int64_t first = 0, count = 0, in_stride = 0;
 };
 
-std::vector<float> bias_of(const std::vector<float>& bias, const GateRows& part) {
+std::span<const float> bias_of(std::span<const float> bias, const GateRows& part) {
   if (bias.empty()) return {};
-  return {bias.begin() + part.first, bias.begin() + part.first + part.count};
+  return bias.subspan(static_cast<std::size_t>(part.first), static_cast<std::size_t>(part.count));
 }
 
 class FloatStateProduct final : public StateProduct {
@@ -43,7 +44,9 @@ class FloatStateProduct final : public StateProduct {
     shape_.in_width = shape_.out_width = op.batch;
     shape_.channels = op.weight.shape[1], shape_.in_stride = part.in_stride;
     shape_.n = shape_.out_stride = part.count;
-    packed_ = same ? same->packed_ : pack(op, part);
+    packed_ = same ? same->packed_
+                   : pack_f32(kernel_, shape_, op.weight.data.data() + part.first * shape_.channels,
+                              bias_of(op.bias, part));
   }
   std::size_t scratch_bytes() const override {
     return static_cast<std::size_t>(kernel_.conv_scratch(shape_)) * sizeof(float);
@@ -63,21 +66,9 @@ class FloatStateProduct final : public StateProduct {
   std::string kernel() const override { return kernel_.name; }
 
  private:
-  struct Packed {
-    std::vector<float> bias, weights;
-  };
-  std::shared_ptr<const Packed> pack(const RecurrentOp& op, const GateRows& part) const {
-    auto packed = std::make_shared<Packed>();
-    packed->bias = bias_of(op.bias, part);
-    packed->bias.resize(static_cast<std::size_t>(shape_.n), 0.0f);
-    packed->weights.resize(static_cast<std::size_t>(kernel_.conv_packed_size(shape_)));
-    kernel_.conv_pack(shape_, op.weight.data.data() + part.first * shape_.channels, packed->weights.data());
-    return packed;
-  }
-
   const fp32::Fp32Kernel& kernel_;
   fp32::ConvShape shape_;
-  std::shared_ptr<const Packed> packed_;
+  std::shared_ptr<const PackedF32> packed_;
 };
 
 class QuantizedStateProduct final : public StateProduct {
@@ -101,10 +92,9 @@ class QuantizedStateProduct final : public StateProduct {
  private:
   static std::shared_ptr<const LinearProduct> pack(const RecurrentOp& op, const GateRows& part,
                                                    const StepSpec& spec) {
-    const std::vector<float> bias = bias_of(op.bias, part);
-    return std::make_shared<const LinearProduct>(*spec.weights, row_input(spec), bias, LayerQuantization{},
-                                                 Activation{}, spec.isa, sign_scale(spec),
-                                                 LinearProduct::Rows{part.first, part.count});
+    return std::make_shared<const LinearProduct>(
+        *spec.weights, row_input(spec), bias_of(op.bias, part), LayerQuantization{}, Activation{}, spec.isa,
+        sign_scale(spec), LinearProduct::Rows{part.first, part.count});
   }
 
   std::size_t rows_;
