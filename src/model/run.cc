@@ -45,17 +45,16 @@ void require_element(const View& view, const ValueType& type, const std::string&
                   fmt::format("'{}' takes {}", name, type.dtype == DType::i64 ? "integers" : "floats"));
 }
 
-/// Samples in tensors of the values `ids`, which the others of the batch (`count`; -1: there are none) must
-/// have too.
-template <class View>
-std::int64_t check_views(const Graph& graph, const std::vector<ValueType>& types, std::span<const View> views,
-                         const std::vector<ValueId>& ids, std::int64_t count) {
+/// Samples in tensors of the values `ids`, of which sample_of(i) is the shape of a sample of the i-th; the
+/// others of the batch (`count`; -1: there are none) must have as many.
+template <class View, class SampleOf>
+std::int64_t check_views(const Model& model, std::span<const View> views, const std::vector<ValueId>& ids,
+                         const SampleOf& sample_of, std::int64_t count) {
   for (std::size_t i = 0; i < views.size(); ++i) {
-    const std::string& name = graph.values[static_cast<std::size_t>(ids[i])].name;
-    const ValueType& type = types[static_cast<std::size_t>(ids[i])];
-    require_element(views[i], type, name);
-    const Shape& shape = shape_of(views[i]);
-    const std::int64_t batch = shape == type.shape ? 1 : check_batch(shape, type.shape, name);
+    const std::string& name = model.graph().values[static_cast<std::size_t>(ids[i])].name;
+    require_element(views[i], model.type(ids[i]), name);
+    const Shape &shape = shape_of(views[i]), &sample = sample_of(i);
+    const std::int64_t batch = shape == sample ? 1 : check_batch(shape, sample, name);
     if (count >= 0 && batch != count)
       throw Error(ErrorCode::shape_mismatch,
                   fmt::format("'{}' has a batch of {}, others {}", name, batch, count));
@@ -80,8 +79,12 @@ std::int64_t check(const Model& model, std::span<const In> in, std::span<const O
     for (std::size_t i = 0; i < in.size(); ++i) reader.add(i, shape_of(in[i]));
     state.use(reader.sizes());
   }
-  const std::int64_t samples = check_views(graph, state.types(), in, graph.inputs, -1);
-  const std::int64_t count = check_views(graph, state.types(), out, graph.outputs, samples);
+  const auto samples_of = [&](const std::vector<ValueId>& ids) {
+    return
+        [&](std::size_t i) -> const Shape& { return state.types()[static_cast<std::size_t>(ids[i])].shape; };
+  };
+  const std::int64_t samples = check_views(model, in, graph.inputs, samples_of(graph.inputs), -1);
+  const std::int64_t count = check_views(model, out, graph.outputs, samples_of(graph.outputs), samples);
   if (count > state.batch)
     throw Error(
         ErrorCode::invalid_argument,
@@ -103,10 +106,8 @@ std::int64_t check_inputs(const Model& model, std::span<const arrays::ArrayView>
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("the model has {} inputs, not {}", model.input_count(), batch.size()));
   const std::vector<Shape> samples = sample_shapes(model, batch);
-  std::vector<ValueType> types = model.data().types;
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    types[static_cast<std::size_t>(model.graph().inputs[i])].shape = samples[i];
-  return check_views(model.graph(), types, batch, model.graph().inputs, -1);
+  const auto sample_of = [&](std::size_t i) -> const Shape& { return samples[i]; };
+  return check_views(model, batch, model.graph().inputs, sample_of, -1);
 }
 
 void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) noexcept {
