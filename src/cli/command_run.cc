@@ -39,7 +39,7 @@ std::vector<data::NpySamples> open_inputs(const RunArguments& options, const Mod
   if (is_npz(options)) return data::npz_inputs(data::ZipFile(options.inputs[0]), types);
   std::vector<data::NpySamples> inputs;
   for (std::size_t i = 0; i < options.inputs.size(); ++i)
-    inputs.emplace_back(data::read_npy(options.inputs[i]), types[i].type, options.inputs[i]);
+    inputs.emplace_back(data::read_npy(options.inputs[i]), types[i], options.inputs[i]);
   data::require_same_counts(inputs);
   return inputs;
 }
@@ -48,15 +48,20 @@ bool is_integers(const Model& model, std::size_t output) {
   return model.type(model.graph().outputs[output]).dtype == DType::i64;
 }
 
-/// Samples of a type, flattened: whatever their rank, there is a dimension left for the batch.
-arrays::ArrayType flat(const arrays::ArrayType& sample, std::int64_t count) {
-  return {sample.element, Shape{count, sample.shape.elements()}};
+/// Of the outputs on `count` samples. A model without a batch gives one tensor as it is.
+std::vector<Shape> shapes_of_outputs(const Model& model, const std::vector<Shape>& samples,
+                                     std::int64_t count) {
+  std::vector<Shape> shapes;
+  for (const Shape& shape : samples)
+    shapes.push_back(model.graph().has_batch || count > 1 ? with_batch(shape, count) : shape);
+  return shapes;
 }
 
-/// Of an output on `count` samples. A model without a batch gives one tensor as it is.
-Shape shape_of_output(const Model& model, std::size_t i, std::int64_t count) {
-  const Shape& shape = model.output_shape(i);
-  return model.graph().has_batch || count > 1 ? with_batch(shape, count) : shape;
+/// Of samples of the outputs.
+std::vector<Shape> output_samples(const Model& model, const std::vector<data::NpySamples>& inputs) {
+  std::vector<Shape> shapes;
+  for (const data::NpySamples& input : inputs) shapes.push_back(input.input_shape());
+  return model.output_shapes(shapes);
 }
 
 void run_all(const Model& model, const std::vector<data::NpySamples>& inputs, std::vector<OutputFile>& files,
@@ -64,19 +69,22 @@ void run_all(const Model& model, const std::vector<data::NpySamples>& inputs, st
   const std::int64_t total = inputs[0].count(), largest = std::min(kRunBatch, total);
   Workspace workspace(model, {.batch = largest, .threads = threads, .executor = nullptr});
   const std::vector<data::InputType> types = data::inputs_of(model);
+  const std::vector<Shape> samples = output_samples(model, inputs);
+  const std::vector<Shape> shapes = shapes_of_outputs(model, samples, total);
   for (std::size_t i = 0; i < files.size(); ++i)
-    files[i].write(data::npy_header(shape_of_output(model, i, total), is_integers(model, i)));
+    files[i].write(data::npy_header(shapes[i], is_integers(model, i)));
   for (std::int64_t first = 0; first < total; first += largest) {
     const std::int64_t count = std::min(largest, total - first);
     data::SampleArrays in, out;
     std::vector<arrays::MutableArrayView> out_views;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      in.emplace_back(flat({types[i].type.element, model.input_shape(i)}, count));
+      in.emplace_back(
+          arrays::ArrayType{types[i].type.element, data::batch_of(inputs[i].input_shape(), count)});
       inputs[i].read(first, in[i].mutable_view());
     }
     for (std::size_t i = 0; i < files.size(); ++i)
-      out.emplace_back(
-          flat({is_integers(model, i) ? ElementType::i64 : ElementType::f32, model.output_shape(i)}, count));
+      out.emplace_back(arrays::ArrayType{is_integers(model, i) ? ElementType::i64 : ElementType::f32,
+                                         data::batch_of(samples[i], count)});
     for (arrays::Array& array : out) out_views.push_back(array.mutable_view());
     run(model, data::views(in), out_views, workspace);
     for (std::size_t i = 0; i < files.size(); ++i)
@@ -103,8 +111,10 @@ void run_model(const RunArguments& options) {
   }
   run_all(model, inputs, files, options.threads);
   for (OutputFile& file : files) file.commit();
+  const std::vector<Shape> shapes =
+      shapes_of_outputs(model, output_samples(model, inputs), inputs[0].count());
   for (std::size_t i = 0; i < files.size(); ++i)
-    fmt::print(notes, "{}: {}\n", files[i].path(), shape_of_output(model, i, inputs[0].count()).to_string());
+    fmt::print(notes, "{}: {}\n", files[i].path(), shapes[i].to_string());
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ std::pair<std::string, Shape> parse_shape(const std::string& text) {
   for (std::size_t first = 0; first <= sizes.size();) {
     const std::size_t end = std::min(sizes.find('x', first), sizes.size());
     std::int32_t size = 0;
-    if (!parse_number(sizes.substr(first, end - first), size) || size < 1 ||
+    if (!parse_number(sizes.substr(first, end - first), size) || size < 0 ||
         dims.size() + 1 >= static_cast<std::size_t>(Shape::kMaxRank))
       throw CLI::ValidationError(
           "--shape", fmt::format("\"{}\" is no shape of a sample, as 3x48x320 or INPUT=3x48x320 are", text));
@@ -41,6 +41,20 @@ std::pair<std::string, Shape> parse_shape(const std::string& text) {
     first = end + 1;
   }
   return {name, Shape(dims)};
+}
+
+/// "sequence=1:512".
+OpenDimension parse_open(const std::string& text) {
+  const std::size_t equals = std::min(text.rfind('='), text.size()), colon = text.find(':', equals);
+  std::int32_t lowest = 0, highest = 0;
+  const bool is_good = equals > 0 && colon != std::string::npos &&
+                       parse_number(std::string_view(text).substr(equals + 1, colon - equals - 1), lowest) &&
+                       parse_number(std::string_view(text).substr(colon + 1), highest) && lowest >= 0 &&
+                       highest >= 1 && highest >= lowest;
+  if (!is_good)
+    throw CLI::ValidationError(
+        "--open", fmt::format("\"{}\" is not DIMENSION=LOWEST:HIGHEST, as sequence=1:512 is", text));
+  return {text.substr(0, equals), lowest, highest};
 }
 
 /// "sr=16000" or "sizes=3,4".
@@ -73,6 +87,16 @@ void add_onnx_options(CLI::App& app, OnnxOptions& options) {
            for (const std::string& text : texts) options.shapes.push_back(parse_shape(text));
          },
          "[INPUT=]3x48x320: the shape of a sample, where an ONNX file leaves dimensions open")
+      ->allow_extra_args(false);
+  app.add_option_function<std::vector<std::string>>(
+         "--open",
+         [&options](const std::vector<std::string>& texts) {
+           options.open.clear();
+           for (const std::string& text : texts) options.open.push_back(parse_open(text));
+         },
+         "sequence=1:512: a dimension of an ONNX file, by its name or as INPUT[AXIS], that stays open: "
+         "inputs\n"
+         "say its size in each run, within these limits")
       ->allow_extra_args(false);
   app.add_option_function<std::vector<std::string>>(
          "--set",

@@ -19,7 +19,7 @@ namespace lowbit::cli {
 /// A check of options: empty for a number above 0, else the sentence. CLI11's own prints the largest double.
 std::string above_zero(const std::string& text);
 
-/// --shape and --set: what a file leaves open.
+/// --shape, --open and --set: what a file leaves open.
 void add_onnx_options(CLI::App& app, OnnxOptions& options);
 void add_data_options(CLI::App& app, data::DataOptions& options);
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options);

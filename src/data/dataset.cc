@@ -133,7 +133,7 @@ std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, std::sp
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("--preprocess: {} does not go with {} data", key, spec.name));
   auto data = source.open({spec, split, inputs, reading});
-  if (!source.several_inputs && !shapes_fit(data->sample_shape(), inputs[0].type.shape))
+  if (!source.several_inputs && !shape_as_input(data->sample_shape(), inputs[0]))
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("the data has samples of shape {}; the model takes {}",
                             data->sample_shape().to_string(), inputs[0].type.shape.to_string()));
@@ -150,6 +150,24 @@ bool shapes_fit(const Shape& sample, const Shape& input) {
   const auto a = without_ones(sample), b = without_ones(input);
   if (a == b) return true;
   return (a.size() <= 1 || b.size() <= 1) && sample.elements() == input.elements();
+}
+
+std::optional<Shape> shape_as_input(const Shape& sample, const InputType& input) {
+  const Shape& type = input.type.shape;
+  if (input.open.empty()) return shapes_fit(sample, type) ? std::optional(type) : std::nullopt;
+  // The sample may lack dimensions that are always 1.
+  std::vector<int> axes;
+  for (int axis = 0; axis < type.rank(); ++axis)
+    if (sample.rank() == type.rank() || type[axis] != 1 || input.open[static_cast<std::size_t>(axis)])
+      axes.push_back(axis);
+  if (static_cast<int>(axes.size()) != sample.rank()) return std::nullopt;
+  std::vector<std::int64_t> dims(type.dims().begin(), type.dims().end());
+  for (int i = 0; i < sample.rank(); ++i) {
+    const auto axis = static_cast<std::size_t>(axes[static_cast<std::size_t>(i)]);
+    if (!input.open[axis] && dims[axis] != sample[i]) return std::nullopt;
+    dims[axis] = sample[i];
+  }
+  return Shape(std::span<const std::int64_t>(dims));
 }
 
 std::vector<std::int64_t> choose_images(std::int64_t count, std::int64_t wanted, std::uint64_t seed) {

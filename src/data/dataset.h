@@ -18,6 +18,8 @@ namespace lowbit::data {
 struct InputType {
   std::string name{};
   arrays::ArrayType type{};  ///< of one sample, without the batch
+  /// Whether a dimension may have any size: a model's open ones. Empty: none.
+  std::vector<bool> open{};
 };
 
 /// Samples of one type. Reading is const and may be done in any order.
@@ -27,6 +29,11 @@ class Dataset {
   virtual std::int64_t count() const = 0;
   /// Of one sample, without the batch: C x H x W for images. Of the first input, where there are several.
   virtual Shape sample_shape() const = 0;
+  /// What the samples are for an input with open dimensions; nothing where they were made as its type says.
+  virtual std::optional<Shape> input_shape(std::size_t input) const {
+    (void)input;
+    return std::nullopt;
+  }
   /// Nothing where the data has no labels.
   virtual std::optional<std::int64_t> label(std::int64_t index) const = 0;
   virtual bool has_labels() const = 0;
@@ -70,6 +77,9 @@ std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, Split split, const S
 /// Whether images of shape `sample` can be fed to an input of shape `input`: equal, equal without dimensions
 /// of size 1, or one of them flat with the same number of elements.
 bool shapes_fit(const Shape& sample, const Shape& input);
+/// The shape that the input has for such a sample: its own, with the sizes of the sample in open dimensions.
+/// Nothing where the sample does not fit.
+std::optional<Shape> shape_as_input(const Shape& sample, const InputType& input);
 
 /// Indices of `wanted` of `count` images (all if `wanted` is 0 or more than there are): the first in file
 /// order for seed 0, else a random subset in random order, which depends on the seed alone.

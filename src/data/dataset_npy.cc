@@ -17,10 +17,14 @@ namespace fs = std::filesystem;
 
 class NpyDataset final : public LabelledDataset {
  public:
-  NpyDataset(const std::vector<std::string>& paths, const std::string& labels,
-             const arrays::ArrayType& type) {
+  NpyDataset(const std::vector<std::string>& paths, const std::string& labels, const InputType& input) {
     for (const std::string& path : paths) {
-      parts_.emplace_back(read_npy(path), type, path);
+      parts_.emplace_back(read_npy(path), input, path);
+      if (!(parts_.back().input_shape() == parts_[0].input_shape()))
+        throw Error(
+            ErrorCode::shape_mismatch,
+            fmt::format("npy: samples of {} are {}, those of {} {}", parts_[0].name(),
+                        parts_[0].input_shape().to_string(), path, parts_.back().input_shape().to_string()));
       firsts_.push_back(count_);
       count_ += parts_.back().count();
     }
@@ -30,6 +34,7 @@ class NpyDataset final : public LabelledDataset {
 
   std::int64_t count() const override { return count_; }
   Shape sample_shape() const override { return parts_[0].sample_shape(); }
+  std::optional<Shape> input_shape(std::size_t) const override { return parts_[0].input_shape(); }
   void read_input(std::size_t, std::int64_t index, const arrays::MutableArrayView& out) const override {
     const auto after = std::upper_bound(firsts_.begin(), firsts_.end(), index) - 1;
     parts_[static_cast<std::size_t>(after - firsts_.begin())].read(index - *after, out);
@@ -51,7 +56,7 @@ std::unique_ptr<Dataset> open_npy(const OpenRequest& request) {
     paths = files_in(path, [](const fs::path& file) { return file.extension() == ".npy"; });
     if (paths.empty()) throw Error(ErrorCode::not_found, fmt::format("npy:{} has no .npy files", path));
   }
-  return std::make_unique<NpyDataset>(paths, request.spec.labels_path, request.inputs[0].type);
+  return std::make_unique<NpyDataset>(paths, request.spec.labels_path, request.inputs[0]);
 }
 
 }  // namespace lowbit::data

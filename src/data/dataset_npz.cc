@@ -23,6 +23,7 @@ class NpzDataset final : public LabelledDataset {
 
   std::int64_t count() const override { return arrays_[0].count(); }
   Shape sample_shape() const override { return arrays_[0].sample_shape(); }
+  std::optional<Shape> input_shape(std::size_t input) const override { return arrays_[input].input_shape(); }
   void read_input(std::size_t input, std::int64_t index, const arrays::MutableArrayView& out) const override {
     arrays_[input].read(index, out);
   }

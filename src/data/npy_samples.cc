@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <optional>
 #include <utility>
 
 #include "data/zip_file.h"
@@ -20,21 +21,24 @@ std::string names_in(const ZipFile& file) {
 
 }  // namespace
 
-NpySamples::NpySamples(NpyArray array, const arrays::ArrayType& type, std::string name)
+NpySamples::NpySamples(NpyArray array, const InputType& input, std::string name)
     : array_(std::move(array)), name_(std::move(name)), sample_(array_.shape()) {
   const Shape& shape = array_.shape();
-  const bool is_batch = shape.rank() > 0 && shapes_fit(Shape(shape.dims().subspan(1)), type.shape);
-  if (is_batch) {
+  std::optional<Shape> fitting;
+  if (shape.rank() > 0) fitting = shape_as_input(Shape(shape.dims().subspan(1)), input);
+  if (fitting) {
     count_ = shape[0];
     sample_ = Shape(shape.dims().subspan(1));
-  } else if (!shapes_fit(shape, type.shape)) {
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("{} has shape {}; the model takes {}, one sample or a batch", name_,
-                            shape.to_string(), type.shape.to_string()));
+  } else if (!(fitting = shape_as_input(shape, input))) {
+    throw Error(
+        ErrorCode::shape_mismatch,
+        fmt::format("{} has shape {}; the model takes {}{}, one sample or a batch", name_, shape.to_string(),
+                    input.type.shape.to_string(), input.open.empty() ? "" : " at most"));
   }
-  if (!is_float(type.element) && !npy_type_is_integer(array_.type()))
+  input_ = *fitting;
+  if (!is_float(input.type.element) && !npy_type_is_integer(array_.type()))
     throw Error(ErrorCode::unsupported, fmt::format("{} has floats; the model takes integers ({})", name_,
-                                                    element_name(type.element)));
+                                                    element_name(input.type.element)));
 }
 
 void NpySamples::read(std::int64_t first, const arrays::MutableArrayView& out) const {
@@ -65,7 +69,7 @@ NpyArray npz_array(const ZipFile& file, const std::string& name, const std::stri
 std::vector<NpySamples> npz_inputs(const ZipFile& file, std::span<const InputType> inputs) {
   std::vector<NpySamples> arrays;
   for (const InputType& input : inputs)
-    arrays.emplace_back(npz_array(file, input.name, "an input of the model"), input.type,
+    arrays.emplace_back(npz_array(file, input.name, "an input of the model"), input,
                         fmt::format("'{}' in {}", input.name, file.path()));
   require_same_counts(arrays);
   return arrays;

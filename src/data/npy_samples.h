@@ -17,19 +17,21 @@ class NpySamples {
   /// One sample or a batch of them; an array that could be either is a batch. `name` is for messages. Throws
   /// Error(shape_mismatch) when the array is neither, Error(unsupported) for floats where `type` is of
   /// integers.
-  NpySamples(NpyArray array, const arrays::ArrayType& type, std::string name);
+  NpySamples(NpyArray array, const InputType& input, std::string name);
 
   const std::string& name() const { return name_; }
   std::int64_t count() const { return count_; }
   /// As stored.
   const Shape& sample_shape() const { return sample_; }
+  /// As the input of the model has it.
+  const Shape& input_shape() const { return input_; }
   /// Samples first, first + 1, ...: as many as `out` has room for.
   void read(std::int64_t first, const arrays::MutableArrayView& out) const;
 
  private:
   NpyArray array_;
   std::string name_;
-  Shape sample_;
+  Shape sample_, input_;
   std::int64_t count_ = 1;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lowbit/core/error.h"
+#include "model/copy_samples.h"
 
 namespace lowbit::data {
 namespace {
@@ -30,9 +31,16 @@ std::vector<InputType> inputs_of(const Model& model) {
   std::vector<InputType> inputs;
   for (const ValueId id : model.graph().inputs) {
     const Graph::Value& value = model.graph().values[static_cast<std::size_t>(id)];
-    inputs.push_back({value.name, {value.element, value.shape}});
+    InputType& input = inputs.emplace_back(InputType{value.name, {value.element, value.shape}});
+    if (model.graph().open.empty()) continue;
+    for (const SizeRule& rule : model.graph().input_rules[inputs.size() - 1])
+      input.open.push_back(std::ranges::any_of(rule.factors, [](std::int64_t f) { return f != 0; }));
   }
   return inputs;
+}
+
+Shape batch_of(const Shape& sample, std::int64_t count) {
+  return sample.rank() < Shape::kMaxRank ? with_batch(sample, count) : Shape{count, sample.elements()};
 }
 
 std::vector<arrays::ArrayView> views(const SampleArrays& arrays) {
@@ -49,6 +57,8 @@ Samples::Samples(const DataOptions& options, Split split, std::vector<InputType>
   defaults.scale = spec.default_scale();
   preprocess_ = options.preprocess.empty() ? defaults : parse_preprocess(options.preprocess, defaults);
   data_ = open_dataset(spec, split, inputs_, preprocess_.reading);
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    if (const auto shape = data_->input_shape(i)) inputs_[i].type.shape = *shape;
   const bool floats = inputs_.size() == 1 && is_float(inputs_[0].type.element);
   if (!floats) {
     if (!options.preprocess.empty() && !preprocess_.same_numbers(defaults))
@@ -81,8 +91,8 @@ SampleArrays Samples::read(std::int64_t first, std::int64_t count, std::int64_t 
   const std::int64_t channels = channel_count(data_->sample_shape(), last);
   for (std::size_t input = 0; input < inputs_.size(); ++input) {
     const std::int64_t size = inputs_[input].type.shape.elements();
-    arrays::Array& array =
-        arrays.emplace_back(arrays::ArrayType{inputs_[input].type.element, Shape{count, size}});
+    arrays::Array& array = arrays.emplace_back(
+        arrays::ArrayType{inputs_[input].type.element, batch_of(inputs_[input].type.shape, count)});
     for (std::int64_t i = 0; i < count; ++i) {
       arrays::MutableArrayView sample = array.mutable_view();
       sample.type = inputs_[input].type;

@@ -17,6 +17,8 @@
 namespace lowbit::data {
 
 std::vector<InputType> inputs_of(const Model& model);
+/// A batch of samples of such a shape; flattened where there is no dimension left for it.
+Shape batch_of(const Shape& sample, std::int64_t count);
 
 /// Samples one after the other, an array an input.
 using SampleArrays = std::vector<arrays::Array>;
@@ -35,6 +37,7 @@ class Samples {
   std::int64_t count() const { return static_cast<std::int64_t>(order_.size()); }
   /// How many the data has.
   std::int64_t available() const { return data_->count(); }
+  /// With open dimensions as the data has them.
   const std::vector<InputType>& inputs() const { return inputs_; }
   /// Elements of a sample, all inputs together.
   std::int64_t elements() const;
@@ -42,7 +45,7 @@ class Samples {
   std::optional<std::int64_t> label(std::int64_t i) const {
     return data_->label(order_[static_cast<std::size_t>(i)]);
   }
-  /// Samples first, first + step, ...: `count` of them. Arrays have the shape count x elements.
+  /// Samples first, first + step, ...: `count` of them. Arrays have the shape batch_of their inputs'.
   SampleArrays read(std::int64_t first, std::int64_t count, std::int64_t step = 1) const;
 
  private:

@@ -33,22 +33,27 @@ std::size_t index(std::int64_t i) {
 struct Lane {
   const Model* model;
   Workspace workspace;
+  std::vector<Shape> shapes;  ///< of samples of outputs
   std::vector<std::vector<float>> outputs;
   std::vector<MutableTensorView> views;
   OutputScores scores;
   std::vector<double> ms;
   std::int64_t correct = 0;
 
-  Lane(const Model& m, std::int64_t batch, const std::shared_ptr<Executor>& executor)
-      : model(&m), workspace(m, {.batch = batch, .threads = 1, .executor = executor}), scores(m) {
-    for (std::size_t i = 0; i < m.output_count(); ++i)
-      outputs.emplace_back(index(batch * m.output_shape(i).elements()));
+  Lane(const Model& m, const std::vector<Shape>& inputs, std::int64_t batch,
+       const std::shared_ptr<Executor>& executor)
+      : model(&m),
+        workspace(m, {.batch = batch, .threads = 1, .executor = executor}),
+        shapes(m.output_shapes(inputs)),
+        scores(m) {
+    for (const Shape& shape : shapes) outputs.emplace_back(index(batch * shape.elements()));
+    scores.set_shapes(shapes);
   }
 
   void prepare(std::int64_t batch) {
     views.clear();
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      views.emplace_back(outputs[i].data(), Shape{batch, model->output_shape(i).elements()});
+      views.emplace_back(outputs[i].data(), Shape{batch, shapes[i].elements()});
   }
 
   /// Milliseconds.
@@ -65,7 +70,7 @@ struct Lane {
   }
 
   std::span<const float> sample_of_output(std::size_t output, std::int64_t image) const {
-    const std::size_t size = index(model->output_shape(output).elements());
+    const std::size_t size = index(shapes[output].elements());
     return std::span(outputs[output]).subspan(index(image) * size, size);
   }
 };
@@ -77,7 +82,9 @@ class Evaluation {
     require_same_shapes(models);
     require_known_labels(models[0]);
     const std::shared_ptr<Executor> executor = make_thread_pool(options.threads);
-    for (const Model& model : models) lanes_.emplace_back(model, batch_, executor);
+    std::vector<Shape> inputs;
+    for (const data::InputType& input : images.inputs()) inputs.push_back(input.type.shape);
+    for (const Model& model : models) lanes_.emplace_back(model, inputs, batch_, executor);
     spreads_.resize(models[0].output_count());
   }
 

@@ -37,7 +37,7 @@ void drop_bias(Op& op, Products& products) {
 
 std::optional<Products> first_products(const Model& model) {
   const Graph& graph = model.graph();
-  if (graph.inputs.size() != 1 || model.is_quantized()) return std::nullopt;
+  if (graph.inputs.size() != 1 || model.is_quantized() || !graph.open.empty()) return std::nullopt;
   const auto first = std::find_if(graph.nodes.begin(), graph.nodes.end(),
                                   [](const Graph::Node& node) { return ops::has_weights(node.op); });
   if (first == graph.nodes.end() || first->inputs.size() != 1) return std::nullopt;

@@ -22,7 +22,7 @@ Model load_model(const std::string& path, const OnnxOptions& options) {
   if (start.empty()) throw Error(ErrorCode::corrupt_file, fmt::format("{} is empty", path));
   // A damaged .lowbit file is reported as one.
   if (start == kMagic || ends_with(path, ".lowbit")) {
-    if (!options.shapes.empty() || !options.constants.empty())
+    if (!options.shapes.empty() || !options.constants.empty() || !options.open.empty())
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("{} is a .lowbit file, whose shapes and inputs are fixed", path));
     return load(path);

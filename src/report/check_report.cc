@@ -10,6 +10,7 @@
 #include "layers/weight_of.h"
 #include "lowbit/model/quantize.h"
 #include "model/node_schemes.h"
+#include "report/open_dimensions.h"
 #include "report/table.h"
 
 namespace lowbit::report {
@@ -102,6 +103,8 @@ std::string format_check(const Check& check, bool colour) {
   const Model& model = *check.model;
   line("import", model.graph().has_batch ? "yes, samples in batches"
                                          : "yes, whole: a run takes one tensor of each input");
+  if (!model.graph().open.empty())
+    line("open", open_text(model.graph().open) + "; what follows is at the highest sizes");
   const std::vector<Layer> all = layers(check);
   std::int64_t products = 0;
   for (const Layer& layer : all) products += layer.products;
@@ -140,6 +143,7 @@ Json to_json(const Check& check) {
             {"problem", check.model ? Json(nullptr) : Json(check.problem)}};
   if (!check.model) return json;
   json["has_batch"] = check.model->graph().has_batch;
+  if (!check.model->graph().open.empty()) json["open"] = open_json(check.model->graph().open);
   json["weight_bytes"] = check.model->stored_bytes();
   json["run_bytes"] = run_bytes(*check.model);
   json["scheme"] = format_scheme(check.scheme);

@@ -12,6 +12,7 @@
 #include "lowbit/layers/ops.h"
 #include "lowbit/model/quantize.h"
 #include "report/machine.h"
+#include "report/open_dimensions.h"
 #include "report/table.h"
 
 namespace lowbit::report {
@@ -96,6 +97,7 @@ ModelInfo describe(const Model& model, const std::string& path) {
   info.scheme = model.scheme();
   info.inputs = describe_values(model.graph(), model.graph().inputs);
   info.outputs = describe_values(model.graph(), model.graph().outputs);
+  info.open = model.graph().open;
   info.bytes = model.stored_bytes();
   info.bits = model.bits_per_weight();
   if (model.is_quantized()) info.coverage = describe_coverage(model);
@@ -123,8 +125,11 @@ std::string format_model_info(const ModelInfo& info, bool colour) {
                    node.kernel.empty() ? "-" : node.kernel, std::to_string(node.bytes), node.type,
                    node.qparams ? fmt::format("{:.6g}", node.qparams->scale) : "-",
                    node.qparams ? std::to_string(node.qparams->zero_point) : "-"});
-  std::string text = fmt::format("{}: {}, inputs {}, outputs {}\n\n", info.path, info.scheme,
+  std::string text = fmt::format("{}: {}, inputs {}, outputs {}\n", info.path, info.scheme,
                                  fmt::join(info.inputs, ", "), fmt::join(info.outputs, ", "));
+  if (!info.open.empty())
+    text += fmt::format("open: {}; shapes are those at the highest sizes\n", open_text(info.open));
+  text += "\n";
   text += table.to_string(colour);
   text += fmt::format("total: {} nodes, {} bytes, {:.2f} bits per weight\n", info.nodes.size(), info.bytes,
                       info.bits);
@@ -150,6 +155,7 @@ Json to_json(const ModelInfo& info) {
   Json json = {{"schema", "lowbit-info-1"}, {"model", info.path},      {"scheme", info.scheme},
                {"inputs", info.inputs},     {"outputs", info.outputs}, {"bytes", info.bytes},
                {"bits", info.bits},         {"layers", layers}};
+  if (!info.open.empty()) json["open"] = open_json(info.open);
   if (!is_empty(info.packing)) json["packing"] = packing_json(info.packing);
   return json;
 }

@@ -25,6 +25,7 @@ struct NodeInfo {
 struct ModelInfo {
   std::string path, scheme;
   std::vector<std::string> inputs, outputs;  ///< "name: shape"
+  std::vector<OpenDimension> open;
   std::uint64_t bytes = 0;
   double bits = 0;
   std::string coverage;

@@ -43,7 +43,7 @@ TEST_F(BadInput, Usage) {
       bad("quantize " + model_ + " --scheme int4-wo --recover fast -o " + folder_ / "o", "--recover"));
   EXPECT_TRUE(bad("quantize " + model_ + " " + data_ + " --recover fast -o " + folder_ / "o", "8 samples"));
   EXPECT_TRUE(bad("info a b", "b"));
-  for (const char* shape : {"3xq", "0x2", "", "3x", "x=", "1x2x3x4x5x6"})
+  for (const char* shape : {"3xq", "-1x2", "", "3x", "x=", "1x2x3x4x5x6"})
     EXPECT_TRUE(bad("info " + model_ + " --shape '" + shape + "'", "no shape of a sample")) << shape;
   EXPECT_TRUE(bad("info " + model_ + " --shape 12", "whose shapes and inputs are fixed"));
 }
