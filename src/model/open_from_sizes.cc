@@ -12,6 +12,7 @@
 #include "model/constant_part.h"
 #include "model/op_fields.h"
 #include "model/open_graph.h"
+#include "model/open_places.h"
 
 namespace lowbit::detail {
 namespace {
@@ -44,41 +45,16 @@ struct Point {
   std::map<std::pair<std::size_t, std::size_t>, Content> own{};  ///< by node and field
 };
 
-/// Sizes at which the network is looked at: one dimension at a time at its lowest, which rules are found
-/// from, then low, high and odd ones, which try them.
-std::vector<Numbers> places_to_look(const std::vector<OpenDimension>& dimensions) {
-  std::vector<Numbers> places;
-  const Numbers high = highest_sizes(dimensions);
-  const auto add = [&](Numbers sizes) {
-    if (sizes != high && std::find(places.begin(), places.end(), sizes) == places.end())
-      places.push_back(std::move(sizes));
-  };
-  for (std::size_t d = 0; d < dimensions.size(); ++d) {
-    Numbers sizes = high;
-    sizes[d] = dimensions[d].lowest;
-    add(sizes);
-  }
-  const auto add_all = [&](auto&& size) {
-    Numbers sizes;
-    for (std::size_t d = 0; d < dimensions.size(); ++d)
-      sizes.push_back(std::clamp(size(dimensions[d], static_cast<std::int64_t>(d)), dimensions[d].lowest,
-                                 dimensions[d].highest));
-    add(std::move(sizes));
-  };
-  add_all([](const OpenDimension& d, std::int64_t) { return d.lowest; });
-  add_all([](const OpenDimension& d, std::int64_t i) { return d.lowest + 1 + i; });
-  add_all([](const OpenDimension& d, std::int64_t i) { return d.highest - 1 - i; });
-  add_all([](const OpenDimension& d, std::int64_t i) {
-    return (d.lowest + (d.highest - d.lowest) * (i + 2) / (i + 4)) | 1;
-  });
-  return places;
-}
-
 class Fit {
  public:
-  Fit(Graph highest, std::vector<OpenDimension> dimensions) : graph_(std::move(highest)) {
-    graph_.open = std::move(dimensions);
+  /// `others`: one a dimension, as OpenPlaces has them.
+  Fit(Graph highest, std::vector<OpenDimension> dimensions, Numbers others)
+      : graph_(std::move(highest)), dimensions_(std::move(dimensions)), others_(std::move(others)) {
+    graph_.open = dimensions_;
     highest_.sizes = highest_sizes(graph_.open);
+    // One may lie above.
+    for (std::size_t d = 0; d < others_.size(); ++d)
+      graph_.open[d].highest = std::max(graph_.open[d].highest, others_[d]);
     for (const Graph::Value& value : graph_.values) highest_.shapes.push_back(value.shape);
   }
 
@@ -108,6 +84,7 @@ class Fit {
     for (const auto& [place, fields] : differing()) fit_node(place, fields);
     check_rules(graph_);
     for (const Point& point : points_) check(point);
+    graph_.open = dimensions_;
     return std::move(graph_);
   }
 
@@ -186,11 +163,11 @@ class Fit {
     SizeRule rule;
     rule.constant = number(highest_);
     for (std::size_t d = 0; d < graph_.open.size(); ++d) {
-      const std::int64_t range = graph_.open[d].highest - graph_.open[d].lowest;
+      const std::int64_t range = highest_.sizes[d] - others_[d];
       std::int64_t factor = 0;
-      if (range > 0) {
+      if (range != 0) {
         Numbers sizes = highest_.sizes;
-        sizes[d] = graph_.open[d].lowest;
+        sizes[d] = others_[d];
         const auto at =
             std::find_if(points_.begin(), points_.end(), [&](const Point& p) { return p.sizes == sizes; });
         const std::int64_t change = number(highest_) - number(*at);
@@ -370,6 +347,8 @@ class Fit {
   static constexpr std::size_t kMostNumbers = 64;
 
   Graph graph_;
+  std::vector<OpenDimension> dimensions_;
+  Numbers others_;
   Point highest_;
   std::vector<Point> points_;
 };
@@ -378,9 +357,9 @@ class Fit {
 
 Graph open_from_sizes(Graph highest, std::vector<OpenDimension> dimensions,
                       const std::function<Graph(std::span<const std::int64_t>)>& graph_at) {
-  const std::vector<Numbers> places = places_to_look(dimensions);
-  Fit fit(std::move(highest), std::move(dimensions));
-  for (const Numbers& sizes : places) fit.look_at(sizes, graph_at(sizes));
+  const OpenPlaces places = places_to_look(dimensions);
+  Fit fit(std::move(highest), std::move(dimensions), places.others);
+  for (const Numbers& sizes : places.same) fit.look_at(sizes, graph_at(sizes));
   return fit.run();
 }
 

@@ -243,8 +243,8 @@ void check_dimensions(std::span<const OpenDimension> dimensions) {
     refuse(fmt::format("{} dimensions are open; at most {} are supported", dimensions.size(),
                        kMostOpenDimensions));
   for (const OpenDimension& d : dimensions)
-    if (d.lowest < 1 || d.highest < d.lowest || d.highest > kHighestSize)
-      refuse(fmt::format("'{}' goes from {} to {}; sizes lie between 1 and {}", d.name, d.lowest, d.highest,
+    if (d.lowest < 0 || d.highest < 1 || d.highest < d.lowest || d.highest > kHighestSize)
+      refuse(fmt::format("'{}' goes from {} to {}; sizes lie between 0 and {}", d.name, d.lowest, d.highest,
                          kHighestSize));
 }
 

@@ -13,6 +13,8 @@
 #include "lowbit/io/onnx/load.h"
 #include "model/open_from_sizes.h"
 #include "model/open_graph.h"
+#include "model/open_places.h"
+#include "model/same_results.h"
 
 namespace lowbit {
 
@@ -34,14 +36,14 @@ std::vector<bool> dimensions_of_inputs(const std::vector<OpenDimension>& asked,
   return kept;
 }
 
-/// The graph with open dimensions; `highest` is the one at the highest sizes.
-Graph open_graph(Graph highest, const onnx_import::OpenSizes& met, const std::vector<OpenDimension>& asked,
+/// The model with open dimensions; `highest` is its graph at the highest sizes.
+Model open_model(Graph highest, const onnx_import::OpenSizes& met, const std::vector<OpenDimension>& asked,
                  const Import& import, const std::string& source) {
   const std::vector<bool> kept = dimensions_of_inputs(asked, met, source);
   std::vector<OpenDimension> dimensions;
   for (std::size_t d = 0; d < asked.size(); ++d)
     if (kept[d]) dimensions.push_back(asked[d]);
-  if (dimensions.empty()) return highest;
+  if (dimensions.empty()) return Model(std::move(highest), source);
   const auto graph_at = [&](Sizes sizes) {
     std::vector<std::int64_t> all;
     for (std::size_t d = 0, next = 0; d < asked.size(); ++d)
@@ -51,7 +53,10 @@ Graph open_graph(Graph highest, const onnx_import::OpenSizes& met, const std::ve
     return graph;
   };
   try {
-    return detail::open_from_sizes(std::move(highest), std::move(dimensions), graph_at);
+    Model model(detail::open_from_sizes(std::move(highest), dimensions, graph_at), source);
+    for (const std::vector<std::int64_t>& sizes : detail::places_to_look(dimensions).small)
+      detail::require_same_results(model, sizes, Model(graph_at(sizes), source));
+    return model;
   } catch (const Error& e) {
     throw Error(e.code(), fmt::format("{}: {}", source, e.what()));
   }
@@ -61,10 +66,10 @@ Model make_model(const OnnxOptions& options, const std::string& source, const Im
   detail::check_dimensions(options.open);
   ImportedModel imported = import(detail::highest_sizes(options.open));
   fuse(imported.graph);
-  Graph graph = options.open.empty()
-                    ? std::move(imported.graph)
-                    : open_graph(std::move(imported.graph), imported.open, options.open, import, source);
-  return onnx_import::with_codes(Model(std::move(graph), source), imported.codes);
+  Model model = options.open.empty()
+                    ? Model(std::move(imported.graph), source)
+                    : open_model(std::move(imported.graph), imported.open, options.open, import, source);
+  return onnx_import::with_codes(std::move(model), imported.codes);
 }
 
 }  // namespace

@@ -190,11 +190,35 @@ void make_wide(OpenNetwork& n) {
   b.output(b.linear(b.add("Relu", {b.linear("x", 256, 256)}), 256, 256), "y");
 }
 
+/// Tokens one by one or many, behind none or some.
+void make_first_token(OpenNetwork& n) {
+  n.open = {{"sequence", 1, 9}, {"past", 0, 20}};
+  n.sizes = {{1, 0}, {9, 0}, {1, 1}, {1, 20}, {2, 0}, {4, 1}, {1, 7}};
+  add_cache(n, "sequence");
+}
+
+/// Factors for each image and row, which are one number at a batch of 1, and convolutions in between that no
+/// batch reaches.
+void make_images(OpenNetwork& n) {
+  n.open = {{"batch", 1, 2}};
+  n.sizes = {{1}};
+  n.add_input("x", {"batch", "2", "6", "6"});
+  n.add_input("rows", {"batch", "6"}, lowbit::ElementType::i64);
+  Nodes b(n.file);
+  n.file.node("Conv", {"x", b.weights({4, 2, 3, 3}), b.weights({4})}, "c")
+      .with("pads", std::vector<std::int64_t>{1, 1, 1, 1});
+  const std::string factors =
+      b.add("Unsqueeze", {b.add("Gather", {b.weights({10, 1}), "rows"}), b.list({1})});
+  const std::string y = b.add("Mul", {b.add("Relu", {"c"}), factors});
+  b.output(b.add("Reshape", {y, b.shape({b.dim(y, 0), b.list({-1})})}), "y");
+}
+
 using Make = std::function<void(OpenNetwork&)>;
 const std::map<std::string, Make> kNetworks{{"encoder", make_encoder}, {"cache", make_cache},
                                             {"decoder", make_decoder}, {"image", make_image},
                                             {"reader", make_reader},   {"recurrent", make_recurrent},
                                             {"wide", make_wide}};
+const std::map<std::string, Make> kSmall{{"first_token", make_first_token}, {"images", make_images}};
 
 }  // namespace
 
@@ -244,9 +268,21 @@ OpenNetwork open_network(const std::string& name) {
   return network;
 }
 
+std::vector<std::string> small_network_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, make] : kSmall) names.push_back(name);
+  return names;
+}
+
+OpenNetwork small_network(const std::string& name) {
+  OpenNetwork network;
+  kSmall.at(name)(network);
+  return network;
+}
+
 OpenNetwork refused_network(const std::string& name) {
   OpenNetwork n;
-  n.open = {{"sequence", 2, 16}};
+  n.open = {{"sequence", name == "short branch" ? 1 : 2, 16}};
   n.add_input("x", {"1", "sequence", "8"});
   Nodes b(n.file);
   const std::string length = b.dim("x", 1);
@@ -258,7 +294,8 @@ OpenNetwork refused_network(const std::string& name) {
              "y");
   } else {
     // A branch that is chosen by the length.
-    const std::string is_long = b.add("Squeeze", {b.add("Greater", {length, b.list({9})})});
+    const std::string is_long =
+        b.add("Squeeze", {b.add("Greater", {length, b.list({name == "short branch" ? 1 : 9})})});
     auto* node = n.file.graph().add_node();
     node->set_op_type("If");
     node->add_input(is_long);

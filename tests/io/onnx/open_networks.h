@@ -30,6 +30,9 @@ struct OpenNetwork {
 
 std::vector<std::string> open_network_names();
 OpenNetwork open_network(const std::string& name);
+/// Networks with other nodes at sizes of 0 and 1, which `sizes` are here.
+std::vector<std::string> small_network_names();
+OpenNetwork small_network(const std::string& name);
 /// One whose nodes depend on "sequence" in ways that follow no rule.
 OpenNetwork refused_network(const std::string& name);
 
