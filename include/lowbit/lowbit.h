@@ -53,6 +53,7 @@
 #include "lowbit/quant/effective.h"
 #include "lowbit/quant/error.h"
 #include "lowbit/quant/fake_quantize.h"
+#include "lowbit/quant/fixed_point.h"
 #include "lowbit/quant/given_codes.h"
 #include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantize.h"

@@ -3,5 +3,6 @@
 #include "lowbit/quant/blocked-inl.h"
 #include "lowbit/quant/dynamic-inl.h"
 #include "lowbit/quant/error-inl.h"
+#include "lowbit/quant/fixed_point-inl.h"
 #include "lowbit/quant/quantize-inl.h"
 #include "lowbit/quant/requantize-inl.h"

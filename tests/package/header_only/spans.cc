@@ -92,6 +92,16 @@ void write_requantized() {
     lowbit::requantize(sums, r, codes);
     write(codes);
   }
+  std::vector<std::int16_t> words(sums.size());
+  for (const auto rounding : {lowbit::FixedPointRounding::twice, lowbit::FixedPointRounding::once,
+                              lowbit::FixedPointRounding::reduced}) {
+    const lowbit::FixedPointRequantization channels[] = {
+        lowbit::make_fixed_point(0.00037, -7, lowbit::signed_range(16), rounding),
+        lowbit::make_fixed_point(1.25, 3, {-3000, 20000}, rounding)};
+    lowbit::requantize(sums, channels, words, 100);
+    write(words);
+  }
+  write_refusal([] { lowbit::make_fixed_point(-1, 0, lowbit::signed_range(8)); });
   write_refusal([] { lowbit::make_requantization(0, 1, {}, lowbit::unsigned_range(8)); });
 }
 
