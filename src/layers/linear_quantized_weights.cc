@@ -77,7 +77,7 @@ std::unique_ptr<ops::Step> ops::make_linear_quantized_weights(const ops::LinearO
   if (spec.weights->cols != features)
     throw Error(ErrorCode::shape_mismatch, fmt::format("Linear has weights for {} inputs, its input has {}",
                                                        spec.weights->cols, features));
-  if (op.flattens_input && !spec.dynamic && in.pixel_stride != in.channels)
+  if (op.flattens_input && !spec.dynamic && in.pixels() > 1 && in.pixel_stride != in.channels)
     throw Error(
         ErrorCode::unsupported,
         fmt::format("Linear cannot read {} 8-bit channels without a copy: not a multiple of 4", in.channels));

@@ -67,6 +67,16 @@ std::vector<float> outputs(const Model& model, const Tensor& in, int threads = 1
   return out.data;
 }
 
+TEST(Model, LinearBehindAFlattenOfOnePixelTakesAnyNumberOfChannels) {
+  Graph g = small_network();
+  fuse(g);
+  const Model plain(small_network()), fused(g), quantized_plain = quantized(plain, {.scheme = "int8"}),
+                                                quantized_fused = quantized(fused, {.scheme = "int8"});
+  ASSERT_LT(g.nodes.size(), small_network().nodes.size());
+  const Tensor in = random_batch(3);
+  EXPECT_EQ(outputs(quantized_fused, in), outputs(quantized_plain, in));
+}
+
 TEST(Model, Int8IsCloseToFp32) {
   const Model fp32(small_network());
   const Model int8 = quantized(fp32, {.scheme = "int8"});
