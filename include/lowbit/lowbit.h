@@ -25,6 +25,7 @@
 #include "lowbit/model/range_table.h"
 #include "lowbit/model/sample_set.h"
 #include "lowbit/model/sensitivity.h"
+#include "lowbit/model/sequential.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/aciq.h"
 #include "lowbit/observe/batch_mean.h"

@@ -60,7 +60,8 @@ bool is_direct(const View& m) {
 
 struct Linear::State {
   State(const QuantizedMatrix& weights, const LinearOptions& options)
-      : product(weights, linear_input(options), options.bias.values(), input_quantization(options), {},
+      : product(weights, linear_input(options), options.bias.values(), input_quantization(options),
+                options.activation,
                 active_isa()),
         executor(options.executor) {}
 

@@ -15,6 +15,7 @@
 #include "lowbit/layers/eigen.h"
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/dynamic.h"
+#include "lowbit/quant/make_quantizer.h"
 #include "support/gaussian_matrix.h"
 
 namespace lowbit {
@@ -67,6 +68,19 @@ TEST(Linear, EqualsTheProductOfWhatWasPacked) {
       check(Affine<4>{.granularity = per_group(4)});
       check(Affine<2>{});
     }
+}
+
+TEST(Linear, LimitsWhatComesOut) {
+  const Eigen::MatrixXf w = testing::gaussian_matrix(17, 40, 1), x = testing::gaussian_matrix(40, 6, 2);
+  for (const char* scheme : {"int8", "int4-g8", "ternary", "nf4"}) {
+    const QuantizedMatrix q = quantize(w, scheme);
+    for (const ActivationQuantization& activations : {dynamic_activations(8), weight_only()}) {
+      const Eigen::MatrixXf all = Linear(q, {.activations = activations})(x);
+      const Eigen::MatrixXf some =
+          Linear(q, {.activations = activations, .activation = {.lo = 0.0f, .hi = 2.0f}})(x);
+      EXPECT_EQ(some, all.cwiseMax(0.0f).cwiseMin(2.0f)) << scheme;
+    }
+  }
 }
 
 TEST(Linear, TakesEveryLayoutWithTheSameBits) {

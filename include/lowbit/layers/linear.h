@@ -6,6 +6,7 @@
 
 #include "lowbit/core/qparams.h"
 #include "lowbit/core/view.h"
+#include "lowbit/layers/op_common.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/runtime/executor.h"
 
@@ -36,6 +37,7 @@ struct LinearOptions {
   VectorCopy bias{};  ///< [out] or empty
   ActivationQuantization activations = dynamic_activations(8);
   std::shared_ptr<Executor> executor{};  ///< null: the calling thread
+  ops::Activation activation{};          ///< ReLU: {.lo = 0}; limits what comes out
 };
 
 class Linear {

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <utility>
 
 #include "io/onnx/registry.h"
 #include "io/onnx/tensors.h"
+#include "layers/batch_norm.h"
 
 namespace lowbit::onnx_import {
 
@@ -22,14 +22,11 @@ void convert_batch_normalization(NodeContext& node) {
   const auto gamma = node.constant(1).doubles(), beta = node.constant(2).doubles();
   const auto mean = node.constant(3).doubles(), variance = node.constant(4).doubles();
   const double epsilon = node.float_attribute("epsilon", 1e-5f);
-  ops::ScaleShiftOp op{std::vector<float>(channels), std::vector<float>(channels), {}};
-  for (std::size_t c = 0; c < channels; ++c) {
-    if (!(variance[c] + epsilon > 0))
-      node.reject(fmt::format("has the variance {} in channel {}", variance[c], c));
-    const double scale = gamma[c] / std::sqrt(variance[c] + epsilon);
-    op.scale[c] = static_cast<float>(scale);
-    op.shift[c] = static_cast<float>(beta[c] - mean[c] * scale);
-  }
+  std::ptrdiff_t bad_channel = -1;
+  ops::ScaleShiftOp op = batch_norm(gamma, beta, mean, variance, epsilon, bad_channel);
+  if (bad_channel >= 0)
+    node.reject(fmt::format("has the variance {} in channel {}",
+                            variance[static_cast<std::size_t>(bad_channel)], bad_channel));
   node.emit(std::move(op), {node.value(0)});
 }
 
