@@ -29,3 +29,8 @@ if(LOWBIT_SANITIZE)
     add_compile_options(-fno-sanitize=null,object-size)
   endif()
 endif()
+
+if(LOWBIT_FUZZ)
+  # Tells the fuzzers which branches an input takes.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

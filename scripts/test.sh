@@ -21,7 +21,8 @@ esac
 [[ ${CXX-} != clang* ]] || packages+=(clang-14 libclang-rt-14-dev)
 scripts/setup.sh "${packages[@]}"
 # All is built, once: a folder in one go takes half the time. The other presets that are tested say it themselves.
-[ "$preset" != release ] || unity=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0)
-cmake --preset "$preset" -G Ninja ${unity[@]+"${unity[@]}"}
+[ "$preset" != release ] || options=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0)
+[[ $preset != asan-ubsan || ${CXX-} != clang* ]] || options=(-DLOWBIT_FUZZ=ON)
+cmake --preset "$preset" -G Ninja ${options[@]+"${options[@]}"}
 cmake --build --preset "$preset"
 ctest --preset "$preset" -j2 "$@"
