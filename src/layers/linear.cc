@@ -61,8 +61,7 @@ bool is_direct(const View& m) {
 struct Linear::State {
   State(const QuantizedMatrix& weights, const LinearOptions& options)
       : product(weights, linear_input(options), options.bias.values(), input_quantization(options),
-                options.activation,
-                active_isa()),
+                options.activation, active_isa()),
         executor(options.executor) {}
 
   void run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first, std::int64_t count,

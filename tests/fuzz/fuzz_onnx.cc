@@ -17,7 +17,10 @@ std::vector<Bytes> seeds() {
   for (const std::string& name : testing::open_network_names())
     all.push_back(bytes_of(testing::open_network(name).file.bytes()));
   testing::OnnxBuilder image;
-  image.input("x", {0, 2, 8, 8}).random("w", {4, 2, 3, 3}).random("b", {4}).random("f", {3, 16});
+  image.input("x", {0, 2, 8, 8});
+  image.random("w", {4, 2, 3, 3});
+  image.random("b", {4});
+  image.random("f", {3, 16});
   image.node("Conv", {"x", "w", "b"}, "c").with("pads", Dims{1, 1, 1, 1});
   image.node("Relu", {"c"}, "r");
   image.node("MaxPool", {"r"}, "p").with("kernel_shape", Dims{2, 2}).with("strides", Dims{4, 4});
