@@ -1,8 +1,11 @@
 // Umbrella header for users of lowbit; the library itself never includes it.
 #pragma once
 
+#include "lowbit/core/cast.h"
+#include "lowbit/core/element_type.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/granularity.h"
+#include "lowbit/core/half.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/core/packing.h"
 #include "lowbit/core/qparams.h"

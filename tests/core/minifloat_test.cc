@@ -29,6 +29,7 @@ struct Spec {
   int infinity, first_nan, last;  // positive codes; infinity and first_nan past `last` where there are none
   bool overflow_is_even;          // its mantissa
   MiniFloat format;
+  bool fnuz = false;  // NaN alone has a sign without a magnitude
 };
 
 const Spec kElements[] = {
@@ -37,8 +38,11 @@ const Spec kElements[] = {
     {"fp6_e2m3", 7.5, 8, 2, 3, 1, 256, 256, 0x1F, true, fp6_e2m3},
     {"fp6_e3m2", 28, 32, 3, 2, 3, 256, 256, 0x1F, true, fp6_e3m2},
     {"fp4_e2m1", 6, 8, 2, 1, 1, 256, 256, 0x07, true, fp4_e2m1},
+    {"fp8_e4m3fnuz", 240, 256, 4, 3, 8, 256, 256, 0x7F, true, fp8_e4m3fnuz, true},
+    {"fp8_e5m2fnuz", 57344, 65536, 5, 2, 16, 256, 256, 0x7F, true, fp8_e5m2fnuz, true},
 };
-const MiniFloat kFormats[] = {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0};
+const MiniFloat kFormats[] = {fp8_e4m3fn, fp8_e5m2, fp6_e2m3,     fp6_e3m2,
+                              fp4_e2m1,   e8m0,     fp8_e4m3fnuz, fp8_e5m2fnuz};
 
 // Of a code without its sign.
 double magnitude_of(const Spec& s, int code) {
@@ -61,7 +65,8 @@ const std::vector<double>& magnitudes(const Spec& s) {
 // the values; it is cut off before.
 std::uint8_t nearest(const Spec& s, float x, Overflow overflow) {
   const int sign = std::signbit(x) ? s.last + 1 : 0;
-  const bool special = s.first_nan <= s.last;
+  const bool special = s.first_nan <= s.last || s.fnuz;
+  if (std::isnan(x) && s.fnuz) return 0x80;
   if (std::isnan(x)) return static_cast<std::uint8_t>(special ? 0x7F | sign : 0);
   const double v = std::min(std::fabs(static_cast<double>(x)), 4 * s.overflow);
   const std::vector<double>& values = magnitudes(s);
@@ -75,14 +80,17 @@ std::uint8_t nearest(const Spec& s, float x, Overflow overflow) {
   if (special && overflow == Overflow::spec && value == s.largest) {
     const double d = std::fabs(s.overflow - v);
     if (d < distance || (d == distance && s.overflow_is_even))
-      best = s.infinity <= s.last ? s.infinity : s.first_nan;
+      best = s.fnuz ? 0x80 : s.infinity <= s.last ? s.infinity : s.first_nan;
   }
+  if (s.fnuz && best == 0) return 0;
   return static_cast<std::uint8_t>(best | sign);
 }
 
-// Ties go up; zero and all that is too small to the first value.
+// Ties go up; zero and all that is too small to the first value, and what is between that and the next to the
+// latter.
 std::uint8_t nearest_scale(float x, Overflow overflow) {
   if (std::isnan(x) || x < 0) return 0xFF;
+  if (x > 0x1p-127f && x < 0x1p-126f) return 1;
   if (std::isinf(x)) return overflow == Overflow::spec ? 0xFF : 0xFE;
   int best = 0;
   double power = 0x1p-127, distance = std::fabs(power - x);
@@ -133,7 +141,7 @@ TEST(MiniFloat, DecodesEveryCodeAsSpecified) {
     ASSERT_EQ(values.size(), std::size_t{1} << width);
     for (int code = 0; code < 256; ++code) {
       const auto v = static_cast<float>(magnitude_of(s, code & s.last));
-      const float expected = (code & (s.last + 1)) != 0 ? -v : v;
+      const float expected = s.fnuz && code == 0x80 ? kNan : (code & (s.last + 1)) != 0 ? -v : v;
       const std::string what = std::string(s.name) + " code " + std::to_string(code);
       expect_same(decode(s.format, static_cast<std::uint8_t>(code)), expected, what);
       expect_same(values[static_cast<std::size_t>(code) % values.size()], expected, what);
@@ -158,6 +166,12 @@ TEST(MiniFloat, DecodesTheValuesThatTheSpecificationsList) {
   EXPECT_EQ(decode(fp6_e3m2, 0x1F), 28.0f);
   EXPECT_EQ(decode(fp6_e3m2, 0x04), 0.25f);
   EXPECT_EQ(decode(fp6_e3m2, 0x01), 0.0625f);
+  EXPECT_EQ(decode(fp8_e4m3fnuz, 0x7F), 240.0f);
+  EXPECT_EQ(decode(fp8_e4m3fnuz, 0x81), -0x1p-10f);
+  EXPECT_TRUE(std::isnan(decode(fp8_e4m3fnuz, 0x80)));
+  EXPECT_EQ(decode(fp8_e5m2fnuz, 0xFF), -57344.0f);
+  EXPECT_EQ(decode(fp8_e5m2fnuz, 0x01), 0x1p-17f);
+  EXPECT_TRUE(std::isnan(decode(fp8_e5m2fnuz, 0x80)));
   EXPECT_EQ(table(fp4_e2m1),
             (std::vector<float>{0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4, -6}));
 }
@@ -231,7 +245,14 @@ TEST(MiniFloat, OverflowsAsDocumented) {
   EXPECT_EQ(encode(fp4_e2m1, -100.0f), 0x0F);
   EXPECT_EQ(encode(fp4_e2m1, -kNan, spec), 0x00);
   EXPECT_EQ(encode(fp4_e2m1, -0.25f), 0x08);
+  EXPECT_EQ(encode(fp8_e4m3fnuz, -0x1p-12f), 0);
+  EXPECT_EQ(encode(fp8_e4m3fnuz, std::nextafter(248.0f, 0.0f), spec), 0x7F);
+  EXPECT_EQ(encode(fp8_e4m3fnuz, -248.0f, spec), 0x80);
+  EXPECT_EQ(encode(fp8_e5m2fnuz, -kInf), 0xFF);
+  EXPECT_EQ(encode(fp8_e5m2fnuz, kInf, spec), 0x80);
   EXPECT_EQ(encode(e8m0, 1.5f), 128);
+  EXPECT_EQ(encode(e8m0, 0x1p-127f), 0);
+  EXPECT_EQ(encode(e8m0, std::nextafter(0x1p-127f, 1.0f)), 1);
   EXPECT_EQ(encode(e8m0, -0.0f), 0);
   EXPECT_EQ(encode(e8m0, -1.0f), 0xFF);
   EXPECT_EQ(encode(e8m0, 0x1.8p127f), 0xFE);
@@ -252,6 +273,20 @@ TEST(MiniFloat, FloorsTheLogarithmOfScales) {
   EXPECT_EQ(e8m0_floor(kInf), 0xFE);
   for (const float x : {-kInf, kNan, -kNan, -std::numeric_limits<float>::denorm_min()})
     EXPECT_EQ(e8m0_floor(x), 0xFF);
+}
+
+TEST(MiniFloat, TakesTheNextPowerOfTwoAsScale) {
+  for (int e = -127; e <= 127; ++e) {
+    const auto power = static_cast<float>(std::ldexp(1.0, e));
+    EXPECT_EQ(e8m0_ceil(power), e + 127);
+    EXPECT_EQ(e8m0_ceil(std::nextafter(power, kInf)), std::min(e + 128, 254));
+    EXPECT_EQ(e8m0_ceil(std::nextafter(power, 0.0f)), e + 127);
+    EXPECT_EQ(e8m0_ceil(-power), 0xFF);
+  }
+  EXPECT_EQ(e8m0_ceil(0.0f), 0);
+  EXPECT_EQ(e8m0_ceil(-0.0f), 0);
+  EXPECT_EQ(e8m0_ceil(kInf), 0xFE);
+  EXPECT_EQ(e8m0_ceil(kNan), 0xFF);
 }
 
 TEST(MiniFloat, EncodesEveryValueToItself) {

@@ -273,6 +273,8 @@ TEST(OwnQuantizer, IsCheckedOnceBound) {
   };
   EXPECT_THROW(quantize(view, WrongTable{}), Error);
   EXPECT_THROW(quantize(view, Fp8{MiniFloat::e8m0}), Error);
+  EXPECT_THROW(quantize(view, Fp8{MiniFloat::fp8_e4m3fnuz}), Error);
+  EXPECT_THROW(quantize(view, MxFp{MiniFloat::fp8_e5m2fnuz}), Error);
   Scheme odd = "log4";
   odd.bits = 5;
   EXPECT_THROW(make_quantizer(odd), Error);

@@ -30,15 +30,18 @@ struct Format {
   // gives the code of Inf or NaN; a format that saturates has `largest` here.
   float beyond;
   bool nan, infinity;
+  bool fnuz = false;  // NaN has the place of -0
 };
 
-inline constexpr std::array<Format, 6> kFormats = {{
+inline constexpr std::array<Format, 8> kFormats = {{
     {"fp8_e4m3fn", 8, 3, 7, 448.0f, 480.0f, true, false},
     {"fp8_e5m2", 8, 2, 15, 57344.0f, 65536.0f, true, true},
     {"fp6_e2m3", 6, 3, 1, 7.5f, 7.5f, false, false},
     {"fp6_e3m2", 6, 2, 3, 28.0f, 28.0f, false, false},
     {"fp4_e2m1", 4, 1, 1, 6.0f, 6.0f, false, false},
     {"e8m0", 8, 0, 127, 0x1p127f, std::numeric_limits<float>::infinity(), true, false},
+    {"fp8_e4m3fnuz", 8, 3, 8, 240.0f, 256.0f, true, false, true},
+    {"fp8_e5m2fnuz", 8, 2, 16, 57344.0f, 65536.0f, true, false, true},
 }};
 
 constexpr std::size_t index(MiniFloat format) {
@@ -56,6 +59,7 @@ constexpr float decode_element(const Format& f, std::uint32_t code) {
   const auto power = [](int e) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(e + kBias) << kMantissaBits);
   };
+  if (f.fnuz && sign == 1 && magnitude == 0) return std::numeric_limits<float>::quiet_NaN();
   // The fields of the code in the places of a float's have the right value but for the bias, subnormals too.
   float value = std::bit_cast<float>(magnitude << (kMantissaBits - f.mantissa)) * power(kBias - f.bias);
   if (value > f.largest)
@@ -82,11 +86,21 @@ inline std::uint32_t encode_scale(float x, float limit) {
   const std::int32_t nan = magnitude > static_cast<std::int32_t>(kInfinity) ? 1 : 0;
   const auto last = std::bit_cast<std::int32_t>(limit);
   magnitude = magnitude < last ? magnitude : last;
-  // Half of a binade carries into the exponent. Below the normal floats it would do so from 2^-127 on
-  // instead of from halfway between 2^-127 and 2^-126.
+  // Half of a binade carries into the exponent, and among the subnormal floats, whose step it is, all that is
+  // above 2^-127.
   const std::int32_t nearest = (magnitude + 0x00400000) >> kMantissaBits;
-  const std::int32_t code = magnitude < 0x00600000 ? 0 : nearest;
+  const std::int32_t code = magnitude <= 0x00400000 ? 0 : nearest;
   return static_cast<std::uint32_t>((negative | nan) != 0 ? 0xFF : code);
+}
+
+// As encode_element does it, where NaN has the place of -0 and that of the value behind the largest one.
+template <int kMantissa, int kBias>
+inline std::uint32_t encode_fnuz(float x, float limit) {
+  const std::uint32_t all = std::bit_cast<std::uint32_t>(x), magnitude = all & kMagnitude;
+  const std::uint32_t number =
+      encode_element<8, kMantissa, kBias, false>(std::bit_cast<float>(magnitude), limit) & 0xFF;
+  if (magnitude > kInfinity || number > 0x7F) return 0x80;
+  return number == 0 ? 0 : number | (all >> 24 & 0x80);
 }
 
 template <MiniFloat kFormat>
@@ -94,6 +108,8 @@ inline std::uint32_t encode_one(float x, float limit) {
   constexpr Format f = kFormats[index(kFormat)];
   if constexpr (kFormat == MiniFloat::e8m0)
     return encode_scale(x, limit);
+  else if constexpr (f.fnuz)
+    return encode_fnuz<f.mantissa, f.bias>(x, limit);
   else
     return encode_element<f.bits, f.mantissa, f.bias, f.nan>(x, limit);
 }
@@ -101,9 +117,9 @@ inline std::uint32_t encode_one(float x, float limit) {
 template <MiniFloat kFormat>
 void encode_all(std::span<const float> x, float inverse_scale, std::span<std::uint8_t> out, float limit) {
   constexpr Format f = kFormats[index(kFormat)];
-  if constexpr (kFormat == MiniFloat::e8m0)
+  if constexpr (kFormat == MiniFloat::e8m0 || f.fnuz)
     for (std::size_t i = 0; i < x.size(); ++i)
-      out[i] = static_cast<std::uint8_t>(encode_scale(x[i] * inverse_scale, limit));
+      out[i] = static_cast<std::uint8_t>(encode_one<kFormat>(x[i] * inverse_scale, limit));
   else
     encode_elements<f.bits, f.mantissa, f.bias, f.nan>(x.data(), x.size(), inverse_scale, limit, out.data());
 }
@@ -123,6 +139,10 @@ auto with_format(MiniFloat format, Function function) {
       return function(std::integral_constant<MiniFloat, fp6_e3m2>{});
     case fp4_e2m1:
       return function(std::integral_constant<MiniFloat, fp4_e2m1>{});
+    case fp8_e4m3fnuz:
+      return function(std::integral_constant<MiniFloat, fp8_e4m3fnuz>{});
+    case fp8_e5m2fnuz:
+      return function(std::integral_constant<MiniFloat, fp8_e5m2fnuz>{});
     case e8m0:
       break;
   }
@@ -185,6 +205,16 @@ LOWBIT_INLINE std::uint8_t e8m0_floor(float x) noexcept {
   return static_cast<std::uint8_t>(magnitude == detail::minifloat_codec::kInfinity
                                        ? 0xFE
                                        : magnitude >> detail::minifloat_codec::kMantissaBits);
+}
+
+LOWBIT_INLINE std::uint8_t e8m0_ceil(float x) noexcept {
+  const auto all = std::bit_cast<std::uint32_t>(x);
+  const std::uint8_t floor = e8m0_floor(x);
+  if (floor >= 0xFE) return floor;
+  // A subnormal float has the code 0 up to 2^-127 itself.
+  const std::uint32_t rest = floor == 0 ? (all & detail::minifloat_codec::kMagnitude) > 0x00400000
+                                        : all & ((1u << detail::minifloat_codec::kMantissaBits) - 1);
+  return static_cast<std::uint8_t>(floor + (rest != 0));
 }
 
 LOWBIT_INLINE void encode(MiniFloat format, std::span<const float> x, float inverse_scale,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bits.h"
+#include "lowbit/core/cast.h"
 #include "lowbit/core/granularity.h"
 #include "lowbit/core/minifloat.h"
 #include "lowbit/core/packing.h"
@@ -25,7 +26,8 @@ void write_minifloats(const std::vector<float>& x) {
   using enum lowbit::MiniFloat;
   std::vector<std::uint8_t> codes(x.size());
   std::vector<float> back(x.size());
-  for (const lowbit::MiniFloat format : {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0}) {
+  for (const lowbit::MiniFloat format :
+       {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0, fp8_e4m3fnuz, fp8_e5m2fnuz}) {
     for (const lowbit::minifloat::Overflow overflow :
          {lowbit::minifloat::Overflow::saturate, lowbit::minifloat::Overflow::spec}) {
       lowbit::minifloat::encode(format, x, 0.7f, codes, overflow);
@@ -42,6 +44,33 @@ void write_minifloats(const std::vector<float>& x) {
   }
   for (std::size_t i = 0; i < x.size(); ++i) codes[i] = lowbit::minifloat::e8m0_floor(x[i]);
   write(codes);
+}
+
+void write_casts(const std::vector<float>& x) {
+  std::vector<std::uint64_t> whole(x.size());
+  std::vector<double> wide(x.size());
+  lowbit::cast(x, whole);
+  for (std::size_t i = 0; i < x.size(); ++i) wide[i] = double(x[i]) * 1.00000001;
+  for (int t = 0; t < lowbit::kElementTypes; ++t)
+    for (const bool saturate : {true, false}) {
+      const auto type = static_cast<lowbit::ElementType>(t);
+      const auto mode = static_cast<lowbit::ScaleRounding>(t % 3);
+      std::vector<std::uint8_t> codes(lowbit::element_bytes(type, x.size()));
+      const auto from = [&](const auto& values) {
+        lowbit::cast(lowbit::element_of<std::decay_t<decltype(values[0])>>(),
+                     std::as_bytes(std::span(values)), type, std::as_writable_bytes(std::span(codes)),
+                     values.size(), {saturate, mode});
+        write(codes);
+      };
+      from(x), from(wide), from(whole);
+      lowbit::cast(type, std::as_bytes(std::span(codes)), lowbit::ElementType::f64,
+                   std::as_writable_bytes(std::span(wide)), x.size());
+      write(wide);
+    }
+  std::vector<std::uint8_t> scales;
+  for (const float v : x) scales.push_back(lowbit::minifloat::e8m0_ceil(v));
+  write(scales);
+  write_refusal([&] { lowbit::cast(x, std::vector<double>(3)); });
 }
 
 void write_packed() {
@@ -119,6 +148,7 @@ void write_qparams(const std::vector<float>& x) {
 int main() {
   const std::vector<float> x = inputs();
   write_minifloats(x);
+  write_casts(x);
   write_packed();
   write_shapes();
   write_errors(x);

@@ -134,7 +134,8 @@ void write_other_tables(const Matrices& m) {
     for (const lowbit::MiniFloat element : {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp4_e2m1})
       write_all(m, lowbit::Fp8{element, g});
   }
-  for (const lowbit::MiniFloat element : {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0})
+  for (const lowbit::MiniFloat element :
+       {fp8_e4m3fn, fp8_e5m2, fp6_e2m3, fp6_e3m2, fp4_e2m1, e8m0, fp8_e4m3fnuz})
     write_all(m, lowbit::MxFp{element});
   write_all(m, lowbit::MxInt8{});
   write_all(m, lowbit::NvFp4{});

@@ -37,6 +37,10 @@ inline void check_matrices(const MatrixView& w, const MatrixView& importance) {
 inline void check_minifloat(const AnyQuantizer& quantizer, MiniFloat format) {
   if (format == MiniFloat::e8m0)
     throw Error(ErrorCode::invalid_argument, "e8m0 is a format of scales, not of weights");
+  if (format == MiniFloat::fp8_e4m3fnuz || format == MiniFloat::fp8_e5m2fnuz)
+    throw Error(ErrorCode::unsupported, detail::sentence("weights of {} are not supported; fp8_e4m3fn and "
+                                                         "fp8_e5m2 are",
+                                                         minifloat::name(format)));
   if (quantizer.code_bits() != minifloat::bits(format) || quantizer.levels() != detail::finite_table(format))
     throw Error(ErrorCode::invalid_argument,
                 detail::sentence("a quantizer for {} has {} bits and a table of its own",
