@@ -1,5 +1,4 @@
-// Readers of data that go by folders and files. Compiled once for each of them: LOWBIT_FUZZ_DATA is "mnist",
-// "cifar10", "csv", "npz", "wav" or "images".
+// Readers of data that go by folders and files; a program of its own for each of them.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -11,24 +10,27 @@
 #include "data/samples.h"
 #include "fuzz.h"
 
+/// "mnist", "cifar10", "csv", "npz", "wav" or "images".
+extern const char* const lowbit_fuzz_data_kind;
+
 namespace lowbit::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kKind = LOWBIT_FUZZ_DATA;
+const std::string kKind = lowbit_fuzz_data_kind;
 
-/// Files in memory where the system has such a folder.
-fs::path folder() {
-  static const fs::path path = [] {
+/// Files in memory where the system has such a folder. Never destroyed: it is removed when the program ends.
+const fs::path& folder() {
+  static const fs::path* const path = [] {
     const fs::path shm = "/dev/shm";
-    const fs::path made = (fs::is_directory(shm) ? shm : fs::temp_directory_path()) /
-                          ("lowbit-fuzz-" + std::to_string(getpid()));
-    fs::create_directories(made);
+    auto* made = new fs::path((fs::is_directory(shm) ? shm : fs::temp_directory_path()) /
+                              ("lowbit-fuzz-" + std::to_string(getpid())));
+    fs::create_directories(*made);
     std::atexit([] { fs::remove_all(folder()); });
     return made;
   }();
-  return path;
+  return *path;
 }
 
 void write(const fs::path& path, std::span<const std::byte> bytes) {
