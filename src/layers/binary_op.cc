@@ -89,7 +89,7 @@ std::vector<float> in_memory_order(const Tensor& constant) {
   return data;
 }
 
-class BinaryStep final : public Step {
+class BinaryStep final : public SharingStep<BinaryStep> {
  public:
   BinaryStep(const BinaryOp& op, const StepSpec& spec)
       : out_(*spec.output), line_(kBinaryLines[static_cast<std::size_t>(op.function)]) {

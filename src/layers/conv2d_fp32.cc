@@ -12,7 +12,7 @@
 namespace lowbit::ops {
 namespace {
 
-class Conv2dFp32 final : public Step {
+class Conv2dFp32 final : public SharingStep<Conv2dFp32> {
  public:
   Conv2dFp32(const Conv2dOp& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)),

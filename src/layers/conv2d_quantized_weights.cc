@@ -58,7 +58,7 @@ ConvWeights pack_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec,
   return packed;
 }
 
-class Conv2dQuantizedWeights final : public ops::Step {
+class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeights> {
  public:
   Conv2dQuantizedWeights(const ops::Conv2dOp& op, const ops::StepSpec& spec)
       : activation_(op.activation),

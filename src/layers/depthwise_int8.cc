@@ -67,7 +67,7 @@ struct Prepared {
   std::size_t bytes = 0;
 };
 
-class DepthwiseInt8 final : public ops::Step {
+class DepthwiseInt8 final : public ops::SharingStep<DepthwiseInt8> {
  public:
   DepthwiseInt8(const ops::Conv2dOp& op, const ops::StepSpec& spec)
       : activation_(op.activation),

@@ -12,7 +12,7 @@
 namespace lowbit::ops {
 namespace {
 
-class LinearFp32 final : public Step {
+class LinearFp32 final : public SharingStep<LinearFp32> {
  public:
   LinearFp32(const LinearOp& op, const StepSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)), activation_(op.activation) {

@@ -31,7 +31,7 @@ class RowLayout {
   std::ptrdiff_t sample_bytes_, pixel_bytes_;
 };
 
-class LinearQuantizedWeights final : public ops::Step {
+class LinearQuantizedWeights final : public ops::SharingStep<LinearQuantizedWeights> {
  public:
   LinearQuantizedWeights(const ops::LinearOp& op, const ops::StepSpec& spec)
       : rows_per_sample_(op.flattens_input ? 1 : spec.inputs[0]->layout().pixels()),

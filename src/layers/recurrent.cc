@@ -104,14 +104,16 @@ class QuantizedStateProduct final : public StateProduct {
 
 std::unique_ptr<StateProduct> make_product(const RecurrentOp& op, const GateRows& part, const StepSpec& spec,
                                            const StateProduct* same) {
+  // What is shared is of the same kind: quantized or not.
+  const bool shares = same && (same->quantized() != nullptr) == (spec.weights != nullptr);
+  if (!shares) same = nullptr;
   if (spec.weights)
     return std::make_unique<QuantizedStateProduct>(op, part, spec,
-                                                   dynamic_cast<const QuantizedStateProduct*>(same));
-  return std::make_unique<FloatStateProduct>(op, part, spec.isa,
-                                             dynamic_cast<const FloatStateProduct*>(same));
+                                                   static_cast<const QuantizedStateProduct*>(same));
+  return std::make_unique<FloatStateProduct>(op, part, spec.isa, static_cast<const FloatStateProduct*>(same));
 }
 
-class RecurrentStep final : public Step {
+class RecurrentStep final : public SharingStep<RecurrentStep> {
  public:
   RecurrentStep(const RecurrentOp& op, const StepSpec& spec)
       : cells_(kernels::select_function_kernel(spec.isa)),

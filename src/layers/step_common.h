@@ -57,10 +57,24 @@ void require_f32_weights(const Tensor& weight, std::string_view what);
 /// a matrix; without any, as require_f32_weights.
 void require_matrix_weights(const Tensor& weight, const StepSpec& spec, std::string_view what);
 std::vector<Shape> input_shapes(const StepSpec& spec);
+/// Base of a step S that can share its weights with another of type S. Types are told apart by an address,
+/// which works without RTTI too.
+template <class S>
+class SharingStep : public Step {
+ public:
+  const void* type() const final { return &type_; }
+  /// `step` where it is of type S, else null; null for null.
+  static const S* cast(const Step* step) {
+    return step && step->type() == &type_ ? static_cast<const S*>(step) : nullptr;
+  }
+
+ private:
+  static inline char type_ = 0;
+};
 /// The step that one of type S may share its weights with, or null.
 template <class S>
 const S* same_node(const StepSpec& spec) {
-  return dynamic_cast<const S*>(spec.same_node);
+  return SharingStep<S>::cast(spec.same_node);
 }
 template <class Op>
 void require_shapes(const Op& op, const StepSpec& spec) {

@@ -257,8 +257,8 @@ void cast_blocks(ElementType from, const std::byte* in, ElementType to, std::byt
 
 inline void check_bytes(ElementType type, std::size_t count, std::size_t bytes) {
   if (count > std::numeric_limits<std::size_t>::max() / 8 || bytes != element_bytes(type, count))
-    throw Error(ErrorCode::shape_mismatch,
-                sentence("{} elements of type {} do not fit {} bytes", count, element_name(type), bytes));
+    detail::throw_error(ErrorCode::shape_mismatch, sentence("{} elements of type {} do not fit {} bytes",
+                                                            count, element_name(type), bytes));
 }
 
 }  // namespace detail::casting

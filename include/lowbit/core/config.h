@@ -18,6 +18,47 @@
 #define LOWBIT_INLINE
 #endif
 
+// Whether this file is compiled with exceptions (-fno-exceptions).
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define LOWBIT_EXCEPTIONS 1
+#else
+#define LOWBIT_EXCEPTIONS 0
+#endif
+
+// A type that crosses the border of a shared library, in programs too that hide theirs (-fvisibility=hidden).
+#if defined(__GNUC__)
+#define LOWBIT_EXPORTED __attribute__((visibility("default")))
+#else
+#define LOWBIT_EXPORTED
+#endif
+
+// On functions of a component that is a library of its own. CMake tells a target what it links
+// (LOWBIT_LINKED_BY_CMAKE by lowbit, LOWBIT_HAS_<component> by each component), and the compiler refuses
+// calls into what it does not: the linker's "undefined reference" names no cause. Without CMake nobody knows,
+// and nothing is refused.
+#ifndef LOWBIT_LINKED_BY_CMAKE
+#define LOWBIT_CALLS_MISSING(component)
+#elif defined(__clang__)
+#define LOWBIT_CALLS_MISSING(component) __attribute__((unavailable(LOWBIT_MISSING_SENTENCE(component))))
+#elif defined(__GNUC__)
+#define LOWBIT_CALLS_MISSING(component) __attribute__((error(LOWBIT_MISSING_SENTENCE(component))))
+#else
+#define LOWBIT_CALLS_MISSING(component)
+#endif
+#define LOWBIT_MISSING_SENTENCE(component)                                                                   \
+  "this target does not link lowbit::" component ": target_link_libraries(TARGET PRIVATE lowbit::" component \
+  "), and find_package(lowbit COMPONENTS " component ")"
+#ifdef LOWBIT_HAS_ONNX
+#define LOWBIT_ONNX_CALL
+#else
+#define LOWBIT_ONNX_CALL LOWBIT_CALLS_MISSING("onnx")
+#endif
+#ifdef LOWBIT_HAS_JSON
+#define LOWBIT_JSON_CALL
+#else
+#define LOWBIT_JSON_CALL LOWBIT_CALLS_MISSING("json")
+#endif
+
 // Around an implementation: multiply and add stay two roundings, whatever the file is compiled with.
 // Compilers fuse them by default where the processor has an instruction for it (-march=native). Around a
 // class, too, whose constructor computes: GCC looks there.

@@ -23,7 +23,7 @@ enum class ErrorCode {
 };
 
 /// Thrown by every fallible public function of the library.
-class Error : public std::runtime_error {
+class LOWBIT_EXPORTED Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
   ErrorCode code() const noexcept { return code_; }
@@ -33,6 +33,9 @@ class Error : public std::runtime_error {
 };
 
 namespace detail {
+/// Throws Error(code, sentence). Public headers throw by it, so that they compile in programs without
+/// exceptions: such a program ends with the sentence on standard error.
+[[noreturn]] void throw_error(ErrorCode code, const std::string& sentence);
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line) noexcept;
 }  // namespace detail
 

@@ -156,7 +156,7 @@ inline float limit_of(MiniFloat format, minifloat::Overflow overflow) {
 
 inline void check_sizes(std::size_t values, std::size_t codes) {
   if (values != codes)
-    throw Error(ErrorCode::shape_mismatch, sentence("{} values do not fit {} codes", values, codes));
+    detail::throw_error(ErrorCode::shape_mismatch, sentence("{} values do not fit {} codes", values, codes));
 }
 
 }  // namespace detail::minifloat_codec

@@ -10,8 +10,8 @@ namespace detail {
 template <int kBits>
 void check_packed_size(std::size_t codes, std::size_t bytes) {
   if (bytes != packed_bytes(codes, kBits))
-    throw Error(ErrorCode::shape_mismatch, sentence("{} codes of {} bits take {} bytes, not {}", codes, kBits,
-                                                    packed_bytes(codes, kBits), bytes));
+    detail::throw_error(ErrorCode::shape_mismatch, sentence("{} codes of {} bits take {} bytes, not {}",
+                                                            codes, kBits, packed_bytes(codes, kBits), bytes));
 }
 
 template <int kBits>

@@ -62,9 +62,9 @@ LOWBIT_INLINE Scheme parse_scheme(std::string_view text) {
   Scheme scheme;
   const std::string problem = try_parse(text, scheme);
   if (problem.empty()) return scheme;
-  throw Error(ErrorCode::invalid_argument,
-              detail::sentence("unknown scheme '{}'{}; did you mean '{}'?", text.substr(0, 80),
-                               problem == "?" ? "" : ": " + problem, detail::nearest_scheme(text)));
+  detail::throw_error(ErrorCode::invalid_argument,
+                      detail::sentence("unknown scheme '{}'{}; did you mean '{}'?", text.substr(0, 80),
+                                       problem == "?" ? "" : ": " + problem, detail::nearest_scheme(text)));
 }
 
 LOWBIT_INLINE std::string format_scheme(const Scheme& s) {

@@ -11,16 +11,18 @@ namespace lowbit {
 
 LOWBIT_INLINE Shape::Shape(std::span<const std::int64_t> dims) {
   if (dims.size() > kMaxRank)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a shape of rank {} is more than the {} dimensions supported", dims.size(),
-                                 kMaxRank));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a shape of rank {} is more than the {} dimensions supported",
+                                         dims.size(), kMaxRank));
   std::int64_t product = 1;
   for (const std::int64_t d : dims) {
     if (d < 0)
-      throw Error(ErrorCode::invalid_argument, detail::sentence("a shape has the negative dimension {}", d));
+      detail::throw_error(ErrorCode::invalid_argument,
+                          detail::sentence("a shape has the negative dimension {}", d));
     if (d != 0 && product > std::numeric_limits<std::int64_t>::max() / d)
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("the shape {} has more elements than 2^63", detail::join(dims, "x")));
+      detail::throw_error(
+          ErrorCode::invalid_argument,
+          detail::sentence("the shape {} has more elements than 2^63", detail::join(dims, "x")));
     if (d != 0) product *= d;
     dims_[static_cast<std::size_t>(rank_++)] = d;
   }

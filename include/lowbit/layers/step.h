@@ -64,6 +64,8 @@ class Step {
   /// A convolution with padding reads the pixel behind each input sample and expects zero points (f32: zeros)
   /// there.
   virtual bool reads_zero_pixel() const { return false; }
+  /// The same address for all steps of a type whose steps can share weights (StepSpec::same_node), else null.
+  virtual const void* type() const { return nullptr; }
   /// Whether it reads constants where the operator that it was made from has them.
   virtual bool reads_operator() const { return false; }
 };

@@ -33,8 +33,8 @@ LOWBIT_INLINE void BatchRangeObserver::observe(std::span<const float> x) {
 LOWBIT_INLINE void BatchRangeObserver::observe(std::span<const float> x, std::uint64_t batch) {
   using namespace detail::batch_ranges;
   if (batch >= kNumbers)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the number of a batch is below 2^63, not {}", batch));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("the number of a batch is below 2^63, not {}", batch));
   if (x.empty()) return;
   const FloatEnvironmentGuard defaults;
   MinMaxObserver piece;
@@ -127,15 +127,15 @@ LOWBIT_INLINE void BatchRangeObserver::set_state(std::span<const std::byte> byte
     // Runs that touch would be one.
     const bool apart = read.runs_.empty() || (first > read.runs_.back().end());
     if (!apart || count == 0 || first >= kNumbers || count > kNumbers - first)
-      throw Error(
+      detail::throw_error(
           ErrorCode::corrupt_file,
           detail::sentence("the state of an observer has {} batches from number {} on", count, first));
     read.runs_.push_back({first, count, read.ranges_.size()});
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto min = in.get<float>(), max = in.get<float>();
       if (!is_range({min, max}))
-        throw Error(ErrorCode::corrupt_file,
-                    detail::sentence("the state of an observer has a batch from {} to {}", min, max));
+        detail::throw_error(ErrorCode::corrupt_file,
+                            detail::sentence("the state of an observer has a batch from {} to {}", min, max));
       read.ranges_.push_back({min, max});
     }
   }

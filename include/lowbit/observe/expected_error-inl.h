@@ -14,12 +14,12 @@ namespace lowbit {
 LOWBIT_INLINE ExpectedError expected_error(const FloatHistogram& distribution, QParams q, IntRange codes) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (!(q.scale > 0) || !std::isfinite(q.scale))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a scale is positive and finite, not {}", q.scale));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a scale is positive and finite, not {}", q.scale));
   if (codes.qmin >= codes.qmax || q.zero_point < codes.qmin || q.zero_point > codes.qmax)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the zero point {} is none of the codes from {} to {}", q.zero_point,
-                                 codes.qmin, codes.qmax));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("the zero point {} is none of the codes from {} to {}", q.zero_point,
+                                         codes.qmin, codes.qmax));
   if (distribution.empty()) return {0, kInfinity, 0};
   const detail::BinnedError error(distribution);
   const double scale = double(q.scale), zero = q.zero_point;

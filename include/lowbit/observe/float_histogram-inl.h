@@ -195,8 +195,8 @@ LOWBIT_INLINE std::vector<FloatHistogram::Bin> FloatHistogram::bins() const {
 
 LOWBIT_INLINE double FloatHistogram::quantile(double p) const {
   if (!(p >= 0 && p <= 1))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a quantile is that of a share from 0 to 1, not {}", p));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a quantile is that of a share from 0 to 1, not {}", p));
   if (empty()) return 0;
   const std::uint64_t last = count_ - non_finite_ - 1;
   const double position = p * static_cast<double>(last);
@@ -267,7 +267,7 @@ LOWBIT_INLINE void FloatHistogram::set_state(std::span<const std::byte> bytes) {
     const auto bin = in.get<std::uint32_t>();
     const auto n = in.get<std::uint64_t>();
     if (bin <= last || bin >= 2 * kSign || !is_finite(bin) || n == 0 || read.count_ + n < n)
-      throw Error(ErrorCode::corrupt_file, "the state of a histogram has a bin that cannot be");
+      detail::throw_error(ErrorCode::corrupt_file, "the state of a histogram has a bin that cannot be");
     read.add(bin, n);
     read.count_ += n;
     std::uint32_t& first = bin < kSign ? first_above : first_below;
@@ -278,13 +278,13 @@ LOWBIT_INLINE void FloatHistogram::set_state(std::span<const std::byte> bytes) {
   const bool empty = last < 0;
   // Two different extremes are two values.
   if (!empty && min != max && bin_of(min) == bin_of(max) && read.count_of(bin_of(min)) < 2)
-    throw Error(ErrorCode::corrupt_file, "the state of a histogram has one value for two extremes");
+    detail::throw_error(ErrorCode::corrupt_file, "the state of a histogram has one value for two extremes");
   const std::uint32_t lowest = last_below != kNoBin ? last_below : first_above,
                       highest = last_above != kNoBin ? last_above : first_below;
   if (empty ? bits_of(min) != 0 || bits_of(max) != 0
             : !(min <= max) || bin_of(min) != lowest || bin_of(max) != highest)
-    throw Error(ErrorCode::corrupt_file,
-                detail::sentence("the state of a histogram has a range from {} to {}", min, max));
+    detail::throw_error(ErrorCode::corrupt_file,
+                        detail::sentence("the state of a histogram has a range from {} to {}", min, max));
   if (!empty) read.min_ = min, read.max_ = max;
   *this = std::move(read);
 }

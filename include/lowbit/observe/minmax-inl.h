@@ -60,8 +60,9 @@ LOWBIT_INLINE void MinMaxObserver::set_state(std::span<const std::byte> bytes) {
   const bool minus_zero =
       (read.min_ == 0 && std::signbit(read.min_)) || (read.max_ == 0 && std::signbit(read.max_));
   if (!nothing && !(read.min_ <= read.max_ && read.max_ < kInfinity && read.min_ > -kInfinity && !minus_zero))
-    throw Error(ErrorCode::corrupt_file,
-                detail::sentence("the state of an observer has a range from {} to {}", read.min_, read.max_));
+    detail::throw_error(
+        ErrorCode::corrupt_file,
+        detail::sentence("the state of an observer has a range from {} to {}", read.min_, read.max_));
   *this = read;
 }
 

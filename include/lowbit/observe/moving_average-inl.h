@@ -9,16 +9,16 @@ namespace lowbit {
 
 LOWBIT_INLINE MovingAverageObserver::MovingAverageObserver(double constant) : constant_(constant) {
   if (!(constant > 0 && constant <= 1))
-    throw Error(
+    detail::throw_error(
         ErrorCode::invalid_argument,
         detail::sentence("the constant of a moving average is above 0 and at most 1, not {}", constant));
 }
 
 LOWBIT_INLINE void MovingAverageObserver::merge(const MovingAverageObserver& other) {
   if (other.constant_ != constant_)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("moving averages with the constants {} and {} cannot be merged", constant_,
-                                 other.constant_));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("moving averages with the constants {} and {} cannot be merged",
+                                         constant_, other.constant_));
   merge_batches(other);
 }
 

@@ -48,7 +48,7 @@ class CodeCost final : public detail::ClipCost {
 
 LOWBIT_INLINE void MseObserver::merge(const MseObserver& other) {
   if (other.sides_ != sides_)
-    throw Error(ErrorCode::invalid_argument, "'mse' and 'mse-one-sided' observers cannot be merged");
+    detail::throw_error(ErrorCode::invalid_argument, "'mse' and 'mse-one-sided' observers cannot be merged");
   seen_.merge(other.seen_);
 }
 

@@ -60,12 +60,12 @@ inline std::optional<AnyObserver> percentile_of(std::string_view name) {
 }  // namespace detail::observers
 
 LOWBIT_INLINE void AnyObserver::refuse_merge() {
-  throw Error(ErrorCode::invalid_argument, "observers of different types cannot be merged");
+  detail::throw_error(ErrorCode::invalid_argument, "observers of different types cannot be merged");
 }
 
 LOWBIT_INLINE void AnyObserver::refuse_state() {
-  throw Error(ErrorCode::unsupported,
-              "this observer cannot be stored: it has no state() and set_state() of its own");
+  detail::throw_error(ErrorCode::unsupported,
+                      "this observer cannot be stored: it has no state() and set_state() of its own");
 }
 
 LOWBIT_INLINE std::vector<std::string> known_observers() {
@@ -86,10 +86,11 @@ LOWBIT_INLINE AnyObserver make_observer(std::string_view name) {
   if (auto percentile = percentile_of(name)) return *std::move(percentile);
   std::string known;
   for (const Named& n : kObservers) known += detail::sentence("'{}', ", n.name);
-  throw Error(ErrorCode::invalid_argument,
-              detail::sentence("unknown observer '{}'; known are {}'p99.9' and other percentages, and "
-                               "'p99.9-one-sided' and such",
-                               name.substr(0, 80), known));
+  detail::throw_error(
+      ErrorCode::invalid_argument,
+      detail::sentence("unknown observer '{}'; known are {}'p99.9' and other percentages, and "
+                       "'p99.9-one-sided' and such",
+                       name.substr(0, 80), known));
 }
 
 }  // namespace lowbit

@@ -20,7 +20,7 @@ class PerChannelObserver {
   explicit PerChannelObserver(std::size_t channels, const O& observer = O{})
       : observers_(channels, observer) {
     if (channels == 0)
-      throw Error(ErrorCode::invalid_argument, "an observer per channel needs at least one channel");
+      detail::throw_error(ErrorCode::invalid_argument, "an observer per channel needs at least one channel");
   }
 
   /// Channels last: element i belongs to channel i % channels. Throws Error(shape_mismatch) for a part of a
@@ -31,9 +31,9 @@ class PerChannelObserver {
   void observe(const MatrixView& x) { observe(x, next_batch_); }
   void observe(const MatrixView& x, std::uint64_t batch) {
     if (x.cols != static_cast<std::int64_t>(observers_.size()))
-      throw Error(ErrorCode::shape_mismatch, std::to_string(x.cols) +
-                                                 " columns were given to an observer of " +
-                                                 std::to_string(observers_.size()) + " channels");
+      detail::throw_error(ErrorCode::shape_mismatch, std::to_string(x.cols) +
+                                                         " columns were given to an observer of " +
+                                                         std::to_string(observers_.size()) + " channels");
     std::array<float, 512> values;
     constexpr auto kPiece = static_cast<std::int64_t>(values.size());
     for (std::int64_t begin = 0; begin < x.rows; begin += kPiece)
@@ -51,9 +51,9 @@ class PerChannelObserver {
   /// Throws Error(shape_mismatch) for another number of channels.
   void merge(const PerChannelObserver& other) {
     if (other.observers_.size() != observers_.size())
-      throw Error(ErrorCode::shape_mismatch, "an observer of " + std::to_string(other.observers_.size()) +
-                                                 " channels cannot be merged into one of " +
-                                                 std::to_string(observers_.size()));
+      detail::throw_error(ErrorCode::shape_mismatch,
+                          "an observer of " + std::to_string(other.observers_.size()) +
+                              " channels cannot be merged into one of " + std::to_string(observers_.size()));
     for (std::size_t c = 0; c < observers_.size(); ++c) observers_[c].merge(other.observers_[c]);
     if (other.next_batch_ > next_batch_) next_batch_ = other.next_batch_;
   }
@@ -72,9 +72,9 @@ class PerChannelObserver {
     const auto channels = static_cast<std::int64_t>(observers_.size()),
                size = static_cast<std::int64_t>(x.size());
     if (size % channels != 0)
-      throw Error(ErrorCode::shape_mismatch, std::to_string(size) +
-                                                 " values are no whole number of pixels of " +
-                                                 std::to_string(channels) + " channels");
+      detail::throw_error(ErrorCode::shape_mismatch, std::to_string(size) +
+                                                         " values are no whole number of pixels of " +
+                                                         std::to_string(channels) + " channels");
     return MatrixView(x.data(), size / channels, channels);
   }
 

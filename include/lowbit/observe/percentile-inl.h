@@ -11,15 +11,16 @@ namespace lowbit {
 LOWBIT_INLINE PercentileObserver::PercentileObserver(double percent, RangeSides sides)
     : percent_(percent), sides_(sides) {
   if (!(percent > 0 && percent <= 100))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a percentile is above 0 and at most 100, not {}", percent));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a percentile is above 0 and at most 100, not {}", percent));
 }
 
 LOWBIT_INLINE void PercentileObserver::merge(const PercentileObserver& other) {
   if (other.percent_ != percent_ || other.sides_ != sides_)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("observers of {} % and {} %, or of one and two sides, cannot be merged",
-                                 percent_, other.percent_));
+    detail::throw_error(
+        ErrorCode::invalid_argument,
+        detail::sentence("observers of {} % and {} %, or of one and two sides, cannot be merged", percent_,
+                         other.percent_));
   seen_.merge(other.seen_);
 }
 

@@ -34,15 +34,16 @@ inline std::vector<double> zero_points(Range full, double steps) {
 
 LOWBIT_INLINE SqnrObserver::SqnrObserver(double gamma) : gamma_(gamma) {
   if (!(gamma > 0) || !std::isfinite(gamma))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the weight of clipping noise is positive and finite, not {}", gamma));
+    detail::throw_error(
+        ErrorCode::invalid_argument,
+        detail::sentence("the weight of clipping noise is positive and finite, not {}", gamma));
 }
 
 LOWBIT_INLINE void SqnrObserver::merge(const SqnrObserver& other) {
   if (other.gamma_ != gamma_)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("observers that weigh clipping {} and {} times cannot be merged", gamma_,
-                                 other.gamma_));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("observers that weigh clipping {} and {} times cannot be merged",
+                                         gamma_, other.gamma_));
   seen_.merge(other.seen_);
 }
 

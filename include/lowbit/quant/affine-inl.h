@@ -87,10 +87,10 @@ LOWBIT_INLINE AffineGroup fit_affine(std::span<const float> values, std::span<co
                                      int bits, Mapping mapping, Clip clip, float percentile, bool narrow) {
   using namespace affine;
   if (bits < 2 || bits > 8)
-    throw Error(ErrorCode::invalid_argument, sentence("affine codes have 2 to 8 bits, not {}", bits));
+    throw_error(ErrorCode::invalid_argument, sentence("affine codes have 2 to 8 bits, not {}", bits));
   check_importance(values, importance);
   if (clip == Clip::percentile && !(percentile > 0.0f && percentile <= 100.0f))
-    throw Error(ErrorCode::invalid_argument,
+    throw_error(ErrorCode::invalid_argument,
                 sentence("a percentile is above 0 and at most 100, not {}", percentile));
   const IntRange codes = affine_codes(bits, mapping, narrow);
   const Range full = finite_range(values);

@@ -198,8 +198,8 @@ LOWBIT_INLINE BinaryGroup Binary::fit(std::span<const float> values,
                                       std::span<const float> importance) const {
   using namespace detail::binary;
   if (planes < 1 || planes > static_cast<int>(kMaxPlanes))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("binary codes have 1 to 4 planes, not {}", planes));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("binary codes have 1 to 4 planes, not {}", planes));
   const detail::GroupValues group = detail::group_values(values, importance);
   const auto count = static_cast<std::size_t>(planes);
   Scales scales = greedy(group, count);

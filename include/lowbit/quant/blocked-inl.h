@@ -48,19 +48,20 @@ class Walk {
  private:
   static int checked_axis(const BlockedQParams& q, const Shape& shape) {
     if (q.block_size < 0)
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("a block of {} elements cannot be", q.block_size));
+      detail::throw_error(ErrorCode::invalid_argument,
+                          detail::sentence("a block of {} elements cannot be", q.block_size));
     const int axis = q.axis < 0 ? q.axis + shape.rank() : q.axis;
     if (axis < 0 || axis >= shape.rank())
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("a tensor of shape {} has no axis {}", shape.to_string(), q.axis));
+      detail::throw_error(ErrorCode::invalid_argument,
+                          detail::sentence("a tensor of shape {} has no axis {}", shape.to_string(), q.axis));
     return axis;
   }
 
   void require_count(const char* what, std::size_t count, std::int64_t needed) const {
     if (count != static_cast<std::size_t>(needed))
-      throw Error(ErrorCode::shape_mismatch, detail::sentence("a tensor of shape {} goes with {} {}, not {}",
-                                                              shape_.to_string(), needed, what, count));
+      detail::throw_error(ErrorCode::shape_mismatch,
+                          detail::sentence("a tensor of shape {} goes with {} {}, not {}", shape_.to_string(),
+                                           needed, what, count));
   }
 
   template <class F>
@@ -92,8 +93,8 @@ class BlockScales {
     factors_.reserve(q.scales.size());
     for (const float scale : q.scales) {
       if (!std::isnormal(scale) || scale < 0)
-        throw Error(ErrorCode::invalid_argument,
-                    detail::sentence("a scale is a positive normal number, not {}", scale));
+        detail::throw_error(ErrorCode::invalid_argument,
+                            detail::sentence("a scale is a positive normal number, not {}", scale));
       factors_.push_back(divides_ ? scale : 1.0f / scale);
     }
   }
@@ -142,7 +143,8 @@ void dequantize_tensor(std::span<const T> codes, const BlockedQParams& q, const 
 inline void refuse_zero_points(const BlockedQParams& q) {
   for (const std::int32_t z : q.zero_points)
     if (z != 0)
-      throw Error(ErrorCode::invalid_argument, detail::sentence("a minifloat's zero point is 0, not {}", z));
+      detail::throw_error(ErrorCode::invalid_argument,
+                          detail::sentence("a minifloat's zero point is 0, not {}", z));
 }
 
 }  // namespace detail::blocked

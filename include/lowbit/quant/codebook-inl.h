@@ -173,8 +173,8 @@ LOWBIT_INLINE std::vector<float> apot_table(int bits) {
 
 LOWBIT_INLINE int Codebook::code_bits() const {
   if (table.size() < 2 || table.size() > 256)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a codebook has 2 to 256 levels, not {}", table.size()));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a codebook has 2 to 256 levels, not {}", table.size()));
   int bits = 2;  // what tables are stored in
   while ((std::size_t{1} << bits) < table.size()) ++bits;
   return bits;

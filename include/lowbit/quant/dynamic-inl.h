@@ -19,8 +19,9 @@ LOWBIT_INLINE QParams dynamic_qparams(float min, float max) noexcept {
 
 LOWBIT_INLINE AdaptiveRange::AdaptiveRange(float rate) : rate_(rate) {
   if (!(rate > 0.0f && rate <= 1.0f))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the rate of an adaptive range is above 0 and at most 1, not {}", rate));
+    detail::throw_error(
+        ErrorCode::invalid_argument,
+        detail::sentence("the rate of an adaptive range is above 0 and at most 1, not {}", rate));
 }
 
 LOWBIT_INLINE void AdaptiveRange::update(std::span<const float> batch) {

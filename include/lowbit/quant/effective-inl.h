@@ -12,7 +12,7 @@ namespace lowbit {
 namespace detail::effective {
 
 [[noreturn]] inline void not_built(const std::string& what) {
-  throw Error(ErrorCode::not_built, what);
+  detail::throw_error(ErrorCode::not_built, what);
 }
 
 inline std::int32_t zero_of(const QuantizedMatrix& q, std::size_t entry) {

@@ -53,9 +53,10 @@ LOWBIT_INLINE ErrorMeasure ErrorAccumulator::result() const {
 
 LOWBIT_INLINE ErrorMeasure measure_error(const MatrixView& reference, const MatrixView& approximation) {
   if (reference.rows != approximation.rows || reference.cols != approximation.cols)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("a {}x{} reference cannot be compared with a {}x{} approximation",
-                                 reference.rows, reference.cols, approximation.rows, approximation.cols));
+    detail::throw_error(
+        ErrorCode::shape_mismatch,
+        detail::sentence("a {}x{} reference cannot be compared with a {}x{} approximation", reference.rows,
+                         reference.cols, approximation.rows, approximation.cols));
   ErrorAccumulator sum;
   for (std::int64_t r = 0; r < reference.rows; ++r)
     sum.add(reference.data + r * reference.row_stride, approximation.data + r * approximation.row_stride,
@@ -81,7 +82,7 @@ inline void add_error_axis(const TensorView& r, const TensorView& a, int axis, c
 
 LOWBIT_INLINE ErrorMeasure measure_error(const TensorView& reference, const TensorView& approximation) {
   if (reference.shape != approximation.shape)
-    throw Error(
+    detail::throw_error(
         ErrorCode::shape_mismatch,
         detail::sentence("a reference of shape {} cannot be compared with an approximation of shape {}",
                          reference.shape.to_string(), approximation.shape.to_string()));

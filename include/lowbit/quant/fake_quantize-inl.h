@@ -14,8 +14,8 @@ namespace detail::masks {
 
 inline void check_mask(std::size_t mask, std::size_t values) {
   if (mask != 0 && mask != values)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("a mask of {} does not fit {} values", mask, values));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("a mask of {} does not fit {} values", mask, values));
 }
 
 }  // namespace detail::masks
@@ -43,9 +43,9 @@ LOWBIT_INLINE void fake_quantize(const MatrixView& weights, const AnyQuantizer& 
                                  const MatrixView& importance) {
   using namespace detail::masks;
   if (out.rows != weights.rows || out.cols != weights.cols)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("{}x{} weights cannot be written to a {}x{} matrix", weights.rows,
-                                 weights.cols, out.rows, out.cols));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("{}x{} weights cannot be written to a {}x{} matrix", weights.rows,
+                                         weights.cols, out.rows, out.cols));
   check_mask(mask.size(), static_cast<std::size_t>(weights.rows * weights.cols));
   std::vector<Range> ranges;
   const QuantizedMatrix q = detail::quantize(weights, quantizer, importance, &ranges);

@@ -21,16 +21,18 @@ LOWBIT_INLINE void check_fixed_point(std::span<const FixedPointRequantization> c
   for (std::size_t c = 0; c < channels.size(); ++c) {
     const FixedPointRequantization& r = channels[c];
     if (r.multiplier < 0)
-      throw Error(
+      detail::throw_error(
           ErrorCode::invalid_argument,
           detail::sentence("the fixed-point multiplier {} of channel {} is negative", r.multiplier, c));
     const int largest = detail::fixed_point::largest_shift(r.rounding);
     if (r.shift < -31 || r.shift > largest)
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("the shift {} of channel {} is not in [-31, {}]", r.shift, c, largest));
+      detail::throw_error(
+          ErrorCode::invalid_argument,
+          detail::sentence("the shift {} of channel {} is not in [-31, {}]", r.shift, c, largest));
     if (r.qmin > r.qmax)
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("the codes of channel {} from {} to {} are none", c, r.qmin, r.qmax));
+      detail::throw_error(
+          ErrorCode::invalid_argument,
+          detail::sentence("the codes of channel {} from {} to {} are none", c, r.qmin, r.qmax));
   }
 }
 
@@ -38,9 +40,10 @@ LOWBIT_INLINE FixedPointRequantization make_fixed_point(double real_multiplier, 
                                                         IntRange codes, FixedPointRounding rounding) {
   const int largest = detail::fixed_point::largest_shift(rounding);
   if (!(real_multiplier >= 0.0 && real_multiplier < std::ldexp(1.0, largest)))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the multiplier {} of a fixed-point requantization is not in [0, 2^{})",
-                                 real_multiplier, largest));
+    detail::throw_error(
+        ErrorCode::invalid_argument,
+        detail::sentence("the multiplier {} of a fixed-point requantization is not in [0, 2^{})",
+                         real_multiplier, largest));
   FixedPointRequantization r{0, 0, zero_point, codes.qmin, codes.qmax, rounding};
   int exponent = 0;
   const double fraction = std::frexp(real_multiplier, &exponent);
@@ -66,8 +69,9 @@ LOWBIT_INLINE std::vector<FixedPointRequantization> make_fixed_point(
     std::span<const std::int32_t> multipliers, std::span<const std::int32_t> shifts, std::int32_t zero_point,
     IntRange codes, FixedPointRounding rounding) {
   if (multipliers.size() != shifts.size())
-    throw Error(ErrorCode::shape_mismatch, detail::sentence("{} fixed-point multipliers have {} shifts",
-                                                            multipliers.size(), shifts.size()));
+    detail::throw_error(
+        ErrorCode::shape_mismatch,
+        detail::sentence("{} fixed-point multipliers have {} shifts", multipliers.size(), shifts.size()));
   std::vector<FixedPointRequantization> channels;
   channels.reserve(multipliers.size());
   for (std::size_t c = 0; c < multipliers.size(); ++c)

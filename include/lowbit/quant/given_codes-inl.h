@@ -17,7 +17,7 @@ namespace lowbit {
 namespace detail::given_codes {
 
 [[noreturn]] inline void refuse(const std::string& what) {
-  throw Error(ErrorCode::invalid_argument, "given codes: " + what);
+  detail::throw_error(ErrorCode::invalid_argument, "given codes: " + what);
 }
 
 /// What all kinds have: sizes, checks with places in them, and codes on their way into the matrix.
@@ -55,13 +55,14 @@ class Builder {
   }
   void require_size(std::size_t size, std::size_t needed, const char* what) const {
     if (size != needed)
-      throw Error(ErrorCode::shape_mismatch,
-                  detail::sentence("given codes: {} {}, where a {}x{} matrix with a scale per {} needs {}",
-                                   size, what, q_.rows, q_.cols,
-                                   per_tensor()   ? "tensor"
-                                   : groups() > 1 ? detail::sentence("group of {}", q_.granularity.group_size)
-                                                  : std::string("row"),
-                                   needed));
+      detail::throw_error(
+          ErrorCode::shape_mismatch,
+          detail::sentence("given codes: {} {}, where a {}x{} matrix with a scale per {} needs {}", size,
+                           what, q_.rows, q_.cols,
+                           per_tensor()   ? "tensor"
+                           : groups() > 1 ? detail::sentence("group of {}", q_.granularity.group_size)
+                                          : std::string("row"),
+                           needed));
   }
   /// Throws unless it is 0 or, but for its sign, what a QuantizedMatrix may have.
   void check_scale(float scale, std::int64_t r, std::int64_t g) const {
@@ -159,9 +160,9 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const TableCodes& given) {
       static_cast<std::size_t>(given.levels_per_row ? std::max<std::int64_t>(1, given.codes.rows) : 1);
   const std::size_t count = given.levels.size() / tables;
   if (given.levels.size() % tables != 0)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("given codes: {} levels cannot be {} tables of as many", given.levels.size(),
-                                 tables));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("given codes: {} levels cannot be {} tables of as many",
+                                         given.levels.size(), tables));
   if (count < 2 || count > 256) refuse(detail::sentence("a table of {} levels; there are 2 to 256", count));
   const int bits = std::max(2, static_cast<int>(std::bit_width(count - 1)));
   Builder b(given.codes, given.granularity, bits <= 4 ? WeightFormat::lut4 : WeightFormat::lut8, bits);

@@ -42,7 +42,8 @@ AnyQuantizer with_bits(int bits, const F& f) {
   if constexpr (Bits < 8)
     return with_bits<Bits + 1>(bits, f);
   else
-    throw Error(ErrorCode::invalid_argument, detail::sentence("there is no quantizer of {} bits", bits));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("there is no quantizer of {} bits", bits));
 }
 
 inline MiniFloat mx_element(int bits) {
@@ -106,7 +107,7 @@ static_assert(detail::covers_weight_families(kFamilyQuantizers),
 LOWBIT_INLINE AnyQuantizer make_quantizer(const Scheme& scheme) {
   using namespace detail::family_quantizers;
   if (scheme.is_fp32())
-    throw Error(ErrorCode::invalid_argument, "scheme 'fp32' quantizes nothing: it has no quantizer");
+    detail::throw_error(ErrorCode::invalid_argument, "scheme 'fp32' quantizes nothing: it has no quantizer");
   require_built(scheme);
   const auto family = static_cast<std::size_t>(scheme.weights) - 1;
   return kFamilyQuantizers[family].make(scheme, scheme.granularity);

@@ -15,23 +15,23 @@ namespace detail {
 
 LOWBIT_INLINE void check_sizes(std::size_t in, std::size_t out) {
   if (in != out)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("{} elements cannot be written to a span of {}", in, out));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("{} elements cannot be written to a span of {}", in, out));
 }
 
 LOWBIT_INLINE void check_codes(QParams q, IntRange codes, std::int64_t least, std::int64_t most) {
   if (!std::isnormal(q.scale) || q.scale < 0)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a scale is a positive normal number, not {}", q.scale));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a scale is a positive normal number, not {}", q.scale));
   const auto width = std::int64_t{codes.qmax} - codes.qmin;
   if (width < 1 || width > 65535 || codes.qmin < least || codes.qmax > most)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("codes from {} to {} do not fit 16 bits and the type of the output",
-                                 codes.qmin, codes.qmax));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("codes from {} to {} do not fit 16 bits and the type of the output",
+                                         codes.qmin, codes.qmax));
   if (q.zero_point < codes.qmin || q.zero_point > codes.qmax)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the zero point {} is not one of the codes from {} to {}", q.zero_point,
-                                 codes.qmin, codes.qmax));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("the zero point {} is not one of the codes from {} to {}",
+                                         q.zero_point, codes.qmin, codes.qmax));
 }
 
 }  // namespace detail

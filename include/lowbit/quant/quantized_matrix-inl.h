@@ -89,7 +89,7 @@ LOWBIT_INLINE kernels::WeightSpec QuantizedMatrix::spec(std::uint32_t taps) cons
 namespace detail::quantized_matrix {
 
 [[noreturn]] inline void corrupt(const std::string& what) {
-  throw Error(ErrorCode::corrupt_file, "quantized matrix: " + what);
+  detail::throw_error(ErrorCode::corrupt_file, "quantized matrix: " + what);
 }
 
 inline bool is_affine(WeightFormat format) {
@@ -206,18 +206,19 @@ void decode_row(const QuantizedMatrix& q, std::int64_t r, Write write) {
 LOWBIT_INLINE void dequantize(const QuantizedMatrix& q, const MutableMatrixView& out) {
   using namespace detail::quantized_matrix;
   if (out.rows != q.rows || out.cols != q.cols)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("a {}x{} quantized matrix cannot be written to a {}x{} one", q.rows, q.cols,
-                                 out.rows, out.cols));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("a {}x{} quantized matrix cannot be written to a {}x{} one", q.rows,
+                                         q.cols, out.rows, out.cols));
   for (std::int64_t r = 0; r < q.rows; ++r)
     decode_row(q, r, [&](std::int64_t c, float real) { out(r, c) = real; });
 }
 
 LOWBIT_INLINE void dequantize_row(const QuantizedMatrix& q, std::int64_t row, std::span<float> out) {
   if (row < 0 || row >= q.rows || static_cast<std::int64_t>(out.size()) != q.cols)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("row {} of a {}x{} quantized matrix cannot be written to {} elements", row,
-                                 q.rows, q.cols, out.size()));
+    detail::throw_error(
+        ErrorCode::shape_mismatch,
+        detail::sentence("row {} of a {}x{} quantized matrix cannot be written to {} elements", row, q.rows,
+                         q.cols, out.size()));
   detail::quantized_matrix::decode_row(
       q, row, [&](std::int64_t c, float real) { out[static_cast<std::size_t>(c)] = real; });
 }

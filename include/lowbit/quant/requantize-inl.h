@@ -33,8 +33,9 @@ inline void check_channel(ElementType type, double lo, double hi, std::size_t ch
   // The ends of s32 are no floats: codes end there anyway.
   const bool fits = type == ElementType::i32 || (lo >= limits.min && hi <= limits.max);
   if (!(fits && lo <= hi))
-    throw Error(ErrorCode::invalid_argument, detail::sentence("codes from {} to {} of channel {} are not {}",
-                                                              lo, hi, channel, element_name(type)));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("codes from {} to {} of channel {} are not {}", lo, hi, channel,
+                                         element_name(type)));
 }
 
 /// Nearest integer, ties to even, of any size.
@@ -45,14 +46,16 @@ inline float round_any(float x) {
 
 inline void check_sizes(std::size_t sums, std::size_t channels, const MutableCodes& out, std::size_t inner) {
   if (sums != out.size)
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("{} accumulators cannot be written to a span of {}", sums, out.size));
+    detail::throw_error(
+        ErrorCode::shape_mismatch,
+        detail::sentence("{} accumulators cannot be written to a span of {}", sums, out.size));
   if (channels == 0 || inner == 0)
-    throw Error(ErrorCode::invalid_argument, "a requantization has no channels, or an inner size of 0");
+    detail::throw_error(ErrorCode::invalid_argument,
+                        "a requantization has no channels, or an inner size of 0");
   if (channels > 1 && (sums % channels != 0 || sums / channels % inner != 0))
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("{} accumulators are not whole rows of {} channels times {}", sums, channels,
-                                 inner));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("{} accumulators are not whole rows of {} channels times {}", sums,
+                                         channels, inner));
 }
 
 /// Of 32 or 64 bits: compilers vectorize the first.
@@ -105,18 +108,18 @@ LOWBIT_INLINE Requantization make_requantization(float scale_a, float scale_w, Q
                                                  float bias) {
   for (const float scale : {scale_a, scale_w, out.scale})
     if (!std::isfinite(scale) || scale <= 0.0f)
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("a scale is positive and finite, not {}", scale));
+      detail::throw_error(ErrorCode::invalid_argument,
+                          detail::sentence("a scale is positive and finite, not {}", scale));
   if (codes.qmin >= codes.qmax || out.zero_point < codes.qmin || out.zero_point > codes.qmax)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("the zero point {} is not one of the codes from {} to {}", out.zero_point,
-                                 codes.qmin, codes.qmax));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("the zero point {} is not one of the codes from {} to {}",
+                                         out.zero_point, codes.qmin, codes.qmax));
   const auto multiplier = static_cast<float>(double(scale_a) * double(scale_w) / double(out.scale));
   const auto addend = static_cast<float>(double(bias) / double(out.scale));
   if (!std::isfinite(multiplier) || !std::isfinite(addend))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("scales {} and {} with bias {} do not fit an output scale of {}", scale_a,
-                                 scale_w, bias, out.scale));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("scales {} and {} with bias {} do not fit an output scale of {}",
+                                         scale_a, scale_w, bias, out.scale));
   const auto steps = [&](std::int32_t code) { return static_cast<float>(double(code) - out.zero_point); };
   return {multiplier, addend, steps(codes.qmin), steps(codes.qmax), out.zero_point};
 }
@@ -129,9 +132,9 @@ LOWBIT_INLINE void check_requantization(std::span<const Requantization> channels
   for (std::size_t c = 0; c < channels.size(); ++c) {
     const Requantization& r = channels[c];
     if (!std::isfinite(r.multiplier) || !std::isfinite(r.addend))
-      throw Error(ErrorCode::invalid_argument,
-                  detail::sentence("the multiplier {} or the addend {} of channel {} is not finite",
-                                   r.multiplier, r.addend, c));
+      detail::throw_error(ErrorCode::invalid_argument,
+                          detail::sentence("the multiplier {} or the addend {} of channel {} is not finite",
+                                           r.multiplier, r.addend, c));
     detail::requantization::check_channel(type, double(r.lo) + r.zero_point, double(r.hi) + r.zero_point, c);
   }
 }

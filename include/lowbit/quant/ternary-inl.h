@@ -76,7 +76,7 @@ LOWBIT_INLINE TernaryGroup AbsMean::fit(std::span<const float> values,
 LOWBIT_INLINE LutGroup Ttq::fit(std::span<const float> values, std::span<const float> importance) const {
   using namespace detail::ternary;
   if (!(threshold >= 0.0f && threshold < 1.0f))
-    throw Error(
+    detail::throw_error(
         ErrorCode::invalid_argument,
         detail::sentence("a threshold is from 0 up to but not including 1 of the largest magnitude, not {}",
                          threshold));

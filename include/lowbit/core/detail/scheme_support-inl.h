@@ -74,7 +74,7 @@ LOWBIT_INLINE std::string why_not_built(const Scheme& scheme) {
 
 LOWBIT_INLINE void require_built(const Scheme& scheme) {
   const std::string reason = why_not_built(scheme);
-  if (!reason.empty()) throw Error(ErrorCode::not_built, reason);
+  if (!reason.empty()) detail::throw_error(ErrorCode::not_built, reason);
 }
 
 LOWBIT_INLINE std::vector<Scheme> known_schemes() {

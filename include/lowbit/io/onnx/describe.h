@@ -28,6 +28,6 @@ struct OnnxSummary {
 };
 
 /// Throws Error as load_onnx does for files that are none.
-OnnxSummary describe_onnx(const std::string& path);
+LOWBIT_ONNX_CALL OnnxSummary describe_onnx(const std::string& path);
 
 }  // namespace lowbit

@@ -32,11 +32,11 @@ struct OnnxOptions {
 /// sentence lists every unsupported operator of the file with its count, or names the node that follows no
 /// rule of open dimensions; Error(invalid_argument) for shapes and dimensions of `options` that the file does
 /// not have.
-Model load_onnx(const std::string& path, const OnnxOptions& options = {});
+LOWBIT_ONNX_CALL Model load_onnx(const std::string& path, const OnnxOptions& options = {});
 /// From memory; external data is refused unless `folder` is given.
-Model load_onnx(std::span<const std::byte> bytes, const std::string& name = "model",
-                const std::string& folder = {}, const OnnxOptions& options = {});
+LOWBIT_ONNX_CALL Model load_onnx(std::span<const std::byte> bytes, const std::string& name = "model",
+                                 const std::string& folder = {}, const OnnxOptions& options = {});
 /// The graph as imported, before fusion, with open dimensions at their highest sizes.
-Graph import_onnx(const std::string& path, const OnnxOptions& options = {});
+LOWBIT_ONNX_CALL Graph import_onnx(const std::string& path, const OnnxOptions& options = {});
 
 }  // namespace lowbit

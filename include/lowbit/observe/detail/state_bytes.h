@@ -38,7 +38,7 @@ class StateReader {
   template <class T>
   requires std::is_arithmetic_v<T> T get() {
     if (bytes_.size() < sizeof(T))
-      throw Error(ErrorCode::corrupt_file, "the state of an observer is cut off");
+      throw_error(ErrorCode::corrupt_file, "the state of an observer is cut off");
     T value;
     std::memcpy(&value, bytes_.data(), sizeof(T));
     bytes_ = bytes_.subspan(sizeof(T));
@@ -46,7 +46,7 @@ class StateReader {
   }
   /// Throws Error(corrupt_file) when bytes are left.
   void finish() const {
-    if (!at_end()) throw Error(ErrorCode::corrupt_file, "the state of an observer goes on after its end");
+    if (!at_end()) throw_error(ErrorCode::corrupt_file, "the state of an observer goes on after its end");
   }
 
  private:

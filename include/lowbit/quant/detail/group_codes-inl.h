@@ -18,7 +18,7 @@ namespace group_codes {
 inline constexpr float kOneLevel[] = {0.0f, 1.0f};  // where a quantizer has no table of its own
 
 [[noreturn]] inline void refuse(const std::string& what) {
-  throw Error(ErrorCode::invalid_argument, "the quantizer chose " + what);
+  throw_error(ErrorCode::invalid_argument, "the quantizer chose " + what);
 }
 
 inline void check_scale(float scale) {
@@ -135,7 +135,7 @@ LOWBIT_INLINE GroupWriter::GroupWriter(const AnyQuantizer& quantizer, const AnyG
   q.format = format_of(first, q.bits);
   q.scale_bits = quantizer.scale_bits();
   if (q.format == WeightFormat::b1 && q.granularity.kind == Granularity::Kind::group)
-    throw Error(ErrorCode::invalid_argument, "sign bits have a scale per tensor or channel, not per group");
+    throw_error(ErrorCode::invalid_argument, "sign bits have a scale per tensor or channel, not per group");
   const auto entries = static_cast<std::size_t>(q.rows * q.groups());
   q.codes.reserve(static_cast<std::size_t>(q.rows * q.planes()) * q.row_bytes());
   q.scales.resize(entries * static_cast<std::size_t>(q.planes()));
@@ -264,7 +264,7 @@ LOWBIT_INLINE void GroupWriter::put(const LutGroup& g, std::span<const float> va
   if (q_.levels.size() < (per_row ? (row_ + 1) * q_.table_size() : q_.table_size())) put_table(g.levels);
   const float* table = q_.levels.data() + (per_row ? row_ * q_.table_size() : 0);
   if (!std::equal(g.levels.begin(), g.levels.end(), table))
-    throw Error(
+    throw_error(
         ErrorCode::invalid_argument,
         "the quantizer chose different levels for groups of one matrix; with scales per group or tensor "
         "there is one table (a member `bind` can find it)");

@@ -16,7 +16,7 @@ namespace lowbit::detail {
 
 LOWBIT_INLINE void check_importance(std::span<const float> values, std::span<const float> importance) {
   if (!importance.empty() && importance.size() != values.size())
-    throw Error(ErrorCode::shape_mismatch, sentence("{} importances were given for a group of {} values",
+    throw_error(ErrorCode::shape_mismatch, sentence("{} importances were given for a group of {} values",
                                                     importance.size(), values.size()));
 }
 

@@ -34,7 +34,7 @@ inline float from_ordered(std::uint32_t u) {
 inline std::span<const float> usable_importance(std::span<const float> values,
                                                 std::span<const float> importance) {
   if (!importance.empty() && importance.size() != values.size())
-    throw Error(ErrorCode::shape_mismatch, sentence("{} importances were given for a group of {} values",
+    throw_error(ErrorCode::shape_mismatch, sentence("{} importances were given for a group of {} values",
                                                     importance.size(), values.size()));
   for (std::size_t i = 0; i < importance.size(); ++i)
     if (counts(importance[i]) && finite(values[i])) return importance;
@@ -83,7 +83,7 @@ inline void sort_keys(std::span<const float> values, std::span<const float> impo
 
 LOWBIT_INLINE void check_level_count(int k) {
   if (k < 1 || k > 256)
-    throw Error(ErrorCode::invalid_argument, sentence("1 to 256 levels can be fitted, not {}", k));
+    throw_error(ErrorCode::invalid_argument, sentence("1 to 256 levels can be fitted, not {}", k));
 }
 
 LOWBIT_INLINE void sorted_points(std::span<const float> values, std::span<const float> importance,
@@ -91,7 +91,7 @@ LOWBIT_INLINE void sorted_points(std::span<const float> values, std::span<const 
   using namespace exact_clusters;
   importance = usable_importance(values, importance);
   if (values.size() > std::numeric_limits<std::uint32_t>::max())
-    throw Error(ErrorCode::unsupported,
+    throw_error(ErrorCode::unsupported,
                 sentence("{} values are too many to sort; they can be binned", values.size()));
   sort_keys(values, importance, workspace);
   const auto& keys = workspace.keys;
@@ -121,7 +121,7 @@ LOWBIT_INLINE WeightedPoints sorted_points(std::span<const float> values, std::s
 LOWBIT_INLINE WeightedPoints binned_points(std::span<const float> values, std::span<const float> importance,
                                            std::size_t bins) {
   using namespace exact_clusters;
-  if (bins == 0) throw Error(ErrorCode::invalid_argument, "values are binned into at least one bin, not 0");
+  if (bins == 0) throw_error(ErrorCode::invalid_argument, "values are binned into at least one bin, not 0");
   importance = usable_importance(values, importance);
   const auto weight = [&](std::size_t i) {
     if (!finite(values[i])) return 0.0;

@@ -25,7 +25,7 @@ LOWBIT_INLINE float cluster_mean(const WeightedPoints& points, std::size_t begin
 LOWBIT_INLINE double squared_error(const WeightedPoints& points, std::span<const float> levels) {
   LOWBIT_ASSERT(std::is_sorted(levels.begin(), levels.end()));
   if (levels.empty() && !points.x.empty())
-    throw Error(ErrorCode::invalid_argument, "there is no level that a value could be nearest to");
+    throw_error(ErrorCode::invalid_argument, "there is no level that a value could be nearest to");
   double sum = 0;
   std::size_t q = 0;
   const auto distance = [&](float x, std::size_t level) {

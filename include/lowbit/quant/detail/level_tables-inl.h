@@ -79,7 +79,8 @@ constexpr auto apot_table() {
   std::size_t n = 0;
   for (int sum = 1; sum < 1 << kPowers; ++sum) {
     std::array<int, kTerms + 1> used{};
-    for (int power = 1; power <= kPowers; ++power) used[term_of(power)] += sum >> (kPowers - power) & 1;
+    for (int power = 1; power <= kPowers; ++power)
+      used[static_cast<std::size_t>(term_of(power))] += sum >> (kPowers - power) & 1;
     if (std::all_of(used.begin(), used.end(), [](int u) { return u < 2; })) sums[n++] = sum;
   }
   std::array<float, kCount> positive{};
@@ -91,7 +92,7 @@ template <int Bits>
 inline constexpr auto kApot = apot_table<Bits>();
 
 [[noreturn]] inline void refuse(std::string_view levels, int least, int bits) {
-  throw Error(ErrorCode::invalid_argument,
+  throw_error(ErrorCode::invalid_argument,
               sentence("{} levels have {} to 8 bits, not {}", levels, least, bits));
 }
 

@@ -25,37 +25,39 @@ inline constexpr std::int64_t kRowsAtATime =
 inline void check_matrices(const MatrixView& w, const MatrixView& importance) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
   if (w.rows < 1 || w.cols < 1 || w.rows > kLimit || w.cols > kLimit || !w.data)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a {}x{} weight matrix cannot be quantized", w.rows, w.cols));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a {}x{} weight matrix cannot be quantized", w.rows, w.cols));
   if (importance.data && (importance.rows != w.rows || importance.cols != w.cols))
-    throw Error(ErrorCode::shape_mismatch,
-                detail::sentence("importance is {}x{}, but the weights are {}x{}", importance.rows,
-                                 importance.cols, w.rows, w.cols));
+    detail::throw_error(ErrorCode::shape_mismatch,
+                        detail::sentence("importance is {}x{}, but the weights are {}x{}", importance.rows,
+                                         importance.cols, w.rows, w.cols));
 }
 
 // Codes of a small float are encoded and decoded by its own rules: the table must be the same.
 inline void check_minifloat(const AnyQuantizer& quantizer, MiniFloat format) {
   if (format == MiniFloat::e8m0)
-    throw Error(ErrorCode::invalid_argument, "e8m0 is a format of scales, not of weights");
+    detail::throw_error(ErrorCode::invalid_argument, "e8m0 is a format of scales, not of weights");
   if (format == MiniFloat::fp8_e4m3fnuz || format == MiniFloat::fp8_e5m2fnuz)
-    throw Error(ErrorCode::unsupported, detail::sentence("weights of {} are not supported; fp8_e4m3fn and "
-                                                         "fp8_e5m2 are",
-                                                         minifloat::name(format)));
+    detail::throw_error(ErrorCode::unsupported,
+                        detail::sentence("weights of {} are not supported; fp8_e4m3fn and "
+                                         "fp8_e5m2 are",
+                                         minifloat::name(format)));
   if (quantizer.code_bits() != minifloat::bits(format) || quantizer.levels() != detail::finite_table(format))
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a quantizer for {} has {} bits and a table of its own",
-                                 minifloat::name(format), quantizer.code_bits()));
+    detail::throw_error(ErrorCode::invalid_argument,
+                        detail::sentence("a quantizer for {} has {} bits and a table of its own",
+                                         minifloat::name(format), quantizer.code_bits()));
 }
 
 // `quantizer` is bound: what a user's own bind returns is checked, too.
 inline AnyQuantizer checked(AnyQuantizer quantizer) {
   if (quantizer.code_bits() < 1 || quantizer.code_bits() > 8)
-    throw Error(ErrorCode::invalid_argument,
-                detail::sentence("a quantizer has codes of 1 to 8 bits, not {}", quantizer.code_bits()));
+    detail::throw_error(
+        ErrorCode::invalid_argument,
+        detail::sentence("a quantizer has codes of 1 to 8 bits, not {}", quantizer.code_bits()));
   const Granularity g = quantizer.granularity;
   if (g.kind == Granularity::Kind::group &&
       (g.group_size < 4 || g.group_size > 65536 || g.group_size % 4 != 0))
-    throw Error(
+    detail::throw_error(
         ErrorCode::invalid_argument,
         detail::sentence("the group size is {}; it must be a multiple of 4 from 4 to 65536", g.group_size));
   if (const auto format = quantizer.minifloat()) check_minifloat(quantizer, *format);
