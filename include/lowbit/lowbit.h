@@ -16,6 +16,7 @@
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/layers/eigen.h"
+#include "lowbit/layers/gemm.h"
 #include "lowbit/layers/linear.h"
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/calibration_shard.h"
