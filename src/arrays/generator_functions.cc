@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "arrays/half.h"
+#include "arrays/numbers.h"
 #include "arrays/onnx_types.h"
 #include "arrays/registry.h"
 #include "core/elementary_trigonometry.h"
@@ -26,7 +26,7 @@ Prepared filled(const ArrayType& type, T value) {
 }
 
 std::optional<ElementType> element_named(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(ElementType::boolean); ++i)
+  for (int i = 0; i < kElementTypes; ++i)
     if (element_name(static_cast<ElementType>(i)) == name) return static_cast<ElementType>(i);
   return std::nullopt;
 }
@@ -46,7 +46,7 @@ ElementType type_attribute(const Call& call, std::string_view name, ElementType 
   if (!call.has_attribute(name)) return otherwise;
   const std::int64_t number = call.int_attribute(name, 0);
   const std::optional<ElementType> element = element_of_onnx(number);
-  if (!element) call.refuse("makes elements of type " + onnx_type_name(number));
+  if (!element || !is_computed(*element)) call.refuse("makes elements of type " + onnx_type_name(number));
   return *element;
 }
 

@@ -1,4 +1,4 @@
-// Arithmetic of integers that wraps, and the ranges of their types.
+// Arithmetic of integers that wraps, the ranges of their types, and rounding to types.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "arrays/arithmetic.h"
 #include "lowbit/core/element_type.h"
+#include "lowbit/core/half.h"
 
 namespace lowbit::arrays {
 
@@ -43,6 +44,17 @@ constexpr IntegerRange integer_range(ElementType type) {
     default:
       return {Limits64::min(), Limits64::max()};
   }
+}
+
+/// Whether operators compute in it: the others are cast and moved alone.
+constexpr bool is_computed(ElementType type) {
+  return type <= ElementType::boolean;
+}
+
+/// `v` as a float of this type, which is computed in, has it.
+inline float round_to(ElementType type, float v) {
+  if (type == ElementType::f16) return float16::round(v);
+  return type == ElementType::bf16 ? bfloat16::round(v) : v;
 }
 
 /// A result held as T: floats are rounded, integers lose their fraction and wrap.

@@ -9,8 +9,7 @@
 
 namespace lowbit::arrays {
 
-/// Nothing for a type that arrays have not: doubles, strings, complex numbers, floats of 8 and integers of 4
-/// bits and fewer.
+/// Nothing for a type that arrays have not: doubles, strings, complex numbers.
 std::optional<ElementType> element_of_onnx(std::int64_t number);
 
 /// "DOUBLE", "FLOAT8E4M3FN", ...; "type 99" for a number that has no name.

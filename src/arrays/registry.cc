@@ -1,8 +1,17 @@
 #include "arrays/registry.h"
 
+#include <algorithm>
+#include <string>
+
+#include "arrays/numbers.h"
+
 namespace lowbit::arrays {
 
 namespace {
+
+/// Operators that take elements of every type.
+constexpr std::string_view kMoving[] = {"BitCast", "Cast", "CastLike", "Flatten",   "Identity", "Reshape",
+                                        "Shape",   "Size", "Squeeze",  "Transpose", "Unsqueeze"};
 
 std::vector<std::span<const Function>> groups() {
   return {shape_functions(),    movement_functions(),        slice_functions(),     generator_functions(),
@@ -21,6 +30,14 @@ Prepare find_function(std::string_view name) {
     for (const Function& function : group)
       if (function.name == name) return function.prepare;
   return nullptr;
+}
+
+Prepared prepare(Prepare function, const Call& call) {
+  const bool moves = std::find(std::begin(kMoving), std::end(kMoving), call.op()) != std::end(kMoving);
+  for (int i = 0; !moves && i < call.input_count(); ++i)
+    if (call.has(i) && !is_computed(call.element(i)))
+      call.refuse("computes with elements of type " + std::string(element_name(call.element(i))));
+  return function(call);
 }
 
 std::vector<std::string_view> function_names() {

@@ -17,6 +17,9 @@ struct Function {
 
 /// Null for an operator that is not here.
 Prepare find_function(std::string_view name);
+/// function(call), of an operator that is here. Refuses elements of 8 bits and fewer that it would compute
+/// with, where the standard has it move or convert them at most.
+Prepared prepare(Prepare function, const Call& call);
 /// Of all operators, in the order of their files.
 std::vector<std::string_view> function_names();
 

@@ -14,7 +14,9 @@ namespace {
 
 /// What a damaged file could have.
 void check(const ArrayOp& op) {
-  const auto known = [](ElementType element) { return element <= ElementType::boolean; };
+  const auto known = [](ElementType element) {
+    return static_cast<int>(element) < kElementTypes && element != ElementType::f64;
+  };
   bool fits = known(op.result) && op.outputs >= 1 && op.outputs < 64;
   for (const ElementType element : op.elements) fits = fits && known(element);
   for (const std::int64_t source : op.sources)
@@ -31,8 +33,8 @@ void check(const ArrayOp& op) {
 }
 
 arrays::Prepared prepared(const ArrayOp& op, std::span<const Shape> inputs) {
-  const arrays::Prepare prepare = arrays::find_function(op.function);
-  if (!prepare)
+  const arrays::Prepare function = arrays::find_function(op.function);
+  if (!function)
     throw Error(ErrorCode::unsupported,
                 fmt::format("there is no operator '{}' of arrays in this lowbit", op.function));
   check(op);
@@ -53,7 +55,8 @@ arrays::Prepared prepared(const ArrayOp& op, std::span<const Shape> inputs) {
     input = {constant.type, &constant};
   }
   require_inputs(inputs, next, op.function);
-  arrays::Prepared result = prepare(
+  arrays::Prepared result = arrays::prepare(
+      function,
       arrays::Call(op.function, op.opset, op.attributes, std::move(list), static_cast<int>(op.outputs)));
   if (op.output < 0 || static_cast<std::size_t>(op.output) >= result.outputs.size())
     throw Error(ErrorCode::unsupported, fmt::format("{} has no output {}", op.function, op.output));

@@ -42,8 +42,8 @@ Array counted_array(const Shape& shape) {
 }
 
 std::vector<Array> apply_all(const Applied& applied, const std::vector<Array>& inputs) {
-  const arrays::Prepare prepare = arrays::find_function(applied.op);
-  if (!prepare) throw Error(ErrorCode::unsupported, fmt::format("{} is not there", applied.op));
+  const arrays::Prepare function = arrays::find_function(applied.op);
+  if (!function) throw Error(ErrorCode::unsupported, fmt::format("{} is not there", applied.op));
   std::vector<arrays::Call::Input> known;
   std::vector<arrays::ArrayView> in;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -55,8 +55,9 @@ std::vector<Array> apply_all(const Applied& applied, const std::vector<Array>& i
                                 : arrays::Call::Input{a.type, is_computed ? nullptr : &a});
     in.push_back(is_left_out ? arrays::ArrayView{} : a.view());
   }
-  const arrays::Prepared prepared =
-      prepare(arrays::Call(applied.op, applied.opset, applied.attributes, std::move(known), applied.outputs));
+  const arrays::Prepared prepared = arrays::prepare(
+      function,
+      arrays::Call(applied.op, applied.opset, applied.attributes, std::move(known), applied.outputs));
   std::vector<Array> results;
   for (const ArrayType& type : prepared.outputs) results.emplace_back(type);
   std::vector<arrays::MutableArrayView> out;

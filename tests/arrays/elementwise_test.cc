@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "arrays/apply_function.h"
-#include "arrays/half.h"
 #include "lowbit/core/error.h"
 
 namespace lowbit::testing {
@@ -214,33 +213,6 @@ TEST(Elementwise, FunctionsOfNetworks) {
   EXPECT_THROW(apply({"Exp", 13}, {vector_of({1})}), Error);
 }
 
-TEST(Elementwise, RoundsToTheNearestHalf) {
-  std::vector<float> halves;  // all that are finite and not negative, in order
-  for (std::uint16_t bits = 0; bits < 0x7c00; ++bits) {
-    const float v = arrays::half_from_bits(bits);
-    const double exact =
-        bits < 0x400 ? std::ldexp(bits, -24) : std::ldexp(1024 + bits % 1024, bits / 1024 - 25);
-    ASSERT_EQ(v, exact);
-    ASSERT_EQ(arrays::half_bits(v), bits);
-    ASSERT_EQ(arrays::half_bits(-v), bits | 0x8000u);
-    ASSERT_EQ(arrays::round_to_half(v), v);
-    halves.push_back(v);
-  }
-  for (std::size_t i = 0; i + 1 < halves.size(); ++i) {
-    const float middle = (halves[i] + halves[i + 1]) / 2, even = halves[i + i % 2];
-    ASSERT_EQ(arrays::round_to_half(middle), even);
-    ASSERT_EQ(arrays::round_to_half(std::nextafter(middle, 0.0f)), halves[i]);
-    ASSERT_EQ(arrays::round_to_half(-std::nextafter(middle, 1e9f)), -halves[i + 1]);
-  }
-  EXPECT_EQ(arrays::round_to_half(65519.99f), 65504);
-  EXPECT_EQ(arrays::round_to_half(-65520), -HUGE_VALF);
-  EXPECT_EQ(arrays::round_to_bfloat(0x1.01p0f), 1) << "a tie";
-  EXPECT_EQ(arrays::round_to_bfloat(0x1.03p0f), 0x1.04p0f);
-  EXPECT_EQ(arrays::round_to_bfloat(0x1.010002p0f), 0x1.02p0f);
-  EXPECT_EQ(arrays::round_to_bfloat(std::numeric_limits<float>::max()), HUGE_VALF);
-  EXPECT_TRUE(std::isnan(arrays::round_to_bfloat(std::nanf(""))));
-}
-
 TEST(Elementwise, CastsBetweenAllTypes) {
   const auto cast = [](const Array& in, std::int64_t to) {
     return apply({"Cast", 19, {ints("to", {to})}}, {in});
@@ -256,8 +228,38 @@ TEST(Elementwise, CastsBetweenAllTypes) {
   EXPECT_EQ(apply({"CastLike", 19}, {in, integer_array(Shape{}, {0}, ElementType::u8)}).integers[1], 44);
   EXPECT_THROW(cast(in, 11), Error);
   EXPECT_THROW(cast(in, 8), Error);
-  EXPECT_THROW(cast(in, 17), Error);
   EXPECT_THROW(cast(in, -1), Error);
+}
+
+TEST(Elementwise, CastsToSmallTypes) {
+  const auto cast = [](const Array& in, std::int64_t to, std::vector<ArrayAttribute> more = {}) {
+    more.push_back(ints("to", {to}));
+    return apply({"Cast", 25, more}, {in});
+  };
+  const Array in = float_array(Shape{5}, {0.3f, 1000, -0.0f, -1e9f, 6.4f});
+  EXPECT_EQ(cast(in, 17), float_array(Shape{5}, {0.3125f, 448, -0.0f, -448, 6.5f}, ElementType::f8e4m3fn));
+  EXPECT_EQ(cast(in, 18), float_array(Shape{5}, {0.3125f, 240, 0, -240, 6.5f}, ElementType::f8e4m3fnuz));
+  EXPECT_EQ(cast(in, 19, {ints("saturate", {0})}),
+            float_array(Shape{5}, {0.3125f, 1024, -0.0f, -HUGE_VALF, 6}, ElementType::f8e5m2));
+  EXPECT_EQ(cast(in, 23), float_array(Shape{5}, {0.5f, 6, -0.0f, -6, 6}, ElementType::f4e2m1));
+  const Array scales = float_array(Shape{2}, {0.3f, 1000});
+  EXPECT_EQ(cast(scales, 24), float_array(Shape{2}, {0.5f, 1024}, ElementType::f8e8m0));
+  EXPECT_EQ(cast(scales, 24, {text("round_mode", "down")}),
+            float_array(Shape{2}, {0.25f, 512}, ElementType::f8e8m0));
+  EXPECT_EQ(cast(scales, 24, {text("round_mode", "nearest")}),
+            float_array(Shape{2}, {0.25f, 1024}, ElementType::f8e8m0));
+  EXPECT_THROW(cast(scales, 24, {text("round_mode", "odd")}), Error);
+  const Array integers = vector_of({-9, 7, 8, 2});
+  EXPECT_EQ(cast(integers, 22), integer_array(Shape{4}, {7, 7, -8, 2}, ElementType::i4));
+  EXPECT_EQ(cast(integers, 26), integer_array(Shape{4}, {-1, -1, 0, -2}, ElementType::i2));
+  EXPECT_EQ(cast(cast(integers, 21), 1), float_array(Shape{4}, {7, 7, 8, 2}));
+  // More elements than a block.
+  std::vector<float> many(1001);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = static_cast<float>(i % 7);
+  EXPECT_EQ(cast(float_array(Shape{1001}, many), 23).floats[1000], 6);
+  EXPECT_EQ(apply({"BitCast", 26, {ints("to", {2})}}, {cast(in, 17)}).integers[1], 0x7E);
+  EXPECT_EQ(apply({"Reshape", 25}, {cast(integers, 22), vector_of({2, 2})}).type.element, ElementType::i4);
+  EXPECT_THROW(apply({"Add", 14}, {cast(in, 17), cast(in, 17)}), Error) << "nothing computes in FP8";
 }
 
 TEST(Elementwise, ReadsBitsAnew) {

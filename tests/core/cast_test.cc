@@ -7,10 +7,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/number_oracle.h"
+#include "core/onnx_cast_cases.h"
 #include "lowbit/core/error.h"
 #include "lowbit/core/half.h"
 #include "lowbit/core/minifloat.h"
@@ -286,18 +288,6 @@ TEST(Cast, PacksTheFirstElementInTheLowBits) {
   EXPECT_EQ(wide[0].bits, 0xC0C0);
 }
 
-/// The smallest or largest power of two on one side of x, found by trying; of its code, 0 to 254.
-std::uint8_t scale_code(double x, ScaleRounding mode) {
-  int above = 0;
-  while (above < 254 && std::ldexp(1.0, above - 127) < x) ++above;
-  const double power = std::ldexp(1.0, above - 127);
-  if (above == 0 || power == x) return static_cast<std::uint8_t>(above);
-  if (power < x) return 254;
-  const bool up =
-      mode == ScaleRounding::up || (mode == ScaleRounding::nearest && (above == 1 || x >= power * 0.75));
-  return static_cast<std::uint8_t>(up ? above : above - 1);
-}
-
 TEST(Cast, MakesScalesInEveryMode) {
   std::vector<double> values;
   for (int e = -130; e <= 130; ++e)
@@ -311,12 +301,13 @@ TEST(Cast, MakesScalesInEveryMode) {
   for (const ScaleRounding mode : {ScaleRounding::up, ScaleRounding::down, ScaleRounding::nearest})
     for (const bool saturate : {true, false}) {
       const CastOptions options{.saturate = saturate, .round_mode = mode};
+      const int direction = mode == ScaleRounding::up ? 1 : mode == ScaleRounding::down ? -1 : 0;
       const auto expect = [&](const auto& list) {
         const std::vector<std::uint8_t> got = bytes_as(ElementType::f8e8m0, list, options);
         for (std::size_t i = 0; i < list.size(); ++i) {
           const double x = list[i];
           const bool fits = x >= 0x1p-127 && x <= 0x1p127;
-          EXPECT_EQ(got[i], fits || saturate ? scale_code(x, mode) : 0xFF)
+          EXPECT_EQ(got[i], fits || saturate ? testing::scale_code(x, direction) : 0xFF)
               << x << " " << int(mode) << saturate;
         }
       };
@@ -387,6 +378,38 @@ TEST(Cast, RefusesArraysThatDoNotFit) {
   std::vector<std::byte> bytes(7);
   EXPECT_THROW(cast(ElementType::f32, bytes, ElementType::i8, bytes, 2), Error);
   EXPECT_THROW(cast(ElementType::f64, {}, ElementType::f64, {}, std::size_t{1} << 61), Error);
+}
+
+TEST(Cast, GivesWhatTheCasesOfOnnxSay) {
+  const std::vector<testing::OnnxCastCase> cases = testing::onnx_cast_cases();
+  std::set<std::string> names;
+  for (const testing::OnnxCastCase& c : cases) {
+    names.insert(c.name);
+    std::size_t count = 1;
+    for (const std::int64_t d : c.shape) count *= static_cast<std::size_t>(d);
+    std::vector<std::uint8_t> got(c.output.size());
+    cast(c.from.element, std::as_bytes(std::span(c.input)), c.to.element,
+         std::as_writable_bytes(std::span(got)), count, {.saturate = c.saturate});
+    EXPECT_EQ(got, c.output) << c.name;
+  }
+  EXPECT_EQ(names.size(), 172u);
+}
+
+// Written out from the standard's files, so that the list above is not alone.
+TEST(Cast, GivesSomeOfTheBytesInOnnxFiles) {
+  const std::vector<float> x = {0.47892547f, 0.81910545f, 1000000, 1e-7f, kNan, kInf, -kInf, -0.0000001f};
+  const auto bytes = [&](ElementType type, bool saturate) {
+    return bytes_as(type, x, {.saturate = saturate});
+  };
+  using Bytes = std::vector<std::uint8_t>;
+  EXPECT_EQ(bytes(ElementType::f8e4m3fn, true), (Bytes{0x2F, 0x35, 0x7E, 0, 0x7F, 0x7E, 0xFE, 0x80}));
+  EXPECT_EQ(bytes(ElementType::f8e4m3fn, false), (Bytes{0x2F, 0x35, 0x7F, 0, 0x7F, 0x7F, 0xFF, 0x80}));
+  EXPECT_EQ(bytes(ElementType::f8e4m3fnuz, true), (Bytes{0x37, 0x3D, 0x7F, 0, 0x80, 0x7F, 0xFF, 0}));
+  EXPECT_EQ(bytes(ElementType::f8e4m3fnuz, false), (Bytes{0x37, 0x3D, 0x80, 0, 0x80, 0x80, 0x80, 0}));
+  EXPECT_EQ(bytes(ElementType::f8e5m2, true), (Bytes{0x38, 0x3B, 0x7B, 0, 0x7E, 0x7B, 0xFB, 0x80}));
+  EXPECT_EQ(bytes(ElementType::f8e5m2, false), (Bytes{0x38, 0x3B, 0x7C, 0, 0x7E, 0x7C, 0xFC, 0x80}));
+  EXPECT_EQ(bytes(ElementType::f8e5m2fnuz, true), (Bytes{0x3C, 0x3F, 0x7F, 0, 0x80, 0x7F, 0xFF, 0}));
+  EXPECT_EQ(bytes(ElementType::f4e2m1, true), (Bytes{0x21, 0x07, 0x78, 0x8F}));
 }
 
 TEST(Half, ConvertsAsCastDoes) {

@@ -90,6 +90,17 @@ inline int encoded(const FloatFields& f, long double v, bool saturate) {
   return code | (negative ? sign : 0);
 }
 
+/// The f8e8m0 code of x >= 0, rounded down (-1), up (1) or to the nearest (0), found by trying.
+inline int scale_code(double x, int direction) {
+  int above = 0;
+  while (above < 254 && std::ldexp(1.0, above - 127) < x) ++above;
+  const double power = std::ldexp(1.0, above - 127);
+  if (above == 0 || power == x) return above;
+  if (power < x) return 254;
+  const bool up = direction > 0 || (direction == 0 && (above == 1 || x >= power * 0.75));
+  return up ? above : above - 1;
+}
+
 /// Of codes that a packed byte or a wider one holds: element i.
 inline int code_at(ElementType type, std::span<const std::uint8_t> bytes, std::size_t i) {
   const int bits = element_bits(type);

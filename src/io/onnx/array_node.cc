@@ -104,8 +104,8 @@ Constant to_constant(arrays::Array array) {
 
 std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset,
                                  std::span<const arrays::Array* const> inputs, const TensorReader& read) {
-  const arrays::Prepare prepare = arrays::find_function(node.op_type());
-  if (!prepare) throw Error(ErrorCode::unsupported, fmt::format("{} is not supported", node.op_type()));
+  const arrays::Prepare function = arrays::find_function(node.op_type());
+  if (!function) throw Error(ErrorCode::unsupported, fmt::format("{} is not supported", node.op_type()));
   const std::vector<ArrayAttribute> attributes = array_attributes(node, read);
   std::vector<arrays::Call::Input> known;
   std::vector<arrays::ArrayView> in;
@@ -113,8 +113,8 @@ std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset
     known.push_back(input ? arrays::Call::Input{input->type, input} : arrays::Call::Input{});
     in.push_back(input ? input->view() : arrays::ArrayView{});
   }
-  const arrays::Prepared prepared =
-      prepare(arrays::Call(node.op_type(), opset, attributes, std::move(known), node.output_size()));
+  const arrays::Prepared prepared = arrays::prepare(
+      function, arrays::Call(node.op_type(), opset, attributes, std::move(known), node.output_size()));
   std::vector<arrays::Array> results;
   for (const arrays::ArrayType& type : prepared.outputs) results.emplace_back(type);
   std::vector<arrays::MutableArrayView> out;

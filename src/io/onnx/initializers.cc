@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "io/onnx/array_node.h"
+#include "lowbit/core/cast.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/half.h"
 
 namespace lowbit::onnx_import {
 
@@ -32,35 +34,22 @@ std::uint64_t element_count(const onnx::TensorProto& t, const std::string& file)
   return is_empty ? 0 : count;
 }
 
-std::size_t element_size(const onnx::TensorProto& t, const std::string& file) {
-  switch (t.data_type()) {
-    case onnx::TensorProto::BOOL:
-    case onnx::TensorProto::INT8:
-    case onnx::TensorProto::UINT8:
-      return 1;
-    case onnx::TensorProto::INT16:
-    case onnx::TensorProto::UINT16:
-    case onnx::TensorProto::FLOAT16:
-    case onnx::TensorProto::BFLOAT16:
-      return 2;
-    case onnx::TensorProto::FLOAT:
-    case onnx::TensorProto::INT32:
-    case onnx::TensorProto::UINT32:
-      return 4;
-    case onnx::TensorProto::DOUBLE:
-    case onnx::TensorProto::INT64:
-    case onnx::TensorProto::UINT64:
-      return 8;
-    default:
-      break;
-  }
-  const std::string type = type_name(t.data_type());
-  throw Error(
-      ErrorCode::unsupported,
-      fmt::format(
-          "{}: tensor '{}' has the element type {}; FLOAT, DOUBLE, FLOAT16, BFLOAT16, integers of 8 to 64 "
-          "bits and BOOL can be read",
-          file, t.name(), type));
+/// What cast.h knows and arrays hold, narrower than what is read in place: floats of 8 bits, and all of
+/// fewer.
+bool is_small(const onnx::TensorProto& t) {
+  const std::optional<ElementType> element = element_type(t.data_type());
+  return element && element_bits(*element) <= 8 && (element_bits(*element) < 8 || is_float(*element));
+}
+
+/// The bytes that `count` elements take in a file.
+std::uint64_t stored_bytes(const onnx::TensorProto& t, std::uint64_t count, const std::string& file) {
+  if (t.data_type() == onnx::TensorProto::DOUBLE) return count * 8;
+  if (const std::optional<ElementType> element = element_type(t.data_type()))
+    return element_bytes(*element, static_cast<std::size_t>(count));
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{}: tensor '{}' has the element type {}; numbers alone can be read, none of them "
+                          "complex",
+                          file, t.name(), type_name(t.data_type())));
 }
 
 using lowbit::is_float;
@@ -111,14 +100,36 @@ void read_integers(const onnx::TensorProto& t, const ByteSource& source, std::ui
   }
 }
 
+/// Elements of types that are read now, whatever they are.
+void read_small(const onnx::TensorProto& t, std::span<const std::byte> bytes, std::size_t count,
+                Constant& c) {
+  const ElementType type = *element_type(t.data_type());
+  if (is_float(type)) {
+    c.floats.resize(count);
+    cast(type, bytes, ElementType::f64, std::as_writable_bytes(std::span(c.floats)), count);
+  } else {
+    c.integers.resize(count);
+    cast(type, bytes, ElementType::i64, std::as_writable_bytes(std::span(c.integers)), count);
+  }
+}
+
+void read_small(const onnx::TensorProto& t, const ByteSource& source, std::uint64_t offset,
+                std::uint64_t bytes, std::size_t count, Constant& c) {
+  std::vector<std::byte> raw(static_cast<std::size_t>(bytes));
+  source.read(offset, raw);
+  read_small(t, raw, count, c);
+}
+
 /// Of what lies in one piece: floats stay there.
 void read_piece(const onnx::TensorProto& t, const TensorFiles& files, std::uint64_t count,
                 std::uint64_t bytes, Constant& c) {
   const auto size = static_cast<std::size_t>(count);
-  c.stored_size = size;
+  if (!is_small(t)) c.stored_size = size;
   if (t.data_location() == onnx::TensorProto::EXTERNAL) {
     const ExternalData data = find_external_data(t, bytes, files.name, files.folder);
-    if (is_float(t))
+    if (is_small(t))
+      read_small(t, ByteSource(data.path), data.offset, bytes, size, c);
+    else if (is_float(t))
       c.stored.emplace(data.path, data.offset, float_type(t));
     else
       read_integers(t, ByteSource(data.path), data.offset, size, c);
@@ -128,13 +139,28 @@ void read_piece(const onnx::TensorProto& t, const TensorFiles& files, std::uint6
   if (!payload || payload->bytes != bytes)
     corrupt(t, files.name,
             fmt::format("has {} bytes where its shape needs {}", payload ? payload->bytes : 0, bytes));
-  if (is_float(t))
+  if (is_small(t))
+    read_small(t, files.source, payload->offset, bytes, size, c);
+  else if (is_float(t))
     c.stored.emplace(files.source, payload->offset, float_type(t));
   else
     read_integers(t, files.source, payload->offset, size, c);
 }
 
+/// An element, or a byte of packed ones, for each integer.
+void decode_small_fields(const onnx::TensorProto& t, std::uint64_t count, const std::string& file,
+                         Constant& c) {
+  std::vector<std::byte> bytes;
+  if (static_cast<std::uint64_t>(t.int32_data_size()) != stored_bytes(t, count, file))
+    corrupt(t, file,
+            fmt::format("has {} bytes where its shape needs {}", t.int32_data_size(),
+                        stored_bytes(t, count, file)));
+  for (const std::int32_t v : t.int32_data()) bytes.push_back(static_cast<std::byte>(v));
+  read_small(t, bytes, static_cast<std::size_t>(count), c);
+}
+
 void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::string& file, Constant& c) {
+  if (is_small(t)) return decode_small_fields(t, count, file, c);
   const auto take = [&](const auto& field, auto& out, auto convert) {
     if (static_cast<std::uint64_t>(field.size()) != count)
       corrupt(t, file, fmt::format("has {} elements for a shape of {}", field.size(), count));
@@ -149,9 +175,9 @@ void decode_fields(const onnx::TensorProto& t, std::uint64_t count, const std::s
     case onnx::TensorProto::DOUBLE:
       return take(t.double_data(), c.floats, same);
     case onnx::TensorProto::FLOAT16:
-      return take(t.int32_data(), c.floats, [&](std::int32_t v) { return from_half(low_half(v)); });
+      return take(t.int32_data(), c.floats, [&](std::int32_t v) { return float16::decode(low_half(v)); });
     case onnx::TensorProto::BFLOAT16:
-      return take(t.int32_data(), c.floats, [&](std::int32_t v) { return from_bfloat(low_half(v)); });
+      return take(t.int32_data(), c.floats, [&](std::int32_t v) { return bfloat16::decode(low_half(v)); });
     case onnx::TensorProto::INT64:
       return take(t.int64_data(), c.integers, same);
     case onnx::TensorProto::UINT32:
@@ -175,7 +201,7 @@ void require_one_field(const onnx::TensorProto& t, const std::string& file) {
 
 Constant read_tensor(const onnx::TensorProto& tensor, const TensorFiles& files) {
   const std::uint64_t count = element_count(tensor, files.name);
-  const std::uint64_t bytes = count * element_size(tensor, files.name);
+  const std::uint64_t bytes = stored_bytes(tensor, count, files.name);
   if (tensor.has_segment())
     throw Error(ErrorCode::unsupported,
                 fmt::format("{}: tensor '{}' is stored in segments", files.name, tensor.name()));

@@ -1,10 +1,10 @@
 #include "io/onnx/stored_floats.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <optional>
 #include <vector>
+
+#include "lowbit/core/half.h"
 
 namespace lowbit::onnx_import {
 
@@ -24,17 +24,6 @@ void read_pieces(const ByteSource& source, std::uint64_t offset, std::span<Out> 
 
 }  // namespace
 
-double from_half(std::uint16_t h) {
-  const int exponent = h >> 10 & 31;
-  const double mantissa = h & 1023, sign = h & 0x8000 ? -1.0 : 1.0;
-  if (exponent == 31) return mantissa != 0 ? std::nan("") : sign * HUGE_VAL;
-  return exponent == 0 ? sign * std::ldexp(mantissa, -24) : sign * std::ldexp(1024 + mantissa, exponent - 25);
-}
-
-double from_bfloat(std::uint16_t b) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16);
-}
-
 template <class Out>
 void StoredFloats::read_as(std::size_t first, std::span<Out> out) const {
   std::optional<ByteSource> opened;
@@ -42,9 +31,9 @@ void StoredFloats::read_as(std::size_t first, std::span<Out> out) const {
   const auto same = [](auto v) { return v; };
   switch (type_) {
     case FloatType::f16:
-      return read_pieces<std::uint16_t>(source, offset_ + first * 2, out, from_half);
+      return read_pieces<std::uint16_t>(source, offset_ + first * 2, out, float16::decode);
     case FloatType::bf16:
-      return read_pieces<std::uint16_t>(source, offset_ + first * 2, out, from_bfloat);
+      return read_pieces<std::uint16_t>(source, offset_ + first * 2, out, bfloat16::decode);
     case FloatType::f32:
       if constexpr (sizeof(Out) == 4) return source.read(offset_ + first * 4, std::as_writable_bytes(out));
       return read_pieces<float>(source, offset_ + first * 4, out, same);

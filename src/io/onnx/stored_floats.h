@@ -15,9 +15,6 @@ namespace lowbit::onnx_import {
 
 enum class FloatType { f16, bf16, f32, f64 };
 
-double from_half(std::uint16_t h);
-double from_bfloat(std::uint16_t b);
-
 class StoredFloats {
  public:
   /// In the ONNX file itself, which must outlive it.

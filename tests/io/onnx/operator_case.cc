@@ -7,8 +7,9 @@
 #include <fstream>
 
 #include "io/onnx/array_node.h"
-#include "io/onnx/stored_floats.h"
+#include "lowbit/core/cast.h"
 #include "lowbit/core/error.h"
+#include "lowbit/core/half.h"
 
 namespace lowbit::testing {
 namespace {
@@ -35,8 +36,19 @@ arrays::Array read_array(const onnx::TensorProto& t) {
   const auto count = static_cast<std::size_t>(a.type.shape.elements());
   const auto number = [&](auto v) { a.floats.push_back(static_cast<float>(v)); };
   const auto integer = [&](auto v) { a.integers.push_back(static_cast<std::int64_t>(v)); };
-  const auto half = [&](auto v) { number(onnx_import::from_half(static_cast<std::uint16_t>(v))); };
-  const auto bfloat = [&](auto v) { number(onnx_import::from_bfloat(static_cast<std::uint16_t>(v))); };
+  const auto half = [&](auto v) { number(float16::decode(static_cast<std::uint16_t>(v))); };
+  const auto bfloat = [&](auto v) { number(bfloat16::decode(static_cast<std::uint16_t>(v))); };
+  if (element_bits(*element) < 8 || (element_bits(*element) == 8 && is_float(*element))) {
+    std::vector<std::uint8_t> bytes(t.raw_data().begin(), t.raw_data().end());
+    for (const std::int32_t v : t.int32_data()) bytes.push_back(static_cast<std::uint8_t>(v));
+    a.floats.resize(is_float(*element) ? count : 0);
+    a.integers.resize(is_float(*element) ? 0 : count);
+    const auto as = [&](lowbit::ElementType held, auto& values) {
+      cast(*element, std::as_bytes(std::span(bytes)), held, std::as_writable_bytes(std::span(values)), count);
+    };
+    is_float(*element) ? as(lowbit::ElementType::f32, a.floats) : as(lowbit::ElementType::i64, a.integers);
+    return a;
+  }
   if (t.has_raw_data()) {
     switch (t.data_type()) {
       case onnx::TensorProto::FLOAT:
