@@ -11,6 +11,15 @@ else()
     -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${LOWBIT_WERROR}>:-Werror>)
 endif()
 
+# A project that has lowbit in a subfolder and names no build type has no optimization, which kernels live on. What it
+# asks for itself, by a build type or a flag, stays.
+if(NOT MSVC AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  get_directory_property(lowbit_given_options COMPILE_OPTIONS)
+  if(NOT "${CMAKE_CXX_FLAGS};${lowbit_given_options}" MATCHES "(^|[ ;:,])-O")
+    target_compile_options(lowbit_build_flags INTERFACE -O2)
+  endif()
+endif()
+
 # For code around the library (the command, the tests): under a sanitizer, optimizing it costs more time than it saves.
 add_library(lowbit_outer_flags INTERFACE)
 target_link_libraries(lowbit_outer_flags INTERFACE lowbit_build_flags)

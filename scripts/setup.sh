@@ -12,7 +12,7 @@ if [ "${1-}" = --arch ]; then
   shift 2
 fi
 packages=(cmake ninja-build g++ libeigen3-dev libgtest-dev libbenchmark-dev libfmt-dev libprotobuf-dev protobuf-compiler
-          libonnx-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev libwebp-dev "$@")
+          libonnx-dev libcli11-dev nlohmann-json3-dev pkg-config zlib1g-dev libpng-dev libjpeg-dev libwebp-dev "$@")
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'TEXT'

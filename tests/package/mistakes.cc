@@ -54,5 +54,9 @@ void mistake() {
 #elif MISTAKE == 10
   lowbit::Linear fc(q);
   fc(D);
+#elif MISTAKE == 11
+  lowbit::load_onnx("net.onnx");
+#elif MISTAKE == 12
+  lowbit::load_range_table("table.json");
 #endif
 }
