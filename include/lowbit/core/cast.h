@@ -3,9 +3,8 @@
 //   from       to              becomes
 //   float      float           the nearest value, ties to the even mantissa, rounded once; beyond the largest
 //                              one infinity, but in types of 8 and 4 bits as below
-//   float      integer         its integer part, which wraps around if it does not fit; NaN is 0. (ONNX
-//   leaves
-//                              both open. The integer part is limited to 64 bits before.)
+//   float      integer         its integer part, limited to 64 bits, then wrapped around if it does not fit;
+//                              NaN is 0 (ONNX leaves both open)
 //   integer    integer         the low bits: what does not fit wraps around
 //   integer    float           the nearest value, as from a float
 //   any        bool            whether it is not 0; NaN is not. A bool is 0 or 1 to all types
@@ -20,7 +19,7 @@
 //   f8e8m0, 0 and below 2^-127: 2^-127, or NaN without `saturate`; negative numbers are NaN
 //
 // What is read as NaN is every code of one. ONNX's pages and its code differ in places: where its tests say
-// something, it is that; see docs/operators.md.
+// something, it is that; docs/number-formats.md lists them.
 #pragma once
 
 #include <algorithm>
@@ -82,6 +81,8 @@ constexpr ElementType integer_element() {
 }
 
 template <class T>
+inline constexpr bool kIsInteger = std::integral<T> && sizeof(T) <= 8;
+template <class T>
 inline constexpr bool kIsNumberBits = false;
 template <ElementType kElement, class Bits>
 inline constexpr bool kIsNumberBits<NumberBits<kElement, Bits>> = true;
@@ -90,8 +91,8 @@ inline constexpr bool kIsNumberBits<NumberBits<kElement, Bits>> = true;
 
 /// The types that are cast: float, double, bool, integers of 8 to 64 bits and the ones above.
 template <class T>
-concept Number = std::same_as<T, float> || std::same_as<T, double> || (std::integral<T> && sizeof(T) <= 8) ||
-                 detail::kIsNumberBits<T>;
+concept Number = std::same_as<T, float> || std::same_as<T, double> || detail::kIsNumberBits<T> ||
+                 detail::kIsInteger<T>;
 
 template <Number T>
 constexpr ElementType element_of() {
