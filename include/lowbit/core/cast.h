@@ -91,8 +91,8 @@ inline constexpr bool kIsNumberBits<NumberBits<kElement, Bits>> = true;
 
 /// The types that are cast: float, double, bool, integers of 8 to 64 bits and the ones above.
 template <class T>
-concept Number = std::same_as<T, float> || std::same_as<T, double> || detail::kIsNumberBits<T> ||
-                 detail::kIsInteger<T>;
+concept Number =
+    std::same_as<T, float> || std::same_as<T, double> || detail::kIsNumberBits<T> || detail::kIsInteger<T>;
 
 template <Number T>
 constexpr ElementType element_of() {
