@@ -17,6 +17,7 @@
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/layers/eigen.h"
 #include "lowbit/layers/gemm.h"
+#include "lowbit/layers/integer_conv2d.h"
 #include "lowbit/layers/linear.h"
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/calibration_shard.h"

@@ -67,20 +67,6 @@ bool is_empty(const MemoryShape& m) {
   return m.rows == 0 || m.cols == 0;
 }
 
-void check_memory(const MemoryShape& m, const char* name) {
-  if (m.rows < 0 || m.cols < 0) refuse(fmt::format("{} has a size of {} x {}", name, m.rows, m.cols));
-  if (!is_empty(m) && m.data == nullptr)
-    refuse(fmt::format("{} of {} x {} has no memory", name, m.rows, m.cols));
-}
-
-void check_own_overlap(const MemoryShape& given) {
-  const MemoryShape c = in_rows(given);
-  if ((c.cols > 1 && std::abs(c.col_bytes) < c.element_bytes) ||
-      (c.rows > 1 && static_cast<std::uintptr_t>(std::abs(c.row_bytes)) < width_of(c)))
-    refuse(fmt::format("elements of C of {} x {} lie over each other: strides of {} and {} bytes", given.rows,
-                       given.cols, given.row_bytes, given.col_bytes));
-}
-
 }  // namespace
 
 MemoryShape memory_of(const IntegerView& m) {
@@ -102,6 +88,22 @@ MemoryShape memory_of(const GemmResult& m) {
   return {m.data, m.rows, m.cols, m.row_stride * bytes, m.col_stride * bytes, bytes};
 }
 
+void check_memory(const MemoryShape& m, const char* name) {
+  if (m.rows < 0 || m.cols < 0) refuse(fmt::format("{} has a size of {} x {}", name, m.rows, m.cols));
+  if (!is_empty(m) && m.data == nullptr)
+    refuse(fmt::format("{} of {} x {} has no memory", name, m.rows, m.cols));
+}
+
+void check_result(const MemoryShape& given, const char* name) {
+  check_memory(given, name);
+  if (is_empty(given)) return;
+  const MemoryShape c = in_rows(given);
+  if ((c.cols > 1 && std::abs(c.col_bytes) < c.element_bytes) ||
+      (c.rows > 1 && static_cast<std::uintptr_t>(std::abs(c.row_bytes)) < width_of(c)))
+    refuse(fmt::format("elements of {} of {} x {} lie over each other: strides of {} and {} bytes", name,
+                       given.rows, given.cols, given.row_bytes, given.col_bytes));
+}
+
 void check_product(const MemoryShape& a, std::int64_t k, std::int64_t n, const MemoryShape& c) {
   if (a.cols != k)
     throw Error(ErrorCode::shape_mismatch,
@@ -110,8 +112,7 @@ void check_product(const MemoryShape& a, std::int64_t k, std::int64_t n, const M
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("C of {} x {} is not the {} x {} of A times B", c.rows, c.cols, a.rows, n));
   check_memory(a, "A");
-  check_memory(c, "C");
-  if (!is_empty(c)) check_own_overlap(c);
+  check_result(c, "C");
 }
 
 void check_apart(const MemoryShape& m, const char* name, const MemoryShape& c) {

@@ -17,6 +17,10 @@ MemoryShape memory_of(const GemmResult& m);
 
 /// Sizes of A, B (k x n) and C, and the memory of A and C.
 void check_product(const MemoryShape& a, std::int64_t k, std::int64_t n, const MemoryShape& c);
+/// That there is some, unless there are no elements.
+void check_memory(const MemoryShape& m, const char* name);
+/// That, and that elements do not lie over each other.
+void check_result(const MemoryShape& c, const char* name);
 /// Throws where C is written over `m`, which is called `name`. Blocks of the same larger matrix, with rows a
 /// common distance apart, may lie between each other.
 void check_apart(const MemoryShape& m, const char* name, const MemoryShape& c);
