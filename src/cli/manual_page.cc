@@ -40,8 +40,9 @@ std::string options(const CommandText& command) {
   return text;
 }
 
-std::string footer(const CommandText& command) {
-  return command.footer.empty() ? "" : fmt::format(".PP\n.nf\n{}\n.fi\n", roff(command.footer));
+/// As it stands, behind a request that ends the list of options.
+std::string footer(const std::string& request, const CommandText& command) {
+  return command.footer.empty() ? "" : fmt::format("{}\n.nf\n{}\n.fi\n", request, roff(command.footer));
 }
 
 std::string synopsis(const CommandText& command) {
@@ -68,8 +69,8 @@ std::string manual_page(const ProgramText& text) {
   page += fmt::format(".SH OPTIONS\n{}.SH COMMANDS\n", options(text.program));
   for (const CommandText& command : text.commands)
     page += fmt::format(".SS {}\n{}.\n{}{}", roff(synopsis(command)), roff(command.description),
-                        options(command), footer(command));
-  return page + ".SH EXAMPLES AND EXIT STATUS\n" + footer(text.program).substr(4);
+                        options(command), footer(".PP", command));
+  return page + footer(".SH EXAMPLES AND EXIT STATUS", text.program);
 }
 
 }  // namespace lowbit::cli
