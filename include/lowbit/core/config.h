@@ -8,6 +8,10 @@
 #include "lowbit needs C++20: compile with -std=c++20 (CMake: target_compile_features(... cxx_std_20))"
 #endif
 
+#if !defined(__GNUC__)
+#include "lowbit/core/detail/other_compilers.h"
+#endif
+
 #ifdef LOWBIT_HEADER_ONLY
 #define LOWBIT_INLINE inline
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
