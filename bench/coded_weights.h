@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A canonical weight matrix of any format, from Gaussian weights quantized as a quantizer would do it: how
 // often codes lie at the ends of their range decides how fast some kernels are.
 #pragma once

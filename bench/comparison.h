@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a benchmark keeps between the calls that Google Benchmark makes of it: its data, and the times of the
 // tasks that it is compared with.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cycles of the core. The time-stamp counter runs at a rate of its own, so the rate of the core is measured
 // by a chain of additions that depend on each other: one cycle each on every processor that we know.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speed of the depthwise kernels on one thread: depthwise/<kernel>/<H>x<W>x<C>/s<stride>, a window of 3x3
 // with padding, u8 in and u8 out, with every kernel that the machine can run (the reference apart); /k<size>
 // is another window. x_eigen is the time of the library's FP32 depthwise convolution (Eigen packets, the best

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FP32 baseline of a product, measured in the same process: Eigen's own GEMM (GEMV for one row), compiled
 // for the best ISA of the machine, or of what LOWBIT_ISA leaves.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speed of the elementwise loops on one thread, data in the first cache:
 // elementwise/<function>/<kernel>/<elements>. B_per_cycle counts the bytes of the wider side, in core cycles:
 // floats or sums read when quantizing, requantizing or looking for extremes, floats written when

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // gemm/<format>/<kernel>[-g<group>]/<M>x<N>x<K>[/cold]: every kernel of the table that the machine can run,
 // on one thread, beside Eigen's FP32 product and oneDNN's int8 product of the same shape.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One product, ready to run: packed weights, activations, and an epilogue as layers use it.
 #pragma once
 

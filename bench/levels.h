@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tables of levels that the benchmarks look weights up in.
 #pragma once
 

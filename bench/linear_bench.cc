@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // linear/<scheme>/<M>x<N>x<K>: lowbit::Linear as a user calls it, floats in and floats out, on M samples of K
 // features, beside Eigen's FP32 product.
 #include <benchmark/benchmark.h>

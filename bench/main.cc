@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit_bench: every benchmark of the project in one program. docs/benchmarks.md says how it measures.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // observe/<observer>/<distribution>: how fast observers take values in on one thread, from an array that no
 // cache holds; observe/read is a plain sum over the same bits, the speed of memory. Observers of a
 // distribution differ in `range` alone, so that one stands for all; range/<observer>/<distribution> is the

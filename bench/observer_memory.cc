@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit_observers [VALUES]: streams that many values (1e9 by default) through every observer with a name, in
 // batches of 2^20 that are made as they are needed, and prints the largest number of bytes that each held:
 // while it observed, in its stored state, and for a moment while it chose a range for 8 bits. Once for

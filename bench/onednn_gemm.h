@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The int8 product of oneDNN, where CMake found it: u8 activations, s8 weights reordered beforehand, scales
 // and bias a column, u8 out, one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The flags of lowbit_bench itself, beside those of Google Benchmark.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pack/<format>/<kernel>[-g<group>]/4096x4096: the time of laying out a matrix for a kernel, as loading a
 // model does.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // peak/<instruction>: ceilings of this machine, to hold gemm/ against; peak/read: how fast one thread reads
 // what no cache holds, which bounds products of one row.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loops of one instruction on registers alone: what the processor could do if nothing but arithmetic took
 // time.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // quantize/<scheme>/4096x4096: the time from float weights to codes and scales, on one thread; x_loop
 // compares with a plain loop over the same values: largest magnitude of a row, then a scaled rounding or a
 // search among the levels.

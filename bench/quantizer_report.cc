@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit_quantizers: the signal-to-noise ratio of every weight quantizer on Gaussian and Laplace values and
 // on the weights of a model, as a table and as a plot against bits per weight. docs/quantizers.md holds both.
 #include <fmt/format.h>

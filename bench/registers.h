@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts of lowbit_bench: each adds its benchmarks to Google Benchmark's list.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times of several tasks that are to be compared, measured in turns, so that a change in the machine's speed
 // meets all of them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Collects x_eigen of what runs and prints it as tables, a line for each shape and a column for each kernel.
 #pragma once
 

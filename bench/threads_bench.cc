@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // threads/<format>/<kernel>[-g<group>]/<M>x<N>x<K>: two threads against one. scaling_registers is the same
 // for a loop on registers alone, which is all that the machine gives: two processors may be one core.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the table of kernels has on this machine, each kernel with the weights that it is measured on.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Kernels of the library: which instruction sets and formats are built, with which compiler flags, in which order.
 
 set(lowbit_isas scalar avx2 avxvnni avx512 avx512vnni avx512popcnt neon neondot neoni8mm)

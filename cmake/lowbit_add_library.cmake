@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # lowbit_add_library(TARGET SOURCES...): one of the libraries that are installed, static or, with BUILD_SHARED_LIBS,
 # shared.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Packages of what is installed: `cpack -G TGZ` and `cpack -G DEB` in the folder of a build.
 set(CPACK_PACKAGE_NAME lowbit)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # lowbit_embed(TARGET FILE SYMBOL HEADER): a static library TARGET that holds FILE as bytes, written to a .cc at build
 # time, so that a program needs no file at run time. SYMBOL is a function `std::span<const std::byte> SYMBOL()` in
 # namespace lowbit::data that HEADER (as it is included) declares.

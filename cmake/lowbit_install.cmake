@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Install and export: find_package(lowbit [COMPONENTS onnx json]).
 include(CMakePackageConfigHelpers)
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Compiler settings shared by every target of the project, as one interface target that is never exported.
 
 add_library(lowbit_build_flags INTERFACE)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # lowbit_pkg_config(TARGET DESCRIPTION REQUIRES PACKAGES... [PRIVATE PACKAGES...] [LIBS FLAGS...]): installs a file for
 # pkg-config, called after the target. REQUIRES: what its headers need; PRIVATE and LIBS: what it needs itself, which a
 # program that links a static library has to link too.

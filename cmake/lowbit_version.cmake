@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sets lowbit_version to the version that include/lowbit/version.h states.
 set(lowbit_version "")
 foreach(part MAJOR MINOR PATCH)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bias correction by hand: weights of 3 bits shift the mean of each output by (Wq - W) E[x], which the bias
 // can take back. E[x] of each layer comes from a capture on a few batches.
 //   bias_correction net.onnx

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calibrates with many processes, on one machine or on many: each rank takes every size-th sample, rank 0
 // merges what all of them saw and writes the table, byte for byte the one that a single process writes.
 //   mpirun -n 4 calibrate_mpi NET.onnx TABLE.json

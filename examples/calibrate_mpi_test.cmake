@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # cmake -DPROGRAM=... -DMPIEXEC=... -DNET=... -DFOLDER=... -P calibrate_mpi_test.cmake: the tables of one process without
 # MPI's launcher, and of two and three ranks, must be the same bytes.
 

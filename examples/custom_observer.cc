@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A user's own observer: the range of mean +- 4 standard deviations. Any copyable type with these three
 // members will do.
 #include <fmt/format.h>

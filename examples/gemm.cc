@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A product of the caller's own integers: bytes in, sums, then codes by a multiplier and a shift, with a
 // matrix that is packed once.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small convolutional network written in code, quantized to int8 and run.
 #include <fmt/format.h>
 #include <lowbit/lowbit.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A user's own quantizer: 15 levels that are the squares of -7 to 7 with their signs, dense around zero. It
 // needs no place in lowbit: a matrix runs as a layer, with activations in 8 bits or as floats, and in a model
 // the layers that a policy picks.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizes one weight matrix to 4 bits and runs it as a layer: what it costs in bits, and what it costs in
 // accuracy.
 #include <fmt/format.h>

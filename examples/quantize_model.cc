@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads an ONNX file, calibrates it on a few batches, quantizes it to int8, compares the two and runs one
 // sample.
 //   quantize_model net.onnx

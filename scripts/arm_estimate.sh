@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Estimates the inner loops of the NEON kernels with llvm-mca, for lack of a machine to time them on: prints
 # the table of docs/benchmarks.md. Needs g++-aarch64-linux-gnu and llvm.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the `lowbit` command and runs its demo; arguments go to the demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the documentation site in build/docs/html from the pages of docs/ and the public headers. Fails at a warning
 # of Doxygen and at a link between pages that leads nowhere.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Prints a Markdown file as Doxygen wants it, for docs/Doxyfile:
 # - a link to a file that is no page of the site (a source, a test, an example) becomes that file's path;
 # - a heading gets an anchor, its words in lower case behind the name of the page, and links to it are led there;

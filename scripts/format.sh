@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks that C++ files are formatted as .clang-format says; --fix formats them. Without names: all files of the
 # repository. Other versions of clang-format than 14 wrap differently, so that version it is.
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes networks of many kinds as ONNX files with random weights, and random inputs of several sizes for each: what
 bench/onnxruntime/check_networks.mjs compares. Structures are those of the papers, graphs in the form of PyTorch's
 exporter. Needs Debian's python3-onnx and python3-numpy.

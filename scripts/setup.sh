@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what building lowbit needs and this machine lacks, through the package manager of Debian or Ubuntu; packages
 # that are named besides, too. --arch NAME lets it install packages for another processor (PACKAGE:NAME).
 # Elsewhere it prints what to install and exits with 2.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Checks that every source file names its licence in its first line (its second, behind #!); --fix adds it.
 #
 #   scripts/spdx.sh [--fix]
@@ -8,6 +9,7 @@ cd "$(dirname "$0")/.."
 line="SPDX-License-Identifier: Apache-2.0"
 missing=0
 while read -r file; do
+  [ -s "$file" ] || continue
   head -n 2 "$file" | grep -qF "$line" && continue
   case $file in
     *.h | *.cc | *.inl | *.js | *.mjs) comment=// ;;

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds a preset of CMakePresets.json and runs its tests; further arguments go to ctest.
 #
 #   scripts/test.sh [PRESET] [ARGUMENT...]    default: release

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs clang-tidy over the .cc files of src, with the checks that .clang-tidy lists.
 #
 #   scripts/tidy.sh                               all of them: ten minutes and more on two cores

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes the demo network as an ONNX file, through the protobuf classes of the ONNX package.
 #include <onnx/onnx_pb.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trains the network of `lowbit demo` on the glyph images (src/data/glyphs.h) and writes it as ONNX. One
 // thread, fixed seeds: the same compiler, flags and processor give the same file. To reproduce
 // examples/models/glyphs-cnn.onnx:

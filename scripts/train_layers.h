@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The layers of the demo network with their gradients, in plain Eigen, for the trainer only. An activation is
 // a matrix of channels x (images * height * width): one column is one pixel, so that a convolution is im2col
 // and a matrix product.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The demo network, forward and backward, and its export to ONNX.
 #pragma once
 

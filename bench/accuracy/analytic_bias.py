@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Bias correction from BatchNorm's numbers against that from measured means (docs/recovery.md): writes a network
 with rounded weights three times, as it is and with either correction, for `lowbit eval` to count.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // read_lines: how many lines of text a recognition network reads right, in FP32 or quantized, and how many as
 // the first network given. The decoding is the greedy one of CTC: the best class of each step, repetitions as
 // one, class 0 left out (Graves et al., 2006). Spaces do not count. Usage: --help.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // recover_large: recovers a network with large layers, as the blocks of a transformer have them, with random
 // weights and samples, and prints what it said that it would take beside what the system counts.
 //   recover_large BLOCKS WIDTH HIDDEN [SCHEME [STEPS]]        defaults: int4-g32-wo fast

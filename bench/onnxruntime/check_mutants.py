@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Damaged and lying ONNX files in lowbit and in ONNX Runtime: makes mutants of networks from a seed, runs each on both
 sides on the same inputs, and compares the outputs where both accept the file. A table counts what happened; findings
 are kept in a folder. Status 1 where lowbit crashed, hung, asked for too much memory, threw what is no lowbit::Error, or

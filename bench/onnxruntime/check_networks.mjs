@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compares networks of any kind in ONNX Runtime and in lowbit: every output of each of the sizes that FOLDER lists, and
 // roughly how long a run takes. Usage: node check_networks.mjs RUN_MODEL FOLDER [NAME...] [--ort DIR] [--runs N]
 // [--scheme S] [--rounds N] FOLDER is what scripts/make_networks.py wrote, RUN_MODEL the program of that name. Exits with 1 where an

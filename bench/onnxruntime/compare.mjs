@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times a network in ONNX Runtime and in lowbit, alternating, in one run: FP32 and int8 of both, one image at a time,
 // one thread. Usage: node compare.mjs FP32.onnx FOLDER TIME_MODEL [--ort DIR] [--rounds N] [--runs N]
 // FOLDER is what export_qdq wrote, TIME_MODEL the program of that name, DIR a folder whose node_modules has

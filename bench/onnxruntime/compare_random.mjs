@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times any FP32 networks in ONNX Runtime and in lowbit, alternating, in one run, on an image of random numbers: one
 // image at a time, one thread. Usage: node compare_random.mjs TIME_MODEL FILE.onnx[=OTHER]... [--qdq FILE]... [--ort DIR]
 // [--rounds N] [--runs N] [--cpu]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // export_qdq: from one FP32 network and one set of calibration images, everything that compare.mjs needs: the
 // int8 network for ONNX Runtime and for lowbit, and the test images as both get them. Usage: --help.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two sides of a comparison: a network in ONNX Runtime, in this process, and networks in lowbit, in a process of
 // its own that waits while this one measures. One image at a time, one thread each.
 import { spawn } from 'node:child_process';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row-major arrays of .npy version 1.
 import { readFileSync } from 'node:fs';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // run_model: runs a network of any inputs once, for a program that compares what it gives and how long it
 // takes. Arrays are .npy files and have all of ONNX's dimensions; their sizes decide what the model leaves
 // open. Writes one line of JSON; with --serve one for each line of the standard input. Usage: --help.

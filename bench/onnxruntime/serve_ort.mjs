@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs networks in ONNX Runtime for another program: each line of the standard input is {"model", "inputs": {name: .npy
 // file}, "folder", "optimize"} in JSON, each line of the answer {"outputs": [{"name", "type", "dims", "file"}]} with the
 // elements as they lie in memory, or {"refused": its sentence}. Usage: node serve_ort.mjs [ORT_FOLDER]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // time_model: times lowbit models on request, so that another program can alternate its own measurements with
 // them. Arguments: images.f32 MODEL...; then, for each line "MODEL_INDEX RUNS" on standard input, one line of
 // output: median and smallest nanoseconds of a run on one image, and the mean of the time that the processor

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Cross-compiles for 64-bit Arm with Debian's crossbuild packages; tests run under qemu-user.
 # Needs: g++-aarch64-linux-gnu qemu-user, and libfmt-dev:arm64 libgtest-dev:arm64 for the tests.
 set(CMAKE_SYSTEM_NAME Linux)

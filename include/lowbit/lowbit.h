@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Umbrella header for users of lowbit; the library itself never includes it.
 #pragma once
 

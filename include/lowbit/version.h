@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version of lowbit, for the preprocessor. CMake reads it from here, so that it is written once.
 #pragma once
 

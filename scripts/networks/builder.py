@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes ONNX graphs node by node, in the forms that PyTorch's exporter gives them: shapes computed by Shape, Gather,
 Unsqueeze and Concat, Linear as MatMul and Add, indices in Constant nodes, weights in initializers, names by scope."""
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Products with constant weights on int8 codes of both sides, the activations' ranges taken from each tensor at run
 time: the graph that dynamic quantizers for ONNX write (DynamicQuantizeLinear, MatMulInteger, Cast, Mul), which runtimes
 recognise. Weights are symmetric, one scale each."""

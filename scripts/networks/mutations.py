@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damages an ONNX file in one of many ways, chosen by a random number generator: files that lie, as exporters, editors
 and broken disks write them. Each mutation says what it did, or gives None where the file has nothing of its kind."""
 import struct

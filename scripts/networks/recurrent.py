@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Recurrent networks: taggers of two bidirectional layers, LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al.
 2014), and one that hands its state on from call to call."""
 import numpy as np

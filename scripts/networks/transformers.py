@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Networks of attention: BERT (Devlin et al. 2018), ViT (Dosovitskiy et al. 2020), LLaMA (Touvron et al. 2023; grouped
 queries after Ainslie et al. 2023) and the encoder of Whisper (Radford et al. 2022)."""
 import numpy as np

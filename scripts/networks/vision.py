@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convolutional networks: MobileNetV3-Large (Howard et al. 2019), EfficientNet-B0 (Tan and Le 2019), a detector in the
 form of YOLOv8-n (C2f, SPPF, a head with distributions of distances) and U-Net (Ronneberger et al. 2015)."""
 import numpy as np

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions that networks are activated with, Clip and Dropout.
 #include <algorithm>
 #include <cmath>

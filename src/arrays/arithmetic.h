@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How elements are calculated with: floats of all widths as float, u64 as std::uint64_t, other integers and
 // booleans as std::int64_t.
 #pragma once

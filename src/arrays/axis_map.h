@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AxisMap: each element of an output is one of the input, and its offset is a sum of one number for each axis
 // of the output: transposing, slicing, padding, repeating, nearest neighbours. Along an axis these numbers
 // are evenly spaced, or a table in which there may also be places outside of the input.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of the last two axes of arrays as numpy's matmul has them: the other axes broadcast.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic of two and more inputs that are broadcast.
 #include <cmath>
 

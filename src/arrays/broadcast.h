@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Broadcasting as numpy has it: the shape that several ones give, and a walk over it line by line in which
 // axes that all operands have in a row count as one.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Call: an operator of ONNX applied to arrays, as the function that implements it sees it: the types of its
 // inputs, the elements of those that are known, attributes, and how to complain.
 //

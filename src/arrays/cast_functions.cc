@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Other element types: values that are converted, and bits that are read anew.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions as products of matrices: the elements that a window reads become a column.
 #pragma once
 

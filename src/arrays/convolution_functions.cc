@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions of one to three dimensions.
 #include "arrays/convolution.h"
 

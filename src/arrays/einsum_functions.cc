@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Einsum: operands are multiplied one after the other, each time as a batched product of matrices.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of each element by itself: the loops over arrays.
 #pragma once
 

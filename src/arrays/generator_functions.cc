@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that make an array from a shape or from a few numbers.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that read elements at places that an input names, and those that choose.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Indices that are data: walks over the places that GatherElements, GatherND and their opposites name.
 // Indices that come only at run time and point outside are moved to the nearest place inside.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products and convolutions of quantized integers. Zero points are subtracted first, so that padding is 0.
 #include <fmt/format.h>
 

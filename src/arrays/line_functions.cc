@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "arrays/line_functions.h"
 
 namespace lowbit::arrays {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of two elements, applied line by line to two arrays that are broadcast.
 #pragma once
 

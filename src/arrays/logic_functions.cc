@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Comparisons, and logic of booleans and of bits, of two inputs that are broadcast.
 #include <functional>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Losses of classes, [N, C, ...] scores against [N, ...] classes.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that put elements to other places: those that permute, repeat and join.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalizations. Means and deviations are calculated in double.
 #include <fmt/format.h>
 

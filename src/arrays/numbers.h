@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic of integers that wraps, the ranges of their types, and rounding to types.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The numbers that ONNX has for element types (TensorProto.DataType), for attributes that name one.
 #pragma once
 

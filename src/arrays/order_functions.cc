@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The largest and smallest elements along an axis: ArgMax, ArgMin, TopK.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of matrices in plain loops. Each sum runs through k in ascending order.
 #pragma once
 

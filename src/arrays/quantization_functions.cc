@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizing and dequantizing of arrays: with one scale, along an axis, or in blocks of one.
 #include <fmt/format.h>
 

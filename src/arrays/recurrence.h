@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What RNN, GRU and LSTM have in common: inputs, directions, layouts, and the walk through time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recurrent networks: RNN, GRU and LSTM.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reduction: a walk through an array on which the elements along some axes meet in one element of the result.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that make one element of all along some axes.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operators of ONNX that run on arrays. Adding one takes its function, in the file where its relatives
 // are, and a line of that file's table.
 #pragma once

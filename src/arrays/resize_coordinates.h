@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the elements of a resized axis come from: the standard's transformations of coordinates, neighbours
 // and their weights.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resize and Upsample. Nearest neighbours are read where they are; interpolation goes axis by axis.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that write elements to places that an input names.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that take a part of their input, or put something around it.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax and its relatives, and running sums and products: operators along one axis that keep the shape.
 #include <algorithm>
 #include <limits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of each element by itself that the standard has for numbers; those that networks are activated
 // with are in activation_functions.cc.
 #include <cmath>

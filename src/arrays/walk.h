@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walking through arrays: strides of row-major arrays, of arrays that are broadcast, and lines along the last
 // axis of a shape.
 #pragma once

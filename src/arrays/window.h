@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Window: a kernel that moves over the spatial axes of an array [N, C, D1, D2, D3]. Fewer than three axes
 // have others of size 1 before them.
 #pragma once

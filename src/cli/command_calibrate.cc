@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit calibrate: an fp32 model runs on images and becomes a table of ranges, or one part of it.
 #include <fmt/format.h>
 

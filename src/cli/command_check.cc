@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit check: what an ONNX file needs, and what would be quantized of it.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit completion, lowbit manual: what shells and man read, made from the options.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit demo: calibrate, quantize and run a small network that is part of the program.
 #include <fmt/format.h>
 

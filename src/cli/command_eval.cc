@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit eval: accuracy, error, size and speed of a model in several schemes, or of two models against each
 // other.
 #include <fmt/format.h>

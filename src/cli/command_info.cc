@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit info: what a model file holds, or what the machine has.
 #include <fmt/format.h>
 

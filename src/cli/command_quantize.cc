@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit quantize: an fp32 model becomes a .lowbit file.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit run: arrays in, arrays out.
 #include <fmt/format.h>
 

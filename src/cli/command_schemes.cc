@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit schemes: what can stand behind --scheme.
 #include <fmt/format.h>
 

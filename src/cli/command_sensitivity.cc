@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit sensitivity: what each layer costs at several widths, and which layers to give more bits.
 #include <fmt/format.h>
 

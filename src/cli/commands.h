@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands: each adds its options to the program and says what runs when it was chosen.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scripts by which shells complete what is typed behind `lowbit`.
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the command line is made of, as text: read from CLI11's definition, so that completion and manual page
 // have every option that there is.
 #pragma once

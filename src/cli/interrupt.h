@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ctrl-C and SIGTERM: what is half written is removed, and the program ends with a status of its own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The lowbit command. Exit status: 0 done; 2 the input or the usage is at fault, with one sentence on
 // standard error; 1 an internal fault, or standard output that cannot be written; 130 interrupted.
 #include <fmt/format.h>

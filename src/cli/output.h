@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a command's results go: to a file, or to standard output where its name is "-".
 #pragma once
 

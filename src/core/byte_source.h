@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a loader reads: a file or bytes in memory, at any offset, and a cursor that walks a part of it. A file
 // is read, never mapped: what another process does to it meanwhile ends in Error(io) or in wrong bytes, which
 // loaders expect anyway, where touching a mapping of a file that was cut short would end the program.

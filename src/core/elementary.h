@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // exp, log, erf and tanh in double, from additions, multiplications and divisions in a fixed order: the C
 // libraries differ in the last places. Errors are a few units in the last place of a double, so that what is
 // rounded to float afterwards is right but for one case in millions. A test compares them with the C library.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Circular and hyperbolic functions and their inverses in double, as elementary.h has the others: from
 // additions, multiplications, divisions and square roots in a fixed order. Arguments are floats: of 2^128 and
 // more, sin, cos and tan are not defined here and give NaN.

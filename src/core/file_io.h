@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole files into memory, and outputs that appear under their name only when they are complete.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Emptying a container so that its memory is free, too: `v = {}` calls the assignment of a list, which keeps
 // it.
 #pragma once

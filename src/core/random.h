@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Seeded integer generators and a hash for data that must be the same everywhere: the distributions of the
 // standard library differ between its implementations.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The grammar of schemes.
 #include "lowbit/core/detail/scheme_nearest-inl.h"
 #include "lowbit/core/detail/scheme_support-inl.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors, shapes, tensors, small floats, casts and packed codes.
 #include "lowbit/core/cast-inl.h"
 #include "lowbit/core/error-inl.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CsvFile: the lines of a .csv file, field by field (RFC 4180: commas, quotes, line breaks inside of quotes).
 #pragma once
 

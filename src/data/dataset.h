@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dataset: samples one by one, with labels or without, and the opening of what --data names.
 #pragma once
 

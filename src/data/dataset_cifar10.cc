@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CIFAR-10, binary version: records of one label byte and 3,072 pixel bytes, C x H x W.
 // cs.toronto.edu/~kriz/cifar.html
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples from a .csv file: a line each, numbers in columns that have names, one of them a label.
 #include <fmt/format.h>
 

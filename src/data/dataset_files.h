@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data sets that --data names, one function each; dataset.cc is what chooses among them.
 #pragma once
 

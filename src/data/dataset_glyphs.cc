@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The images that the program draws itself, as a data set.
 #include "data/dataset_files.h"
 #include "data/glyphs.h"

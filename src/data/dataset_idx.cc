@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MNIST's IDX files: a big-endian header, then one byte a pixel or label. yann.lecun.com/exdb/mnist
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Images in a folder: PNG, JPEG or WebP files, with folders as classes or a labels.csv.
 #include <fmt/format.h>
 

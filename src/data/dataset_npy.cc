@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples from .npy files: one file or a folder of them, each a sample or a batch.
 #include <fmt/format.h>
 

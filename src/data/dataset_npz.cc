@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples from a .npz file: an array for each input of the model, by name.
 #include <fmt/format.h>
 

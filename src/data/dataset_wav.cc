@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Windows of the sounds in a folder of .wav files.
 #include <fmt/format.h>
 

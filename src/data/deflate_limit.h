@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a deflated stream can hold: a size that a file claims is checked against it before memory is taken.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "data/demo_model.h"
 
 #include "lowbit/core/error.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The network of `lowbit demo`, built into the program: examples/models/glyphs-cnn.onnx, trained by
 // scripts/train_glyphs.cc on the images of data/glyphs.h.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The strokes of each digit, before any warp, in a box of about [-0.7, 0.7] x [-1, 1] with y pointing down;
 // and the random numbers and the sine that glyph drawing uses.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data set that lowbit draws itself: images of the ten digits, made of strokes that are bent, rotated,
 // sheared, blurred and covered with clutter and noise. It lets the command show a calibration and an accuracy
 // with no download. Image i of a seed is a function of (seed, i) alone and has the same bits on every

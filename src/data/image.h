@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Image: pixels of a picture, and the formats that become one: PNG, JPEG and WebP, each by its usual library
 // where the build has that.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JPEG by libjpeg. Its errors leave by longjmp, past no object that has a destructor: the functions that set
 // the jump hold plain data only.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // InputStream: bytes of a plain or gzip-compressed file, front to back, with a bound on how many there can
 // be, so that a size in a header is checked before memory is taken for it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A data set that has a label for each sample, or none at all, in memory.
 #pragma once
 

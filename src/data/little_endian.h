@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers of files that are little-endian, at any address.
 #pragma once
 

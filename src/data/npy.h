@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NumPy's .npy files: one array, little-endian, as the command reads images and labels and writes outputs.
 // Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1 to 3.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The header of a .npy file is a Python dictionary with three known keys; this parses exactly that.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NpySamples: an array of NumPy as samples of what a model takes as an input.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Preprocessing as the option --preprocess says it: how files become samples, then y = (x * scale - mean) /
 // std in float, per channel.
 #pragma once

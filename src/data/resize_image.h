@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resizing and cropping of images as torchvision's Resize and CenterCrop do on images of Pillow.
 #pragma once
 

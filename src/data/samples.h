@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples: the chosen samples of a data set, preprocessed, in the order in which a model gets them, an array
 // for each of its inputs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WavFile: the sound of a RIFF .wav file in memory, as floats of one channel.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ZipFile: the members of a .zip archive in memory, stored or deflated; what a .npz file is. Format:
 // APPNOTE.TXT of PKWARE. Encryption, several disks and other methods of compression are refused.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "eval/auto_preprocess.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // --preprocess auto: what the file of a network says of the pixels that it takes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calibrating on the samples that the options of a command name.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every observer on the same model and images: `lowbit eval --observer all`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `lowbit eval` and `lowbit demo` share: quantize a model in several schemes, evaluate, and make the
 // report.
 #pragma once

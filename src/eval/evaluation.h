@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Evaluation: several models run over the same images, measured in one pass. Each batch goes through every
 // model, one after the other in an order that rotates, so that a machine that drifts slows all of them alike.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From an fp32 model and images to quantized models: calibration at most once, whatever the number of
 // schemes, or not at all where there is a table.
 #pragma once

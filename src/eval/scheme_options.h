@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of --scheme and --override, as schemes that are built: the edge at which the command parses them.
 #pragma once
 

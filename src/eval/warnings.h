@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What says that a network is not fed as it was trained: accuracy at chance, outputs that are always the
 // same, inputs of another size than the first layer is made for.
 #pragma once

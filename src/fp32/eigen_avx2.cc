@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FP32 kernel for AVX2 and FMA. Eigen is compiled here under its own name and these flags, see
 // eigen_kernels.inl.
 #define Eigen lowbit_eigen_avx2

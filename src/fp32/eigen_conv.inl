@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolution: blocks of output pixels are gathered into rows of patches (im2col) that stay in the nearest
 // caches, and multiplied by packed weights in tiles of kMr x (kNv packets) that stay in registers; bias,
 // residual and activation are applied to the registers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise convolution: no patches, no reduction. Inside of a line four output pixels at a time share the
 // weights of a tap, two packets of channels wide; pixels whose windows touch a border go one by one.
 

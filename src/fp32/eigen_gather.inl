@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // im2col: rows of patches, gathered from a channels-last sample in runs that are as long as memory allows. A
 // patch is (kernel row, kernel column, channel); taps of one kernel row are adjacent in memory unless they
 // are dilated or belong to one group of several. Taps in the padding are zeros.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Eigen's matrix product without its heap: Eigen packs both sides into buffers that it allocates unless the
 // blocking object brings them, so this one brings them from the caller's scratch.
 

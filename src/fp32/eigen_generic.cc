@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FP32 kernel for the baseline of the architecture: SSE2 or Advanced SIMD. Eigen is compiled here under
 // its own name and these flags, see eigen_kernels.inl.
 #define Eigen lowbit_eigen_generic

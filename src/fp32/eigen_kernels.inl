@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole FP32 kernel of one ISA. The including file has set kMr and kNv (tile of the convolution: kMr
 // rows, kNv packets), kName and kRequired in namespace lowbit::fp32's anonymous namespace, and has included
 // Eigen under its own name. Everything here is in an anonymous namespace too, so that no inline function

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One or a few rows times a matrix that lies in memory as the model has it, row after row: dot products, in
 // tiles of rows x features whose sums stay in registers and are added up across the lanes at the end. With
 // one row every weight is used once and memory sets the pace, so that packing would only cost a second copy.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolution with 3 x 3 windows a pixel apart, by the minimal filtering F(2x2, 3x3) of Winograd (A. Lavin
 // and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015): four outputs from a tile of 4 x 4
 // inputs take 16 products for each pair of channels instead of 36. Input tiles are transformed, multiplied

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fp32/fp32_kernel.h"
 
 namespace lowbit::fp32 {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FP32 path, which is also the baseline that every speed-up is quoted against. One table entry per ISA:
 // the same source (eigen_kernels.inl) over Eigen's product and Eigen's packets, compiled with wider flags and
 // with Eigen's namespace renamed, behind a POD interface that keeps Eigen out of every other file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loading whatever model file the user names; its content decides what it is, not its name.
 #pragma once
 

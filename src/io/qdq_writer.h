@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // QdqWriter: writes a graph of lowbit as an ONNX file in the form that ONNX Runtime's own quantizer produces
 // and that its optimizer turns into integer operators (QLinearConv, QLinearAdd, QGemm ...). Without such a
 // file the comparison would measure how a network was exported, not how fast the runtime is.

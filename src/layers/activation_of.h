@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The activation that an operator has fused, whichever it is.
 #pragma once
 

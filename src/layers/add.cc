@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // f32: y = activation(a + b). u8: y = clamp(rint((a - za) * ma + (b - zb) * mb), lo, hi) + zero_point with ma
 // = scale_a / scale_out and mb = scale_b / scale_out, each rounded to float once; the activation narrows lo
 // and hi.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An Array runs a function of src/arrays. Values are handed to it row-major: floats of three dimensions,
 // which lie with their channels last, are gathered before and scattered after.
 #include "lowbit/layers/array_op.h"

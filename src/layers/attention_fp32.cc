@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention in floats. A block of queries at a time: the scores against all keys, the softmax of each row,
 // and the product with the values, which are gathered transposed because the kernel multiplies by rows.
 #include "fp32/fp32_kernel.h"

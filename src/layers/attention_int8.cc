@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention on codes, the same bits on every CPU. Codes less their zero points are words:
 //
 //   score = scale s_q s_k * sum of (q - z_q) (k - z_k) + mask      a whole number, then two roundings

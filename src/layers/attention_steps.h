@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the steps of Attention share: where heads lie, and how the work is shared out.
 #pragma once
 

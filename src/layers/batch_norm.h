@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Batch normalization as it is at inference: a factor and a term for each channel.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each input is one box of the output. Codes whose qparams differ from the output's go through a table: code'
 // = clamp(rint((code - z) * m), lo, hi) + z' with m = scale / scale', rounded to float once.
 #include "lowbit/layers/concat.h"

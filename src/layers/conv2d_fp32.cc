@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conv2d in FP32: cuts the output of each sample into blocks of pixels and hands each to the FP32 kernel of
 // this machine, group by group.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conv2d with quantized weights through the GEMM kernels, without im2col: the kernels follow row offsets
 // (conv2d_taps_and_padding.h). With a static input range everything up to the output codes happens in the
 // kernels' epilogue, the residual included. With a dynamic one the f32 sample is quantized first, and the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two ways to run Conv2d: with FP32 weights and with quantized ones.
 #pragma once
 

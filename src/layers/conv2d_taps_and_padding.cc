@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "layers/conv2d_taps_and_padding.h"
 
 namespace lowbit {

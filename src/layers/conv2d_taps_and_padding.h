@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row offsets of a convolution: where, relative to the start of an input sample, each output pixel finds each
 // tap. With them a convolution is a matrix product without im2col (M. Dukhan, "The Indirect Convolution
 // Algorithm", 2019). Taps in the padding point at the pixel of zero points behind the sample. Offsets, not

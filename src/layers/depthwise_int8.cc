@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise Conv2d on u8 codes: each output channel reads one input channel, so there is nothing to reuse in
 // a matrix product; kernels of their own do it (depthwise_kernel.h). This cuts the output into strips of rows
 // for them, over samples and threads, and prepares what they read: codes of a dynamic input, and the input

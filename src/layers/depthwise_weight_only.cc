@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise Conv2d on floats with quantized weights. A channel has a kernel of a few weights, and each is
 // used for every pixel: they are decoded into scratch memory at the start of a run, for the FP32 loops.
 

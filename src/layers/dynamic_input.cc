@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "layers/dynamic_input.h"
 
 #include "lowbit/quant/dynamic.h"

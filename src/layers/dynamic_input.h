@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizing an f32 row or sample at run time: range of its finite values, then scale and zero point, then
 // codes.
 #pragma once

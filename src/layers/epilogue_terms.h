@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the epilogue needs per output column, computed once when a layer is built: integer corrections for
 // zero points and the float multiplier and addend that take an accumulator to real units or straight to
 // output codes. The sums are derived in docs/quantization.md.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // exp for x <= 0 with the same bits on every CPU: a fixed sequence of multiplications and additions instead
 // of libm, whose results differ between libraries. Cody-Waite reduction x = n ln 2 + r with |r| <= ln(2) / 2,
 // a polynomial of degree 7 in r, then a multiplication by 2^n. The relative error is below 2^-22.5; a test

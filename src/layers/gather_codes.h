@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies of matrices in the layout that kernels read: rows of bytes that lie together.
 #pragma once
 

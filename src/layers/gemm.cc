@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // gemm on the caller's memory: what kernels cannot read or write where it lies is copied, a block of rows at
 // a time, so that the working memory does not grow with the number of rows.
 #include "lowbit/layers/gemm.h"

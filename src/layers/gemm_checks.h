@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What gemm refuses before it writes anything.
 #pragma once
 

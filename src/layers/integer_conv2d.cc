@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions of codes, image by image: pixels are copied to rows of bytes with a pixel of zero points
 // behind them, kernels make sums of them, and an OutputStage makes results of those. The two bytes of 16-bit
 // activations are two images.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Line by line. A sum is kept in 16 parts, element i in part i % 16, which are added up at the end in the
 // order of a binary tree: vectors of any width can do that, and get the same bits.
 #include "lowbit/layers/layer_norm.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear in FP32. With one row a sample, the head of a classifier, the kernel reads the weights where the
 // model holds them: they are read once a run, and are most of many a network. With several rows it is a
 // convolution whose pixels are the rows, and whose window is one pixel. Threads share the rows where there

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The product y = W x + b over rows: what lowbit::Linear and the Linear step of a model share. Rows are u8
 // codes, floats that are quantized first, or floats that are multiplied as they are.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear with quantized weights: one product per call over all rows of the batch. The input is u8 codes, or
 // floats: quantized row by row (dynamic), or multiplied as they are (weight-only). Then the output is f32.
 

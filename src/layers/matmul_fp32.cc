@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrices are gathered from wherever the layout has them (a sample of three dimensions lies with the first
 // one innermost), the second one transposed, which is how the fp32 kernel reads it, multiplied, and scattered
 // again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes less their zero points are words; their products are whole numbers, which are added up exactly and
 // rounded to float once, so that the result has the same bits on every CPU.
 #include <algorithm>

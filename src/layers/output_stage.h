@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is done to exact integer sums before they are stored where a kernel's epilogue does not do it:
 // fixed-point multipliers, codes of 16 and 32 bits, sums of 16-bit activations, results that do not lie in
 // rows.

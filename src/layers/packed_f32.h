@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights and bias of a product in the form that the FP32 kernel of this machine reads.
 #pragma once
 

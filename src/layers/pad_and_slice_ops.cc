@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pad and Slice: a box of the input becomes a box of the output, walked in memory order.
 #include <fmt/format.h>
 

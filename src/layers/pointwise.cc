@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clamp and ScaleShift. On codes, Clamp limits them to the rounded codes of its bounds, and ScaleShift
 // computes clamp(rint(float(code - z) * m + b), lo, hi) + z' with m = scale_in * scale / scale_out and b =
 // shift / scale_out, each evaluated in double and rounded to float once.

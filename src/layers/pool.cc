@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Windows over pixels, vectorized over channels in blocks that live on the stack. Averages of codes: the
 // exact int32 sum of (code - z) over the window, then clamp(rint(float(sum) * m), lo, hi) + z' with m =
 // scale_in / (scale_out * count), rounded to float once for each count.

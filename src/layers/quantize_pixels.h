@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between a sample of floats, whose pixels are contiguous, and a sample of codes, whose pixels may have gaps.
 #pragma once
 

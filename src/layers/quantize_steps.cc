@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantize and Dequantize: the two doors between f32 and u8 values. Both run the vectorized loops of the
 // kernels. A pixel of codes may be wider than a pixel of floats (it is rounded up to four codes); then they
 // go pixel by pixel.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The state of all samples of the batch that the operator knows is one matrix; each step multiplies it by the
 // weights and gives the result to the kernel of the cells.
 #include "lowbit/layers/recurrent.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Flatten and Reshape. Element order is logical; where it is also the order in memory of both shapes,
 // whole runs are copied; the runs are found once, at construction.
 #include "lowbit/layers/reshape.h"

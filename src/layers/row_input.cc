@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "layers/row_input.h"
 
 #include "lowbit/core/error.h"

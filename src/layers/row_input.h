@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a layer with quantized weights reads, and what its arithmetic follows from: shared by Linear and the
 // convolutions.
 #pragma once

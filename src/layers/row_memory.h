@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The working memory of a product on codes: what a dynamic input is quantized into, and the per-row terms of
 // the epilogue. Which parts there are follows from the layer.
 #pragma once

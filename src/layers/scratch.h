@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bump allocation inside a step's scratch memory, and the same arithmetic for asking how much is needed.
 #pragma once
 

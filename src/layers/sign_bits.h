@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sign activations: the bits that kernels of b1 activations take, and the scale that stands for the
 // magnitudes.
 #pragma once

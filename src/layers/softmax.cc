@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax: along the last axis in memory by the kernel of rows, along others column by column side by side:
 // subtract the largest element, exponentiate, sum in order, divide.
 #include "lowbit/layers/softmax.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the steps of this folder share: checks of a StepSpec, the range of codes, splitting a batch into
 // blocks of pixels, and the coordinates (height, width, channel) in which memory is walked.
 #pragma once

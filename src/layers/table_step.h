@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TableStep: codes to codes through a table of 256, whatever the function is.
 #pragma once
 

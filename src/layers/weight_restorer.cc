@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "layers/weight_restorer.h"
 
 #include "core/free_memory.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights whose packed form holds all that they are: a model need not keep their canonical codes beside it,
 // and gets them back when it is saved.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Integer weights of a caller in the canonical form that is packed: a row for each output channel.
 #pragma once
 

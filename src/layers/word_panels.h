@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes less their zero points, as the word kernels read them: rows side by side, or panels of columns.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Little-endian binary reading and writing for .lowbit files. Both sides are driven by the same visit_fields
 // of each operator, so that a member is written and read in one place. The reader trusts nothing: every
 // length is checked against the bytes that are left before memory is taken.

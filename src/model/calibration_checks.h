@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is checked of a calibration wherever it comes from: a Calibrator, a file, a merge.
 #pragma once
 

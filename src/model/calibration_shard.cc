@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/model/calibration_shard.h"
 
 #include <fmt/format.h>

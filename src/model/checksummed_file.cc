@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "model/checksummed_file.h"
 
 #include <fmt/format.h>

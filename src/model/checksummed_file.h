@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The frame around the binary files of lowbit: magic bytes, version, checksum and length of the payload.
 #pragma once
 

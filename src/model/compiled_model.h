@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model made ready for this machine: one step per node, with packed weights.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A part of a constant: a box of its elements.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between a caller's strided tensors and the f32 values of a workspace, which are channels last.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention written out: softmax(scale Q K^T + mask) V, where the scale may stand on either side of the
 // product, and the axes of heads and rows may have been exchanged before and after.
 #include <optional>

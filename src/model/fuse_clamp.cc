@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "layers/activation_of.h"
 #include "model/fuse_passes.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Linear behind a Flatten can read the pixels of a C x H x W value where they lie, channels last, when the
 // columns of its weight stand in that order:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // x * sigmoid(x) is silu, x * hard_sigmoid(x) and x * clamp(s x + t, 0, hi) are hard_swish (the latter times
 // hi): one function of x, which on codes is one table, in place of a product of two values that each need
 // codes of their own.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GELU written out, in the two forms that exporters write:
 //
 //   x (1 + erf(x / sqrt 2)) / 2        x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalization along the last axis, written out as exporters write it:
 //
 //   d = x - mean(x);  d / sqrt(mean(d^2) + epsilon)        x / sqrt(mean(x^2) + epsilon)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The passes that fuse() repeats until none of them finds anything. Each looks for its pattern from the first
 // node on, rewrites every match and returns whether there was one. A rewrite keeps the id, and so the name,
 // of the value that the last fused node computed; values that nobody refers to any more are removed at the

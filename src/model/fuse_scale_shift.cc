@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // y = (W x + b) * scale + shift is W' x + b' with W' = scale W, b' = scale b + shift, row by row; and
 // y = W (x * scale + shift) + b is W' x + b' with W' = W scale, b' = b + W shift, column by column. All of it
 // is computed in double and rounded once.

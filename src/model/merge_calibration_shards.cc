@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Merging the shards of a calibration, and what is checked before and after.
 #include <fmt/format.h>
 

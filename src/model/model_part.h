@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Some nodes of a model, one after the other, as a model of their own: what runs a network piece by piece.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // In a graph of whole tensors products read rows, [sequence, width], and convolutions images; what lies
 // between them was written for other shapes, [batch, sequence, width]. Element-wise operators and those along
 // the last axis do not mind: they move in front of the Reshape that gives them their shape, until reshapes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "model/node_schemes.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which scheme each node gets: the one asked for, the overrides, and what a node cannot do.
 #pragma once
 

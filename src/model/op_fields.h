@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fields of an operator as a list, so that whoever compares or changes operators need not know their
 // types: what visit_fields names, in its order.
 #pragma once

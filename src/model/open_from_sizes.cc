@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "model/open_from_sizes.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A graph with open dimensions, found by comparing what one network is at several sizes: the same nodes each
 // time, whose numbers follow rules.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A graph with open dimensions at given sizes of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // At which sizes of its open dimensions a network is looked at before its import is trusted at all of them.
 #pragma once
 

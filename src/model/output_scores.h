@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the outputs of one model differ from those of another that ran on the same samples: what compare() and
 // the evaluation of several models in turns have in common.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the passes that look for operators written out ask of a graph.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizing a model node by node, with a scheme for each: for studies that make many models of the same
 // layers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/model/range_table.h"
 
 #include <fmt/format.h>

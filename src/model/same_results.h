@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a model with open dimensions gives, at certain sizes, what the network imported at these sizes
 // does.
 #pragma once

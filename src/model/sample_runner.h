@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SampleRunner: runs models on a stream of samples so that every value can be read afterwards; what a
 // calibration and a capture have in common. Each sample runs alone, on one thread: FP32 products may round
 // differently in another batch, and results must not depend on how the caller cut the stream. Threads take

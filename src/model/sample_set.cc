@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/model/sample_set.h"
 
 #include "model/copy_samples.h"

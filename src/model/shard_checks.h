@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is checked of the shards of a stream before they are merged, whatever they hold.
 #pragma once
 

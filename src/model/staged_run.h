@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // StagedRun: takes samples through models stage by stage. Between stages only those values are kept that
 // nodes still to come read, so that whoever goes from layer to layer runs each node once, not everything up
 // to each layer. Each sample runs alone, on one thread, as in SampleRunner, and gives the same.

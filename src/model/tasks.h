@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tasks that may throw, on an executor whose tasks may not.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory plan behind a Workspace: where each value lies in one block, reusing the memory of values that
 // nobody reads any more.
 #pragma once

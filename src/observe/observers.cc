@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The observers, and choose_qparams.
 #include "lowbit/observe/aciq-inl.h"
 #include "lowbit/observe/batch_ranges-inl.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantized matrices.
 #include "lowbit/quant/detail/group_codes-inl.h"
 #include "lowbit/quant/detail/group_codes_row-inl.h"

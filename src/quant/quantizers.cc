@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The quantizers, and what they fit with.
 #include "lowbit/quant/affine-inl.h"
 #include "lowbit/quant/binary-inl.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantization of spans and tensors of values.
 #include "lowbit/quant/affine_qparams-inl.h"
 #include "lowbit/quant/blocked-inl.h"

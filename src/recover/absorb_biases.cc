@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // High biases moved from layers behind a ReLU into those that read them.
 #include <fmt/format.h>
 

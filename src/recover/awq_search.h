@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The search of awq.h, which sees the moments of one layer after the other and keeps none.
 #pragma once
 

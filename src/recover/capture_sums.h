@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What adds samples that have been run to the sums of a layer.
 #pragma once
 

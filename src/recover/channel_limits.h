@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounds of channels with factors. A clamp at 6 is one at 6 / s where the channel is divided by s, another
 // one in each channel: as min and max with constants behind the operator, which keeps the widest bounds of
 // all channels, so that its codes do not have to reach farther.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which axes of a value are its channels. A convolution has them first and a Linear last, and operators that
 // move elements carry them elsewhere: the features of an attention's values are one axis of 1 x 64 x 768, two
 // of 1 x 64 x 12 x 64, and two that do not lie side by side of 1 x 12 x 64 x 64.

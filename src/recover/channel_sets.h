@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sets of channels that cannot but share a factor, found operator by operator (scale_groups.h).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the channels of values lie in their elements and in weights.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dense matrices of doubles, row-major: products and factorizations of moments. Every element is summed in
 // one order, whatever the block sizes, so that codes chosen with these numbers are the same on every
 // processor. (A library that blocks by cache sizes would round differently from machine to machine.)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Coordinate descent on the codes of one row, and what it carries along.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Goes through an fp32 network and hands over the moments of one layer at a time, so that those of all layers
 // never are there at once. Each node runs once.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers of the elements of a value that are sums over its axes: places in memory, channels.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sums of doubles that do not depend on the order in which they were added, or merged: what makes a capture
 // the same bytes however it was split. All elements of an array share a grid of digits,
 //

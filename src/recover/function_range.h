@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The range of codes that a function reads, chosen by what the function makes of them. What it flattens needs
 // no codes: of an input of hard_swish from -40 to 40 everything below -3 gives 0, so that a range from -3 has
 // steps of little more than half the size and loses nothing.

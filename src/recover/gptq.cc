@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/recover/gptq.h"
 
 #include "recover/round_by_sweep.h"

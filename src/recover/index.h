@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes are signed; elements of vectors are not.
 #pragma once
 

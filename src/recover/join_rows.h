@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows that can be rounded alone, and a matrix of them.
 #pragma once
 

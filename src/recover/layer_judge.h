@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a layer is from its targets, read off moments: what a recovery compares codes by, on samples that
 // the codes were not made from.
 #pragma once

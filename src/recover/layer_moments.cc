@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LayerMoments: sizes, merging, and reading moments out of sums.
 #include <fmt/format.h>
 

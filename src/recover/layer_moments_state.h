@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What LayerMoments keeps: exact sums and sampled rows.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The layers of a network that a recovery works on, with what quantizing without one makes of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows that a layer multiplies its weight matrix by: patches of a convolution, the features of a Linear,
 // as floats, whatever type the value has.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LayerStats: looking up, merging, and what is checked of stats wherever they come from.
 #include "lowbit/recover/layer_stats.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LayerStats as bytes. The format is described in docs/file-format.md.
 #include <fmt/format.h>
 

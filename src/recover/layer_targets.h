@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the products of a layer, with its bias, should add up to in a quantized network: what the original
 // layer's come to, and what the original residual has over the quantized one. A layer that reaches it gives
 // the original output, whatever was lost before.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Goes through a network from layer to layer, the quantized one beside the original, on the samples of a
 // recovery: gives the moments that a layer is recovered by, and takes in what became of it. Each node runs
 // once.

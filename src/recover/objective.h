@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loss of output_error.h as the rounders use it: around the weights w of a row, with d = q - w,
 //
 //   loss(q) = d H d^T + 2 d g^T + c        g = w H - w G,  c = w (H - 2 G + F) w^T

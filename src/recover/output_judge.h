@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a quantized network's outputs are from the original ones on the samples of a recovery that are kept
 // aside: what steps that are about the whole network are judged by.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "recover/range_choice.h"
 
 #include "lowbit/observe/mse.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ranges of values chosen by what reads them, in place of those that calibration was asked for.
 #pragma once
 

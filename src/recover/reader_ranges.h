@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The range of a value that layers multiply, chosen by what its codes do to those layers' outputs: of some
 // ranges inside of what was seen, the one whose errors W (x - code of x) are least on sampled rows, as shares
 // of the outputs of each layer, all layers that read the value together. Errors of channels that the layer's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One layer of a recovery: codes and biases from the moments of the samples that are learned from, judged on
 // those of the samples kept aside.
 #pragma once

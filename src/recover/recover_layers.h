@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The steps of a recovery that are about layers, one layer after the other.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a recovery takes, layer by layer. Figures follow layer_walk.cc, recover_layer.cc and the rounders; a
 // test compares them with what the system counts.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The samples of a recovery: which are taken, and which of these are kept aside to judge by.
 #pragma once
 

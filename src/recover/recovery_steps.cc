@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names of recovery steps, and the two sets that have one.
 #include "recover/recovery_steps.h"
 

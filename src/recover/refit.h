@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scales, offsets, tables and planes with codes fixed: values are linear in them, so that those of least
 // output error solve a small linear system.
 #pragma once

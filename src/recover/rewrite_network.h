@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The steps of a recovery that rewrite the fp32 network before anything is quantized: it computes the same
 // with other factors of channels and other biases.
 #pragma once

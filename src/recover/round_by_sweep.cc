@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "recover/round_by_sweep.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What GPTQ and Qronos share: sweeps of all groups, rows a few at a time, the report.
 #pragma once
 

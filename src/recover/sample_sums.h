@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one sample adds to the stats of one layer: its rows laid out for the moment kernels, and sums in
 // double, positions ascending.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "recover/scale_factors.h"
 
 #include <fmt/format.h>

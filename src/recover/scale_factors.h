@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The factors of groups as those of channels, and how large rows, columns and values of a family of groups
 // are under them.
 #pragma once

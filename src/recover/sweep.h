@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One sweep over the columns of rows that share second moments, as gptq.h and qronos.h explain it: round a
 // column, let those behind it make good.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Twins of normalizations. The scale of a LayerNorm takes the factors of what it computes, and the layers
 // behind it give them back; where something else reads the same value and cannot (the residual sum of a
 // network that normalizes behind it, the caller), the layers get a normalization of their own. It costs a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `lowbit check` says of an ONNX file: what it declares, whether it can be imported, and what of it
 // would be quantized.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // EvalReport: the result of `lowbit eval` and `lowbit demo`, as a table for people and as JSON for programs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How figures are written: in tables, where "-" stands for what is not known, and in JSON, where null does.
 #pragma once
 

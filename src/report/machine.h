@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the reports say of the machine they were made on.
 #pragma once
 

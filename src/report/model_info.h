@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `lowbit info FILE` shows of a model, as a table and as JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ObserverComparison: the result of `lowbit eval --observer all`, as a table and as JSON.
 #pragma once
 

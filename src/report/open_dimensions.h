@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Open dimensions of a model, for people and as JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text that came from a file, made fit for a terminal and for JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A progress bar on standard error, with the time that is left; it draws nothing where that is not a
 // terminal.
 #pragma once

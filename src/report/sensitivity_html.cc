@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page: text, one SVG bar chart a scheme, styles that follow the reader's light or dark setting, and
 // nothing from elsewhere.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SensitivityReport: the result of `lowbit sensitivity`, as tables for people, as JSON for programs, and as a
 // page with bar charts.
 #pragma once

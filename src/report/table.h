@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Table: rows of text in aligned columns, for terminals and pipes alike.
 #pragma once
 

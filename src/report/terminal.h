@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the streams of the process are connected to: colour and progress bars are for terminals, pipes get
 // plain text.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The serial executor and the thread pool: Eigen's NonBlockingThreadPool with work handed out through
 // preallocated slots. This is the only file that includes Eigen's unsupported headers.
 #if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)

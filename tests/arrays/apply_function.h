@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Applying an operator of ONNX to arrays, and arrays that tests write out.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators of single elements, with broadcasting, in all element types.
 #include <gtest/gtest.h>
 

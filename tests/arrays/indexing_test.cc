@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that read and write at places that an input names, against their definitions element by element.
 #include <gtest/gtest.h>
 

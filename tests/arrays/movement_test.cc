@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that put elements to other places, against their definitions element by element.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of arrays, against sums over all labels.
 #include <gtest/gtest.h>
 

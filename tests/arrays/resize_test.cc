@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resize against its definition: every element of the output from the neighbours of its coordinates in all
 // axes at once, found by their distances.
 #include <gtest/gtest.h>

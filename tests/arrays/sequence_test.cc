@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recurrent networks and attention, against their formulas element by element; quantization and losses.
 #include <gtest/gtest.h>
 

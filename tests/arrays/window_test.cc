@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions and pools of arrays, against loops over all elements and taps.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit calibrate: the same table from any number of shards and threads, tables that were edited, and what
 // is refused.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit check: what a file needs, in text and JSON, and status 2 where something is missing.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What shells complete and the manual page are made from the definition of the options: none is missing, and
 // the shells take the scripts.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the commands make of data: networks of several inputs, outputs without labels, warnings.
 #include <gtest/gtest.h>
 

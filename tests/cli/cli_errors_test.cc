@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whatever is wrong with the input, the program says so in one sentence, with status 2, and leaves no file
 // behind.
 #include <gtest/gtest.h>

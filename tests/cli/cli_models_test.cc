@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program on models: what it prints and writes.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // --open: one model for inputs of any size within limits, from an ONNX file to a .lowbit file.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where results go, and that nothing of them is lost in silence or left behind.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `lowbit sensitivity` and `lowbit eval --observer` with several names, run as a user would.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

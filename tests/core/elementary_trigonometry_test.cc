@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Circular and hyperbolic functions against the C library.
 #include "core/elementary_trigonometry.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a number is in each element type, found from the widths of its fields by search: the oracle of casts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cases that ONNX 1.22 has for its operators Cast and CastLike: names, types and inputs. What they give
 // is found by number_oracle.h.
 #pragma once

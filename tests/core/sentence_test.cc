@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/core/sentence.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version stands in one header; the project, and the changelog, must not say otherwise.
 #include "lowbit/version.h"
 

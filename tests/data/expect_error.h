@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An error of a kind whose sentence has a part.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Images: decoders on files that Pillow wrote (images/make.py), and resizing against figures that Pillow
 // gave.
 #include "data/image.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // .npz files: archives that are written here byte by byte.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trained networks that other people ship, against the outputs that were stored beside them.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

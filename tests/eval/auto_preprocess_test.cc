@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What --preprocess auto makes of a file: each rule, and their order.
 #include "eval/auto_preprocess.h"
 

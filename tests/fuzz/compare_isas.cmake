@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The output of PROGRAM COUNT, under EMULATOR if any, must be the same with each of ISAS as LOWBIT_ISA.
 foreach(isa IN LISTS ISAS)
   execute_process(COMMAND ${CMAKE_COMMAND} -E env LOWBIT_ISA=${isa} ${EMULATOR} ${PROGRAM} ${COUNT}

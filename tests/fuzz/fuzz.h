@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each fuzzer defines. fuzz_main.cc makes a libFuzzer program of it.
 #pragma once
 

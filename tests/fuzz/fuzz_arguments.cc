@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arguments of the command, one a line. Commands are parsed and not run: they would write where they are told
 // to.
 #include <CLI/CLI.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Readers of data that go by folders and files; a program of its own for each of them.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // .lowbit files, with a checksum that fits what was changed.
 #include <fstream>
 #include <iterator>

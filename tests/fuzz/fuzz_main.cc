@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program around a fuzzer: libFuzzer calls it. With LOWBIT_FUZZ_SEEDS=FOLDER it writes the seeds there
 // instead, and ends.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks of random structure against a plain interpreter, batches against samples, files against models.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // .npy arrays.
 #include "data/npy.h"
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ONNX files: whatever is imported must run.
 #include "fuzz.h"
 #include "io/onnx/onnx_builder.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calibration tables as JSON: what is read is read again when it is written.
 #include <cstdlib>
 

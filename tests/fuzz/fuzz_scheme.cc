@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text of schemes: what is a scheme is one again when it is written.
 #include <cstdlib>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks of random structure: convolutions, pools, additions of branches, products, functions.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // random_networks COUNT: the checks of network_checks.h on networks 0 to COUNT - 1, and a line for each with
 // the hash of what it gives in all schemes. The same text on every CPU.
 #include <fmt/format.h>

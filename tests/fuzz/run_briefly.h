@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a model that came from hostile bytes, where that does not take long.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of a table, and what is refused of a text that somebody edited.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

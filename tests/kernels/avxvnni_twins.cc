@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // avxvnni_twins.inc, made by CMake, has a line TWIN(S8, "s8/avxvnnitwin") for every AVX-VNNI kernel of the
 // build.
 #include "kernels/avxvnni_twins.h"

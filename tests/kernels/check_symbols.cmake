@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Fails when a kernel object defines a weak symbol: an inline function compiled under wide ISA flags is the copy that a
 # linker may keep for the whole program. Arguments: NM, ARCHIVE, KERNELS (object names, ';' between).
 execute_process(COMMAND ${NM} -A ${ARCHIVE} OUTPUT_VARIABLE symbols ERROR_QUIET RESULT_VARIABLE failed)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A random depthwise convolution for the kernel tests: geometry, data, epilogue and memory layout from one
 // seed, every array ending at a guard page.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every depthwise kernel of the table against the scalar reference, bit for bit, and the reference against
 // the formula of depthwise_kernel.h written out once more.
 #include "lowbit/kernels/depthwise_kernel.h"

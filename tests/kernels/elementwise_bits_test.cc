@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every elementwise entry against the scalar one, by memcmp: all lengths up to 200 and some long ones, arrays
 // that begin and end at guard pages, floats of every kind.
 #include <cfenv>

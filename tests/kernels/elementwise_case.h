@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of the elementwise kernels share: the fixture over the table, arrays between guard pages,
 // and floats that include everything awkward.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar elementwise entry against formulas written out in double or integer arithmetic. That the other
 // entries have its bits is the matter of elementwise_bits_test.cc.
 #include "lowbit/kernels/elementwise_kernel.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ranks among thresholds and codes of small floats: every elementwise kernel against plain loops over one
 // value.
 #include <gtest/gtest.h>

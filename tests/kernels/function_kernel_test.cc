@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Function kernels: the errors of every function over floats of all sizes against the C library in double,
 // the same bits from every kernel, golden hashes, and rows of softmax.
 #include "kernels/functions/function_kernel.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every kernel of the table against the scalar reference, bit for bit. gemm_reference_test.cc holds the
 // reference against the formula.
 #include "lowbit/kernels/gemm_kernel.h"

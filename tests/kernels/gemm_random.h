@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random products that kernels can be given, and the kernels of this build.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar reference kernels against the formula of gemm_kernel.h, written out once more.
 #include <gtest/gtest.h>
 

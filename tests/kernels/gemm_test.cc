@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PackedWeights, row sums and the driver's promises about errors and allocation.
 #include "lowbit/kernels/gemm.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory between two pages that nobody may touch: an access before the beginning or beyond the end of an
 // array faults at once.
 #pragma once

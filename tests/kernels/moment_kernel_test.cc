@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moment kernels: each equals the scalar reference by memcmp, which is held against sums in long double.
 #include "kernels/moments/moment_kernel.h"
 

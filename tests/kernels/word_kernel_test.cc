@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Word kernels: each equals the scalar reference, which is held against sums in 64 bits.
 #include "kernels/words/word_kernel.h"
 

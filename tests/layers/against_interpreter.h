@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators against the interpreter, which walks logical indices in double.
 #pragma once
 

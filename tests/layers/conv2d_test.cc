@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conv2d in FP32 against a plain loop in double.
 #include "lowbit/layers/conv2d.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The driver of depthwise Conv2d on codes: channel multipliers, dynamic inputs and residuals against integer
 // loops, the same bits from every kernel and with every number of threads.
 #include <gtest/gtest.h>

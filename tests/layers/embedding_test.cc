@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "layers/against_interpreter.h"
 #include "lowbit/quant/make_quantizer.h"
 #include "lowbit/quant/quantized_matrix.h"

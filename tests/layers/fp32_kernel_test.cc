@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every FP32 kernel that this machine can run, by its own interface: the product, and what the parts of a
 // convolution promise.
 #include "fp32/fp32_kernel.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Fails when an object of src/fp32 that is compiled under wide flags defines a weak symbol outside its renamed Eigen:
 # a linker might keep that copy for the whole program, which then dies on a processor without those instructions.
 # Called with -DNM=<nm> -DOBJECTS=<list of objects>.

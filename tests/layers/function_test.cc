@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Function: every function against the C library in double, on floats and on codes.
 #include "lowbit/layers/function.h"
 

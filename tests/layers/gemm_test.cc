@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit::gemm against the sums written out: every layout, type, zero point and way to requantize, on every
 // instruction set that the machine has, by memcmp.
 #include "lowbit/layers/gemm.h"

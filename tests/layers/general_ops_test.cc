@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators on samples of any shape (Binary, Reduce, Transpose, LRN) and those that move elements in more
 // than three dimensions, against the interpreter, which walks logical indices in double.
 #include "layers/against_interpreter.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolution, depthwise convolution and fully connected layers in the forms of TensorFlow Lite and CMSIS-NN,
 // against loops over the definition: offsets, multipliers and shifts of each channel, activation ranges,
 // padding, stride, dilation, 4-bit weights, 16-bit activations. Rounding is gemmlowp's, written as it is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of the operators share: random values, a step made from value types, and the element of a
 // logical C x H x W tensor.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The layout of samples and the sum type of the operators.
 #include "lowbit/layers/layout.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dequantize tells the truth: for every scheme, Linear's output is the product, in double, with what was
 // packed.
 #include <gtest/gtest.h>

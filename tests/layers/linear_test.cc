@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lowbit::Linear as a user holds it: against the product in double of what was packed and what its input was
 // quantized to, from Eigen objects of every layout, and through views that were written in place.
 #include "lowbit/layers/linear.h"

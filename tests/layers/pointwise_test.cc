@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Add, Concat and the operators on single elements, against their definitions.
 #include "lowbit/layers/pointwise.h"
 

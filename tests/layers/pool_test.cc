@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pools against plain loops; codes exactly, since sums of codes are exact.
 #include "lowbit/layers/pool.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/layers/recurrent.h"
 #include "layers/against_interpreter.h"
 #include "lowbit/quant/make_quantizer.h"

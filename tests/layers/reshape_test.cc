@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Movement of elements: against index arithmetic on logical tensors, for floats and codes.
 #include "lowbit/layers/reshape.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax and its exponential, against libm in double.
 #include "lowbit/layers/softmax.h"
 

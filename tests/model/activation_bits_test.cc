@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Activations of fewer than 8 bits through whole networks: each layer of the quantized model against the
 // graph interpreter in double on dequantized weights, its result rounded to the codes that the model says.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models with operators of arrays: values of integers, layouts, files, and tensors that have no batch.
 #include <gtest/gtest.h>
 

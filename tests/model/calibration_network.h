@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small network and samples for tests of calibration, and an observer that depends on everything that
 // sharding could get wrong: the numbers of batches, their order, and what is in them.
 #pragma once

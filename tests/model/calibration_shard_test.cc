@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // However a stream is split into batches, threads and shards, and in whatever order the parts are merged: the
 // table is the same. Parts that do not belong together are refused by name.
 #include <gtest/gtest.h>

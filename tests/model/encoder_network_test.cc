@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The layer of a transformer's encoder in codes: attention whose mask stays floats, normalization, GELU.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every test runs the graph before and after fusion through the interpreter and compares all outputs.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that exporters write out in many nodes become one, with the same values.
 #include <gtest/gtest.h>
 

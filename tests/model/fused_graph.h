@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What tests of fusion share: the graph before and after goes through the interpreter, and has to give the
 // same.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A network with what later networks than plain CNNs have: swish, squeeze and excite, shuffled channels,
 // response normalization, a mean over positions.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The promise on a whole network: committed quantized models give the same output bits on every ISA and every
 // CPU. The hashes below were computed once; CTest runs this binary under every LOWBIT_ISA that the machine
 // may have, and on aarch64. The inputs are the project's own glyphs, drawn in integers and exact floats.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random quantized convolution chains against plain integer loops, bit for bit: kernels, strides, paddings,
 // dilations, groups, depthwise, residuals, activations, odd channel counts, batches and threads.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The samples that a calibration keeps: the first ones, as they came, whatever the shards.
 #include <gtest/gtest.h>
 

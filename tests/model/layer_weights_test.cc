@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights policy of quantize(model): whose quantizer, importance or codes a layer gets, and that files
 // and reports say so.
 #include "lowbit/model/layer_weights.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model promises beyond numbers: shapes are checked before anything is written, nothing is allocated
 // while it runs, files give back the same bits, overrides and fallbacks are accounted for.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The numbers of a range table against the values themselves, and the way back into quantize().
 #include "lowbit/model/range_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sensitivity: every figure against models made and measured one by one, and the choice of overrides against
 // brute force.
 #include "lowbit/model/sensitivity.h"

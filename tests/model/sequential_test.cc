@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks written in code: the values of their definition, names, and sentences for what does not fit.
 #include <gtest/gtest.h>
 

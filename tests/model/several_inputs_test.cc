@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks of several inputs, integers among them: calibration, comparison, sensitivity.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sign activations: models with a binary-a1 scheme against an interpreter in double that is given the signs,
 // with padding of +1, and the weights that the codes stand for.
 #include <gtest/gtest.h>

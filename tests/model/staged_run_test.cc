@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models that run stage by stage: the values are those of a run of everything, and only those that nodes
 // still to come read are kept.
 #include "model/staged_run.h"

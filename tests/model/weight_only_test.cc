@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weight-only models run from their codes: against an interpreter in double on dequantized weights, with the
 // same bits from every kernel, and back to the codes when they are saved.
 #include <gtest/gtest.h>

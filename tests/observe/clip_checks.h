@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What holds for every observer that searches for the clip range with the least error.
 #pragma once
 

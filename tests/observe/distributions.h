@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The distributions that tests of observers draw from, and the squared error of values themselves, in
 // doubles.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every observer of a distribution against its slow twin: on the bins of the histogram, where scale and zero
 // point are to be equal, and on the values themselves, where they are to be a bin away at most.
 #include <gtest/gtest.h>

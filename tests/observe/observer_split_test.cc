@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What holds for every observer with a name: the bytes of its state depend on the values and the batches they
 // were in only, damaged bytes are refused, and non-finite values count but do not matter.
 #include <gtest/gtest.h>

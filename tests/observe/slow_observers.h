@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Observers written once more, slowly and plainly, from what their headers say: in doubles, over bins or over
 // the values themselves (each a bin of no width), every candidate by brute force.
 #pragma once

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Makes the .tar.gz that cpack makes of the build in BUILD, and compares what is in it with what `cmake --install` gives:
 # where the two are equal, a program can use the one as it can the other. Arguments: BUILD, CONFIG, CPACK, SCRATCH.
 file(REMOVE_RECURSE ${SCRATCH})

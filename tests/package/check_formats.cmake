@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Configures the project with few formats and instruction sets and reads the list of kernels. Arguments: SOURCE_DIR,
 # SCRATCH, CXX, TOOLCHAIN.
 function(configure result formats isas)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # cmake -DSOURCE_DIR=<project> -P check_includes.cmake: fails with a list of the include directives of include/, src/
 # and bench/ that go against the layering.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Runs check_includes.cmake on small trees with one violation each, and on one without.
 set(check ${SOURCE_DIR}/check_includes.cmake)
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Configures an outside project that has lowbit in a subfolder, and reads how the library would be compiled: optimized
 # where the project names neither a build type nor an optimization, else as the project says. Arguments: SOURCE_DIR (of
 # the outside project), LOWBIT_DIR, SCRATCH, CXX, GENERATOR, MAKE, TOOLCHAIN.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Compiles SOURCE with what pkg-config says of the lowbit installed in PREFIX, as somebody without CMake does, and runs it
 # with MODEL. Arguments: besides, PKG_CONFIG, CXX, COMPONENTS (of onnx and json), SCRATCH.
 file(GLOB_RECURSE files ${PREFIX}/*/lowbit.pc)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The shared libraries below PREFIX: each has a soname with the version that its interface goes with, and exports nothing
 # but namespace lowbit. Arguments: PREFIX, VERSION, NM, READELF.
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" interface ${VERSION})

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Fails when a stripped copy of PROGRAM has more than LIMIT bytes, or when it does not run. Arguments: PROGRAM, LIMIT,
 # STRIP, EMULATOR (a list, may be empty).
 execute_process(COMMAND ${STRIP} -o ${PROGRAM}.stripped ${PROGRAM} RESULT_VARIABLE failed)

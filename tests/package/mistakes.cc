@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What people write first and wrongly; MISTAKE says which. The error has to name the cause.
 #include <Eigen/Core>
 #include <vector>

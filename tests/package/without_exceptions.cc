@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program without exceptions and RTTI, against the library or with its headers alone. It has threads of its
 // own where the library takes some, and ends with the library's sentence where something is refused.
 #include <csignal>

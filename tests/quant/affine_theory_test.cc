@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A million Gaussian values against what is known of the best uniform quantizers: Max, "Quantizing for
 // minimum distortion", 1960, for levels that lie anywhere; a search by brute force where zero must be one of
 // them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What holds for every quantizer of the grammar, and for one of a user's own.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed-point requantization against the definitions of gemmlowp and TensorFlow Lite, written out in reals
 // that are exact: halves up, halves away from zero.
 #include "lowbit/quant/fixed_point.h"

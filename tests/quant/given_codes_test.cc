@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes as other formats store them, against what those formats define, bit for bit. The oracles are written
 // from the formats' own descriptions, and share nothing with the library.
 #include "lowbit/quant/given_codes.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/quant/make_quantizer.h"
 

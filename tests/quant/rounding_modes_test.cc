@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Roundings other than to even: halves away from zero, and stochastic.
 #include "lowbit/quant/detail/rounding_modes.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every number of docs/quantization.md, computed.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How close rounders come to the best of all roundings, which small layers allow to be found by trying all.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A network on which FP32 is exact: weights and samples are small whole numbers, so that what a capture
 // should hold can be written down in double from the graph interpreter's values.
 #pragma once

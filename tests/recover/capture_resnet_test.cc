@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A capture of ResNet-20 on 500 images of CIFAR-10: second moments against plain sums in double, the same
 // bytes of shards, and what it takes in time and memory, which is printed. Needs the shared data.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a capture holds, against plain loops in double over the values of the graph interpreter.
 #include "lowbit/recover/capture.h"
 

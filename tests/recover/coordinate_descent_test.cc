@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Coordinate descent ends where no single code can be better, and never above where it began.
 #include "lowbit/recover/coordinate_descent.h"
 #include "lowbit/quant/make_quantizer.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Equalization of trained networks: the glyphs' network, and ResNet-20 on CIFAR-10 where the shared data is.
 // Prints what one scale for a whole weight gains by it.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Equalization: outputs stay, ranges are as the paper's closed form says and no choice of factors does
 // better, badly scaled channels are brought back. Absorbed biases come back in the layers behind.
 #include "lowbit/recover/equalize.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ranges of codes that functions read, against all ranges of a grid.
 #include "recover/function_range.h"
 

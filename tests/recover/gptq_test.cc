@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GPTQ and Qronos against transcriptions of the papers in double, which invert matrices anew for every
 // column.
 #include "lowbit/recover/gptq.h"

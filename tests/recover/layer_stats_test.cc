@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stats are the same bytes however the stream was cut, by however many threads, in whatever order parts were
 // merged; files are hostile until read.
 #include "lowbit/recover/layer_stats.h"

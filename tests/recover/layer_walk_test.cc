@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Going from layer to layer gives what a capture gives that runs everything up to the layer, and takes as
 // many samples as may be.
 #include "recover/layer_walk.h"

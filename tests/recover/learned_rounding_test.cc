@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AdaRound, SignRound and HQQ: never worse than where they begin, in any scheme, and what they find in layers
 // whose answer is known.
 #include <gtest/gtest.h>

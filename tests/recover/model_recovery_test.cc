@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recovery of whole models: what it gains on samples that it has not seen, that it is the same for any number
 // of threads, that users' choices stand, and what it refuses.
 #include "lowbit/recover/recover.h"

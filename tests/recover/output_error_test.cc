@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loss that moments give is the error over the samples that they are of.
 #include "lowbit/recover/output_error.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recoveries of small networks.
 #pragma once
 

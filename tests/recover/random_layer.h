@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers of random weights with correlated inputs, and the plain sums that their losses are checked with.
 #pragma once
 

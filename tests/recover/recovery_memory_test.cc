@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a recovery says that it takes, against what the system counts.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ResNet-20 on CIFAR-10, where the shared data is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The steps of a recovery that rewrite the network: what badly scaled channels cost is won back, and users'
 // choices stand.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What rounders make of ResNet-20's convolutions: output errors and processor time, which are printed. Needs
 // the shared data.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Factors of channels against the graph interpreter: outputs stay, and values in between are divided by
 // exactly the factors that were asked for.
 #include "lowbit/recover/scale_groups.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What tests of rewritten networks measure on models.
 #pragma once
 

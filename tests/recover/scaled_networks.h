@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks through which factors of channels move: random ones of all operators, and a good network of the
 // kind of MobileNetV2 with the means to spoil it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SmoothQuant's factors against the formula, AWQ's against a search of its own that runs the samples; both
 // where some channels are much larger than others.
 #include "lowbit/recover/smooth_quant.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A block of a transformer as exporters write it: rows of a sequence, imported whole, with token ids and a
 // mask or the rows themselves as inputs; normalized before its parts or behind them.
 #pragma once

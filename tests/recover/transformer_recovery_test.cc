@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recovery of networks that are imported whole: of several inputs, some of integers, transformers and
 // recurrent ones.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A grid has the values of every scheme, and its nearest ones are those of quantize().
 #include "lowbit/recover/weight_grid.h"
 #include "lowbit/quant/make_quantizer.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `lowbit info FILE` says of the packed weights.
 #include "report/model_info.h"
 

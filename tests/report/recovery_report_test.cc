@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a recovery did: steps that failed are said where nobody misses them.
 #include "report/recovery_report.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // every_float [STEP]: feeds every bit pattern of a float, or one of STEP, to each vectorized conversion and
 // function of this machine, and compares with the scalar entry byte for byte. All 2^32 take some minutes.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // soak RUNS [THREADS]: threads that share models, each with a workspace of its own, run them in mixed order
 // with mixed batches. Outputs must be those of the first run, bit for bit, and the memory of the process must
 // not grow.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts calls of operator new, and of malloc from the library, in the whole test binary;
 // lowbit_count_allocations in tests/CMakeLists.txt links it in.
 #pragma once

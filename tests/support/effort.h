@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How much of a brute-force comparison a build does: where instructions are watched or emulated, a part of
 // it, since the whole runs in native builds without them.
 #pragma once

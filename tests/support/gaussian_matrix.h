@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrices of seeded Gaussian values, the same on every machine.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An evaluator of graphs for tests: plain loops over one sample in logical order (C, H, W) and in double. It
 // is the oracle for fusion, for importing, and for how a model runs in fp32.
 #pragma once

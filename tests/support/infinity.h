@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Infinity, which many tests hand in, under a name that is short enough for lists of values.
 #pragma once
 

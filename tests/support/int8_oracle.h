@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plain loops that say what a quantized Conv2d must compute, from the codes and qparams of the model alone:
 // exact integers in 64 bits, then the documented float steps. Shares no code with the library.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For files that are hostile behind a checksum that fits.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers with random weights, and layers with the floats that codes stand for: networks of tests.
 #pragma once
 

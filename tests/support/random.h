@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The generator and the hash of golden inputs and results, by the names that tests use.
 #pragma once
 

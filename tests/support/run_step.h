@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs one Step on tensors in logical order (N x C x H x W, N x T x F, N x F): packs them into sample
 // layouts, gives the step exactly the scratch that it asks for, and unpacks the result. Guard bytes around
 // every buffer are checked, and the elements that mean nothing (rounding of a pixel, tail, end of a sample)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the data that is not part of the project lies: $LOWBIT_SHARED, else ../shared beside the source
 // folder. Tests that need it are skipped, with the reason, where it is missing.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Values that tests of quantizers fit: Gaussian ones whose distribution is exact, and weights of importance.
 #pragma once
 

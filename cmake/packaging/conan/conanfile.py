@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A recipe for Conan 2 that builds the source tree it lies in: conan create cmake/packaging/conan --build=missing
 import os
 import re

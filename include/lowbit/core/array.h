@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arrays: tensors of any element type, dense and row-major, as ONNX's operators see them. A view has its
 // elements in `floats` or in `integers`, as is_float(type.element) says; the other pointer is null.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ArrayAttribute: an attribute of an operator of ONNX, by name.
 #pragma once
 

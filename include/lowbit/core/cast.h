@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conversion of numbers between the element types of ONNX, by the rules of its operator Cast (opset 25).
 //
 //   from       to              becomes

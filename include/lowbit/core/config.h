@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How lowbit is compiled. By default the library has what its headers declare. A program that defines
 // LOWBIT_HEADER_ONLY includes the implementation instead (the `*-inl.h` files beside the headers) and links
 // nothing; the bits are the same, with any optimization and for any processor, as long as floats are floats.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ElementType: what the elements of an array are, by the names that ONNX has for them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exception type of the library, beside std::bad_alloc. Everything that can be refused (construction,
 // calibration, packing, loading, arguments of `run`) is refused by throwing lowbit::Error before anything is
 // written.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Granularity: how many weights share one scale. Rows of a weight matrix are output channels.
 #pragma once
 

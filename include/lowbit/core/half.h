@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Floats of 16 bits: IEEE's binary16 (float16) and the upper half of a float (bfloat16). Rounding is to the
 // nearest, ties to even; what rounds to more than the largest value is infinity, and subnormals are kept.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Floats of 8, 6 and 4 bits: the element and scale formats of the OCP Microscaling (MX) Formats
 // Specification v1.0 and of the OCP 8-bit Floating Point Specification (OFP8) rev. 1.0, and the FNUZ formats
 // of Noune et al., "8-bit numerical formats for deep neural networks" (2022). A code is one byte here, in the

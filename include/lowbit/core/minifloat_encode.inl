@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Encoding one float as a small float, for minifloat-inl.h and for the elementwise kernels, which compile it
 // for their instruction sets. Without branches, so that loops of it become vector code on every processor.
 // Included inside a namespace: in a kernel an anonymous one, so that no linker keeps its copy for the whole

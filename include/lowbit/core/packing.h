@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packing of 4-bit, 2-bit and 1-bit codes into bytes, as files store them and kernels read them: low bits
 // first, a row starts at a byte, the unused bits of the last byte are zero.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // QParams and IntRange: the two numbers and the code range that tie integers to reals,
 //   real = scale * (code - zero_point),   code in [qmin, qmax].
 // The maths is worked through in docs/quantization.md.

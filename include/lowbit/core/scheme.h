@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scheme: one grammar that names how weights and activations are quantized, used alike in C++, on the command
 // line, in JSON, in file names and in benchmarks:
 //

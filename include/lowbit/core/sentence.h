@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sentences of errors, put together from pieces: what the implementation needs of a formatting library,
 // so that a header-only program needs none.
 #pragma once

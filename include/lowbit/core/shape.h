@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shape: the dimensions of a tensor, held inline so that shapes are cheap values.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensor: an owning, contiguous float tensor; what loaders return and what calibration batches are made of.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Views: how callers hand memory to the library. A view is a pointer, a shape and strides (in elements); it
 // owns nothing and lives for the call: never keep one that was made from a temporary. Eigen objects, maps and
 // blocks convert implicitly, by duck typing: this header does not know Eigen.

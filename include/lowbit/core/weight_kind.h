@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WeightKind: what a scheme calls its weights.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the processor can do: the ISA mask that detection finds and LOWBIT_ISA narrows.
 #pragma once
 

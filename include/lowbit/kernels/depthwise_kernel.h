@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface between depthwise convolution kernels and the driver: plain data only, as in gemm_kernel.h.
 // A kernel computes rows of one sample, channels last,
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The elementwise kernel of a header-only program: the scalar one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface of the vectorized loops between floats, int32 sums and codes of 8, 4 and 2 bits. One table
 // entry per ISA, all functions set; every entry gives the same bits as the scalar one. Arrays are contiguous,
 // need no alignment and do not overlap; nothing outside of them is read or written. The caller has set the

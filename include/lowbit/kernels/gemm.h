@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PackedWeights and the GEMM driver: a canonical weight matrix is packed once for the kernel that this
 // machine selects; `gemm` then multiplies u8 rows by it, cutting the product into tiles over the executor's
 // threads.

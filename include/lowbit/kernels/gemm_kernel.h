@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface between GEMM kernels and the driver: plain data only, so that a kernel file compiled for a
 // wide ISA includes this header, intrinsics, private .inl files and nothing else. A kernel computes one tile
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The instruction-set mask alone, plain data: kernel files, which are compiled for wide instruction sets,
 // include this and not cpu.h, whose std::string would bring shared inline functions with it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Add: elementwise sum of two values of one shape, with a fused activation.
 #pragma once
 

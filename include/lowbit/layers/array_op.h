@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Array: an operator of ONNX that has no kernel of its own here. It runs in plain loops on whole tensors of
 // any element type, as the standard describes it; nothing of it is quantized.
 #pragma once

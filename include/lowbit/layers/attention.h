@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention: scaled dot-product attention of several heads (Vaswani et al. 2017), of grouped queries too
 // (Ainslie et al. 2023). The scores of a query are never kept but for the rows that are computed at a time.
 // On codes all products are of whole numbers and exact; the same bits on every CPU.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic: two values, or a value and a constant, element by element; axes of size 1 are repeated
 // (numpy's broadcasting). On codes: the reals that codes stand for, the operation in float, the code of the
 // result; the same bits on every CPU.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Concat: joins values along one axis of the sample (batch excluded). u8 inputs whose qparams differ from the
 // output's are requantized through a table of 256 codes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conv2d: 2-d convolution with any kernel, stride, padding, dilation and groups; bias, activation and the
 // addition of a residual are fused into it. A second input, when the node has one, is the residual: it is
 // added before the activation. ONNX Conv semantics.

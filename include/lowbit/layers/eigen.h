@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The only header that knows Eigen: overloads for Eigen expressions. Everything else takes views, to which
 // plain Eigen objects, maps, refs and blocks convert by themselves.
 #pragma once

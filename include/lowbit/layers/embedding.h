@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Embedding: rows of a table by number, as token ids choose them. The table is quantized like weights, and
 // the rows that are asked for are decoded on the way.
 #pragma once

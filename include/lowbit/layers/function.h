@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Function: a function of each element by itself, as sigmoid or GELU. On codes it is a table of 256 entries,
 // made when the model is: one code for each code, so that all functions cost the same, and have the same bits
 // on every CPU (they use no function of the C library but sqrt).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // gemm: C = A * B on memory of the caller's own, in any layout, without padding. For programs that have
 // matrices of integers (or floats and quantized weights) and want a product, not a layer: what gemmlowp,
 // FBGEMM, oneDNN and XNNPACK are called for. The kernels are those of the layers; docs/gemm.md says what each

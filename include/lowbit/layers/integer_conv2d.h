@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IntegerConv2d: a convolution of codes on memory of the caller's own, with the sums, biases and roundings of
 // gemm.h. For programs that have the tensors of a TensorFlow Lite model, or call CMSIS-NN: 8 and 16 bit
 // activations, weights of 8 and 4 bits, channels last. docs/gemm.md has their calls beside it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LayerNorm: layer normalization over the last axis (Ba, Kiros and Hinton 2016), and without centring the
 // normalization by the root mean square (Zhang and Sennrich 2019). Sums are floats in an order that is the
 // same everywhere, so that the result has the same bits on every CPU. On codes: the reals that they stand

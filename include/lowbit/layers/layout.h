@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How one sample of a value lies in memory while a model runs. Logically a sample is C x H x W, T x F or F;
 // in memory it is always height x width pixels of `channels` consecutive elements (channels last). A sample
 // of more than three dimensions lies as it is, the last one being the channels, and so do integers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear: a quantized fully connected layer for direct use, y = W x + b, with activations quantized at run
 // time or left as floats.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ops::LinearOp: y = W x + b over the last dimension (channels) of its input, with a fused activation. The
 // typed layer for direct use from C++ is lowbit::Linear in linear.h.
 #pragma once

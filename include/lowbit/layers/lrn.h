@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Local response normalization across channels (Krizhevsky, Sutskever, Hinton, "ImageNet Classification with
 // Deep Convolutional Neural Networks", 2012): each element is divided by a power of the sum of the squares in
 // the channels around it.

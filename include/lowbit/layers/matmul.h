@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MatMul: the product of two computed values, as attention has it. Leading axes are matrices side by side.
 // On codes sums are exact, and rounded to float once.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The operators of a graph, as plain structs of attributes and trained weights. Each has its own header with
 // the struct and the functions that every operator provides:
 //

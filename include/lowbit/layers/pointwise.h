@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators on single elements: Clamp (ReLU and Clip that could not be fused), ScaleShift (BatchNormalization
 // and arithmetic with constants that could not be folded), Quantize and Dequantize (between f32 and u8
 // values).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pools over C x H x W values, ONNX semantics. MaxPool moves codes; the averages sum codes exactly in int32
 // and requantize once.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recurrent: the part of an LSTM or a GRU that goes from step to step, in one direction. What the inputs of
 // all steps give to the gates comes from a Linear before it, with its bias.
 #pragma once

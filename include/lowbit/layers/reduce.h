@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reduce: sums, means, extremes and norms over axes of a sample. Sums are in double, elements in the order in
 // which they lie.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that move elements without computing: Flatten, Reshape, Pad, Slice. Element order is logical (C,
 // H, W); where memory order (channels last) differs, they copy.
 #pragma once

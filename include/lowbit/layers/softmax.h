@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax over one axis of the sample, in f32 with the library's own exp, so that its bits are the same
 // everywhere.
 #pragma once

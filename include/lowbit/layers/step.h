@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Step: one executable operation of a compiled model. It reads and writes memory of the workspace, knows its
 // shapes from construction, allocates nothing and throws nothing while it runs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Transpose: axes of a sample in another order. Codes and floats move alike.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calibration: runs the fp32 model on samples and observes every value; the result is a table of observers
 // whose ranges `quantize` turns into scales and zero points. RangeTable (range_table.h) is the same as
 // numbers that a person can read. A stream too long for one machine is calibrated in shards, which are

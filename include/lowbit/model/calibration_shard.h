@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shards of a calibration: what was seen of each part of a stream, as bytes that travel between processes and
 // machines. Merged, they make the table that one process would have made of the whole stream, bit for bit: an
 // observer's state does not depend on how a stream was split. The format is described in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Comparing two models on the same inputs, output by output.
 #pragma once
 

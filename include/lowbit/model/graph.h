@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graph: a network as values and nodes, as the importer builds it and the passes rewrite it. Shapes are those
 // of one sample; the batch is never part of the graph.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LayerWeights: what the weights of a layer become when a model is quantized, and the policy that says so
 // layer by layer. Left empty it is the quantizer of the layer's scheme; a policy may name another one (a
 // user's own, too), weigh the errors, or hand over codes that it has already.

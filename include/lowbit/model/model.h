@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Model: an immutable network, fp32 or quantized; copying it copies a pointer. `run` executes it with a
 // Workspace.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dimensions of a graph whose sizes are said when it runs, as the length of a sequence. The graph itself is
 // the one at the highest sizes; rules say what of it is another number, or a part of a constant, at others.
 #pragma once

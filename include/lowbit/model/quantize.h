@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizing a model: every node gets a scheme, weights become codes, values between int8 nodes become u8.
 // Nothing falls back to fp32 silently: the reason is kept in NodeQuantization::fallback.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RangeTable: a calibration as numbers that a person can read and change: one row per value of the graph with
 // its distribution, the range that the observer chose, and what that range costs.
 // lowbit/io/json/range_table.h makes a file of it. quantize() takes it back as a CalibrationTable.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SampleSet: samples of a network in memory, an array for each of its inputs; what a calibration keeps of its
 // stream, and a recovery works on.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sensitivity: what each layer costs when it is quantized, alone and with all others, and which layers to
 // give more bits for a bounded number of bytes. Outputs are compared with those of the fp32 model.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sequential: a network written in code, layer after layer, with the names that the field has for them.
 //
 //   const Model net = Sequential({1, 28, 28})

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // .lowbit files: a versioned, checksummed, little-endian image of a model with canonical codes (never packed
 // panels), so that a file made on one CPU gives the same bits on every other. The format is described in
 // docs/file-format.md.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AciqObserver: the clip that is best for a Gaussian or Laplacian density of the spread that the values have,
 // by the closed forms of Banner, Nahshan, Soudry, "Post Training 4-bit Quantization of Convolutional Networks
 // for Rapid-Deployment", 2019: [mean - alpha, mean + alpha], where alpha is a multiple (2.559 for 4

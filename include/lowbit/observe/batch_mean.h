@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BatchMeanObserver: the mean of the batches' smallest values, and of their largest, as of NNCF's mean_min
 // and mean_max statistics. An outlier counts as much as the share of batches that have one.
 #pragma once

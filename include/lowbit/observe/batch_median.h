@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BatchMedianObserver: the median of the batches' smallest values, and of their largest: what a typical batch
 // spans. Outliers do not count as long as less than half of the batches have them.
 #pragma once

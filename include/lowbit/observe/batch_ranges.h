@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BatchRangeObserver: the smallest and largest value of every batch, in the order of the batches' numbers:
 // what the observers have in common whose range is an average over batches. Nothing is averaged before all is
 // seen, so that parts may come in any order, and a batch in pieces from several observers. A batch takes 8

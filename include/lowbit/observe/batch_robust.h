@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BatchRobustObserver: the mean of the batches' smallest values, and of their largest, without the batches
 // that stick out, as NNCF's mean_no_outliers aggregates. A batch sticks out when either of its ends is
 // farther from the median of such ends than 3 times 1.4826 times the median of these distances: Hampel's

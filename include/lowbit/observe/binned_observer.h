@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BinnedObserver: what the observers have in common that choose their range from the whole distribution. They
 // differ in `range` alone, so that a state of one is a state of the others.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // choose_qparams: the one place that turns a range of reals into scale and zero point. It owns the rules that
 // zero lies inside the range, that the scale never vanishes, and what symmetry means.
 #pragma once

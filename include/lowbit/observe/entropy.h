@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // EntropyObserver: the threshold on |x| that loses the least information, as TensorRT's calibrator finds it
 // (Migacz, "8-bit Inference with TensorRT", GTC 2017). The magnitudes stand in 2048 even bins from 0 to the
 // largest. For each i, the first i of them are the distribution P, to whose last bin all that is beyond is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // expected_error: what quantizing a distribution with given parameters costs, from the bins of a
 // FloatHistogram and without the values. It is exact but for how values lie inside a bin, which is taken as
 // evenly (zeros are exact), and it is what the searching observers minimize.

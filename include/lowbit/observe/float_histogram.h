@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FloatHistogram: counts of values in bins that are a float's sign, exponent and top 8 mantissa bits. Such
 // bins never have to grow or be rebuilt, whatever comes, so that merging is exact and does not depend on the
 // order; a bin is 0.2 to 0.4 % of its value wide. It is what the observers that need a distribution rest on.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HistogramObserver: the range with the least L2 norm of the error, as torch.ao.quantization's
 // HistogramObserver measures it: [min, max] is cut into as many equal cells as there are codes, a value goes
 // to the middle of its cell or of the outermost one, and values are spread evenly inside a bin. That norm is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MinMaxObserver: the smallest and largest finite value of a stream. Exactly mergeable: min and max are
 // associative.
 #pragma once

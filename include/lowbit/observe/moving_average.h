@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MovingAverageObserver: ranges of batches, averaged with weights that fade into the past, as
 // torch.ao.quantization's MovingAverageMinMaxObserver does: min and max of the first batch, then min +=
 // constant * (batch's min - min), and likewise max. The batches are replayed in the order of their numbers,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MseObserver: the range with the least mean squared error, rounding inside and clipping outside, of the very
 // codes that choose_qparams makes of it. The error of each pair of bin edges is computed as expected_error
 // does, level by level, and the best pair is taken; nothing is assumed about the distribution. The search for

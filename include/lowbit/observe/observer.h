@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The observer concept, its refinements, and AnyObserver. An observer is a value: copy it to start afresh,
 // merge copies that saw parts of a stream. It skips non-finite values and counts them. Three members are
 // optional: one that is told the number of a batch, two that save and restore what was seen, and one that

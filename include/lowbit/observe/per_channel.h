@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PerChannelObserver: one observer per channel of a tensor whose last dimension is the channel (NHWC images,
 // rows of features).
 #pragma once

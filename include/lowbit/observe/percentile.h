@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PercentileObserver: the range that holds a given percentage of the values, whatever the others are. With
 // two sides half of the rest lies beyond each end (ONNX Runtime's PercentileCalibrater); with one the
 // threshold is the percentile of |x| (McKinstry et al., "Discovering Low-Precision Networks Close to

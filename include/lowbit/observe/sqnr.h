@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SqnrObserver: a joint search of scale and zero point for the best signal to quantization noise ratio, as
 // AIMET's TF-Enhanced (SqnrEncodingAnalyzer) does it: every pair of some scales and some zero points is
 // tried, and noise from clipping counts `gamma` times as much as noise from rounding. The candidates: scales

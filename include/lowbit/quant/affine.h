@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Affine: uniform quantization, real = scale * (code - zero_point) + offset, with 2 to 8 bits. Rounding is to
 // nearest, ties to even, unless another is asked for. Jacob et al., "Quantization and Training of Neural
 // Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018.

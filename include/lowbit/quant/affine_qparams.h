@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a range of reals to scale and zero point: the rules behind choose_qparams, dynamic_qparams and
 // fit_affine.
 #pragma once

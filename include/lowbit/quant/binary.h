@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binary: weights become sums of one to four terms +s_p or -s_p, one bit each.
 //
 // One plane: the signs of the weights times their mean magnitude, which is the least squared error that one

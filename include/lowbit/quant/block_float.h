@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small floats as weights (minifloat.h), with a scale for a tensor, channel or block.
 //
 // Fp8: E4M3 or E5M2; the largest magnitude of a group meets the largest float.

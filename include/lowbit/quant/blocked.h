@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizing and dequantizing whole tensors whose scales differ along an axis, or from block to block of an
 // axis, as ONNX's QuantizeLinear and DequantizeLinear describe them by `axis` and `block_size`. For
 // the codes of ONNX, which divides by the scale, pass ScaleArithmetic::division.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codebook quantizers: a weight becomes the index of the nearest of a few levels, which need not be evenly
 // spaced, times a scale.
 //

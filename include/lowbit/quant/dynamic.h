@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dynamic quantization: scale and zero point of activations, found while the model runs. Of each row by
 // itself from its smallest and largest element; or of a stream of batches from a range that follows theirs.
 #pragma once

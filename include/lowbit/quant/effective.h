@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a layer multiplies by. Most packed formats run as they are stored; the rest are brought into a form
 // that a kernel has:
 //

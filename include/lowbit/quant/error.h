@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Error measures between a reference and an approximation of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fake quantization: quantize and dequantize in one pass, as training with quantization and studies of error
 // do, with the mask of the straight-through estimator: the gradient passes where a value was rounded, and
 // stops where it was clipped. Bengio, Leonard, Courville, 2013; Jacob et al., CVPR 2018.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed-point requantization: from sums to codes with integers alone, as gemmlowp, TensorFlow Lite and
 // CMSIS-NN do it. The real multiplier is multiplier * 2^(shift - 31); then
 //   code = clamp(product(sum) + zero_point, qmin, qmax)

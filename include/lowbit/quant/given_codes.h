@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A QuantizedMatrix from codes, scales and tables that somebody else chose: a file of another format, a
 // rounder, a person. Nothing is rounded: dequantize() gives what the source format defines,
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a quantizer's `fit` returns for one group of weights. The TYPE selects the packed format, so that a
 // user's own quantizer reaches the kernels without a switch over kinds:
 //

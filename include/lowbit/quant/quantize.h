@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantizing and dequantizing spans of values: the scalar semantics that every kernel reproduces bit for bit,
 //   code = clamp(rint(x * (1 / scale)), qmin - zero_point, qmax - zero_point) + zero_point,
 // rounding to nearest even; NaN gives the zero point, +-Inf the ends of the range.

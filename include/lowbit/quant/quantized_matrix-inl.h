@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // QuantizedMatrix itself: sizes, access to codes, validation of what a file said, dequantization.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // QuantizedMatrix: the canonical, owning result of quantizing a weight matrix; what files store and kernels
 // pack.
 #pragma once

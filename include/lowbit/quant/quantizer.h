@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The quantizer concept and AnyQuantizer. A quantizer is a plain aggregate of options with one method,
 //   fit(values of a group, importance of each or empty) -> one of the types in groups.h
 // and two properties, `code_bits()` and `granularity`. The type that fit returns selects the packed format.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optional members of quantizers are found by their names, so that a misspelt one would silently count as
 // absent. These concepts notice what can be noticed: names close to those of the optional members, and
 // members of the right name that cannot be called as they will be. Overloaded and private members go unseen.

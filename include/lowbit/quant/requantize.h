@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requantization: from the sums of an integer product to the codes of the next layer. With a float scale the
 // real multiplier scale_a * scale_w / scale_out is rounded to a float once; then, as in the kernels'
 // epilogue,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ternary quantizers: weights become -1, 0 or +1 times a scale.
 //
 // Twn: with a threshold D, the scale that leaves the least squared error is the mean of the |w| above D, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AdaRound: whether each weight goes up or down is learned. Nagel, Amjad, van Baalen, Louizos, Blankevoort,
 // "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020.
 //

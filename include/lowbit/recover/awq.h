@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AWQ (Lin, Tang, Tang, Yang, Chen, Wang, Xiao, Gan, Dang, Dai, Han: AWQ: Activation-aware Weight
 // Quantization, 2023, arXiv 2306.00978): weights that multiply large channels count most, and lose least
 // where their columns are large against the others that share their scale. The columns of channel j are

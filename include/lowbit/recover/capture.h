@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // capture: runs a model on samples and keeps what its layers' inputs and outputs are like (layer_stats.h).
 // Memory does not grow with the number of samples; capture_memory() says before running how much it is.
 //

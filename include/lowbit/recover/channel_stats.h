@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ChannelStats: how large each channel of every value of a network is on samples; what equalization
 // (equalize.h), SmoothQuant and AWQ choose their factors by, and high biases are found by.
 #pragma once

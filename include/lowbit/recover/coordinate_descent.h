@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Coordinate descent on the output error, codes and scales in turn: each code takes the best value with all
 // others fixed, over and over; then, with the codes fixed, scales, offsets, tables and planes of signs take
 // their least-squares values, which is closed form since values are linear in them. The error never rises.

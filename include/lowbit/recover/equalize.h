@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cross-layer equalization (Nagel, van Baalen, Blankevoort, Welling: Data-Free Quantization Through Weight
 // Equalization and Bias Correction, 2019, arXiv 1906.04721): channels of a value are scaled so that the rows
 // that compute them and the columns that read them are as large, as shares of their weights. With one scale

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GPTQ: weights are rounded one column after the other, and what rounding a column did to the layer's outputs
 // is made good by the columns that are still real. Frantar, Ashkboos, Hoefler, Alistarh, "GPTQ: Accurate
 // Post-Training Quantization for Generative Pre-trained Transformers", ICLR 2023.

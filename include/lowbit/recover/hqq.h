@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HQQ: scales, offsets and tables without data. Badri, Shaji, "Half-Quadratic Quantization of Large Machine
 // Learning Models", 2023.
 //

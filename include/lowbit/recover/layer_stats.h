@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LayerStats: what the inputs and outputs of a model's layers are like on calibration data, layer by layer;
 // what weights are rounded, corrected and scaled by. capture.h makes it, docs/recovery.md explains it.
 //

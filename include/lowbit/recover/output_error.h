@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OutputError: what second-order rounding minimizes, the mean squared error of a layer's outputs, which the
 // second moments of its inputs say exactly. With weights w of one output channel (a row), codes that stand
 // for q, inputs x of the layer in the original network and y in the quantized one,

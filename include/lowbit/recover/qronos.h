@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Qronos: as GPTQ, and repairs besides what quantizing earlier layers did to this layer's inputs. Zhang,
 // Zhang, Colbert, Saab, "Qronos: Correcting the Past by Shaping the Future... in Post-Training Quantization",
 // 2025.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // recover: quantizes a model so that it loses less, from calibration samples alone. Layers are taken in the
 // order in which they run. Each gets codes, scales and biases that bring its outputs, computed from what the
 // quantized layers before it really hand over, nearest to those of the original network, its residual

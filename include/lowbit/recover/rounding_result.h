@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RoundingResult: the codes that an algorithm chose for one matrix, and what it has to say about them.
 #pragma once
 

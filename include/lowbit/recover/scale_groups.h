@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ScaleGroups: the factors that a network does not notice. A positive factor of a channel passes through
 // ReLU, leaky ReLU, abs, pools and whatever only moves elements, and through a clamp at another bound than 0,
 // whose bound becomes one for each channel; where the layers that compute the channel divide their rows

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SignRound: rounding offsets and clip factors by the sign of their gradients. Cheng et al., "Optimize Weight
 // Rounding via Signed Gradient Descent for the Quantization of LLMs", 2023 (AutoRound).
 //

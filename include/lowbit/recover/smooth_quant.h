@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SmoothQuant (Xiao, Lin, Seznec, Wu, Demouth, Han: SmoothQuant: Accurate and Efficient Post-Training
 // Quantization for Large Language Models, 2022, arXiv 2211.10438): a value of which some channels are much
 // larger than others costs all of them codes, while the weights that read it would not mind. The factor

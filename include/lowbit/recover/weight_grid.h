@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WeightGrid: the values that each weight of a matrix may take once scales and tables are chosen. Algorithms
 // that choose codes by more than the distance to the weight (gptq.h, qronos.h, coordinate_descent.h,
 // adaround.h ...) ask it for values and hand back indices, so that none of them knows a format: uniform,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Executor: where parallel work runs. The library splits work into independent pieces; the caller may bring
 // its own threads by implementing this interface. Results never depend on the executor or on the number of
 // threads.

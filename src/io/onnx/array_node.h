@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between ONNX's messages and arrays: attributes, constants, and applying an operator whose inputs are known.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constant: a tensor of an ONNX file whose elements are known while it is imported: an initializer, the
 // result of a Constant node, or arithmetic on shapes.
 #pragma once

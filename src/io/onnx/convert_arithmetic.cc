@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Add, Sub, Mul, Div. With a constant: a ScaleShift, which fuse() folds into its neighbours. Two values: Add.
 // Two integer constants (arithmetic on shapes): computed here.
 #include <fmt/format.h>

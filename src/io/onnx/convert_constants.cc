@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constant, and arithmetic on shapes as PyTorch exports it for x.view(x.size(0), -1): Shape, Gather. (Concat,
 // Squeeze, Unsqueeze and Slice of constants are with their operators.)
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of each element: one Function, or what says the same.
 #include <fmt/format.h>
 

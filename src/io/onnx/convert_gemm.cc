@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gemm and MatMul with a constant right side: both are Linear over the last dimension.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that change nothing at inference: they become no node.
 #include <fmt/format.h>
 

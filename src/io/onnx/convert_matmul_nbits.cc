@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MatMulNBits of com.microsoft: a product with weights in blocks of 4 or 8 bits, as exporters of language
 // models write it. y = x W^T, W [N][K] in codes [N][blocks][bytes of a block], low bits first.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // QuantizeLinear and DequantizeLinear: a pair of them around codes that nobody else reads says how a value is
 // quantized; DequantizeLinear of constants are weights in codes.
 #include <cmath>

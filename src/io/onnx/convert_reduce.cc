@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reductions over axes of a sample. The mean over an image is a pool, which has an 8-bit form.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Flatten, Reshape, Squeeze, Unsqueeze: of values, as long as the batch stays what it is, and of constants.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slice and Concat: of values, along the axes of a sample, and of constant vectors (shapes).
 #include <fmt/format.h>
 

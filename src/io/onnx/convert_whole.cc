@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "io/onnx/convert_whole.h"
 
 #include <fmt/format.h>

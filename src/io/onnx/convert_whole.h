@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Importing nodes of a graph whose tensors are whole: every ONNX tensor is a value of the same dimensions.
 // What follows from constants is computed here and now. Products and other operators that lowbit has kernels
 // for become those, under the shapes that they want; all else becomes an ops::ArrayOp.

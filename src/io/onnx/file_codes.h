@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a file that is quantized already says of codes: scales and zero points of values and of weights. The
 // graph is imported in floats; apply_codes() makes a quantized model of both.
 #pragma once

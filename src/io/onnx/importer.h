@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Importer: the state while an ONNX graph is turned into a lowbit::Graph: what each name stands for (a value
 // of the graph or a constant), and the file's version. Converters see it through NodeContext.
 //

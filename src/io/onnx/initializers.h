@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads TensorProto: typed or raw data of the element types that occur in float models, or external data from
 // a file inside the model's folder. Sizes are checked against what is there before anything is allocated.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions that a file defines itself (ModelProto.functions), as exporters write them for layers: each node
 // that calls one is replaced by the nodes of the function.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LSTM and GRU of the usual forms as operators of lowbit: a Linear for the input of all steps, and what goes
 // from step to step, for each direction.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading an ONNX file into its message, without the contents of its tensors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What lowbit's own operators have for an operator of ONNX on whole tensors: the same result by a kernel, on
 // values that the passes of fuse() understand.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NodeContext: one ONNX node, as its converter sees it: inputs that are values or constants, attributes with
 // defaults, and how to give the result.
 #pragma once

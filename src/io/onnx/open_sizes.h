@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes of open dimensions while a file is imported at them.
 #pragma once
 

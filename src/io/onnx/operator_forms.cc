@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forms of ONNX's operators: what each takes and gives in every version of the operator set up to 27. A
 // row holds until the next one of the same operator.
 #include "io/onnx/operator_forms.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a file may say of operators: inputs, outputs and attributes that ONNX has for them in the operator set
 // of the file. A misspelt attribute or a further input would otherwise be another network than the one that
 // was meant.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The structure of an ONNX file without the contents of its tensors. Protobuf would copy every `raw_data`
 // into memory, and those are nearly all of a file: the outline is the same message with the number of a
 // payload in the place of each, and a list that says where in the file the payloads lie.

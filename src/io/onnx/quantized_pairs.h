@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pairs of QuantizeLinear and DequantizeLinear: how files say that a value is to be quantized. Nothing else
 // reads the codes between them but what moves them, so that the value can stand for both.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of supported ONNX operators. Adding one takes a file with its converter and a line of the table.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "io/onnx/renaming.h"
 
 namespace lowbit::onnx_import {

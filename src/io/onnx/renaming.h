@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Renaming: the nodes of a body (of a function, of one step of a loop) under names of their own, so that they
 // can stand in the place of the node that has the body, as often as it is wanted.
 #pragma once

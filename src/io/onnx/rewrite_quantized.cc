@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "io/onnx/rewrite_quantized.h"
 
 #include <algorithm>

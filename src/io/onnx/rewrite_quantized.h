@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators on codes in a file, as the float operators with QuantizeLinear and DequantizeLinear around them
 // that they stand for:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // StoredFloats: the floats of a tensor that still lie in a file, as it stores them. They are converted while
 // they are read, piece by piece into the memory where they stay: weights are most of a file, and a second
 // copy of them most of the memory that loading it would take.

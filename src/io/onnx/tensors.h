@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small conversions from constants to what operators hold.
 #pragma once
 

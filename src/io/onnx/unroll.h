@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loop and Scan whose number of steps is known when a file is read: their bodies one after the other, each
 // step with names of its own.
 #pragma once

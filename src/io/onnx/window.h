@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The window attributes that Conv and the pools share: kernel_shape, strides, dilations, pads, auto_pad.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model of a file that is quantized already: its own codes, scales and zero points, on integer kernels.
 #pragma once
 

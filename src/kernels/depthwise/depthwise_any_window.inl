@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Windows of any size: the columns of a tile are interleaved into a buffer, from which every output pixel
 // takes its steps. The kernel file has defined
 //   store_column(p, column), load_taps(p)   kColumnBytes bytes, of which each tap vector has kTapBytes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise convolution on AVX2, exact: the codes of four input rows are interleaved and widened, so that
 // vpmaddwd multiplies and adds two taps of one channel in each 32-bit lane. It cannot overflow (2 * 255 * 255
 // < 2^31), unlike vpmaddubsw, which saturates.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise convolution on AVX512-VNNI: the codes of four input rows are interleaved so that each 32-bit lane
 // holds four taps of one channel, which vpdpbusd multiplies and adds at once.
 #include <immintrin.h>

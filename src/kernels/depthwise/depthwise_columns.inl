@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads input pixels and interleaves the rows of a bundle, one column after the other. The kernel file has
 // defined
 //   Codes                    a vector of kBytes codes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The terms of a block of channels, gathered into the order of the sums. The kernel file has defined
 //   load_quads_i(p), load_quads_f(p)    kLanes elements, four from each pointer
 #pragma once

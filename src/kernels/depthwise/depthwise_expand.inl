@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Repeats the codes of a pixel for a channel multiplier. The kernel file has defined
 //   lookup(table, index, offset, out)   out[i] = table[index[i] + offset], 16 bytes each, sums below 16
 //

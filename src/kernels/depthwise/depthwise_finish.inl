@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From sums in memory to outputs of every type: the path of residuals, f32 and s32 outputs and windows of
 // several passes. u8 codes of one pass leave the registers in codes_of(). The kernel file has defined what
 // these want, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arithmetic of a depthwise kernel: sums of the rows of a group at one output pixel, and from there to
 // u8 codes without leaving the registers. The kernel file has defined
 //   kUnit                    vectors of sums that one tap vector feeds

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise convolution on plain Advanced SIMD: codes are widened to int16, and smlal multiplies and adds one
 // tap at a time, so that nothing has to be interleaved. A bundle is three rows, those of the usual window.
 #include <arm_neon.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the depthwise kernels for Advanced SIMD share: loads, the way from sums to codes, stores.
 #pragma once
 

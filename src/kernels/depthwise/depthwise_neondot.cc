@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Depthwise convolution on SDOT: the codes of four input rows are interleaved so that each 32-bit lane holds
 // four taps of one channel. Activations lose their sign bit (u8 -> s8) on the way; 128 * (sum of the weights)
 // in the panel undoes it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which output rows a depthwise kernel computes together, and how its panel is laid out. The kernel file has
 // set
 //   kBytes         codes in a vector: a block of up to so many channels

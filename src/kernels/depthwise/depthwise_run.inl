@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walks a depthwise convolution: blocks of channels, groups of rows, tiles of pixels. Read this file first.
 //
 // Each output channel reads one input channel, so that channels lie across the lanes, and what is loaded for

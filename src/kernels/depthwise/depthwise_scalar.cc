@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reference of depthwise convolution: one output at a time, plain loops.
 //
 //   panel:  int16 weights as given, [channels][taps]

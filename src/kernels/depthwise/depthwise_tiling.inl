@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a depthwise convolution is cut: groups of rows, tiles of pixels, and passes where a window is too
 // large for one.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Windows three taps wide whose rows fit one bundle, by far the most frequent ones, need no buffer of
 // columns: slide_group(), of depthwise_window3_32_registers.inl or depthwise_window3_16_registers.inl, takes
 // them one after the other.

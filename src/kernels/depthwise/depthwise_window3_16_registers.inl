@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // slide() for kernels with 16 registers: every column is added at once to the sums of all output pixels
 // under whose window it lies, unit by unit, and the sums of pixels that are not complete wait in memory.
 #pragma once

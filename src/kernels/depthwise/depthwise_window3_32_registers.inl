@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // slide() for kernels with 32 registers: the three columns under a window stay in them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the depthwise kernels for x86 share, 16 bytes at a time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which kernel runs: the lists of this build, and the choice from them. The lists are made by CMake
 // (src/kernels/CMakeLists.txt), best first, scalar references last.
 #include <fmt/format.h>

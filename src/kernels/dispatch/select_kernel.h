@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Choosing from the small tables of kernels, whose entries stand best first and end with the scalar
 // reference.
 #pragma once

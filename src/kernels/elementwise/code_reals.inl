@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The codes of one tensor as floats, a block at a time, where widening them is one instruction a vector: see
 // code_reals_avx2.inl for another way.
 #pragma once

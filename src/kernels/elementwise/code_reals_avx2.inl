@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The codes of one tensor as floats for AVX2. A load that widens codes costs two of the four instructions
 // that a vector has room for, so 16 codes are loaded into both 128-bit lanes at once and a byte shuffle
 // makes dwords of 8 of them.

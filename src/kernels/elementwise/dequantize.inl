@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes to floats: float(code - zero_point) * scale, exact up to the one rounding of the product.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vectorized elementwise loops of one ISA as an ElementwiseKernel. Read this file first:
 // round_to_codes.inl rounds floats to codes, for quantize.inl, requantize.inl and the sum of two tensors;
 // dequantize.inl goes the other way. All are written over the lanes of simd/vec.inl and the words and bytes

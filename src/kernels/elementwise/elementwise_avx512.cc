@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The elementwise loops for AVX-512.
 #include <immintrin.h>
 

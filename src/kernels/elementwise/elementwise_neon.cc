@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The elementwise loops for Advanced SIMD.
 #include <arm_neon.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar elementwise loops as a table entry.
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packing of codes of 4 and 2 bits, and back.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // int32 sums, and sums of two codes, to codes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From float vectors to 8-bit codes: the loop that quantize, requantize and add share. A source gives the
 // four float vectors of the block that begins at element i, a finish turns their integers into codes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The choice of the loop of round_to_codes.inl, and what to do about floats that no int32 holds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // e^x on the vectors of simd/vec.inl. x = n ln 2 + r with |r| <= ln(2) / 2, e^r - 1 = r + r^2 P(r), and 2^n
 // by way of the exponent's bits. P is of degree 4, its largest error 2^-28 of e^r (found by a weighted least
 // squares fit, as the other polynomials here and in functions.inl, with coefficients that are floats).

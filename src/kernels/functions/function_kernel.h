@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface of the function kernels: functions of floats, element by element, and softmax of a row. Plain
 // data, so that kernel files include nothing else.
 //

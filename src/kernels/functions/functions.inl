@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions of function_kernel.h, written once over the vectors of simd/vec.inl. A kernel file chooses
 // these by including a vec_<isa>.inl first, and ends in function_kernel().
 #pragma once

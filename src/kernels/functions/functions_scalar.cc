@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions one element at a time: what the others are held against.
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One step of an LSTM and of a GRU behind their products, over the vectors of simd/vec.inl.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sigmoid and tanh on the vectors of simd/vec.inl.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax of a row and its parts, over the vectors of simd/vec.inl. Element i belongs to partial sum i mod 16
 // on every instruction set, and the sixteen are added up in halves.
 #pragma once

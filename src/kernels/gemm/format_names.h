@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Formats of weights and types of activations as error sentences call them, in the order of WeightFormat and
 // of ActType.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The driver of the GEMM kernels: cuts a product into strips of rows by panels of columns and hands them to
 // the executor's threads. K is never split. packed_weights.cc makes the panels; the folders beside have a
 // kernel for each way to multiply: x86_dot (vpdpbusd), x86_maddubs (vpmaddubsw), neon, f32 (floats times

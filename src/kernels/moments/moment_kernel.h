@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface of the moment kernels: sums of outer products, from which capture (recover/) makes second
 // moments of layers' inputs. Plain data, so that kernel files include nothing else.
 //

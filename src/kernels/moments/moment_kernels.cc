@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The moment kernels of this build.
 #include <iterator>
 

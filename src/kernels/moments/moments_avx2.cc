@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moments on AVX2: half a tile, 4 x 8 sums, in registers. Both halves take a block of rows before the next,
 // so that the second finds it in the L1 cache.
 #include <immintrin.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moments on AVX-512: a tile is eight registers.
 #include <immintrin.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moments on NEON: half a tile, 4 x 8 sums, is 16 registers; see moments_avx2.cc for the blocks.
 #include <arm_neon.h>
 

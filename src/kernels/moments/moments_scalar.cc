@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The definition of a moment kernel.
 #include "kernels/moments/moment_kernel.h"
 

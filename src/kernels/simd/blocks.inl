@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loads and transpositions that go with the vectors of simd/vec.inl.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads, bits and transposition for packing and for the families above it, on AVX2 with F16C.
 // blocks_avx512.inl says what each name means.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads, bits and transposition for packing and for the families above it, on AVX-512. blocks_avx2.inl has
 // the same names.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The words and bytes that go with the vectors of simd/vec.inl.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes for AVX2: the words and bytes of elementwise.inl, beside the lanes of vec_avx2.inl. codes_avx512.inl
 // and codes_neon.inl have the same names.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes for AVX-512: the words and bytes of elementwise.inl, beside the lanes of vec_avx512.inl.
 // codes_avx2.inl says what each name means.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes for Advanced SIMD: the words and bytes of elementwise.inl, beside the lanes of vec_neon.inl.
 // codes_avx2.inl says what each name means.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the loops for x86 learn that a float did not fit an int32. The conversion gives 0x80000000 for NaN,
 // infinities and everything from 2^31 on, whatever the sign, and sets the sticky flag "invalid" of MXCSR. A
 // loop clears the flag, converts without looking, and asks at its end: checking each element would halve the

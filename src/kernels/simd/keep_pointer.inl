@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What to do where the compiler knows too much about a pointer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vector vocabulary that the kernel file has chosen by including a vec_<isa>.inl first; else the widest
 // that its compiler flags allow.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vector vocabulary of epilogue.inl and elementwise.inl for AVX2. vec_scalar.inl says what each name
 // means.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vector vocabulary of epilogue.inl and elementwise.inl for one lane: the scalar oracle's arithmetic.
 // Every other vec_<isa>.inl has the same names with the same roundings.
 #pragma once

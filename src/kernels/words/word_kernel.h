@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interface of the word kernels: products of matrices of 16-bit words, for two values that are both
 // computed at run time. Codes of 8 bits become words when their zero point is subtracted, which is exact, and
 // leaves no terms for rows and columns to correct. Plain data, so that kernel files include nothing else.

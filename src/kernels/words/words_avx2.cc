@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Words on AVX2: vpmaddwd multiplies a pair of rows of eight columns by a pair of one row of the first matrix
 // and adds the two products. A tile of up to 6 x 16 sums stays in registers.
 #include <immintrin.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Words on NEON: the pairs of a panel are taken apart, and each row of eight columns is multiplied by one
 // word of the first matrix. A tile is 4 x 8 sums.
 #include <arm_neon.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the images of this folder and prints what Pillow makes of them: figures of image_test.cc.
 
 Needs python3-pil and python3-numpy. The tests read what lies here; run this only to add to it.

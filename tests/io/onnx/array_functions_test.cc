@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ONNX's own tests of its operators, on the functions of arrays alone: every node of a case is applied at
 // once to inputs that are known. What the functions give must be what the case says.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ONNX's cases of Cast and CastLike as files: each must load and give what it says, bit for bit, or be
 // refused for a type that arrays have not. docs/number-formats.md has the numbers.
 #include <fmt/format.h>

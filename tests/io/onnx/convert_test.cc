@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each ONNX operator becomes: the graph's form, and its values through the interpreter where they say
 // more.
 #include <gtest/gtest.h>

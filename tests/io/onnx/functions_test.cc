@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions that a file defines itself: the network must be the one that is written without them.
 #include <gtest/gtest.h>
 

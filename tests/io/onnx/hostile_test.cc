@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files as hostile input: damaged bytes, sizes that lie, external data that leads elsewhere. Whatever comes
 // is refused with lowbit::Error or imported; nothing else may happen (the sanitizer builds see to it).
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What loading takes at its peak, and what a loaded network holds: the weights once, on the way from the file
 // to where they stay. The network has the shape of VGG-16: nearly all weights are in its fully connected
 // layers, the first of which reads a flattened C x H x W.

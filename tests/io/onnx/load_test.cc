@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The importer as a whole: inputs, names, the list of what is not supported, and the trained models.
 #include <gtest/gtest.h>
 #include <zlib.h>

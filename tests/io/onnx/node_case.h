@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads the node tests that ONNX ships for its operators: a folder with model.onnx, a graph of one or a few
 // nodes, and test_data_set_0/input_N.pb and output_N.pb, tensors of any element type.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ONNX's own tests of its quantization operators, run through the library's calls and compared bit for bit.
 // Quantization goes through lowbit::quantize and dequantize, dividing by the scale as ONNX does,
 // MatMulInteger through the GEMM driver, the other products through the layers Linear and Conv2d.

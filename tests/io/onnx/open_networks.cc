@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "io/onnx/open_networks.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small ONNX files with open dimensions, imported and run.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dimensions that stay open until a model runs: at every size it must give, bit for bit, what the same file
 // gives that was imported at that size.
 #include <gtest/gtest.h>

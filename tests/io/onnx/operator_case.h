@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data of ONNX's own tests of its operators: tensors in files, and how near a result must come.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ONNX's own tests of its operators: a model of one or a few nodes, inputs and outputs. What is imported must
 // give the outputs; all else is refused with a sentence. Nothing may be wrong.
 #include <fmt/format.h>

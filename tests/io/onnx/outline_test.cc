@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The outline of an ONNX file: with the payloads put back it is the file.
 #include "io/onnx/outline.h"
 

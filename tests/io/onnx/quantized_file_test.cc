@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files that are quantized already: their codes, scales and zero points on integer kernels.
 #include <gtest/gtest.h>
 

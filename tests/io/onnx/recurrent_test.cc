@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LSTM and GRU of constant weights become operators of lowbit: against the functions of arrays, which the
 // standard's own cases hold.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a small network of floats as a program would: loaded, in batches or whole, on arrays of all of ONNX's
 // dimensions.
 #pragma once

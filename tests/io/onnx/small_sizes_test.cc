@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Open dimensions down to 1 and 0, where an import at that size has other nodes: results are those of that
 // import, within rounding.
 #include <gtest/gtest.h>

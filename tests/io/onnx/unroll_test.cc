@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loop and Scan whose steps are known when a file is read, against their definitions by hand.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an outside program does with lowbit: quantize a matrix, measure the error; where these components are
 // there, write and read a table and load an ONNX file. Returns 0 when all went as documented.
 #include <lowbit/lowbit.h>

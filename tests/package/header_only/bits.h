@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the programs of this folder share. Each writes the bits of what a header-only program can compute to
 // standard output: compiled several ways, it must write the same. Inputs come from integers, and sweep what
 // rounding, overflow and NaN make of them.

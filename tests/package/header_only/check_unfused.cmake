@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # cmake -DOBJDUMP= -DPROGRAM= -P check_unfused.cmake: fails where a function of lowbit in PROGRAM multiplies and adds in
 # one instruction of x86. Not every such function gives other bits for the inputs that the program has.
 execute_process(COMMAND ${OBJDUMP} -d -C --no-show-raw-insn ${PROGRAM} OUTPUT_VARIABLE code RESULT_VARIABLE failed)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # cmake -DEMULATOR= "-DPROGRAMS=a;b;..." -DSCRATCH=folder -P compare.cmake: runs the programs; all must write the same
 # bytes.
 set(first "")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What core, error measures and choose_qparams compute.
 #include <cstdint>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What observers see in a stream, keep as their state, and choose as the range of codes.
 #include <algorithm>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the quantizers make of a matrix: codes, scales and tables, the values behind them, and what layers
 // multiply by.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which schemes there are, what is meant by text that is none, and the quantizers that schemes name.
 #include <cstdint>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quantization of spans and tensors, requantization, and ranges that follow a stream.
 #include <cstdint>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that needs Linear with int8 weights and activations and nothing else: check_size.cmake says how
 // large it may be. Its kernels are those of a build with LOWBIT_FORMATS=s8; what these cannot do must end in
 // an Error.

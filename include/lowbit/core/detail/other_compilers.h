@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the sources take from GCC and Clang, for a compiler that is neither: attributes say nothing, builtins
 // are functions of the standard library. Untried; inline assembly of some kernels remains (LOWBIT_ISAS=scalar
 // leaves those out).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rounding to codes and the limits of codes, in one place: every loop of the library that is written out in
 // C++ rounds, clamps and treats NaN as this does.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Suggestions for misspelt schemes: the text is cut into pieces, and each becomes a name of the grammar.
 #pragma once
 

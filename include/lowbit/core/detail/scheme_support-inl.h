@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which part of the grammar this build can quantize with.
 #pragma once
 

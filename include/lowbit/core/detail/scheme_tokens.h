@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tokens of the scheme grammar: one row each, from which parsing, printing and suggestions follow.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weight families of the scheme grammar: one row each, from which parsing, printing, suggestions, listing
 // and what is built follow. What makes the quantizer of a family is a row in quant/make_quantizer-inl.h; that
 // there is one for each, in this order, is checked when it is compiled.

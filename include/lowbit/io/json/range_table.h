@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RangeTable as JSON: small, versioned, and made to be read and edited. The same table has the same bytes.
 // The format is described in docs/calibration.md. Part of the optional library lowbit::json.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // describe_onnx: what an ONNX file declares, without importing it: for whoever wants to know what a file
 // needs before its open dimensions are fixed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // load_onnx: imports an ONNX file as an fp32 model. Part of the optional component lowbit::onnx
 // (find_package(lowbit COMPONENTS onnx)); no Protobuf type appears here.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar elementwise loops, written out one element at a time: what every other entry must give, bit for
 // bit. Included inside a namespace, after nearest_level.inl and elementwise_kernel.h: in
 // elementwise_scalar.cc an anonymous one, so that no linker keeps its copy for the whole program; a

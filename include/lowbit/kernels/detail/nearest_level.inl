@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Codes of values that are no uniform grid: ranks among thresholds, and small floats. Plain loops, which the
 // compiler turns into vector code for the file's instruction set; integers and comparisons give the same
 // bits on each. Included inside a namespace, as elementwise_scalar.inl is.

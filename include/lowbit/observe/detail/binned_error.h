@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BinnedError: squared errors of evenly spaced levels over the distribution that a FloatHistogram holds.
 // Moments are summed from zero outwards, on each side by itself, so that a far outlier takes no precision
 // from the values near zero; a sum over any interval is then the difference of two looked up in tables.

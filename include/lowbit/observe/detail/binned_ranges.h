@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small questions that observers of a distribution ask.
 #pragma once
 

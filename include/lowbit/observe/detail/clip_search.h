@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The search for the pair of clip edges with the least cost. Candidates are edges of the bins of a
 // FloatHistogram, 256 for each power of two, and the smallest and largest value. Where there are values on
 // one side of zero only, all of them are tried. Where there are two sides, all pairs of every 16th edge are

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Little-endian bytes of an observer's state. The reader checks every length.
 #pragma once
 

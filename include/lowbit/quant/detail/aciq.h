@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ACIQ: where to clip values of which only the spread is known. For M bits and a Gaussian or Laplacian
 // density, the expected squared error of rounding (alpha^2 / (3 * 4^M)) plus that of clipping at -+alpha has
 // its minimum at a multiple of sigma (Gaussian) or of b, the mean absolute deviation (Laplacian). Banner,

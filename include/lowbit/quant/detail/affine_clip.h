@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The search for the scale, and the zero point or offset, that leave the least squared error.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The integer steps of a fixed-point requantization; inline, since loops do many.
 #pragma once
 

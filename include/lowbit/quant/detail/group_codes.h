@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From what a quantizer's fit returned for a group to the codes that are stored: checks, formats and the
 // assignment of codes to values, one overload for each type in groups.h.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GroupWriter::write_row: the codes of all groups of a row at once, where what was fitted is known for all.
 // Groups are short; a call for each of them would take longer than its arithmetic.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The smallest and largest values of groups, many groups at once.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a fit looks at: the values of a group that count, and how much each of them counts.
 #pragma once
 

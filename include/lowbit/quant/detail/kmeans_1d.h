@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scalar (one-dimensional) clustering: the k levels that represent weighted real numbers with the least
 // squared error. In one dimension the clusters are intervals of the sorted numbers, so that the optimum is
 // found exactly by dynamic programming (Wang and Song, "Ckmeans.1d.dp: Optimal k-means Clustering in One

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Points, their sums, and the exact dynamic program.
 #pragma once
 

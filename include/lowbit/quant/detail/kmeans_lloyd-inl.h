@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lloyd's alternation, quantiles, and the error of given levels.
 #pragma once
 

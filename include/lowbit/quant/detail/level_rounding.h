@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rounding a table of real levels to int8 for integer kernels.
 #pragma once
 

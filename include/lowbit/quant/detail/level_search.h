@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the nearest of a few levels for many values.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed sets of levels for look-up quantization, each scaled so that its largest level is 1. A code is an
 // index into the ascending table; a group has a scale of its own.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The largest magnitude of a group, and the scale that maps it to the largest level.
 #pragma once
 

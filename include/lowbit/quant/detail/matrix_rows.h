@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of matrices: of floats on their way in, of codes on their way out.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // quantize(matrix): gathers the values of each group, has the quantizer fit them, and writes their codes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // quantize(matrix) with the range that each group can represent.
 #pragma once
 

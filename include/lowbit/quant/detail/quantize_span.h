@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arguments of functions from a span of floats to a span.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The float steps that determine codes of weights and of spans.
 #pragma once
 

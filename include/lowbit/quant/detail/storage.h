@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How codes are stored in each weight format, and how scales are rounded to fp16.
 #pragma once
 

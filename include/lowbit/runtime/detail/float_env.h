@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A guard that puts the floating-point unit into the default state (round to nearest even, subnormals kept,
 // no traps) and restores the caller's on exit: a program linked with -ffast-math flushes subnormals to zero,
 // which would change results.

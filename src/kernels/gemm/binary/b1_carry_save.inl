@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counting mismatches with AVX-512 and carry-save adders (Harley and Seal): 16 vectors of mismatching bits
 // are added bit by bit into counters of weight 1, 2, 4 and 8, and only the carries of weight 16 are counted
 // by a population count. vpternlogd is half of a full adder.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of A gathered from their taps into one string of bits each. The kernel file has set what b1_panel.inl
 // wants, and
 //   kTileRows    rows that are multiplied together

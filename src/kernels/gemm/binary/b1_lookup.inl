@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counting mismatches with AVX2 by table lookup: a nibble of a column is the index, and the table belongs to
 // a nibble of two rows of A at once. An entry holds the mismatches with the first row in its low half and
 // those with the second in its high half, so that one vpshufb compares 4 codes of 2 rows with 32 columns.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The panel of the b1b1 kernels: columns lie across byte lanes, 8 codes of K in each. The kernel file has
 // set
 //   kVecBytes    bytes of a vector: the columns of a block

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine of sign bits times sign bits on x86. Read this file first.
 //
 // Of two strings of k signs, the sum of products is k - 2 * popcount(a xor w). Columns lie across byte lanes

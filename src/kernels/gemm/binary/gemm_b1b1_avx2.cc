@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // b1 weights with sign-bit activations on AVX2: mismatches of two rows at once by table lookup.
 #include <immintrin.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // b1 weights with sign-bit activations on AVX-512 (F, BW): carry-save adders, bytes counted by table lookup.
 #include <immintrin.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // b1 weights with sign-bit activations on AVX-512 with population counts (BITALG): b1b1/avx512 but for
 // popcount_bytes.
 #include <immintrin.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // b1 weights with sign-bit activations on plain Advanced SIMD. Codes differ in sign where their bits differ:
 // the sum of `codes` products is codes - 2 * popcount(a ^ w). CNT counts the bits of each byte; counts are
 // added in bytes, which hold 31 of them, before they are widened.

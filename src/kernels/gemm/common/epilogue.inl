@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Applies an Epilogue to a block of int32 accumulators, over the vocabulary of one vec_<isa>.inl: the same
 // sequence of roundings on every ISA.
 #pragma once

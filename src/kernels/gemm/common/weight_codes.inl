@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading canonical weight codes, and the one rule of what happens to zero points, shared by the packers and
 // the driver.
 #pragma once

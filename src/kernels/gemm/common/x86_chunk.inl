@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts K into chunks whose weights stay in the L1 cache while all rows of a strip pass by.
 #pragma once
 

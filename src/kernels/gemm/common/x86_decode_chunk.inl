@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns a chunk of packed weights into the bytes that an engine multiplies, once for all rows of a strip, and
 // sums up the weights of its groups on the way.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of few rows for the x86 engines, bound by how fast weights come from memory: codes are decoded in
 // registers, as the unsigned side of the products, and the rows of A are the signed side
 // (x86_prepared_rows.inl). An engine of few rows E has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The epilogue of a tile whose sums are still at hand, for what most products need: bytes or floats out, no
 // terms of rows, no residual. The same roundings as epilogue.inl, whose way through memory all others take.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lut4 weights for the x86 engines: indices lie as the codes of u4 do; a shuffle of bytes looks up the
 // levels, kept as level + 128. One table for the matrix: a table for each row would need a shuffle for each
 // column, and such matrices are widened into s8 kernels.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s2 weights for the x86 engines: byte b of a lane holds codes b, 4 + b, 8 + b and 12 + b of its column,
 // lowest bits first.
 #pragma once

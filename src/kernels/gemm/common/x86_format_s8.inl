@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s8 weights for the x86 engines: four codes of a column lie in a 32-bit lane, as they are multiplied. Takes
 // any matrix whose weights fit an int8: the other formats are widened when packed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // u4 weights for the x86 engines: byte b of a lane holds code b of its column in the low nibble and code 4 +
 // b in the high one.
 #pragma once

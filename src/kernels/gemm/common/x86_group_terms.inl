@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What scale groups bring into a product: scales, zero points of weights and of rows.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vocabulary of the x86 engines that goes with the vectors of simd/vec.inl.
 #pragma once
 

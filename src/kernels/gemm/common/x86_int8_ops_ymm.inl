@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vocabulary of the x86 engines for 256 bits: AVX-VNNI (VEX), its twin AVX512-VNNI with VL (EVEX), or
 // plain AVX2, by the flags of the file. x86_int8_ops_zmm.inl has the same names.
 #pragma once

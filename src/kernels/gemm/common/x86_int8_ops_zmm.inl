@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vocabulary of the x86 engines for AVX512-VNNI. x86_int8_ops_ymm.inl has the same names.
 #pragma once
 

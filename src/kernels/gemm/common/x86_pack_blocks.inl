@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How x86 panels are packed: rows of dwords (codes, scales, zero points) lie apart in a matrix and side by
 // side in a panel, so blocks of kLanes rows by kLanes dwords are transposed in registers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The panel of the x86 engines.
 //
 //   width  = columns rounded up to kLanes, kVecs = width / kLanes vectors of columns

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of A as the kernels of few rows want them, laid out once for all panels: the signed side of the
 // products, codes of weights being the unsigned one. With a' = a - 128, q the unsigned code, z the code of
 // weight 0 and r the row's zero point

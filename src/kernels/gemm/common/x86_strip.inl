@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loops of the x86 engines with integer activations, around what each of them multiplies with. Read this
 // file first.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of many rows with f32 activations: a chunk of K of some columns is decoded to floats that stay in
 // the L1 cache while all rows pass by. Sums wait in a buffer from chunk to chunk; the order of the additions
 // to each is that of K.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the decoders of weights with f32 activations have in common. The f32_decode_<isa>.inl that the kernel
 // file chose goes on to define
 //   load_codes(p)                       a vector of dwords of codes

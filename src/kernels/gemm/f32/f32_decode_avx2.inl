@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decoding weights to floats with AVX2, for f32_run.inl. The kernel file has set what f32_panel.inl wants.
 #pragma once
 

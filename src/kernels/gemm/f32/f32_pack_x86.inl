@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packing f32_panel.inl's panel where groups are regular: blocks of rows are transposed in registers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The panel of the kernels with f32 activations: columns lie across 32-bit lanes, and a lane holds the codes
 // of consecutive k, lowest bits first. The kernel file has set
 //   kCodeBits     1, 2, 4 or 8

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine of f32 activations, for weights of few bits that are multiplied as floats. Read this file first.
 //
 // Columns lie across 32-bit lanes; a lane of a panel (f32_panel.inl) holds the codes of consecutive k.

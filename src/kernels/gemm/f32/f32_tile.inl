@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of few rows with f32 activations: weights are decoded in registers, one k at a time, and
 // multiplied with a broadcast activation of each row, fma in order of K.
 #pragma once

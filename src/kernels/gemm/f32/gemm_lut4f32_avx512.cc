@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lut4 weights with f32 activations on AVX-512.
 #include <immintrin.h>
 

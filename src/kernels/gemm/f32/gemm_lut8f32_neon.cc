@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lut8 weights with f32 activations on Advanced SIMD.
 #include <arm_neon.h>
 

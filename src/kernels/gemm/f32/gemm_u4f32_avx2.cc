@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // u4 weights with f32 activations on AVX2.
 #include <immintrin.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lut4 weights on plain Advanced SIMD: the 16 levels of a column are a register that TBL indexes.
 #include <arm_neon.h>
 

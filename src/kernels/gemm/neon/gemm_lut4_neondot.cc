@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lut4 weights on SDOT, by TBL; matrices with one table, since a vector holds codes of four columns.
 #include <arm_neon.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s2 weights on plain Advanced SIMD; zero points are subtracted always, as in gemm_u4_neon.cc.
 #include <arm_neon.h>
 

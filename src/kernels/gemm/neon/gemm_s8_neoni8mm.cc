@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s8 weights on USMMLA.
 #include <arm_neon.h>
 

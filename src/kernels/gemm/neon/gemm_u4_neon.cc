@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // u4 weights on plain Advanced SIMD. Weights shifted up would be -128 at times, which smull and smlal do not
 // take: zero points are subtracted always.
 #include <arm_neon.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // u4 weights on SDOT.
 #include <arm_neon.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How packed codes become int8 weights in registers, one policy a format. What a policy offers to
 // neon_panel.inl and neon_loops.inl:
 //   kFormat, kBits     the canonical format; bits of a code in the panel

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The multiply-add of SDOT: four codes of K at a time, those of A taken from a lane. neon_engine_smull.inl
 // says what each name means.
 #pragma once

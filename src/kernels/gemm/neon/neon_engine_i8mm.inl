@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The multiply-add of USMMLA: two rows by two columns by eight codes of K. It takes A unsigned, as it lies
 // in memory. neon_engine_smull.inl says what each name means.
 //

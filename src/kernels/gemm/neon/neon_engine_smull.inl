@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The multiply-add of plain Advanced SIMD, which has no dot product: smull and smlal multiply bytes into
 // 16-bit lanes, sadalp adds pairs of lanes to the 32-bit accumulators. What an engine offers to
 // neon_loops.inl:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loops of the NEON kernels with integer activations, the same for every engine and format. Read this
 // file first. An engine (neon_engine_<instruction>.inl) multiplies: smull on any aarch64, sdot and usmmla
 // where they are. A policy (neon_decode.inl) makes int8 weights of the codes of a format. The kernel file

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The panel of the NEON kernels. The kernel file has named its two policies
 //   Centered   for weights without zero points of their own
 //   Affine     for the others; the same type if there is no difference

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a unit of column sum costs each row of a tile: the flip of A's sign bit, which makes codes 128 less,
 // and the row's zero point.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the tiles of neon_loops.inl take int8 weights from: the packed codes of a block, decoded as they are
 // read, or a block that was decoded before.
 #pragma once

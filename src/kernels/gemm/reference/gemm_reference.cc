@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar references of u8 codes and sign bits: correct for every shape, granularity and zero point. They
 // define what the other kernels must give, bit for bit, so they are written to be read: one weight and one
 // activation at a time, in order of K. Sums are exact integers. gemm_reference_f32.cc has those of floats.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scalar references of f32 activations: they define what the other kernels must give, bit for bit.
 // Products are fused multiply-adds in order of K. gemm_reference.cc has those of codes.
 //

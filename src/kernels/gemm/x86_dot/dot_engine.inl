@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine of the processors that have vpdpbusd, which multiplies four u8 codes of A by four s8 weights and
 // adds them to a 32-bit lane. The loops around it are those of x86_strip.inl; tiles keep their sums in
 // registers (dot_tile.inl) and go from there through the epilogue.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tile that keeps its sums in registers: kRows x kVecs accumulators over s8 weights, activations
 // broadcast from memory, and dot products of four codes.
 #pragma once

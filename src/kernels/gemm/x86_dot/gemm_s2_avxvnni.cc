@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s2 weights on AVX-VNNI (VEX), in 256-bit tiles.
 #include "kernels/simd/vec_avx2.inl"
 #include "lowbit/kernels/gemm_kernel.h"

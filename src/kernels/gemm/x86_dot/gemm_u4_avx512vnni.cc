@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // u4 weights on AVX512-VNNI, in 512-bit tiles.
 #include "kernels/simd/vec_avx512.inl"
 #include "lowbit/kernels/gemm_kernel.h"

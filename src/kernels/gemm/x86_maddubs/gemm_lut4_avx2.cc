@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // lut4 weights on AVX2: levels are looked up by a shuffle of bytes. Small ones add up in 16-bit lanes for 16
 // codes of K, which they cannot leave; others are split into two parts of four bits that do likewise.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s2 weights on AVX2: codes minus zero points are multiplied as bytes, and 32 codes of K add up in 16-bit
 // lanes, which they cannot leave.
 #include "kernels/simd/vec_avx2.inl"

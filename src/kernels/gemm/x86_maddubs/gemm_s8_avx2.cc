@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // s8 weights on AVX2, exact although vpmaddubsw saturates: pairs of weights that could make it are clamped
 // when packed, and what was cut off is multiplied apart from a short list. Panels where too many pairs are
 // like that multiply their weights in two parts of four bits.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine of plain AVX2, which has no dot product. vpmaddubsw multiplies u8 codes of A by s8 weights and
 // adds neighbours, but into 16 bits, where two products of large codes saturate. The loops around it are
 // those of x86_strip.inl.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The products of few rows (x86_few_rows.inl) on plain AVX2. A Weights type says how codes become bytes:
 //   kParts, kMiddle   vectors that each quad becomes (the second counts 16 times); z where the panel has none
 //   kBatchSteps       steps whose products add up in 16 bits

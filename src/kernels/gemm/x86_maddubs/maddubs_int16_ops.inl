@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of bytes in 16-bit lanes, for the maddubs_*.inl files on AVX2.
 #pragma once
 

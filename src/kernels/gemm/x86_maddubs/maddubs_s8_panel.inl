@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The panel of the s8 kernel on AVX2: up to 8 panels of x86_panel.inl, of 16 columns each, and the excess of
 // all of them twice: by columns for few rows, by chunks of K for more, whose product needs the rows of A
 // transposed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loops of the s8 kernel on AVX2 for one scale group: 32-bit sums in registers over a chunk of K, the
 // excess list's product added beforehand.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tile of kernels without a dot-product instruction. Products of bytes stay in 16-bit lanes for a batch
 // of K before they widen: a multiplication and an addition for every 8 bytes of a lane pair in place of three
 // instructions. Exact because weights are small, or were split into two small parts:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the pairs of neighbouring s8 weights that vpmaddubsw could saturate on: with activations up to 255
 // the sum of two products stays in an int16 if the weights of one sign add up to no more than 128 in
 // absolute value. The excess of a pair is what must be taken from its larger weight.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The excess list of a panel: what was taken from weights so that no pair of products saturates, and its
 // product with many rows, exact in int32.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The excess list of a panel column by column, for few rows: the product of a row is a gathered dot product
 // for each column.
 //
