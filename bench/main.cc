@@ -17,6 +17,7 @@ void register_all() {
   register_peak_benchmarks();
   register_gemm_benchmarks();
   register_linear_benchmarks();
+  register_attention_benchmarks();
   register_pack_benchmarks();
   register_quantize_benchmarks();
   register_thread_benchmarks();

@@ -20,6 +20,7 @@
 #include "lowbit/layers/gemm.h"
 #include "lowbit/layers/integer_conv2d.h"
 #include "lowbit/layers/linear.h"
+#include "lowbit/layers/row_codes.h"
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/evaluate.h"

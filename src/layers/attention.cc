@@ -62,12 +62,18 @@ Shape infer_shape(const AttentionOp& op, std::span<const Shape> inputs) {
 std::unique_ptr<Step> make_step(const AttentionOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
   const DType type = spec.output->dtype;
-  bool fits = type != DType::i64;
-  for (std::size_t i = 0; i < spec.inputs.size(); ++i)
-    fits = fits && spec.inputs[i]->dtype == (i < 3 ? type : DType::f32);
+  const bool on_rows = type == DType::f32 && spec.inputs[1]->dtype == DType::rows;
+  bool fits = type == DType::f32 || type == DType::u8;
+  for (std::size_t i = 0; i < spec.inputs.size(); ++i) {
+    const DType want = i == 3 ? DType::f32 : on_rows && i > 0 ? DType::rows : type;
+    fits = fits && spec.inputs[i]->dtype == want;
+  }
   if (!fits)
-    throw Error(ErrorCode::unsupported,
-                "Attention computes on f32 values, or on codes with a mask of f32 values");
+    throw Error(
+        ErrorCode::unsupported,
+        "Attention computes on f32 values, or on codes with a mask of f32 values, or on queries of f32 "
+        "values with keys and values that are rows in codes");
+  if (on_rows) return make_attention_rows(op, spec);
   return type == DType::u8 ? make_attention_int8(op, spec) : make_attention_fp32(op, spec);
 }
 

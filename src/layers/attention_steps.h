@@ -34,7 +34,7 @@ std::array<std::int64_t, 4> mask_strides(const Shape& mask);
 
 /// A block of queries of one head of one item of one sample.
 struct AttentionBlock {
-  std::int64_t sample = 0, item = 0, head = 0, group = 0;  ///< group: the head of keys and values
+  std::int64_t sample = 0, item = 0, head = 0, group = 0;  ///< the first head; group: that of keys and values
   std::int64_t first = 0, rows = 0;                        ///< queries
 };
 
@@ -44,6 +44,7 @@ struct AttentionPlan {
   bool has_mask = false;
   std::array<std::int64_t, 4> mask{};  ///< strides
   std::int64_t block = 1, blocks = 1;  ///< of queries
+  std::int64_t heads_together = 1;     ///< of queries, in a block; they read the same keys
 
   AttentionPlan(const AttentionOp& op, const StepSpec& spec, std::int64_t most_rows);
 
@@ -54,8 +55,8 @@ struct AttentionPlan {
   template <class Body>
   void for_blocks(const StepArgs& args, Body&& body) const {
     constexpr std::int64_t kParallelWork = 500000;  // multiplications that are worth a second thread
-    const std::int64_t count = args.batch * queries.batch * queries.heads * blocks;
-    const std::int64_t work = count * block * keys.rows * (queries.size + values.size);
+    const std::int64_t count = args.batch * queries.batch * (queries.heads / heads_together) * blocks;
+    const std::int64_t work = count * heads_together * block * keys.rows * (queries.size + values.size);
     for_shares(args, count, work, kParallelWork, [&](std::int64_t i, int t) { body(number(i), t); });
   }
 
@@ -64,9 +65,9 @@ struct AttentionPlan {
     AttentionBlock b;
     b.first = i % blocks * block;
     b.rows = std::min(block, queries.rows - b.first);
-    b.head = i / blocks % queries.heads;
+    const std::int64_t head = i / blocks * heads_together, item = head / queries.heads;
+    b.head = head % queries.heads;
     b.group = b.head / (queries.heads / keys.heads);
-    const std::int64_t item = i / (blocks * queries.heads);
     b.item = item % queries.batch, b.sample = item / queries.batch;
     return b;
   }
@@ -75,5 +76,7 @@ struct AttentionPlan {
 std::unique_ptr<Step> make_attention_fp32(const AttentionOp& op, const StepSpec& spec);
 /// Queries, keys, values and the result are codes; the mask is floats.
 std::unique_ptr<Step> make_attention_int8(const AttentionOp& op, const StepSpec& spec);
+/// Keys and values are rows in codes; the rest is floats.
+std::unique_ptr<Step> make_attention_rows(const AttentionOp& op, const StepSpec& spec);
 
 }  // namespace lowbit::ops

@@ -55,6 +55,7 @@ class ConcatStep final : public Step {
       Part part;
       part.box = Box(*input);
       part.offset = position * out_.stride[axis];
+      if (dtype_ == DType::rows) part.box.size.back() = input->layout().pixel_stride;
       part.requantizes = dtype_ == DType::u8 &&
                          (!(input->qparams == spec.output->qparams) || input->bits > spec.output->bits);
       if (part.requantizes) part.table = requantize_table(input->qparams, *spec.output);
@@ -66,7 +67,7 @@ class ConcatStep final : public Step {
   void run(const StepArgs& args) const noexcept override {
     for (std::int64_t b = 0; b < args.batch; ++b)
       for (std::size_t i = 0; i < parts_.size(); ++i)
-        if (dtype_ == DType::u8)
+        if (dtype_ != DType::f32)
           copy_part(parts_[i], out_, args.inputs[i].sample<const std::uint8_t>(b),
                     args.output.sample<std::uint8_t>(b));
         else
@@ -102,7 +103,11 @@ Shape infer_shape(const ConcatOp& op, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const ConcatOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
-  require_same_dtype(spec, ConcatOp::kName);
+  if (require_same_dtype(spec, ConcatOp::kName) == DType::rows) {
+    bool fits = op.axis < spec.output->shape.rank() - 1;
+    for (const ValueType* input : spec.inputs) fits = fits && input->bits == spec.output->bits;
+    if (!fits) throw Error(ErrorCode::unsupported, "Concat joins whole rows in codes of as many bits only");
+  }
   return std::make_unique<ConcatStep>(op, spec);
 }
 

@@ -5,6 +5,7 @@
 
 #include "layers/step_common.h"
 #include "lowbit/core/error.h"
+#include "lowbit/layers/row_codes.h"
 
 namespace lowbit {
 
@@ -48,12 +49,24 @@ SampleLayout sample_layout(const Shape& shape, DType dtype) {
 }
 
 SampleLayout ValueType::layout() const {
-  return sample_layout(shape, dtype);
+  if (dtype != DType::rows) return sample_layout(shape, dtype);
+  SampleLayout l = sample_layout(shape, DType::f32);
+  l.pixel_stride = static_cast<std::int64_t>(coded_row_bytes(l.channels, bits));
+  l.tail = 0;
+  l.sample_stride = ops::round_up(l.zero_pixel(), 64);
+  return l;
 }
 
 std::size_t ValueType::sample_bytes() const {
   const auto elements = static_cast<std::size_t>(layout().sample_stride);
-  return elements * (dtype == DType::u8 ? 1 : dtype == DType::i64 ? sizeof(std::int64_t) : sizeof(float));
+  switch (dtype) {
+    case DType::i64:
+      return elements * sizeof(std::int64_t);
+    case DType::f32:
+      return elements * sizeof(float);
+    default:
+      return elements;
+  }
 }
 
 }  // namespace lowbit

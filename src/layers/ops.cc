@@ -26,7 +26,31 @@ Shape infer_shape(const Op& op, std::span<const Shape> inputs) {
   return std::visit([&](const auto& o) { return infer_shape(o, inputs); }, op);
 }
 
+namespace {
+
+/// Rows in codes are made, joined and read by attention as keys and values, nothing else.
+void check_rows(const Op& op, const StepSpec& spec) {
+  bool fits = spec.output->dtype != DType::rows || std::holds_alternative<QuantizeOp>(op) ||
+              std::holds_alternative<ConcatOp>(op);
+  const auto check = [&](const ValueType& type) {
+    if (type.dtype == DType::rows)
+      fits = fits && type.shape.rank() == 4 && (type.bits == 8 || type.bits == 4);
+  };
+  check(*spec.output);
+  for (const ValueType* input : spec.inputs) {
+    check(*input);
+    if (input->dtype == DType::rows)
+      fits = fits && (std::holds_alternative<ConcatOp>(op) || std::holds_alternative<AttentionOp>(op));
+  }
+  if (!fits)
+    throw Error(ErrorCode::unsupported,
+                std::string(op_name(op)) + " does not compute with these rows in codes");
+}
+
+}  // namespace
+
 std::unique_ptr<Step> make_step(const Op& op, const StepSpec& spec) {
+  check_rows(op, spec);
   for (const ValueType* input : spec.inputs)
     if (input->dtype == DType::i64 && !std::holds_alternative<ArrayOp>(op) &&
         !std::holds_alternative<EmbeddingOp>(op))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantize and Dequantize: the two doors between f32 and u8 values. Both run the vectorized loops of the
 // kernels. A pixel of codes may be wider than a pixel of floats (it is rounded up to four codes); then they
-// go pixel by pixel.
+// go pixel by pixel. Quantize also makes rows in codes.
 #include <fmt/format.h>
 
 #include "layers/dynamic_input.h"
@@ -9,6 +9,7 @@
 #include "layers/step_common.h"
 #include "lowbit/kernels/elementwise_kernel.h"
 #include "lowbit/layers/pointwise.h"
+#include "lowbit/layers/row_codes.h"
 
 namespace lowbit::ops {
 namespace {
@@ -67,6 +68,24 @@ class DequantizeStep final : public Step {
   SampleLayout in_, out_;
 };
 
+/// Each row gets a scale of its own.
+class QuantizeRowsStep final : public Step {
+ public:
+  explicit QuantizeRowsStep(const StepSpec& spec)
+      : in_(spec.inputs[0]->layout()), out_(spec.output->layout()), bits_(spec.output->bits) {}
+
+  void run(const StepArgs& args) const noexcept override {
+    for_pixel_blocks(args, in_.pixels(), in_.channels, [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
+      encode_rows(args.inputs[0].sample<const float>(s) + p0 * in_.pixel_stride, p1 - p0, in_.channels, bits_,
+                  args.output.sample<std::byte>(s) + p0 * out_.pixel_stride);
+    });
+  }
+
+ private:
+  SampleLayout in_, out_;
+  int bits_;
+};
+
 void require_dtypes(const StepSpec& spec, DType in, std::string_view what) {
   if (spec.inputs[0]->dtype != in || spec.output->dtype == in)
     throw Error(ErrorCode::unsupported,
@@ -89,6 +108,8 @@ Shape infer_shape(const DequantizeOp&, std::span<const Shape> inputs) {
 
 std::unique_ptr<Step> make_step(const QuantizeOp& op, const StepSpec& spec) {
   require_shapes(op, spec);
+  if (spec.output->dtype == DType::rows && spec.inputs[0]->dtype == DType::f32)
+    return std::make_unique<QuantizeRowsStep>(spec);
   require_dtypes(spec, DType::f32, QuantizeOp::kName);
   return std::make_unique<QuantizeStep>(spec);
 }

@@ -7,8 +7,10 @@
 #include <cmath>
 #include <type_traits>
 
+#include "layers/coded_row.h"
 #include "layers/step_common.h"
 #include "lowbit/core/error.h"
+#include "lowbit/layers/row_codes.h"
 #include "model/open_graph.h"
 
 namespace lowbit {
@@ -66,6 +68,12 @@ void for_sample_lines(const View& view, const ValueType& type, std::int64_t coun
       for (std::int64_t c = 0; c < box.size.back(); ++c)
         body(b, first + c * stride.back(), 1, ours + c * box.stride.back(), 1);
     });
+}
+
+/// The row in codes that a line of elements is, which begins at element `first` of sample `b`.
+std::byte* coded_row(const ops::TensorArg& value, std::int64_t b, std::int64_t first) {
+  const SampleLayout layout = value.type->layout();
+  return value.sample<std::byte>(b) + first / layout.channels * layout.pixel_stride;
 }
 
 /// Between sample `b` of a value of floats and its elements in logical order.
@@ -148,6 +156,10 @@ std::vector<arrays::ArrayView> slice_batch(const Model& model, std::span<const a
     arrays::ArrayView& array = slice[i];
     if (array.floats) array.floats += first * sample.elements();
     if (array.integers) array.integers += first * sample.elements();
+    if (array.rows) {
+      const int bits = model.type(model.graph().inputs[i]).bits;
+      array.rows += static_cast<std::size_t>(first) * coded_rows_bytes(sample, bits);
+    }
     if (!(array.type.shape == sample)) array.type.shape = with_count(array.type.shape, count);
   }
   return slice;
@@ -164,6 +176,8 @@ void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t coun
         if (to.type->dtype == DType::i64)
           for (std::int64_t c = 0; c < n; ++c)
             to.sample<std::int64_t>(b)[ours + c] = nearest_integer(theirs[c * step]);
+        else if (to.type->dtype == DType::rows)
+          encode_row(theirs, step, n, to.type->bits, coded_row(to, b, ours));
         else
           for (std::int64_t c = 0; c < n; ++c) to.sample<float>(b)[ours + c] = theirs[c * step];
       });
@@ -175,6 +189,8 @@ void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int6
                      if (from.type->dtype == DType::i64)
                        for (std::int64_t c = 0; c < n; ++c)
                          theirs[c * step] = static_cast<float>(from.sample<std::int64_t>(b)[ours + c]);
+                     else if (from.type->dtype == DType::rows)
+                       decode_row(coded_row(from, b, ours), n, from.type->bits, step, theirs);
                      else
                        for (std::int64_t c = 0; c < n; ++c)
                          theirs[c * step] = from.sample<float>(b)[ours + c];
@@ -183,8 +199,14 @@ void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int6
 
 void copy_in(const arrays::ArrayView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
   const std::int64_t size = to.type->shape.elements();
+  const std::size_t bytes = coded_rows_bytes(to.type->shape, to.type->bits);
   for (std::int64_t b = 0; b < count; ++b) {
-    if (from.integers)
+    if (from.rows)
+      std::copy_n(from.rows + static_cast<std::size_t>(b) * bytes, bytes, to.sample<std::byte>(b));
+    else if (to.type->dtype == DType::rows)
+      encode_rows(from.floats + b * size, to.type->layout().pixels(), to.type->layout().channels,
+                  to.type->bits, to.sample<std::byte>(b));
+    else if (from.integers)
       std::copy_n(from.integers + b * size, size, to.sample<std::int64_t>(b));
     else
       copy_row_major(from.floats + b * size, to, b);
@@ -193,8 +215,14 @@ void copy_in(const arrays::ArrayView& from, const ops::TensorArg& to, std::int64
 
 void copy_out(const ops::TensorArg& from, const arrays::MutableArrayView& to, std::int64_t count) noexcept {
   const std::int64_t size = from.type->shape.elements();
+  const std::size_t bytes = coded_rows_bytes(from.type->shape, from.type->bits);
   for (std::int64_t b = 0; b < count; ++b) {
-    if (to.integers)
+    if (to.rows)
+      std::copy_n(from.sample<std::byte>(b), bytes, to.rows + static_cast<std::size_t>(b) * bytes);
+    else if (from.type->dtype == DType::rows)
+      decode_rows(from.sample<std::byte>(b), from.type->layout().pixels(), from.type->layout().channels,
+                  from.type->bits, to.floats + b * size);
+    else if (to.integers)
       std::copy_n(from.sample<std::int64_t>(b), size, to.integers + b * size);
     else
       copy_row_major(to.floats + b * size, from, b);

@@ -22,6 +22,10 @@ void check_sizes(const ModelData& data) {
         ErrorCode::invalid_argument,
         fmt::format("a model of {} values and {} nodes has types for {} and quantization for {}",
                     data.graph.values.size(), data.graph.nodes.size(), data.types.size(), data.nodes.size()));
+  for (std::size_t v = 0; v < data.types.size(); ++v)
+    if (data.types[v].dtype == DType::rows && data.scheme == "fp32")
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("an fp32 model has no rows in codes, as '{}'", data.graph.values[v].name));
 }
 
 /// Adds the step of node `i`, which may share the weights of `same`.

@@ -194,10 +194,17 @@ std::optional<ops::Op> without_first(const ops::Op& op) {
   return binary && binary->constant.data.empty() ? std::optional<ops::Op>(*binary) : std::nullopt;
 }
 
+/// Whether a node joins what comes in with what is new, and gives it back: a cache, which stays as it is.
+bool joins_cache(const Graph& graph, const Graph::Node& node) {
+  return std::holds_alternative<ops::ConcatOp>(node.op) && graph.producer(node.inputs[0]) < 0 &&
+         graph.is_output(node.output);
+}
+
 /// Images that are joined, cut or combined between convolutions stay images.
 bool keep_images(Graph& graph, int at) {
   const Graph::Node& node = graph.nodes[static_cast<std::size_t>(at)];
   const Shape out = shape_of(graph, node.output);
+  if (joins_cache(graph, node)) return false;
   std::optional<ops::Op> op = out.rank() == 4 && out[0] == 1 ? without_first(node.op) : std::nullopt;
   bool is_image = false;
   for (const ValueId id : node.inputs) {

@@ -13,6 +13,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "model/calibration_checks.h"
+#include "model/find_caches.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
 
@@ -22,7 +23,8 @@ namespace {
 using Mode = NodePlan::Mode;
 
 /// Rewrites an fp32 model node by node. A value of the old graph becomes an f32 value, a u8 value, or both,
-/// with Quantize and Dequantize between them; each is made at most once, when the first reader asks.
+/// with Quantize and Dequantize between them; each is made at most once, when the first reader asks. A cache
+/// of keys and values becomes rows in codes and nothing else.
 class Rewriter {
  public:
   Rewriter(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
@@ -32,9 +34,11 @@ class Rewriter {
         policies_(policies),
         plans_(plan_nodes(old_.graph, schemes)),
         f32_(old_.graph.values.size(), -1),
-        u8_(old_.graph.values.size(), -1) {
+        u8_(old_.graph.values.size(), -1),
+        rows_(old_.graph.values.size(), -1) {
     data_.scheme = name;
     data_.source = old_.source;
+    if (policies_.kv_cache_bits != 0) plan_caches();
     for (const NodePlan& plan : plans_)
       if ((plan.mode == Mode::static_u8 && !policies_.qparams) ||
           (plan.mode == Mode::signs && !plan.scheme.dynamic))
@@ -46,11 +50,13 @@ class Rewriter {
     data_.graph.open = old_.graph.open;
     data_.graph.input_rules = old_.graph.input_rules;
     for (const ValueId id : old_.graph.inputs) {
-      f32_[index(id)] = add_value(id, DType::f32);
-      data_.graph.inputs.push_back(f32_[index(id)]);
+      ValueId& made = is_cached(id) ? rows_[index(id)] : f32_[index(id)];
+      made = is_cached(id) ? add_rows(id) : add_value(id, DType::f32);
+      data_.graph.inputs.push_back(made);
     }
     for (std::size_t i = 0; i < old_.graph.nodes.size(); ++i) rewrite_node(i);
-    for (const ValueId id : old_.graph.outputs) data_.graph.outputs.push_back(as_f32(id));
+    for (const ValueId id : old_.graph.outputs)
+      data_.graph.outputs.push_back(is_cached(id) ? as_rows(id) : as_f32(id));
     return std::move(data_);
   }
 
@@ -69,13 +75,46 @@ class Rewriter {
     if (table_->samples == 0) throw Error(ErrorCode::invalid_argument, "the calibration table is empty");
   }
 
+  /// Nodes of caches read and give floats but for the rows in codes.
+  void plan_caches() {
+    cached_ = find_caches(old_.graph);
+    for (std::size_t i = 0; i < plans_.size(); ++i)
+      if (cached_.joins[i] || cached_.attentions[i]) plans_[i] = {};
+    if (std::find(cached_.attentions.begin(), cached_.attentions.end(), true) == cached_.attentions.end())
+      throw Error(
+          ErrorCode::unsupported,
+          "no attention of the model has a cache: keys and values that are inputs of the model, joined "
+          "with those of new tokens, and read by attention alone");
+  }
+
+  bool is_cached(ValueId id) const { return !cached_.values.empty() && cached_.values[index(id)]; }
+
+  ValueId add_rows(ValueId old) {
+    ValueType rows;
+    rows.bits = policies_.kv_cache_bits;
+    return add_value(old, DType::rows, rows);
+  }
+
+  /// Rows of a value that is a cache, or joins one.
+  ValueId as_rows(ValueId id) {
+    if (rows_[index(id)] < 0) {
+      const ValueId floats = as_f32(id);
+      rows_[index(id)] = add_rows(id);
+      add_node(old_.graph.values[index(id)].name + ":rows", ops::QuantizeOp{}, {floats}, rows_[index(id)],
+               {});
+    }
+    return rows_[index(id)];
+  }
+
   /// The f32 form keeps the name; a u8 form beside it gets a suffix. `codes` has the qparams and bits of one.
   ValueId add_value(ValueId old, DType dtype, const ValueType& codes = {}) {
     const Graph::Value& value = old_.graph.values[index(old)];
+    const bool is_second = dtype == DType::rows && !is_cached(old);
     const bool suffix = dtype == DType::u8 && wants_f32(old);
     const bool is_integer = old_.types[index(old)].dtype == DType::i64;
     data_.types.push_back({value.shape, is_integer ? DType::i64 : dtype, codes.qparams, codes.bits});
-    const ValueId id = data_.graph.add_value(suffix ? value.name + ":u8" : value.name, value.shape);
+    const char* ending = suffix ? ":u8" : is_second ? ":rows" : "";
+    const ValueId id = data_.graph.add_value(value.name + ending, value.shape);
     data_.graph.values.back().element = value.element;
     return id;
   }
@@ -230,10 +269,18 @@ class Rewriter {
     NodeQuantization quantization = quantize_node(op, i);
     const bool codes_in = plan.mode == Mode::static_u8 && !moves_before_quantization(node, plan);
     std::vector<ValueId> inputs;
+    const bool joins = !cached_.joins.empty() && cached_.joins[i];
     for (std::size_t n = 0; n < node.inputs.size(); ++n)
-      inputs.push_back(codes_in && !ops::reads_reals(op, n)
+      inputs.push_back(joins || is_cached(node.inputs[n]) ? as_rows(node.inputs[n])
+                       : codes_in && !ops::reads_reals(op, n)
                            ? as_codes(node.inputs[n], bits_read(node, plan, n))
                            : as_f32(node.inputs[n]));
+    if (joins) {
+      rows_[index(node.output)] = add_rows(node.output);
+      add_node(node.name, std::move(op), std::move(inputs), rows_[index(node.output)], {});
+      data_.graph.nodes.back().rules = rules_of(node);
+      return;
+    }
     // A product can leave its epilogue as f32 directly; other operators on codes produce codes.
     const bool codes_out = codes_in && !(ops::has_weights(op) && wants_f32(node.output));
     ValueId& output = codes_out ? u8_[index(node.output)] : f32_[index(node.output)];
@@ -253,17 +300,22 @@ class Rewriter {
     for (FieldRule& rule : rules)
       for (auto* list : {&rule.numbers, &rule.starts})
         for (SizeRule& number : *list)
-          if (number.value >= 0)
-            number.value =
-                f32_[index(number.value)] >= 0 ? f32_[index(number.value)] : u8_[index(number.value)];
+          if (number.value >= 0) number.value = any_form(number.value);
     return rules;
+  }
+
+  ValueId any_form(ValueId id) const {
+    for (const auto* forms : {&f32_, &u8_})
+      if ((*forms)[index(id)] >= 0) return (*forms)[index(id)];
+    return rows_[index(id)];
   }
 
   const detail::ModelData& old_;
   const CalibrationTable* table_;
   const NodePolicies& policies_;
   std::vector<NodePlan> plans_;
-  std::vector<ValueId> f32_, u8_;                      ///< new ids of each old value, -1: not made
+  CachedParts cached_;                                 ///< empty where there are no rows in codes
+  std::vector<ValueId> f32_, u8_, rows_;               ///< new ids of each old value, -1: not made
   std::map<std::pair<ValueId, int>, ValueId> narrow_;  ///< of copies in fewer bits
   detail::ModelData data_;
 };
@@ -274,16 +326,26 @@ void require_fp32(const Model& model) {
                 fmt::format("only an fp32 model can be quantized, this one is {} already", model.scheme()));
 }
 
+void check_cache_bits(const QuantizeOptions& options) {
+  const int bits = options.kv_cache_bits;
+  if (bits != 0 && bits != 4 && bits != 8)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a cache of keys and values has 8 or 4 bits, or 0 for floats, not {}", bits));
+  if (bits != 0 && options.recover)
+    throw Error(ErrorCode::unsupported, "a recovery keeps caches of keys and values in floats");
+}
+
 Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
   require_fp32(fp32);
   if (table) check_made_for(*table, fp32);
+  check_cache_bits(options);
   if (options.recover) {
     QuantizeOptions rest = options;
     rest.recover = nullptr;
     return options.recover(fp32, table, rest).model;
   }
   return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), quantized_name(options),
-                        {options.weights, options.ranges, options.wide_sums});
+                        {options.weights, options.ranges, options.wide_sums, options.kv_cache_bits});
 }
 
 /// Of one value's type alone: of floats and codes, or of wider and narrower codes.
@@ -293,11 +355,19 @@ bool is_conversion(const Graph::Node& node) {
          (std::holds_alternative<ops::ConcatOp>(node.op) && node.inputs.size() == 1);
 }
 
+/// Of the rows in codes that a node reads; 0: it reads none.
+int cache_bits(const Model& model, const Graph::Node& node) {
+  for (const ValueId id : node.inputs)
+    if (model.type(id).dtype == DType::rows) return model.type(id).bits;
+  return 0;
+}
+
 }  // namespace
 
 std::string quantized_name(const QuantizeOptions& options) {
   std::string name = format_scheme(options.scheme);
-  return !options.overrides.empty() && name == "fp32" ? "mixed" : name;
+  const bool has_others = !options.overrides.empty() || options.kv_cache_bits != 0;
+  return has_others && name == "fp32" ? kMixedSchemes : name;
 }
 
 Model quantize_nodes(const Model& fp32, const CalibrationTable* table, std::span<const Scheme> schemes,
@@ -323,7 +393,9 @@ std::string describe_coverage(const Model& model) {
     if (is_conversion(graph.nodes[i])) continue;
     ++total;
     const NodeQuantization& q = model.quantization(static_cast<int>(i));
-    if (q.scheme.is_fp32()) {
+    if (const int bits = cache_bits(model, graph.nodes[i])) {
+      ++counts[fmt::format("with a cache of {} bits", bits)];
+    } else if (q.scheme.is_fp32()) {
       floats[q.fallback].push_back(graph.nodes[i].name);
     } else {
       ++counts[q.name()];

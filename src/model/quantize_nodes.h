@@ -13,6 +13,8 @@ namespace lowbit {
 
 /// ModelData::scheme of a model that kept the codes of the file that it comes from.
 inline constexpr const char* kSchemeOfFile = "as in the file";
+/// The same of one that is fp32 but for some layers, or for its caches.
+inline constexpr const char* kMixedSchemes = "mixed";
 
 /// The weights of a Conv2d or Linear in a scheme, rows and columns as in weight_matrix().
 QuantizedMatrix quantize_weight_matrix(const ops::Op& op, const Scheme& scheme);
@@ -22,6 +24,7 @@ struct NodePolicies {
   WeightsPolicy weights{};
   RangePolicy ranges{};
   bool wide_sums = false;
+  int kv_cache_bits = 0;
   /// Qparams of values of 8 bits by name, in place of ranges: then no table is needed, and every value that
   /// becomes codes has some. Empty: none.
   std::function<QParams(const std::string& value)> qparams{};

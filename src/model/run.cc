@@ -37,13 +37,20 @@ const Shape& shape_of(const View& view) {
   return view.type.shape;
 }
 
-/// Throws Error(unsupported) for integers where the model has floats, or the other way round.
+/// Throws Error(unsupported) for integers where the model has floats, or the other way round, and for rows
+/// in codes where it has none.
 template <class View>
 void require_element(const View& view, const ValueType& type, const std::string& name) {
-  if constexpr (requires { view.integers; })
-    if (!view.is_present() || (view.integers != nullptr) != (type.dtype == DType::i64))
-      throw Error(ErrorCode::unsupported,
-                  fmt::format("'{}' takes {}", name, type.dtype == DType::i64 ? "integers" : "floats"));
+  if constexpr (requires { view.integers; }) {
+    // An empty cache is nowhere.
+    const bool is_there = view.is_present() || (type.dtype == DType::rows && view.size() == 0);
+    const bool fits = is_there && (view.integers != nullptr) == (type.dtype == DType::i64) &&
+                      (!view.rows || (type.dtype == DType::rows && !view.floats));
+    const char* wanted = type.dtype == DType::i64    ? "integers"
+                         : type.dtype == DType::rows ? "rows in codes, or floats"
+                                                     : "floats";
+    if (!fits) throw Error(ErrorCode::unsupported, fmt::format("'{}' takes {}", name, wanted));
+  }
 }
 
 /// Samples in tensors of the values `ids`, of which sample_of(i) is the shape of a sample of the i-th; the

@@ -135,7 +135,7 @@ struct SchemeWeights {
   Model model(std::span<const Scheme> schemes) const {
     NodePolicies policies{.ranges = ranges, .wide_sums = wide_sums, .given_codes_label = {}};
     policies.weights = [this](const LayerContext& layer) { return layers.at(layer.name); };
-    return quantize_nodes(fp32, table(), schemes, "mixed", policies);
+    return quantize_nodes(fp32, table(), schemes, kMixedSchemes, policies);
   }
 
   /// Layers that have no codes yet get those of the scheme.

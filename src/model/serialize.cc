@@ -17,11 +17,13 @@
 namespace lowbit {
 namespace {
 
-constexpr std::uint32_t kVersion = 6, kFirstVersion = 1;
+constexpr std::uint32_t kVersion = 7, kFirstVersion = 1;
 /// What is written where no weights have a label and no layer takes signs, so that an older lowbit, which
 /// would run such layers as weight-only ones, reads all other files.
 constexpr std::uint32_t kOlderVersion = 3;
-/// What is written where no dimension is open.
+/// What is written where no value is rows in codes.
+constexpr std::uint32_t kOpenVersion = 6;
+/// What is written where, besides, no dimension is open.
 constexpr std::uint32_t kFixedVersion = 5;
 /// What is written where, besides, all values are floats or codes and samples come in batches.
 constexpr std::uint32_t kFloatVersion = 4;
@@ -33,7 +35,8 @@ constexpr detail::FileKind kModelFile{
 
 /// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no
 /// offsets and levels, version 2 no bits of values, version 3 no labels of weights and no sign activations,
-/// version 4 no integers and no graphs without a batch, version 5 no open dimensions.
+/// version 4 no integers and no graphs without a batch, version 5 no open dimensions, version 6 no rows in
+/// codes.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
@@ -130,7 +133,8 @@ bool has_float_weights(const ops::Op& op) {
 detail::ModelData read(FieldReader& v, std::uint32_t version) {
   detail::ModelData data;
   v("scheme", data.scheme), v("source", data.source);
-  if (data.scheme != kSchemeOfFile) parse_scheme(data.scheme);  // refuses what is none
+  if (data.scheme != kSchemeOfFile && data.scheme != kMixedSchemes)
+    parse_scheme(data.scheme);  // refuses what is none
   if (version > 4) v("has batch", data.graph.has_batch);
   const std::uint64_t values = v.length("values", 8);
   for (std::uint64_t i = 0; i < values; ++i) {
@@ -138,7 +142,9 @@ detail::ModelData read(FieldReader& v, std::uint32_t version) {
     ValueType type;
     v("value name", value.name);
     visit(v, type, version);
-    if (type.dtype > (version > 4 ? DType::i64 : DType::u8) ||
+    const DType last = version > 6 ? DType::rows : version > 4 ? DType::i64 : DType::u8;
+    const bool are_rows = type.dtype == DType::rows;
+    if (type.dtype > last || (are_rows && (type.shape.rank() != 4 || (type.bits != 8 && type.bits != 4))) ||
         !(std::isfinite(type.qparams.scale) && type.qparams.scale > 0) || type.bits < 2 || type.bits > 8 ||
         type.qparams.zero_point < 0 || type.qparams.zero_point > type.codes().qmax)
       v.fail("value type");
@@ -183,11 +189,14 @@ std::vector<std::byte> save_to_bytes(const Model& model) {
   const bool is_general =
       !model.graph().has_batch ||
       std::any_of(types.begin(), types.end(), [](const ValueType& type) { return type.dtype == DType::i64; });
+  const bool has_rows = std::any_of(types.begin(), types.end(),
+                                    [](const ValueType& type) { return type.dtype == DType::rows; });
   detail::FileKind kind = kModelFile;
-  kind.version = !model.graph().open.empty() ? kVersion
-                 : is_general                ? kFixedVersion
-                 : is_new                    ? kFloatVersion
-                                             : kOlderVersion;
+  kind.version = has_rows                      ? kVersion
+                 : !model.graph().open.empty() ? kOpenVersion
+                 : is_general                  ? kFixedVersion
+                 : is_new                      ? kFloatVersion
+                                               : kOlderVersion;
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());

@@ -53,9 +53,10 @@ NodeInfo describe_node(const Model& model, int i) {
   }
   info.kernel = model.kernel(i);
   info.bytes = constant_bytes(node.op) + model.weight_bytes(i);
-  info.type = type.dtype == DType::u8    ? fmt::format("u{}", type.bits)
-              : type.dtype == DType::i64 ? "i64"
-                                         : "f32";
+  info.type = type.dtype == DType::u8     ? fmt::format("u{}", type.bits)
+              : type.dtype == DType::rows ? fmt::format("rows{}", type.bits)
+              : type.dtype == DType::i64  ? "i64"
+                                          : "f32";
   if (type.dtype == DType::u8) info.qparams = type.qparams;
   info.fallback = quantization.fallback;
   return info;

@@ -2,7 +2,7 @@
 // Runs one Step on tensors in logical order (N x C x H x W, N x T x F, N x F): packs them into sample
 // layouts, gives the step exactly the scratch that it asks for, and unpacks the result. Guard bytes around
 // every buffer are checked, and the elements that mean nothing (rounding of a pixel, tail, end of a sample)
-// are filled with a pattern first.
+// are filled with a pattern first. Rows in codes are encoded from floats, and decoded.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include <new>
 #include <vector>
 
+#include "lowbit/layers/row_codes.h"
 #include "lowbit/layers/step.h"
 #include "lowbit/runtime/executor.h"
 
@@ -31,6 +32,9 @@ struct Values {
 
 inline ValueType f32_type(const Shape& shape) {
   return {shape, DType::f32, {}};
+}
+inline ValueType rows_type(const Shape& shape, int bits) {
+  return {shape, DType::rows, {}, bits};
 }
 inline ValueType u8_type(const Shape& shape, float scale, std::int32_t zero_point) {
   return {shape, DType::u8, {scale, zero_point}};
@@ -83,6 +87,10 @@ inline GuardedBuffer pack(const Values& values) {
   const SampleLayout l = values.type.layout();
   for (std::int64_t b = 0; b < values.batch; ++b) {
     std::byte* sample = buffer.data() + static_cast<std::size_t>(b) * bytes;
+    if (values.type.dtype == DType::rows) {
+      encode_rows(values.data.data() + b * n, l.pixels(), l.channels, values.type.bits, sample);
+      continue;
+    }
     for (std::int64_t i = 0; i < n; ++i) {
       const float x = values.data[static_cast<std::size_t>(b * n + i)];
       const std::int64_t at = element_offset(values.type, i);
@@ -106,6 +114,11 @@ inline Values unpack(const GuardedBuffer& buffer, const ValueType& type, std::in
   const std::int64_t n = type.shape.elements();
   for (std::int64_t b = 0; b < batch; ++b) {
     const std::byte* sample = buffer.data() + static_cast<std::size_t>(b) * type.sample_bytes();
+    if (type.dtype == DType::rows) {
+      decode_rows(sample, type.layout().pixels(), type.layout().channels, type.bits,
+                  values.data.data() + b * n);
+      continue;
+    }
     for (std::int64_t i = 0; i < n; ++i) {
       const std::int64_t at = element_offset(type, i);
       values.data[static_cast<std::size_t>(b * n + i)] =

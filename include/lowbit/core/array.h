@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arrays: tensors of any element type, dense and row-major, as ONNX's operators see them. A view has its
-// elements in `floats` or in `integers`, as is_float(type.element) says; the other pointer is null.
+// elements in `floats` or in `integers`, as is_float(type.element) says; the other pointer is null. Floats
+// may also be rows in codes (layers/row_codes.h) for a value of a model that is kept so; then `rows` alone is
+// set.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -23,8 +26,9 @@ struct ArrayView {
   ArrayType type;
   const float* floats = nullptr;
   const std::int64_t* integers = nullptr;
+  const std::byte* rows = nullptr;
 
-  bool is_present() const { return floats || integers; }
+  bool is_present() const { return floats || integers || rows; }
   std::int64_t size() const { return type.shape.elements(); }
   /// Its elements, of T float or std::int64_t.
   template <class T>
@@ -41,8 +45,9 @@ struct MutableArrayView {
   ArrayType type;
   float* floats = nullptr;
   std::int64_t* integers = nullptr;
+  std::byte* rows = nullptr;
 
-  bool is_present() const { return floats || integers; }
+  bool is_present() const { return floats || integers || rows; }
   std::int64_t size() const { return type.shape.elements(); }
   template <class T>
   T* data() const {

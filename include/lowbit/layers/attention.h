@@ -11,7 +11,8 @@ namespace lowbit::ops {
 /// softmax(scale Q K^T + mask) V for each head of each batch item. Inputs: queries, keys, values and, as a
 /// fourth one, a mask to add, of four dimensions that are those of the scores [B, H, M, N] or 1. There may be
 /// fewer heads of keys and values, each for as many queries in a row. The mask stays floats beside codes; a
-/// query that it hides from all keys by -infinity gets NaN in floats, 0 on codes.
+/// query that it hides from all keys by -infinity gets NaN in floats, 0 on codes. Keys and values may also be
+/// rows in codes (row_codes.h), of 8 or 4 bits each, beside queries and a result of floats.
 struct AttentionOp {
   static constexpr std::string_view kName = "Attention";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;

@@ -12,10 +12,12 @@
 
 namespace lowbit {
 
-/// i64 holds integers and booleans of every width, which only Array computes with.
-enum class DType : std::uint8_t { f32, u8, i64 };
+/// i64 holds integers and booleans of every width, which only Array computes with; rows are those of
+/// row_codes.h, codes with a scale and a middle for each row along the last axis, of samples of four
+/// dimensions.
+enum class DType : std::uint8_t { f32, u8, i64, rows };
 
-/// Strides in elements.
+/// Strides in elements; of rows in bytes, a row being a pixel.
 struct SampleLayout {
   std::int64_t height = 1, width = 1, channels = 1;
   std::int64_t pixel_stride =
@@ -34,7 +36,7 @@ struct ValueType {
   Shape shape;
   DType dtype = DType::f32;
   QParams qparams;  ///< for u8; zero_point is one of codes()
-  int bits = 8;     ///< for u8, 2 to 8: a code takes a byte, and has 2^bits values
+  int bits = 8;     ///< for u8, 2 to 8: a code takes a byte, and has 2^bits values; for rows 8 or 4
 
   IntRange codes() const { return unsigned_range(bits); }
 
@@ -42,6 +44,7 @@ struct ValueType {
   std::size_t sample_bytes() const;
 };
 
+/// Of all but rows.
 SampleLayout sample_layout(const Shape& shape, DType dtype);
 
 }  // namespace lowbit

@@ -33,7 +33,7 @@ struct ScaleShiftOp {
   }
 };
 
-/// f32 in, u8 out.
+/// f32 in, u8 or rows out.
 struct QuantizeOp {
   static constexpr std::string_view kName = "Quantize";
   static constexpr Arithmetic kArithmetic = Arithmetic::integer;

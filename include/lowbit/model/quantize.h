@@ -55,13 +55,18 @@ struct QuantizeOptions {
   /// Codes of fewer than 8 bits go into products only. What is added, pooled or joined and the input of the
   /// network keep 8 bits; a product that reads one of those gets a narrower copy.
   bool wide_sums = false;
+  /// 8 or 4: keys and values of attention that come in and go out again, a row more for each token (a cache),
+  /// are rows in codes of so many bits (layers/row_codes.h), whatever the scheme; see docs/quantization.md.
+  /// 0: floats.
+  int kv_cache_bits = 0;
   /// Empty: weights and ranges are what the other options say, nothing more.
   Recovery recover{};
 };
 
 /// Throws Error(invalid_argument) for an override that matches no node, a table of another
 /// model or an empty one where static ranges are needed, weights that do not fit a layer, which is named;
-/// Error(not_built) for a scheme that this build lacks, or weights that no kernel takes with its activations.
+/// Error(not_built) for a scheme that this build lacks, or weights that no kernel takes with its activations;
+/// Error(unsupported) for kv_cache_bits where no attention has a cache, or with a recovery.
 Model quantize(const Model& fp32, const CalibrationTable& table, const QuantizeOptions& options = {});
 /// For schemes that need no calibration (dynamic, fp32).
 Model quantize(const Model& fp32, const QuantizeOptions& options);
