@@ -9,6 +9,7 @@
 
 #include "arrays/registry.h"
 #include "io/onnx/array_node.h"
+#include "io/onnx/lower_attention.h"
 #include "io/onnx/lower_recurrent.h"
 #include "io/onnx/native_op.h"
 #include "io/onnx/registry.h"
@@ -242,17 +243,20 @@ class WholeNode {
     op.outputs = proto_.output_size();
     std::vector<ValueId> inputs;
     for (const Importer::Entry* entry : entries_) add_operand(importer_.graph(), entry, op, inputs);
-    if (emit_recurrent(op, inputs)) return;
+    if (emit_lowered(op, inputs)) return;
     for (int i = 0; i < proto_.output_size(); ++i)
       if (importer_.is_used(proto_.output(i))) emit_output(op, i, inputs);
   }
 
-  bool emit_recurrent(const ops::ArrayOp& op, const std::vector<ValueId>& inputs) {
-    if (op.function != "LSTM" && op.function != "GRU") return false;
+  /// What becomes several operators of lowbit, with several outputs.
+  bool emit_lowered(const ops::ArrayOp& op, const std::vector<ValueId>& inputs) {
+    const bool is_attention = op.function == "Attention";
+    if (!is_attention && op.function != "LSTM" && op.function != "GRU") return false;
     named([&] { return ops::array_result(op, shapes_of(inputs)); });  // looks at all of the node
     std::vector<bool> used;
     for (const std::string& name : proto_.output()) used.push_back(importer_.is_used(name));
-    const auto results = lower_recurrent(node_, op, inputs, used);
+    const auto results =
+        is_attention ? lower_attention(node_, op, inputs, used) : lower_recurrent(node_, op, inputs, used);
     if (!results) return false;
     for (int i = 0; i < proto_.output_size(); ++i) {
       const std::optional<ValueId>& id = results->at(static_cast<std::size_t>(i));
