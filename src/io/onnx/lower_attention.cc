@@ -16,7 +16,7 @@ using ops::ArrayOp;
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-enum Place : std::size_t { kQueries, kKeys, kValues, kMask, kPastKeys, kPastValues, kLengths };
+enum Place : std::size_t { kQueries, kKeys, kValues, kMask, kPastKeys, kPastValues, kKeyLengths };
 enum Result : std::size_t { kY, kPresentKeys, kPresentValues, kScores };
 
 class AttentionLowering {
@@ -34,7 +34,7 @@ class AttentionLowering {
     if (op_.function != "Attention") return false;
     const auto is_used = [&](std::size_t i) { return i < used.size() && used[i]; };
     const ArrayAttribute* cap = find_attribute(op_, "softcap");
-    if ((cap && cap->floats.at(0) != 0) || is_used(kScores) || has(kLengths)) return false;
+    if ((cap && cap->floats.at(0) != 0) || is_used(kScores) || has(kKeyLengths)) return false;
     for (const std::size_t i : {kQueries, kKeys, kValues})
       if (!is_floats(i) || shape(i).elements() == 0) return false;
     // Nothing to join: the result would be an input as it is.
