@@ -61,6 +61,11 @@ void add_quantize_command(CLI::App& program) {
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();
   add_quantization_options(*command, options->quantization);
   add_recover_option(*command, options->quantization);
+  command
+      ->add_option(
+          "--kv-cache-bits", options->quantization.kv_cache_bits,
+          "8 or 4: a decoder's keys and values, which come in and go out again, are codes of so many bits")
+      ->check(CLI::IsMember({4, 8}));
   add_table_option(*command, options->quantization);
   command->get_option("--table")->excludes(command->get_option("--data"));
   command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")

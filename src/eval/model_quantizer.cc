@@ -34,7 +34,8 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
 Model ModelQuantizer::quantize(const Scheme& scheme) {
   recovery_.reset();
   if (options_.recover != "none") return recovered(scheme);
-  const QuantizeOptions options{.scheme = scheme, .overrides = options_.overrides};
+  const QuantizeOptions options{
+      .scheme = scheme, .overrides = options_.overrides, .kv_cache_bits = options_.kv_cache_bits};
   if (!needs_calibration(scheme, options_.overrides)) return lowbit::quantize(fp32_, options);
   return lowbit::quantize(fp32_, table(), options);
 }
@@ -51,9 +52,11 @@ Model ModelQuantizer::recovered(const Scheme& scheme) {
     progress->update(static_cast<std::int64_t>(p.layer));
     return true;
   };
-  Model model = lowbit::quantize(
-      fp32_, table(),
-      {.scheme = scheme, .overrides = options_.overrides, .recover = recover(std::move(how))});
+  Model model = lowbit::quantize(fp32_, table(),
+                                 {.scheme = scheme,
+                                  .overrides = options_.overrides,
+                                  .kv_cache_bits = options_.kv_cache_bits,
+                                  .recover = recover(std::move(how))});
   recovery_ = std::move(report);
   return model;
 }

@@ -21,6 +21,7 @@ struct QuantizationOptions {
   int threads = 1;
   std::string table;             ///< a RangeTable; empty: calibrate
   std::string recover = "none";  ///< else what parse_recovery takes
+  int kv_cache_bits = 0;         ///< as in QuantizeOptions
 };
 
 /// What they ask for, without progress or report; empty for none. Throws as parse_recovery.

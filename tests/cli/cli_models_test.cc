@@ -205,5 +205,44 @@ TEST(Eval, MnistAccuracyIsThePublishedOne) {
 }
 #endif
 
+/// One new token of two heads of queries, and one of keys and values with four tokens before it.
+Model decoder_attention() {
+  Graph graph;
+  graph.has_batch = false;
+  graph.inputs = {graph.add_value("x", {1, 16}), graph.add_value("past_keys", {1, 1, 4, 8}),
+                  graph.add_value("past_values", {1, 1, 4, 8})};
+  testing::Random random(1);
+  const auto heads = [&](const std::string& name, std::int64_t count) {
+    ops::LinearOp linear;
+    linear.weight = Tensor(Shape{count * 8, 16});
+    for (float& w : linear.weight.data) w = random.uniform();
+    const ValueId flat = graph.add_node(name, linear, {graph.inputs[0]});
+    const ValueId split = graph.add_node(name + "_split", ops::ReshapeOp{{1, 1, count, 8}}, {flat});
+    return graph.add_node(name + "_heads", ops::TransposeOp{{0, 2, 1, 3}}, {split});
+  };
+  const ValueId q = heads("q", 2);
+  const ValueId keys = graph.add_node("keys", ops::ConcatOp{2}, {graph.inputs[1], heads("k", 1)});
+  const ValueId values = graph.add_node("values", ops::ConcatOp{2}, {graph.inputs[2], heads("v", 1)});
+  const ValueId y =
+      graph.add_node("attention", ops::AttentionOp{0.25f, true, true, true, false}, {q, keys, values});
+  graph.outputs = {graph.add_node("joined", ops::ReshapeOp{{1, 16}}, {y}), keys, values};
+  return Model(graph, "decoder");
+}
+
+TEST(CacheOption, KeepsKeysAndValuesInCodes) {
+  const testing::TemporaryFolder folder;
+  const std::string file = folder / "decoder.lowbit", quantized = folder / "quantized.lowbit";
+  save(decoder_attention(), file);
+  const auto made = run_command("quantize " + file + " --scheme int8-wo --kv-cache-bits 4 -o " + quantized);
+  ASSERT_EQ(made.status, 0) << made.err;
+  const Model model = load(quantized);
+  for (const ValueId id : {model.graph().inputs[1], model.graph().outputs[2]}) {
+    EXPECT_EQ(model.type(id).dtype, DType::rows);
+    EXPECT_EQ(model.type(id).bits, 4);
+  }
+  EXPECT_TRUE(refused(run_command("quantize " + file + " --scheme int8-wo --kv-cache-bits 5 -o " + quantized),
+                      "--kv-cache-bits"));
+}
+
 }  // namespace
 }  // namespace lowbit::cli
