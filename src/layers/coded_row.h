@@ -14,6 +14,7 @@ struct RowParameters {
   float scale = 0.0f, middle = 0.0f;
 };
 
+/// bfloat16::decode, inline: twice for each row that attention reads.
 inline float float_of_bfloat16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }

@@ -25,21 +25,6 @@ constexpr std::size_t kMinBlockRows = 96;
 // Rows that a thread finishes at a time.
 constexpr std::int64_t kFinishRows = 16;
 
-std::size_t size_of(ElementType type) {
-  return type == ElementType::u8 || type == ElementType::i8 ? 1 : 4;
-}
-
-OutputTerms terms_of(const GemmOptions& o) {
-  return {.bias = o.bias,
-          .wide_bias = o.wide_bias,
-          .requantization = o.requantization,
-          .fixed_point = o.fixed_point,
-          .scales = o.scales,
-          .float_bias = o.float_bias,
-          .lo = o.lo,
-          .hi = o.hi};
-}
-
 class Product {
  public:
   Product(const PackedB::State& b, const OutputStage& stage, const GemmResult& c, ElementType a_type,
@@ -132,7 +117,7 @@ class Product {
     if (direct_c_) {
       stage_.set_epilogue(out.epilogue);
       out.c = row_of_c(first);
-      out.c_row_bytes = static_cast<std::size_t>(c_.row_stride) * size_of(c_.type);
+      out.c_row_bytes = static_cast<std::size_t>(c_.row_stride) * element_bytes(c_.type, 1);
     } else {
       set_memory_epilogue(out.epilogue);
       out.c = parts.sums;
@@ -170,10 +155,8 @@ class Product {
   }
 
   void* row_of_c(std::int64_t row) const {
-    const std::size_t bytes = c_.type == ElementType::i16   ? 2
-                              : c_.type == ElementType::i64 ? 8
-                                                            : size_of(c_.type);
-    return static_cast<std::byte*>(c_.data) + row * c_.row_stride * static_cast<std::ptrdiff_t>(bytes);
+    const auto bytes = static_cast<std::ptrdiff_t>(element_bytes(c_.type, 1));
+    return static_cast<std::byte*>(c_.data) + row * c_.row_stride * bytes;
   }
 
   /// From sums to C, or the sign bits of an s8 C.
@@ -230,10 +213,7 @@ void check_a(const IntegerView& a, std::int32_t zero_point) {
   if (a.packed_4_bits ||
       (a.type != ElementType::u8 && a.type != ElementType::i8 && a.type != ElementType::i16))
     refuse(fmt::format("A of {} is not of u8, i8 or i16", a.packed_4_bits ? "4 bits" : element_name(a.type)));
-  const std::int32_t half = a.type == ElementType::i16 ? 32768 : 128;
-  const std::int32_t lowest = a.type == ElementType::u8 ? 0 : -half, highest = lowest + 2 * half - 1;
-  if (zero_point < lowest || zero_point > highest)
-    refuse(fmt::format("a_zero_point {} is not in [{}, {}]", zero_point, lowest, highest));
+  check_zero_point(a.type, zero_point);
 }
 
 void check_act(const PackedB::State& b, kernels::ActType act) {

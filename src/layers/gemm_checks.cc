@@ -15,17 +15,17 @@ namespace lowbit {
 namespace {
 
 std::ptrdiff_t bytes_of(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-    case ElementType::i8:
-      return 1;
-    case ElementType::i16:
-      return 2;
-    case ElementType::i64:
-      return 8;
-    default:
-      return 4;
-  }
+  return static_cast<std::ptrdiff_t>(element_bytes(type, 1));
+}
+
+/// The lowest and the highest offset of an element, steps of either sign.
+struct Offsets {
+  std::ptrdiff_t lowest, highest;
+};
+Offsets offsets_of(std::int64_t rows, std::ptrdiff_t row_step, std::int64_t cols, std::ptrdiff_t col_step) {
+  const std::ptrdiff_t down = (rows - 1) * row_step, along = (cols - 1) * col_step;
+  return {std::min<std::ptrdiff_t>(down, 0) + std::min<std::ptrdiff_t>(along, 0),
+          std::max<std::ptrdiff_t>(down, 0) + std::max<std::ptrdiff_t>(along, 0)};
 }
 
 /// Rows are what lies further apart.
@@ -43,9 +43,7 @@ struct Extent {
 
 Extent extent_of(const MemoryShape& m) {
   const auto data = reinterpret_cast<std::uintptr_t>(m.data);
-  const std::ptrdiff_t down = (m.rows - 1) * m.row_bytes, along = (m.cols - 1) * m.col_bytes;
-  const std::ptrdiff_t lowest = std::min<std::ptrdiff_t>(down, 0) + std::min<std::ptrdiff_t>(along, 0);
-  const std::ptrdiff_t highest = std::max<std::ptrdiff_t>(down, 0) + std::max<std::ptrdiff_t>(along, 0);
+  const auto [lowest, highest] = offsets_of(m.rows, m.row_bytes, m.cols, m.col_bytes);
   return {data + static_cast<std::uintptr_t>(lowest),
           data + static_cast<std::uintptr_t>(highest + m.element_bytes)};
 }
@@ -70,11 +68,27 @@ bool is_empty(const MemoryShape& m) {
 
 }  // namespace
 
+OutputTerms terms_of(const GemmOptions& o) {
+  return {.bias = o.bias,
+          .wide_bias = o.wide_bias,
+          .requantization = o.requantization,
+          .fixed_point = o.fixed_point,
+          .scales = o.scales,
+          .float_bias = o.float_bias,
+          .lo = o.lo,
+          .hi = o.hi};
+}
+
+void check_zero_point(ElementType type, std::int32_t zero_point) {
+  const std::int32_t half = type == ElementType::i16 ? 32768 : 128;
+  const std::int32_t lowest = type == ElementType::u8 ? 0 : -half, highest = lowest + 2 * half - 1;
+  if (zero_point < lowest || zero_point > highest)
+    refuse(fmt::format("a_zero_point {} is not in [{}, {}]", zero_point, lowest, highest));
+}
+
 MemoryShape memory_of(const IntegerView& m) {
   if (m.packed_4_bits && m.rows > 0 && m.cols > 0) {  // as one run of bytes
-    const std::ptrdiff_t down = (m.rows - 1) * m.row_stride, along = (m.cols - 1) * m.col_stride;
-    const std::ptrdiff_t lowest = std::min<std::ptrdiff_t>(down, 0) + std::min<std::ptrdiff_t>(along, 0);
-    const std::ptrdiff_t highest = std::max<std::ptrdiff_t>(down, 0) + std::max<std::ptrdiff_t>(along, 0);
+    const auto [lowest, highest] = offsets_of(m.rows, m.row_stride, m.cols, m.col_stride);
     const std::ptrdiff_t first = lowest >> 1;
     return {static_cast<const std::byte*>(m.data) + first, 1, 1, 0, 0, (highest >> 1) - first + 1};
   }

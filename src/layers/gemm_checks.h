@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gemm refuses before it writes anything.
+// What gemm and IntegerConv2d take from their options, and refuse before they write anything.
 #pragma once
 
+#include "layers/output_stage.h"
 #include "lowbit/layers/gemm.h"
 
 namespace lowbit {
+
+/// Those of the options that are for the results.
+OutputTerms terms_of(const GemmOptions& options);
+/// That `zero_point` is a value of `type`: u8, i8 or i16.
+void check_zero_point(ElementType type, std::int32_t zero_point);
 
 /// A matrix as memory, in bytes.
 struct MemoryShape {

@@ -50,14 +50,6 @@ void check_shape(const IntegerConv2dShape& s, const IntegerView& weights) {
                     weights.rows, weights.cols, s.out_channels, products));
 }
 
-std::int32_t checked_zero(const IntegerConv2dShape& s, std::int32_t zero) {
-  const std::int32_t half = s.in == ElementType::i16 ? 32768 : 128;
-  const std::int32_t lowest = s.in == ElementType::u8 ? 0 : -half;
-  if (zero < lowest || zero >= lowest + 2 * half)
-    refuse(fmt::format("a_zero_point {} is not in [{}, {}]", zero, lowest, lowest + 2 * half - 1));
-  return zero;
-}
-
 }  // namespace
 
 struct IntegerConv2d::State {
@@ -99,9 +91,10 @@ IntegerConv2d::State::State(const IntegerConv2dShape& s, const IntegerView& weig
                             const GemmOptions& options)
     : shape(s), executor(options.executor ? options.executor : &serial_executor()) {
   check_shape(s, weights);
-  zero = static_cast<std::uint32_t>(checked_zero(s, options.a_zero_point) + (s.in == ElementType::u8 ? 0
-                                                                             : wide()                ? 32768
-                                                                                                     : 128));
+  check_zero_point(s.in, options.a_zero_point);
+  zero = static_cast<std::uint32_t>(options.a_zero_point + (s.in == ElementType::u8 ? 0
+                                                            : wide()                ? 32768
+                                                                                    : 128));
   const auto [height, width] = s.window.output_size(s.height, s.width, false, "an IntegerConv2d");
   in = sample_layout({s.channels, s.height, s.width}, DType::u8);
   out = sample_layout({s.out_channels, height, width}, DType::f32);
@@ -113,15 +106,7 @@ IntegerConv2d::State::State(const IntegerConv2dShape& s, const IntegerView& weig
     pack_gemm(rows, options.isa);
   }
   stage = std::make_unique<const OutputStage>(
-      OutputTerms{.bias = options.bias,
-                  .wide_bias = options.wide_bias,
-                  .requantization = options.requantization,
-                  .fixed_point = options.fixed_point,
-                  .scales = options.scales,
-                  .float_bias = options.float_bias,
-                  .lo = options.lo,
-                  .hi = options.hi},
-      s.out_channels, s.out,
+      terms_of(options), s.out_channels, s.out,
       OutputInput{.type = s.in, .zero_point = options.a_zero_point, .column_sums = column_sums});
 }
 

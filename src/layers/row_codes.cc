@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "layers/coded_row.h"
+#include "lowbit/core/half.h"
 #include "lowbit/core/packing.h"
 #include "lowbit/runtime/detail/float_env.h"
 
@@ -21,9 +22,10 @@ std::uint16_t bfloat16_from(float x) {
 
 /// The nearest bfloat16; the one towards zero where that is no number.
 std::uint16_t nearest_bfloat16(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  const auto nearest = static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-  return std::isfinite(float_of_bfloat16(nearest)) ? nearest : static_cast<std::uint16_t>(bits >> 16);
+  const std::uint16_t nearest = bfloat16::encode(x);
+  return std::isfinite(float_of_bfloat16(nearest))
+             ? nearest
+             : static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16);
 }
 
 struct RowBits {
