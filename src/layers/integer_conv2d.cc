@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -182,8 +181,8 @@ void IntegerConv2d::State::gather(const IntegerView& view, std::int64_t image,
                                   const Parts& parts) const noexcept {
   const auto stride = static_cast<std::size_t>(in.pixel_stride);
   gather_codes(view, image * in.pixels(), in.pixels(), true, {parts.low, parts.high, stride}, *executor);
-  std::memset(parts.low + in.zero_pixel(), static_cast<int>(zero & 255), stride);
-  if (parts.high) std::memset(parts.high + in.zero_pixel(), static_cast<int>(zero >> 8), stride);
+  std::fill_n(parts.low + in.zero_pixel(), stride, static_cast<std::uint8_t>(zero));
+  if (parts.high) std::fill_n(parts.high + in.zero_pixel(), stride, static_cast<std::uint8_t>(zero >> 8));
 }
 
 void IntegerConv2d::State::sum(const std::uint8_t* pixels, const Parts& parts,
@@ -283,8 +282,9 @@ void IntegerConv2d::forward(const IntegerView& in, const GemmResult& out) const 
   check_memory(memory_of(in), "the input");
   check_result(memory_of(out), "the output");
   check_apart(memory_of(in), "the input", memory_of(out));
+  if (images == 0) return;
   const FloatEnvironmentGuard defaults;
-  const AlignedBytes memory = aligned_bytes(images == 0 ? 0 : s.carve(nullptr).bytes);
+  const AlignedBytes memory = aligned_bytes(s.carve(nullptr).bytes);
   const State::Parts parts = s.carve(memory.get());
   for (std::int64_t image = 0; image < images; ++image) {
     s.gather(in, image, parts);
