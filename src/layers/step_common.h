@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "lowbit/core/detail/round_to_code.h"
@@ -75,6 +76,7 @@ class SharingStep : public Step {
 /// The step that one of type S may share its weights with, or null.
 template <class S>
 const S* same_node(const StepSpec& spec) {
+  static_assert(std::is_base_of_v<SharingStep<S>, S>, "derive the step from SharingStep<itself>");
   return SharingStep<S>::cast(spec.same_node);
 }
 template <class Op>

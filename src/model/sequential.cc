@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "layers/batch_norm.h"
@@ -92,12 +94,18 @@ const Shape& Sequential::shape() const {
   return graph_.values[static_cast<std::size_t>(last_)].shape;
 }
 
+void Sequential::require_new(const std::vector<std::string>& names) const {
+  std::unordered_set<std::string_view> taken;
+  for (const Graph::Value& value : graph_.values) taken.insert(value.name);
+  for (const std::string& name : names)
+    require(taken.insert(name).second, ErrorCode::invalid_argument,
+            fmt::format("the network has a layer or an input '{}' already", name));
+}
+
 template <class Make>
 Sequential& Sequential::append(const char* kind, std::string name, Make&& make) {
   if (name.empty()) name = fmt::format("{}_{}", graph_.nodes.size(), kind);
-  for (const Graph::Value& value : graph_.values)
-    require(value.name != name, ErrorCode::invalid_argument,
-            fmt::format("the network has a layer or an input '{}' already", name));
+  require_new({name});
   try {
     ops::Op op = make();
     const Shape input = shape();
@@ -263,8 +271,12 @@ Sequential& Sequential::add_residual(const Sequential& body, const Sequential& s
   require(body.shape() == shortcut.shape(), ErrorCode::shape_mismatch,
           fmt::format("layer '{}': its body ends with samples of shape {}, its shortcut with {}", name,
                       body.shape().to_string(), shortcut.shape().to_string()));
-  const ValueId a = inline_graph(body.graph_, name + "/"),
-                b = inline_graph(shortcut.graph_, name + "/shortcut/");
+  const std::string of_body = name + "/", of_shortcut = name + "/shortcut/";
+  std::vector<std::string> names{name};
+  for (const Graph::Node& node : body.graph_.nodes) names.push_back(of_body + node.name);
+  for (const Graph::Node& node : shortcut.graph_.nodes) names.push_back(of_shortcut + node.name);
+  require_new(names);
+  const ValueId a = inline_graph(body.graph_, of_body), b = inline_graph(shortcut.graph_, of_shortcut);
   last_ = graph_.add_node(std::move(name), ops::AddOp{}, {a, b});
   return *this;
 }

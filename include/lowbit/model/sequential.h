@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "lowbit/core/tensor.h"
 #include "lowbit/core/view.h"
@@ -154,6 +155,8 @@ class Sequential {
  private:
   template <class Make>
   Sequential& append(const char* kind, std::string name, Make&& make);
+  /// Throws Error(invalid_argument) where two of these, or one of these and a value, have one name.
+  void require_new(const std::vector<std::string>& names) const;
   ValueId inline_graph(const Graph& other, const std::string& prefix);
 
   Graph graph_;
