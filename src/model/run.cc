@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "lowbit/core/error.h"
@@ -125,6 +126,8 @@ void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) n
   for (const ValueId id : graph.inputs)
     if (compiled.zero_pixel[static_cast<std::size_t>(id)])
       fill_zero_pixels(args[static_cast<std::size_t>(id)], count);
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = state.node_ns ? Clock::now() : Clock::time_point{};
   for (std::size_t i = 0; i < std::min(nodes, graph.nodes.size()); ++i) {
     const auto output = static_cast<std::size_t>(graph.nodes[i].output);
     compiled.steps[i]->run({.batch = count,
@@ -133,6 +136,12 @@ void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) n
                             .scratch = state.scratch.get(),
                             .executor = state.executor.get()});
     if (compiled.zero_pixel[output]) fill_zero_pixels(args[output], count);
+    if (state.node_ns) {
+      const Clock::time_point end = Clock::now();
+      state.node_ns[i] = static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(end - start).count());
+      start = end;
+    }
   }
 }
 

@@ -54,6 +54,8 @@ struct Workspace::State {
   std::size_t bytes = 0;
   AlignedBytes values, scratch;
   Sized* now = nullptr;
+  /// Where a run leaves the nanoseconds of each node (profile.h); null: it reads no clock.
+  std::uint64_t* node_ns = nullptr;
 
  private:
   static constexpr std::size_t kMostSeen = 32;
