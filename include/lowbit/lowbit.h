@@ -88,6 +88,7 @@
 #include "lowbit/recover/smooth_quant.h"
 #include "lowbit/recover/weight_grid.h"
 #include "lowbit/runtime/executor.h"
+#include "lowbit/search/choose.h"
 #include "lowbit/search/cost_table.h"
 #include "lowbit/search/result.h"
 #include "lowbit/version.h"
