@@ -90,5 +90,6 @@
 #include "lowbit/runtime/executor.h"
 #include "lowbit/search/choose.h"
 #include "lowbit/search/cost_table.h"
+#include "lowbit/search/measure_costs.h"
 #include "lowbit/search/result.h"
 #include "lowbit/version.h"
