@@ -2,7 +2,7 @@
 # Install and export: find_package(lowbit [COMPONENTS onnx json]).
 include(CMakePackageConfigHelpers)
 
-install(TARGETS lowbit EXPORT lowbit-targets)
+install(TARGETS lowbit lowbit_train EXPORT lowbit-targets)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/lowbit DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT lowbit-targets NAMESPACE lowbit:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/lowbit)
 if(TARGET lowbit_onnx)

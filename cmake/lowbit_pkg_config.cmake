@@ -38,6 +38,7 @@ function(lowbit_pkg_config target description)
 endfunction()
 
 lowbit_pkg_config(lowbit "${PROJECT_DESCRIPTION}" REQUIRES "eigen3 >= 3.4" PRIVATE fmt LIBS -pthread)
+lowbit_pkg_config(lowbit_train "Training with quantization for lowbit" REQUIRES "lowbit = ${PROJECT_VERSION}" PRIVATE fmt)
 if(TARGET lowbit_onnx)
   lowbit_pkg_config(lowbit_onnx "Import of ONNX files into lowbit" REQUIRES "lowbit = ${PROJECT_VERSION}" PRIVATE fmt protobuf
                     LIBS -lonnx_proto)

@@ -56,6 +56,17 @@ struct ConvArgs {
   float* scratch = nullptr;    ///< conv_scratch(shape) floats, 64-byte aligned
 };
 
+/// Adds to `sums`, for output pixels [first, last) of one sample, the products of each element of a pixel's
+/// patch with each of its `n` gradients. 16 floats behind the last of `in` and of `gradient` are readable.
+struct GradientArgs {
+  const ConvShape* shape = nullptr;
+  std::int64_t first = 0, last = 0;
+  const float* in = nullptr;        ///< first channel of the group in pixel 0
+  const float* gradient = nullptr;  ///< of the output: [pixel][out_stride]
+  float* sums = nullptr;            ///< [k()][gradient_pitch(shape)]; columns from n on mean nothing
+  float* scratch = nullptr;         ///< gradient_scratch(shape) floats, 64-byte aligned
+};
+
 struct Fp32Kernel {
   const char* name;  ///< e.g. "eigen/avx512"
   Isa required;
@@ -74,6 +85,9 @@ struct Fp32Kernel {
   /// The product of `gemm`, for few rows: bias is not null, no scratch is used. A part of the rows of W, of
   /// C's columns with them, is a product of its own with the same result.
   void (*linear)(const GemmArgs&);
+  std::int64_t (*gradient_pitch)(const ConvShape&);
+  std::int64_t (*gradient_scratch)(const ConvShape&);
+  void (*weight_gradient)(const GradientArgs&);
 };
 
 /// The best entry that `isa` allows.

@@ -87,6 +87,11 @@ class LowbitConan(ConanFile):
         main.requires = ["eigen::eigen", "fmt::fmt"]
         if self.settings.os == "Linux":
             main.system_libs = ["pthread"]
+        train = self.cpp_info.components["train"]
+        train.set_property("cmake_target_name", "lowbit::train")
+        train.set_property("pkg_config_name", "lowbit-train")
+        train.libs = ["lowbit_train"]
+        train.requires = ["lowbit", "fmt::fmt"]
         needs = {"onnx": ["onnx::onnx", "protobuf::protobuf"], "json": ["fmt::fmt", "nlohmann_json::nlohmann_json"]}
         for component, requires in needs.items():
             if not self.options.get_safe(component):

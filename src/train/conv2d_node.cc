@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conv2d on a tape: the product, batch normalization where it was asked for, the residual, the activation.
+#include <algorithm>
+#include <optional>
+
+#include "lowbit/core/aligned_bytes.h"
+#include "train/batch_norm_state.h"
+#include "train/conv_product.h"
+#include "train/step_node.h"
+
+namespace lowbit::train {
+namespace {
+
+class Conv2dNode final : public TapeNode {
+ public:
+  Conv2dNode(const ops::Conv2dOp& op, const NodeSpec& spec)
+      : name_(spec.name),
+        weight_(op.weight),
+        bias_(op.bias),
+        activation_(op.activation),
+        in_(spec.inputs[0]->layout()),
+        out_(spec.output->layout()),
+        product_(op, in_, out_, spec.isa),
+        sums_(2 * out_.channels),
+        has_bias_(!op.bias.empty() || spec.batch_norm) {
+    weight_gradient_.resize(weight_.data.size());
+    const auto channels = static_cast<std::size_t>(out_.channels);
+    given_bias_ = bias_;
+    if (spec.batch_norm) {
+      norm_.emplace(out_.channels, bias_, spec.epsilon, spec.is_frozen);
+      raw_bytes_ = static_cast<std::size_t>(spec.batch) * spec.output->sample_bytes() + 64;
+      raw_ = aligned_bytes(raw_bytes_);
+      bias_.clear();
+    }
+    bias_.resize(channels, 0.0f);
+    bias_gradient_.resize(channels, 0.0f);
+    task_floats_ = product_.scratch();
+    sum_floats_ = ops::round_up(product_.weight_sums(), 16);
+    concurrency_ = spec.concurrency;
+    raw_type_ = spec.output;
+  }
+
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(task_floats_ * concurrency_ + sum_floats_ * SampleGroups::kMost) *
+           sizeof(float);
+  }
+  std::size_t bytes() const override { return raw_bytes_; }
+
+  void forward(const ForwardArgs& args) noexcept override {
+    product_.pack(weight_.data);
+    const ops::TensorArg to = norm_ ? ops::TensorArg(raw_.get(), raw_type_) : args.output;
+    const bool of_batch = norm_ && (args.pass == Pass::adoption ||
+                                    (args.pass == Pass::training && !norm_->is_frozen()));
+    for_groups(*args.executor, args.batch,
+               [&](std::int64_t group, std::int64_t first, std::int64_t last, std::int64_t task) {
+                 double* sums = of_batch ? sums_.start(group) : nullptr;
+                 for (std::int64_t s = first; s < last; ++s) {
+                   forward_product(args, s, to.sample<float>(s), task);
+                   if (of_batch) add_statistics(to.sample<const float>(s), sums);
+                 }
+               });
+    if (!norm_) return;
+    choose_statistics(args, of_batch);
+    for_groups(*args.executor, args.batch,
+               [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
+                 for (std::int64_t s = first; s < last; ++s) normalize(args, s);
+               });
+  }
+
+  void backward(const BackwardArgs& args) noexcept override {
+    if (norm_) {
+      for_groups(*args.executor, args.batch,
+                 [&](std::int64_t group, std::int64_t first, std::int64_t last, std::int64_t) {
+                   double* sums = sums_.start(group);
+                   for (std::int64_t s = first; s < last; ++s) {
+                     end_backward(args, s);
+                     const float* g = args.gradient.sample<const float>(s);
+                     add_channel_sums(g, out_.pixels(), out_.channels, sums);
+                     add_channel_dots(g, raw(s), out_.pixels(), out_.channels, sums + out_.channels);
+                   }
+                 });
+      norm_->backward(sums_, SampleGroups(args.batch).count, count(args.batch));
+    }
+    auto* scratch = reinterpret_cast<float*>(args.scratch);
+    float* weight_sums = scratch + task_floats_ * concurrency_;
+    for_groups(*args.executor, args.batch,
+               [&](std::int64_t group, std::int64_t first, std::int64_t last, std::int64_t task) {
+                 double* sums = norm_ ? nullptr : sums_.start(group);
+                 float* group_sums = weight_sums + group * sum_floats_;
+                 std::fill_n(group_sums, product_.weight_sums(), 0.0f);
+                 for (std::int64_t s = first; s < last; ++s) {
+                   float* g = args.gradient.sample<float>(s);
+                   if (norm_) {
+                     norm_backward(g, raw(s));
+                   } else {
+                     end_backward(args, s);
+                     add_channel_sums(g, out_.pixels(), out_.channels, sums);
+                   }
+                   float* room = scratch + task * task_floats_;
+                   product_.weight_gradient(args.inputs[0].sample<const float>(s), g, group_sums, room);
+                   const InputGradient& to = args.input_gradients[0];
+                   if (to.is_wanted()) product_.input_gradient(g, to.to.sample<float>(s), to.adds, room);
+                 }
+               });
+    finish_weights(args, weight_sums);
+    if (norm_) return;
+    for (std::int64_t c = 0; c < out_.channels; ++c)
+      bias_gradient_[static_cast<std::size_t>(c)] =
+          static_cast<float>(sums_.total(SampleGroups(args.batch).count, c));
+  }
+
+  std::vector<Parameter> parameters() override {
+    std::vector<Parameter> all{
+        {name_ + ".weight", weight_.shape, ParameterKind::weight, weight_.data, weight_gradient_}};
+    const Shape channels{out_.channels};
+    if (norm_) {
+      all.push_back({name_ + ".gamma", channels, ParameterKind::factor, norm_->gamma, norm_->gamma_gradient});
+      all.push_back({name_ + ".beta", channels, ParameterKind::bias, norm_->beta, norm_->beta_gradient});
+    } else if (has_bias_) {
+      all.push_back({name_ + ".bias", channels, ParameterKind::bias, bias_, bias_gradient_});
+    }
+    return all;
+  }
+  std::vector<TrainingState> states() override {
+    if (!norm_) return {};
+    return {{name_ + ".mean", norm_->stream_mean}, {name_ + ".variance", norm_->stream_variance}};
+  }
+  void set_momentum(double part) override {
+    if (norm_) norm_->momentum = part;
+  }
+
+  void update(ops::Op& op) const override {
+    auto& conv = std::get<ops::Conv2dOp>(op);
+    conv.weight = weight_;
+    if (has_bias_) conv.bias = bias_;
+    if (!norm_) return;
+    const std::int64_t row = weight_.shape.elements() / out_.channels;
+    for (std::int64_t c = 0; c < out_.channels; ++c) {
+      const double factor = norm_->folded_factor(c);
+      for (std::int64_t i = c * row; i < (c + 1) * row; ++i) {
+        float& w = conv.weight.data[static_cast<std::size_t>(i)];
+        w = static_cast<float>(static_cast<double>(w) * factor);
+      }
+      conv.bias[static_cast<std::size_t>(c)] = static_cast<float>(norm_->folded_bias(c));
+    }
+  }
+
+ private:
+  const float* raw(std::int64_t s) const { return ops::TensorArg(raw_.get(), raw_type_).sample<const float>(s); }
+  /// Numbers of a channel.
+  double count(std::int64_t batch) const { return static_cast<double>(batch * out_.pixels()); }
+
+  void forward_product(const ForwardArgs& args, std::int64_t s, float* to, std::int64_t task) const {
+    ConvProduct::Output end{.bias = bias_.data()};
+    if (!norm_) {
+      end.activation = activation_;
+      if (args.inputs.size() > 1) end.residual = args.inputs[1].sample<const float>(s);
+    }
+    product_.forward(args.inputs[0].sample<const float>(s), end, to,
+                     reinterpret_cast<float*>(args.scratch) + task * task_floats_);
+  }
+
+  void add_statistics(const float* x, double* sums) const {
+    add_channel_sums(x, out_.pixels(), out_.channels, sums);
+    add_channel_dots(x, x, out_.pixels(), out_.channels, sums + out_.channels);
+  }
+
+  void choose_statistics(const ForwardArgs& args, bool of_batch) {
+    if (!of_batch) return norm_->use_stream();
+    norm_->use_batch(sums_, SampleGroups(args.batch).count, count(args.batch));
+    if (args.pass == Pass::adoption)
+      norm_->adopt(given_bias_);
+    else
+      norm_->remember();
+  }
+
+  void normalize(const ForwardArgs& args, std::int64_t s) const {
+    const float *x = raw(s), *factor = norm_->factor().data(), *term = norm_->term().data();
+    const float* residual = args.inputs.size() > 1 ? args.inputs[1].sample<const float>(s) : nullptr;
+    float* y = args.output.sample<float>(s);
+    const std::int64_t channels = out_.channels;
+    for (std::int64_t p = 0; p < out_.pixels(); ++p, x += channels, y += channels) {
+      for (std::int64_t c = 0; c < channels; ++c) y[c] = x[c] * factor[c] + term[c];
+      if (residual)
+        for (std::int64_t c = 0; c < channels; ++c) y[c] += residual[p * channels + c];
+      for (std::int64_t c = 0; c < channels; ++c) y[c] = ops::apply(activation_, y[c]);
+    }
+  }
+
+  /// Through the activation, in place, and to the residual.
+  void end_backward(const BackwardArgs& args, std::int64_t s) const {
+    float* g = args.gradient.sample<float>(s);
+    const std::int64_t n = out_.pixels() * out_.channels;
+    if (!activation_.is_identity()) {
+      const float* y = args.output.sample<const float>(s);
+      const ops::Activation a = activation_;
+      for (std::int64_t i = 0; i < n; ++i) g[i] = is_inside(a, y[i]) ? g[i] : 0.0f;
+    }
+    if (args.input_gradients.size() > 1 && args.input_gradients[1].is_wanted())
+      write_gradient(args.input_gradients[1], s, n, [g](std::int64_t i) { return g[i]; });
+  }
+
+  void norm_backward(float* g, const float* x) const {
+    const float *factor = norm_->factor().data(), *slope = norm_->slope().data(),
+                *constant = norm_->constant().data();
+    const std::int64_t channels = out_.channels;
+    for (std::int64_t p = 0; p < out_.pixels(); ++p, g += channels, x += channels)
+      for (std::int64_t c = 0; c < channels; ++c) g[c] = g[c] * factor[c] + (x[c] * slope[c] + constant[c]);
+  }
+
+  /// The groups' sums, added in their order into those of the first.
+  void finish_weights(const BackwardArgs& args, float* weight_sums) noexcept {
+    const std::int64_t groups = SampleGroups(args.batch).count, size = product_.weight_sums();
+    const std::int64_t row = weight_.shape.elements() / out_.channels;
+    const int tasks = concurrency_;
+    auto add = [&](int t) {
+      for (std::int64_t g = 1; g < groups; ++g)
+        for (std::int64_t i = size * t / tasks; i < size * (t + 1) / tasks; ++i)
+          weight_sums[i] += weight_sums[g * sum_floats_ + i];
+    };
+    auto order = [&](int t) {
+      for (std::int64_t o = out_.channels * t / tasks; o < out_.channels * (t + 1) / tasks; ++o)
+        product_.order_sums(weight_sums, o, weight_gradient_.data() + o * row);
+    };
+    args.executor->parallel_for(tasks, add);
+    args.executor->parallel_for(tasks, order);
+  }
+
+  const std::string name_;
+  Tensor weight_;
+  std::vector<float> bias_;        ///< zeros where a normalization adds
+  std::vector<float> given_bias_;  ///< of the operator
+  std::vector<float> weight_gradient_, bias_gradient_;
+  const ops::Activation activation_;
+  const SampleLayout in_, out_;
+  ConvProduct product_;
+  std::optional<BatchNormState> norm_;
+  GroupSums sums_;     ///< [sum, sum of squares or products][channel]
+  AlignedBytes raw_;   ///< the product of each sample, where it is normalized
+  std::size_t raw_bytes_ = 0;
+  const ValueType* raw_type_ = nullptr;
+  std::int64_t task_floats_ = 0, sum_floats_ = 0;
+  int concurrency_ = 1;
+  bool has_bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<TapeNode> make_node(const ops::Conv2dOp& op, const NodeSpec& spec) {
+  return std::make_unique<Conv2dNode>(op, spec);
+}
+
+}  // namespace lowbit::train
