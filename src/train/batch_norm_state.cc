@@ -43,6 +43,10 @@ void BatchNormState::use_batch(const GroupSums& sums, std::int64_t groups, doubl
   use(mean_, variance_, true);
 }
 
+void BatchNormState::keep_factors_positive() {
+  for (float& g : gamma) g = g > 0x1p-20f ? g : 0x1p-20f;
+}
+
 void BatchNormState::use_stream() {
   use(stream_mean, stream_variance, false);
 }

@@ -25,6 +25,9 @@ class BatchNormState {
   /// Adds the batch's statistics to those of the stream.
   void remember();
 
+  /// Gamma at least 2^-20: codes have no sign to give away.
+  void keep_factors_positive();
+
   bool is_frozen() const { return is_frozen_; }
   std::span<const float> factor() const { return factor_; }  ///< gamma / deviation
   std::span<const float> term() const { return term_; }      ///< beta - mean factor

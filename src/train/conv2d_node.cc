@@ -7,6 +7,7 @@
 #include "train/batch_norm_state.h"
 #include "train/conv_product.h"
 #include "train/step_node.h"
+#include "train/trained_weights.h"
 
 namespace lowbit::train {
 namespace {
@@ -15,7 +16,7 @@ class Conv2dNode final : public TapeNode {
  public:
   Conv2dNode(const ops::Conv2dOp& op, const NodeSpec& spec)
       : name_(spec.name),
-        weight_(op.weight),
+        weights_(op.weight, spec),
         bias_(op.bias),
         activation_(op.activation),
         in_(spec.inputs[0]->layout()),
@@ -23,7 +24,6 @@ class Conv2dNode final : public TapeNode {
         product_(op, in_, out_, spec.isa),
         sums_(2 * out_.channels),
         has_bias_(!op.bias.empty() || spec.batch_norm) {
-    weight_gradient_.resize(weight_.data.size());
     const auto channels = static_cast<std::size_t>(out_.channels);
     given_bias_ = bias_;
     if (spec.batch_norm) {
@@ -47,7 +47,8 @@ class Conv2dNode final : public TapeNode {
   std::size_t bytes() const override { return raw_bytes_; }
 
   void forward(const ForwardArgs& args) noexcept override {
-    product_.pack(weight_.data);
+    if (norm_ && weights_.become_codes()) norm_->keep_factors_positive();
+    product_.pack(weights_.use());
     const ops::TensorArg to = norm_ ? ops::TensorArg(raw_.get(), raw_type_) : args.output;
     const bool of_batch = norm_ && (args.pass == Pass::adoption ||
                                     (args.pass == Pass::training && !norm_->is_frozen()));
@@ -110,8 +111,8 @@ class Conv2dNode final : public TapeNode {
   }
 
   std::vector<Parameter> parameters() override {
-    std::vector<Parameter> all{
-        {name_ + ".weight", weight_.shape, ParameterKind::weight, weight_.data, weight_gradient_}};
+    std::vector<Parameter> all;
+    weights_.add_parameters(all);
     const Shape channels{out_.channels};
     if (norm_) {
       all.push_back({name_ + ".gamma", channels, ParameterKind::factor, norm_->gamma, norm_->gamma_gradient});
@@ -131,10 +132,10 @@ class Conv2dNode final : public TapeNode {
 
   void update(ops::Op& op) const override {
     auto& conv = std::get<ops::Conv2dOp>(op);
-    conv.weight = weight_;
+    conv.weight = weights_.tensor();
     if (has_bias_) conv.bias = bias_;
     if (!norm_) return;
-    const std::int64_t row = weight_.shape.elements() / out_.channels;
+    const std::int64_t row = weights_.tensor().shape.elements() / out_.channels;
     for (std::int64_t c = 0; c < out_.channels; ++c) {
       const double factor = norm_->folded_factor(c);
       for (std::int64_t i = c * row; i < (c + 1) * row; ++i) {
@@ -143,6 +144,12 @@ class Conv2dNode final : public TapeNode {
       }
       conv.bias[static_cast<std::size_t>(c)] = static_cast<float>(norm_->folded_bias(c));
     }
+  }
+
+  std::optional<QuantizedMatrix> codes() const override {
+    std::vector<double> factors;
+    for (std::int64_t c = 0; c < out_.channels; ++c) factors.push_back(norm_ ? norm_->folded_factor(c) : 1);
+    return weights_.codes(factors);
   }
 
  private:
@@ -211,7 +218,7 @@ class Conv2dNode final : public TapeNode {
   /// The groups' sums, added in their order into those of the first.
   void finish_weights(const BackwardArgs& args, float* weight_sums) noexcept {
     const std::int64_t groups = SampleGroups(args.batch).count, size = product_.weight_sums();
-    const std::int64_t row = weight_.shape.elements() / out_.channels;
+    const std::int64_t row = weights_.tensor().shape.elements() / out_.channels;
     const int tasks = concurrency_;
     auto add = [&](int t) {
       for (std::int64_t g = 1; g < groups; ++g)
@@ -220,17 +227,18 @@ class Conv2dNode final : public TapeNode {
     };
     auto order = [&](int t) {
       for (std::int64_t o = out_.channels * t / tasks; o < out_.channels * (t + 1) / tasks; ++o)
-        product_.order_sums(weight_sums, o, weight_gradient_.data() + o * row);
+        product_.order_sums(weight_sums, o, weights_.gradient() + o * row);
     };
     args.executor->parallel_for(tasks, add);
     args.executor->parallel_for(tasks, order);
+    weights_.end_backward();
   }
 
   const std::string name_;
-  Tensor weight_;
+  TrainedWeights weights_;
   std::vector<float> bias_;        ///< zeros where a normalization adds
   std::vector<float> given_bias_;  ///< of the operator
-  std::vector<float> weight_gradient_, bias_gradient_;
+  std::vector<float> bias_gradient_;
   const ops::Activation activation_;
   const SampleLayout in_, out_;
   ConvProduct product_;

@@ -8,6 +8,7 @@
 #include "lowbit/core/aligned_bytes.h"
 #include "train/group_sums.h"
 #include "train/step_node.h"
+#include "train/trained_weights.h"
 
 namespace lowbit::train {
 namespace {
@@ -31,7 +32,7 @@ class LinearNode final : public TapeNode {
   LinearNode(const ops::LinearOp& op, const NodeSpec& spec)
       : kernel_(fp32::fp32_kernel(spec.isa)),
         name_(spec.name),
-        weight_(op.weight),
+        weights_(op.weight, spec),
         bias_(op.bias),
         activation_(op.activation),
         in_(op.weight.shape[1]),
@@ -44,7 +45,6 @@ class LinearNode final : public TapeNode {
         sums_(out_) {
     bias_.resize(static_cast<std::size_t>(out_), 0.0f);
     zeros_.resize(static_cast<std::size_t>(in_), 0.0f);
-    weight_gradient_.resize(weight_.data.size());
     bias_gradient_.resize(bias_.size());
     most_rows_ = rows_ == 1 ? ops::ceil_div(spec.batch, SampleGroups(spec.batch).count) : rows_;
     const fp32::ConvShape forward = forward_shape(most_rows_), back = back_shape(most_rows_);
@@ -90,15 +90,19 @@ class LinearNode final : public TapeNode {
   }
 
   std::vector<Parameter> parameters() override {
-    std::vector<Parameter> all{
-        {name_ + ".weight", weight_.shape, ParameterKind::weight, weight_.data, weight_gradient_}};
+    std::vector<Parameter> all;
+    weights_.add_parameters(all);
     if (has_bias_) all.push_back({name_ + ".bias", Shape{out_}, ParameterKind::bias, bias_, bias_gradient_});
     return all;
   }
   void update(ops::Op& op) const override {
     auto& linear = std::get<ops::LinearOp>(op);
-    linear.weight = weight_;
+    linear.weight = weights_.tensor();
     if (has_bias_) linear.bias = bias_;
+  }
+
+  std::optional<QuantizedMatrix> codes() const override {
+    return weights_.codes(std::vector<double>(static_cast<std::size_t>(out_), 1.0));
   }
 
  private:
@@ -112,19 +116,20 @@ class LinearNode final : public TapeNode {
   std::int64_t step(std::int64_t samples) const { return rows_ == 1 ? samples : 1; }
 
   void pack() noexcept {
+    used_ = weights_.use();
     float* transposed = floats(transposed_);
     for (std::int64_t o = 0; o < out_; ++o)
       for (std::int64_t i = 0; i < in_; ++i)
-        transposed[i * out_ + o] = weight_.data[static_cast<std::size_t>(o * in_ + i)];
+        transposed[i * out_ + o] = used_[static_cast<std::size_t>(o * in_ + i)];
     kernel_.conv_pack(back_shape(most_rows_), transposed, floats(packed_back_));
-    if (rows_ > 1) kernel_.conv_pack(forward_shape(rows_), weight_.data.data(), floats(packed_));
+    if (rows_ > 1) kernel_.conv_pack(forward_shape(rows_), used_.data(), floats(packed_));
   }
 
   void multiply(const ForwardArgs& args, std::int64_t first, std::int64_t rows) const {
     fp32::GemmArgs g;
     g.m = rows, g.n = out_, g.k = in_;
     g.a = args.inputs[0].sample<const float>(first), g.a_stride = in_stride_;
-    g.w = weight_.data.data(), g.w_stride = in_;
+    g.w = used_.data(), g.w_stride = in_;
     g.c = args.output.sample<float>(first), g.c_stride = out_stride_;
     g.bias = bias_.data();
     g.lo = activation_.lo, g.hi = activation_.hi;
@@ -192,17 +197,19 @@ class LinearNode final : public TapeNode {
         for (std::int64_t i = 0; i < in_; ++i) {
           float sum = 0;
           for (std::int64_t g = 0; g < groups; ++g) sum += weight_sums[g * sum_floats_ + i * pitch + o];
-          weight_gradient_[static_cast<std::size_t>(o * in_ + i)] = sum;
+          weights_.gradient()[o * in_ + i] = sum;
         }
     });
+    weights_.end_backward();
     for (std::int64_t o = 0; o < out_; ++o)
       bias_gradient_[static_cast<std::size_t>(o)] = static_cast<float>(sums_.total(groups, o));
   }
 
   const fp32::Fp32Kernel& kernel_;
   const std::string name_;
-  Tensor weight_;
-  std::vector<float> bias_, zeros_, weight_gradient_, bias_gradient_;
+  TrainedWeights weights_;
+  std::span<const float> used_;  ///< weights of the last forward pass
+  std::vector<float> bias_, zeros_, bias_gradient_;
   const ops::Activation activation_;
   const std::int64_t in_, out_, rows_, in_stride_, out_stride_;
   const bool has_bias_;

@@ -4,13 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
+#include "core/free_memory.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "lowbit/core/error.h"
 #include "lowbit/runtime/detail/float_env.h"
 #include "model/copy_samples.h"
 #include "model/node_schemes.h"
+#include "train/quantized_graph.h"
 #include "train/tape_node.h"
 #include "train/tape_plan.h"
 
@@ -48,6 +52,15 @@ std::vector<bool> normalized_nodes(const Graph& graph, const std::vector<std::st
   return result;
 }
 
+/// The codes replace the floats; the shape stays.
+void free_memory_of_weights(ops::Op& op) {
+  std::visit(
+      [](auto& layer) {
+        if constexpr (requires { layer.weight; }) free_memory(layer.weight.data);
+      },
+      op);
+}
+
 /// Samples as a tensor: channels lie last, their strides say so.
 MutableTensorView as_tensor(const ops::TensorArg& arg, std::int64_t batch) {
   const Shape& s = arg.type->shape;
@@ -65,12 +78,15 @@ MutableTensorView as_tensor(const ops::TensorArg& arg, std::int64_t batch) {
 }  // namespace
 
 struct Tape::State {
-  State(const Model& fp32, const TapeOptions& options);
+  /// `quantized` is null for a tape without codes.
+  State(const Model& fp32, const Model* quantized, const TapeOptions& options);
 
   void run(std::span<const TensorView> inputs, train::Pass pass);
   void backward();
 
   Model model;
+  std::optional<Model> quantized;
+  train::QuantizedGraph converted;  ///< of it
   Graph graph;
   std::vector<ValueType> types;
   TapeOptions options;
@@ -92,11 +108,19 @@ struct Tape::State {
   void take_memory();
 };
 
-Tape::State::State(const Model& fp32, const TapeOptions& given)
-    : model(fp32), graph(fp32.graph()), options(given) {
+Tape::State::State(const Model& fp32, const Model* codes, const TapeOptions& given)
+    : model(fp32), options(given) {
   check_model(fp32, options);
   executor = options.executor ? options.executor : make_thread_pool(options.threads);
-  for (std::size_t v = 0; v < graph.values.size(); ++v) types.push_back(fp32.type(static_cast<int>(v)));
+  if (codes) {
+    quantized = *codes;
+    converted = train::quantized_graph(fp32, *codes);
+    graph = converted.graph;
+    types = converted.types;
+  } else {
+    graph = fp32.graph();
+    for (std::size_t v = 0; v < graph.values.size(); ++v) types.push_back(fp32.type(static_cast<int>(v)));
+  }
   make_nodes();
   take_memory();
 }
@@ -116,7 +140,15 @@ void Tape::State::make_nodes() {
     spec.batch_norm = normalized[n];
     spec.epsilon = options.batch_norm_epsilon;
     spec.is_frozen = options.freeze_batch_norm;
-    nodes.push_back(train::make_tape_node(node.op, spec));
+    spec.learns_steps = options.learn_steps;
+    if (quantized && converted.nodes[n] >= 0) {
+      const NodeQuantization& q = quantized->quantization(converted.nodes[n]);
+      if (q.weights) spec.scheme = &q.scheme;
+    }
+    if (std::holds_alternative<ops::QuantizeOp>(node.op))
+      nodes.push_back(train::make_fake_quantize(converted.codes[n], options.learn_steps, spec));
+    else
+      nodes.push_back(train::make_tape_node(node.op, spec));
     std::vector<Parameter> own = nodes.back()->parameters();
     trains.push_back(!own.empty());
     parameters.insert(parameters.end(), own.begin(), own.end());
@@ -213,7 +245,10 @@ void Tape::State::backward() {
                           .executor = executor.get()});
 }
 
-Tape::Tape(const Model& fp32, const TapeOptions& options) : state_(std::make_unique<State>(fp32, options)) {}
+Tape::Tape(const Model& fp32, const TapeOptions& options)
+    : state_(std::make_unique<State>(fp32, nullptr, options)) {}
+Tape::Tape(const Model& fp32, const Model& quantized, const TapeOptions& options)
+    : state_(std::make_unique<State>(fp32, &quantized, options)) {}
 Tape::Tape(Tape&&) noexcept = default;
 Tape& Tape::operator=(Tape&&) noexcept = default;
 Tape::~Tape() = default;
@@ -236,6 +271,13 @@ void Tape::backward() {
 
 TensorView Tape::output(std::size_t i) const {
   return as_tensor(state_->values[index(state_->graph.outputs.at(i))], state_->batch);
+}
+
+TensorView Tape::value(std::string_view name) const {
+  for (std::size_t v = 0; v < state_->types.size(); ++v)
+    if (state_->graph.values[v].name == name && state_->types[v].dtype == DType::f32)
+      return as_tensor(state_->values[v], state_->batch);
+  throw Error(ErrorCode::not_found, fmt::format("the tape has no value \"{}\" of floats", name));
 }
 
 MutableTensorView Tape::output_gradient(std::size_t i) {
@@ -265,9 +307,38 @@ void Tape::set_batch_norm_momentum(double part) {
 }
 
 Model Tape::model() const {
-  Graph graph = state_->graph;
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n) state_->nodes[n]->update(graph.nodes[n].op);
+  Graph graph = state_->model.graph();
+  for (std::size_t n = 0; n < state_->nodes.size(); ++n) {
+    const int to = state_->quantized ? state_->converted.fp32_nodes[n] : static_cast<int>(n);
+    if (to >= 0) state_->nodes[n]->update(graph.nodes[index(to)].op);
+  }
   return Model(std::move(graph), state_->model.data().source);
+}
+
+Model Tape::quantized_model() const {
+  if (!state_->quantized)
+    throw Error(ErrorCode::invalid_argument, "the tape was made without a quantized model");
+  detail::ModelData data = state_->quantized->complete_data();
+  std::map<ValueId, QParams> codes;
+  for (std::size_t n = 0; n < state_->nodes.size(); ++n) {
+    if (std::holds_alternative<ops::QuantizeOp>(state_->graph.nodes[n].op)) {
+      codes[state_->converted.codes_of[n]] =
+          static_cast<const train::FakeQuantize&>(*state_->nodes[n]).qparams();
+      continue;
+    }
+    const std::size_t to = index(state_->converted.nodes[n]);
+    state_->nodes[n]->update(data.graph.nodes[to].op);
+    if (std::optional<QuantizedMatrix> matrix = state_->nodes[n]->codes()) {
+      data.nodes[to].weights = std::move(matrix);
+      free_memory_of_weights(data.graph.nodes[to].op);
+    }
+  }
+  for (const auto& [id, qparams] : codes) data.types[index(id)].qparams = qparams;
+  // What only moves codes has those of its input.
+  for (const Graph::Node& node : data.graph.nodes)
+    if (data.types[index(node.output)].dtype == DType::u8 && !codes.contains(node.output))
+      data.types[index(node.output)].qparams = data.types[index(node.inputs[0])].qparams;
+  return Model(std::move(data));
 }
 
 std::size_t Tape::bytes() const {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/layers/ops.h"
 #include "lowbit/layers/step.h"
+#include "lowbit/core/scheme.h"
+#include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/runtime/executor.h"
 #include "lowbit/train/tape.h"
 
@@ -86,6 +89,8 @@ struct NodeSpec {
   bool batch_norm = false;  ///< of a convolution
   float epsilon = 1e-5f;
   bool is_frozen = false;
+  const Scheme* scheme = nullptr;  ///< of a product whose weights become codes, else null
+  bool learns_steps = true;
 
   ops::StepSpec step() const { return {.inputs = inputs, .output = output, .isa = isa}; }
 };
@@ -105,6 +110,8 @@ class TapeNode {
   virtual void set_momentum(double) {}
   /// Writes what the parameters are into the operator that the node was made from.
   virtual void update(ops::Op&) const {}
+  /// Of a product whose weights become codes: those.
+  virtual std::optional<QuantizedMatrix> codes() const { return std::nullopt; }
 };
 
 /// Of which kind a node is decides which of these makes it. They throw Error(unsupported) for a form of the

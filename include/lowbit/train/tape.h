@@ -10,6 +10,9 @@
 //   for (Parameter& p : tape.parameters()) step(p.value, p.gradient);   // an optimizer: optimizer.h
 //   save(tape.model(), "net.lowbit");
 //
+// With a quantized model beside the fp32 one, weights and activations are rounded to its codes in the forward
+// pass, and quantized_model() has these codes.
+//
 // Sums over a batch are sums over groups of samples, added in the order of the groups, which do not depend on
 // the number of threads: nor does a single bit of a result.
 #pragma once
@@ -33,6 +36,7 @@ enum class ParameterKind : std::uint8_t {
   weight,  ///< of a product, or the rows of an Embedding
   bias,    ///< what is added: of a product, of a normalization
   factor,  ///< what a channel is multiplied by: of a normalization
+  log_step,  ///< the natural logarithm of the step between codes
 };
 
 /// Numbers that are trained together.
@@ -60,6 +64,7 @@ struct TapeOptions {
   float batch_norm_epsilon = 1e-5f;
   /// Leaves batch normalization as it is: the statistics of the whole stream count, and do not change.
   bool freeze_batch_norm = false;
+  bool learn_steps = true;       ///< steps between codes are parameters; else they stay as they begin
   bool input_gradients = false;  ///< backward() also leaves the gradients of the inputs
 };
 
@@ -70,6 +75,13 @@ class Tape {
   /// open dimensions or without batches; Error(invalid_argument) for a quantized model, a batch below 1, or a
   /// pattern that matches no Conv2d.
   explicit Tape(const Model& fp32, const TapeOptions& options = {});
+  /// Trains for codes: every weight and activation that is one in `quantized`, which quantize() made of `fp32`,
+  /// is in the forward pass what its code stands for. Ranges of activations begin as there, steps of weights
+  /// where their squared error is least; zero points stay. Throws besides Error(invalid_argument) for a model
+  /// that was not made of `fp32`, Error(unsupported) naming a layer whose scheme cannot be trained: weights have
+  /// to be int2 to int8, ternary or binary with a scale for the channel or the tensor, activations 2 to 8 bits
+  /// with ranges from calibration, or floats.
+  Tape(const Model& fp32, const Model& quantized, const TapeOptions& options = {});
   Tape(Tape&&) noexcept;
   Tape& operator=(Tape&&) noexcept;
   ~Tape();
@@ -89,6 +101,9 @@ class Tape {
 
   /// Of the last batch: samples x the output's shape. Valid until the next pass.
   TensorView output(std::size_t i = 0) const;
+  /// The same of any value, by its name in the graph of the model, or of the quantized model where there is
+  /// one. Throws Error(not_found).
+  TensorView value(std::string_view name) const;
   /// Where the gradient of the loss for that output goes, in the same shape; zeros after a forward pass.
   MutableTensorView output_gradient(std::size_t i = 0);
   /// Fills the gradients of all parameters, from output_gradient(). Once for each forward(); throws
@@ -107,6 +122,10 @@ class Tape {
 
   /// The fp32 network with what the parameters are now, batch normalization folded into the weights.
   Model model() const;
+  /// The quantized model that does in integers what the forward pass does in floats. A batch normalization is
+  /// folded into scales and biases; its factors are kept above 0 while codes are trained. Throws
+  /// Error(invalid_argument) for a tape without codes.
+  Model quantized_model() const;
   /// Of values, gradients and what the nodes keep.
   std::size_t bytes() const;
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph of a quantized model as a tape runs it: in floats, with a node wherever values become codes.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "lowbit/model/model.h"
+#include "train/tape_node.h"
+
+namespace lowbit::train {
+
+/// Where an activation becomes codes.
+class FakeQuantize : public TapeNode {
+ public:
+  virtual QParams qparams() const = 0;
+};
+std::unique_ptr<FakeQuantize> make_fake_quantize(const ValueType& codes, bool learns, const NodeSpec& spec);
+
+struct QuantizedGraph {
+  Graph graph;                         ///< weights as floats; a Quantize node is a FakeQuantize
+  std::vector<ValueType> types;        ///< per value, f32 but for integers
+  std::vector<int> nodes;              ///< per node: the node of the quantized model, -1: none
+  std::vector<int> fp32_nodes;         ///< per node: that of the fp32 model, -1: none
+  std::vector<ValueType> codes;        ///< per node: of Quantize, what its output is in codes
+  std::vector<ValueId> codes_of;       ///< per node: of Quantize, the value of the quantized model
+};
+
+/// Throws Error(invalid_argument) where `quantized` was not made of `fp32`, naming the layer,
+/// Error(unsupported) where it finds ranges at run time or reads signs.
+QuantizedGraph quantized_graph(const Model& fp32, const Model& quantized);
+
+}  // namespace lowbit::train
