@@ -35,6 +35,15 @@ install(FILES ${PROJECT_BINARY_DIR}/lowbit-config.cmake ${PROJECT_BINARY_DIR}/lo
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/lowbit)
 
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/docs/licences.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The library as two files, for programs without a build system. Made when it is installed: nothing else needs them.
+find_package(Python3 COMPONENTS Interpreter QUIET)
+if(Python3_FOUND)
+  install(CODE "
+    set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/lowbit\")
+    execute_process(COMMAND \"${Python3_EXECUTABLE}\" \"${PROJECT_SOURCE_DIR}/scripts/amalgamate\" \"\${folder}\"
+                    COMMAND_ERROR_IS_FATAL ANY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES \"\${folder}/lowbit.h\" \"\${folder}/lowbit.cc\")")
+endif()
 include(${CMAKE_CURRENT_LIST_DIR}/lowbit_pkg_config.cmake)
 if(LOWBIT_TOP_LEVEL)
   include(${CMAKE_CURRENT_LIST_DIR}/lowbit_cpack.cmake)

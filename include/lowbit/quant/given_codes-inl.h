@@ -17,7 +17,7 @@ LOWBIT_BEGIN_EXACT
 namespace lowbit {
 namespace detail::given_codes {
 
-[[noreturn]] inline void refuse(const std::string& what) {
+[[noreturn]] inline void refuse_codes(const std::string& what) {
   detail::throw_error(ErrorCode::invalid_argument, "given codes: " + what);
 }
 
@@ -27,11 +27,11 @@ class Builder {
   Builder(const CodesView& codes, Granularity granularity, WeightFormat format, int bits) : codes_(codes) {
     constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
     if (codes.rows < 1 || codes.cols < 1 || codes.rows > kLimit || codes.cols > kLimit || !codes.data)
-      refuse(detail::sentence("a {}x{} matrix of codes cannot be", codes.rows, codes.cols));
+      refuse_codes(detail::sentence("a {}x{} matrix of codes cannot be", codes.rows, codes.cols));
     if (granularity.kind == Granularity::Kind::group &&
         (granularity.group_size < 4 || granularity.group_size > 65536 || granularity.group_size % 4 != 0))
-      refuse(detail::sentence("the group size is {}; it must be a multiple of 4 from 4 to 65536",
-                              granularity.group_size));
+      refuse_codes(detail::sentence("the group size is {}; it must be a multiple of 4 from 4 to 65536",
+                                    granularity.group_size));
     q_.rows = codes.rows;
     q_.cols = codes.cols;
     q_.format = format;
@@ -68,13 +68,14 @@ class Builder {
   /// Throws unless it is 0 or, but for its sign, what a QuantizedMatrix may have.
   void check_scale(float scale, std::int64_t r, std::int64_t g) const {
     if (scale != 0.0f && !detail::is_scale(std::fabs(scale)))
-      refuse(detail::sentence("the scale {} is {}; it must be 0 or a normal number", place(r, g), scale));
+      refuse_codes(
+          detail::sentence("the scale {} is {}; it must be 0 or a normal number", place(r, g), scale));
   }
   std::int32_t code(std::int64_t r, std::int64_t c, IntRange range) const {
     const std::int32_t code = codes_(r, c);
     if (code < range.qmin || code > range.qmax)
-      refuse(detail::sentence("the code at row {}, column {} is {}; codes are from {} to {}", r, c, code,
-                              range.qmin, range.qmax));
+      refuse_codes(detail::sentence("the code at row {}, column {} is {}; codes are from {} to {}", r, c,
+                                    code, range.qmin, range.qmax));
     return code;
   }
 
@@ -112,7 +113,7 @@ inline constexpr float kScaleOfZeros = 1.0f;
 LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const AffineCodes& given) {
   using namespace detail::given_codes;
   if (given.bits < 2 || given.bits > 8)
-    refuse(detail::sentence("codes of {} bits; there are 2 to 8", given.bits));
+    refuse_codes(detail::sentence("codes of {} bits; there are 2 to 8", given.bits));
   const WeightFormat format = detail::format_for_bits(given.bits);
   Builder b(given.codes, given.granularity, format, given.bits);
   const std::size_t needed = b.given_entries();
@@ -133,11 +134,12 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const AffineCodes& given) {
     b.check_scale(scale, r, g);
     const std::int32_t zero = given.zero_points.empty() ? 0 : given.zero_points[i];
     if (zero < range.qmin || zero > range.qmax)
-      refuse(detail::sentence("the zero point {} is {}; codes are from {} to {}", b.place(r, g), zero,
-                              range.qmin, range.qmax));
+      refuse_codes(detail::sentence("the zero point {} is {}; codes are from {} to {}", b.place(r, g), zero,
+                                    range.qmin, range.qmax));
     if (!given.offsets.empty()) {
       if (!std::isfinite(given.offsets[i]))
-        refuse(detail::sentence("the offset {} is {}; it must be finite", b.place(r, g), given.offsets[i]));
+        refuse_codes(
+            detail::sentence("the offset {} is {}; it must be finite", b.place(r, g), given.offsets[i]));
       q.offsets.push_back(given.offsets[i]);
     }
     // Negative: (first + last - code) - (first + last - zero) is zero - code.
@@ -164,7 +166,8 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const TableCodes& given) {
     detail::throw_error(ErrorCode::shape_mismatch,
                         detail::sentence("given codes: {} levels cannot be {} tables of as many",
                                          given.levels.size(), tables));
-  if (count < 2 || count > 256) refuse(detail::sentence("a table of {} levels; there are 2 to 256", count));
+  if (count < 2 || count > 256)
+    refuse_codes(detail::sentence("a table of {} levels; there are 2 to 256", count));
   const int bits = std::max(2, static_cast<int>(std::bit_width(count - 1)));
   Builder b(given.codes, given.granularity, bits <= 4 ? WeightFormat::lut4 : WeightFormat::lut8, bits);
   if (!given.scales.empty()) b.require_size(given.scales.size(), b.given_entries(), "scales");
@@ -173,8 +176,9 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const TableCodes& given) {
     const std::span<const float> table = given.levels.subspan(t * count, count);
     for (std::size_t i = 0; i < count; ++i)
       if (!std::isfinite(table[i]))
-        refuse(detail::sentence("level {}{} is {}; levels are finite", i,
-                                given.levels_per_row ? detail::sentence(" of row {}", t) : "", table[i]));
+        refuse_codes(detail::sentence("level {}{} is {}; levels are finite", i,
+                                      given.levels_per_row ? detail::sentence(" of row {}", t) : "",
+                                      table[i]));
     q.levels.insert(q.levels.end(), table.begin(), table.end());
     q.levels.resize((t + 1) * q.table_size(), table.back());
   }
@@ -182,13 +186,15 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const TableCodes& given) {
     const float scale = given.scales.empty() ? 1.0f : given.scales[b.given_entry(r, g)];
     b.check_scale(scale, r, g);
     if (scale < 0.0f)
-      refuse(detail::sentence("the scale {} is {}; a table is scaled by 0 or more", b.place(r, g), scale));
+      refuse_codes(
+          detail::sentence("the scale {} is {}; a table is scaled by 0 or more", b.place(r, g), scale));
     std::int32_t zero = -1;
     if (scale == 0.0f) {
       const auto table =
           given.levels.subspan(given.levels_per_row ? static_cast<std::size_t>(r) * count : 0, count);
       const auto at = std::find(table.begin(), table.end(), 0.0f);
-      if (at == table.end()) refuse(detail::sentence("the scale {} is 0, and no level is", b.place(r, g)));
+      if (at == table.end())
+        refuse_codes(detail::sentence("the scale {} is 0, and no level is", b.place(r, g)));
       zero = static_cast<std::int32_t>(at - table.begin());
     }
     q.scales.push_back(scale == 0.0f ? kScaleOfZeros : scale);
@@ -214,9 +220,9 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const TernaryCodes& given) {
 LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const SignCodes& given) {
   using namespace detail::given_codes;
   if (given.planes < 1 || given.planes > 4)
-    refuse(detail::sentence("{} planes of sign bits; there are 1 to 4", given.planes));
+    refuse_codes(detail::sentence("{} planes of sign bits; there are 1 to 4", given.planes));
   if (given.granularity.kind == Granularity::Kind::group)
-    refuse("sign bits have a scale per tensor or channel, not per group");
+    refuse_codes("sign bits have a scale per tensor or channel, not per group");
   Builder b(given.codes, given.granularity, WeightFormat::b1, given.planes);
   const auto planes = static_cast<std::size_t>(given.planes);
   b.require_size(given.scales.size(), b.given_entries() * planes, "scales (of all planes)");
@@ -226,7 +232,8 @@ LOWBIT_INLINE QuantizedMatrix matrix_from_codes(const SignCodes& given) {
       const float scale = given.scales[b.given_entry(r, g) * planes + p];
       b.check_scale(scale, r, g);
       if (scale == 0.0f)
-        refuse(detail::sentence("the scale {}, plane {} is 0; a sign bit has no zero", b.place(r, g), p));
+        refuse_codes(
+            detail::sentence("the scale {}, plane {} is 0; a sign bit has no zero", b.place(r, g), p));
       b.matrix().scales.push_back(std::fabs(scale));
       if (scale < 0.0f) flipped |= 1 << p;
     }

@@ -11,7 +11,10 @@ namespace lowbit::kernels::elementwise_loops {
 namespace {
 
 struct Extremes {
-  VecF min = broadcast_f(__builtin_inff()), max = broadcast_f(-__builtin_inff());
+  // Written out: a constructor that the compiler makes is not compiled for the instruction set of a target
+  // region.
+  Extremes() : min(broadcast_f(__builtin_inff())), max(broadcast_f(-__builtin_inff())) {}
+  VecF min, max;
 };
 
 /// A NaN leaves the extremes as they are.

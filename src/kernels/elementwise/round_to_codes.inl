@@ -64,7 +64,9 @@ struct Symmetric {
 
 /// u8 with zero point 128: s8 with the sign bit flipped.
 struct Flipped {
-  VecB sign = broadcast_b(128);
+  // Written out: one that the compiler makes is not compiled for the instruction set of a target region.
+  Flipped() : sign(broadcast_b(128)) {}
+  VecB sign;
   VecB operator()(VecW a, VecW b, std::size_t) const { return xor_b(pack_s8(a, b), sign); }
 };
 

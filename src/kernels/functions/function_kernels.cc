@@ -8,7 +8,7 @@
 namespace lowbit::kernels {
 namespace {
 
-constexpr const FunctionKernel* kKernels[] = {
+constexpr const FunctionKernel* kFunctionKernels[] = {
 #ifdef LOWBIT_HAVE_FUNCTIONS_AVX512
     &kFunctionsAvx512,
 #endif
@@ -24,12 +24,12 @@ constexpr const FunctionKernel* kKernels[] = {
 }  // namespace
 
 const FunctionKernel* const* function_kernels(std::size_t* count) {
-  *count = std::size(kKernels);
-  return kKernels;
+  *count = std::size(kFunctionKernels);
+  return kFunctionKernels;
 }
 
 const FunctionKernel& select_function_kernel(Isa isa) {
-  return select_kernel(kKernels, isa);
+  return select_kernel(kFunctionKernels, isa);
 }
 
 }  // namespace lowbit::kernels

@@ -96,7 +96,7 @@ inline void for_each(const float* x, std::size_t n, float* y, F f) {
 
 template <VecF (*kFunction)(VecF)>
 void plain(const float* x, std::size_t n, float* y) {
-  for_each(x, n, y, [](VecF v) { return kFunction(v); });
+  for_each(x, n, y, [&](VecF v) { return kFunction(v); });
 }
 template <VecF (*kFunction)(VecF, VecF)>
 void with_alpha(const float* x, std::size_t n, float alpha, float* y) {

@@ -8,7 +8,7 @@
 namespace lowbit::kernels {
 namespace {
 
-constexpr const MomentKernel* kKernels[] = {
+constexpr const MomentKernel* kMomentKernels[] = {
 #ifdef LOWBIT_HAVE_MOMENTS_AVX512
     &kMomentsAvx512,
 #endif
@@ -24,12 +24,12 @@ constexpr const MomentKernel* kKernels[] = {
 }  // namespace
 
 const MomentKernel* const* moment_kernels(std::size_t* count) {
-  *count = std::size(kKernels);
-  return kKernels;
+  *count = std::size(kMomentKernels);
+  return kMomentKernels;
 }
 
 const MomentKernel& select_moment_kernel(Isa isa) {
-  return select_kernel(kKernels, isa);
+  return select_kernel(kMomentKernels, isa);
 }
 
 }  // namespace lowbit::kernels

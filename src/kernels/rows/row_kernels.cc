@@ -8,7 +8,7 @@
 namespace lowbit::kernels {
 namespace {
 
-constexpr const RowKernel* kKernels[] = {
+constexpr const RowKernel* kRowKernels[] = {
 #ifdef LOWBIT_HAVE_ROWS_AVX2
     &kRowsAvx2,
 #endif
@@ -21,12 +21,12 @@ constexpr const RowKernel* kKernels[] = {
 }  // namespace
 
 const RowKernel* const* row_kernels(std::int64_t* count) {
-  *count = std::ssize(kKernels);
-  return kKernels;
+  *count = std::ssize(kRowKernels);
+  return kRowKernels;
 }
 
 const RowKernel& select_row_kernel(Isa isa) {
-  return select_kernel(kKernels, isa);
+  return select_kernel(kRowKernels, isa);
 }
 
 }  // namespace lowbit::kernels

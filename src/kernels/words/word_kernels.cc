@@ -8,7 +8,7 @@
 namespace lowbit::kernels {
 namespace {
 
-constexpr const WordKernel* kKernels[] = {
+constexpr const WordKernel* kWordKernels[] = {
 #ifdef LOWBIT_HAVE_WORDS_AVX2
     &kWordsAvx2,
 #endif
@@ -21,12 +21,12 @@ constexpr const WordKernel* kKernels[] = {
 }  // namespace
 
 const WordKernel* const* word_kernels(std::int64_t* count) {
-  *count = std::ssize(kKernels);
-  return kKernels;
+  *count = std::ssize(kWordKernels);
+  return kWordKernels;
 }
 
 const WordKernel& select_word_kernel(Isa isa) {
-  return select_kernel(kKernels, isa);
+  return select_kernel(kWordKernels, isa);
 }
 
 }  // namespace lowbit::kernels

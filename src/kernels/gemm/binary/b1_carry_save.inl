@@ -93,7 +93,7 @@ inline __attribute__((always_inline)) __m512i add_to_counters(const std::uint8_t
 
 /// acc -= 2 * count for 64 columns.
 inline __attribute__((always_inline)) void subtract_counts(const Counters& c, std::int32_t* acc) {
-  const auto twice = [](__m512i v) { return _mm512_add_epi8(v, v); };
+  const auto twice = [&](__m512i v) { return _mm512_add_epi8(v, v); };
   __m512i low = popcount_bytes(c.eights);
   low = _mm512_add_epi8(twice(low), popcount_bytes(c.fours));
   low = _mm512_add_epi8(twice(low), popcount_bytes(c.twos));
