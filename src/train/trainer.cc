@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lowbit/train/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+
+#include "core/random.h"
+#include "lowbit/core/error.h"
+#include "lowbit/train/losses.h"
+#include "train/training_checkpoint.h"
+#include "train/training_samples.h"
+
+namespace lowbit {
+namespace {
+
+void check(bool is_valid, const std::string& sentence) {
+  if (!is_valid) throw Error(ErrorCode::invalid_argument, "training: " + sentence);
+}
+
+std::vector<std::int64_t> numbers_from(std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), first);
+  return numbers;
+}
+
+void check_labels(const LabelledSamples& samples, std::int64_t classes, const char* which) {
+  check(samples.count() > 0 && samples.read != nullptr, fmt::format("there are no {}", which));
+  for (std::size_t i = 0; i < samples.labels.size(); ++i)
+    check(samples.labels[i] >= 0 && samples.labels[i] < classes,
+          fmt::format("the label of number {} of the {} is {}, there are classes 0 to {}", i, which,
+                      samples.labels[i], classes - 1));
+}
+
+/// Of what decides how a training goes.
+std::uint64_t training_hash(const Tape& tape, const TrainerOptions& o, const LabelledSamples& samples) {
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  const auto add = [&](const auto& value) { hash = detail::fnv1a(&value, sizeof(value), hash); };
+  for (const Parameter& p : tape.parameters()) {
+    hash = detail::fnv1a(p.name.data(), p.name.size(), hash);
+    add(p.value.size());
+  }
+  for (const double v : {o.optimizer.momentum, o.optimizer.beta1, o.optimizer.beta2, o.optimizer.epsilon,
+                         o.optimizer.weight_decay, o.optimizer.step_rate, o.schedule.peak, o.label_smoothing,
+                         o.teacher_part, o.temperature})
+    add(v);
+  for (const std::int64_t v : {o.epochs, o.batch, o.schedule.warm_up, o.augmentation.pad, o.reestimation_batches,
+                               o.patience, samples.count()})
+    add(v);
+  add(o.seed), add(o.optimizer.kind), add(o.schedule.kind), add(o.augmentation.flip);
+  add(o.teacher != nullptr);
+  return hash;
+}
+
+/// One training, from its first step or a checkpoint on.
+class Run {
+ public:
+  Run(Tape& tape, const TrainerOptions& options, const LabelledSamples& samples, const LabelledSamples& held_out)
+      : tape_(tape),
+        options_(options),
+        samples_(samples),
+        held_out_(held_out),
+        optimizer_(tape.parameters(), options.optimizer),
+        schedule_(options.schedule) {
+    batch_size_ = std::min(options.batch, samples.count());
+    steps_ = samples.count() / batch_size_;
+    schedule_.total = steps_ * options.epochs;
+    if (schedule_.warm_up < 0) schedule_.warm_up = steps_;
+    if (options.teacher) teacher_.emplace(*options.teacher, WorkspaceOptions{.batch = batch_size_});
+  }
+
+  TrainingResult go() {
+    at_.training = training_hash(tape_, options_, samples_);
+    at_.now = at_.best = train::Snapshot::of(tape_);
+    at_.result.best_accuracy = -1;
+    resume();
+    while (at_.epoch < options_.epochs && at_.result.end == TrainingEnd::finished) {
+      if (!run_epoch()) break;
+      ++at_.epoch;
+      at_.step = 0, at_.loss_sum = 0;
+      save();
+    }
+    return finish();
+  }
+
+ private:
+  void resume() {
+    if (options_.checkpoint.empty() || !std::filesystem::exists(options_.checkpoint)) return;
+    at_ = train::load_checkpoint(options_.checkpoint, at_);
+    at_.now.put_back(tape_);
+    optimizer_.restore(std::move(at_.optimizer));
+    if (at_.result.end == TrainingEnd::stopped) at_.result.end = TrainingEnd::finished;
+  }
+
+  void save() {
+    if (options_.checkpoint.empty()) return;
+    at_.now = train::Snapshot::of(tape_);
+    at_.optimizer = optimizer_.memory();
+    train::save_checkpoint(at_, options_.checkpoint);
+  }
+
+  /// False where training ends within the epoch.
+  bool run_epoch() {
+    const std::vector<std::int64_t> order = train::shuffled(samples_.count(), options_.seed, at_.epoch);
+    while (at_.step < steps_) {
+      const std::span<const std::int64_t> which(order.data() + at_.step * batch_size_,
+                                                static_cast<std::size_t>(batch_size_));
+      train::read_batch(samples_, which, options_, at_.epoch, batch_, labels_);
+      const double rate = schedule_.rate(at_.epoch * steps_ + at_.step);
+      tape_.forward(batch_);
+      const double loss = find_loss();
+      if (!std::isfinite(loss)) {
+        at_.result.end = TrainingEnd::diverged;
+        return false;
+      }
+      tape_.backward();
+      optimizer_.step(rate);
+      at_.loss_sum += loss;
+      ++at_.step;
+      if (at_.step == steps_) end_epoch();
+      report(rate);
+      if (at_.step < steps_ && options_.stop && options_.stop()) {
+        at_.result.end = TrainingEnd::stopped;
+        save();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void end_epoch() {
+    const double accuracy = measure_accuracy(tape_, held_out_, batch_size_);
+    TrainingResult& r = at_.result;
+    r.epochs = at_.epoch + 1;
+    r.losses.push_back(at_.loss_sum / static_cast<double>(steps_));
+    r.accuracies.push_back(accuracy);
+    if (accuracy > r.best_accuracy) {
+      r.best_accuracy = accuracy;
+      r.best_epoch = r.epochs;
+      at_.best = train::Snapshot::of(tape_);
+    } else if (options_.patience > 0 && r.epochs - r.best_epoch >= options_.patience) {
+      r.end = TrainingEnd::no_progress;
+    }
+  }
+
+  void report(double rate) const {
+    if (!options_.progress) return;
+    TrainingProgress p{at_.epoch + 1, options_.epochs, at_.step, steps_,
+                       at_.loss_sum / static_cast<double>(at_.step), rate, {}};
+    if (at_.step == steps_) p.accuracy = at_.result.accuracies.back();
+    options_.progress(p);
+  }
+
+  /// Of the batch, with the gradient of the output.
+  double find_loss() {
+    const TensorView y = tape_.output();
+    const MutableTensorView g = tape_.output_gradient();
+    const double loss = softmax_cross_entropy(y, labels_, g, options_.label_smoothing);
+    if (!teacher_) return loss;
+    if (!(taught_.shape == y.shape)) taught_ = Tensor(y.shape), other_gradient_ = Tensor(y.shape);
+    lowbit::run(*options_.teacher, batch_, taught_, *teacher_);
+    const double distance = distillation(y, taught_, other_gradient_, options_.temperature);
+    const double part = options_.teacher_part;
+    const auto theirs = static_cast<float>(part), ours = static_cast<float>(1 - part);
+    const std::int64_t classes = y.shape[1];
+    for (std::int64_t i = 0; i < y.shape[0]; ++i)
+      for (std::int64_t c = 0; c < classes; ++c) {
+        float& at = g.data[i * g.strides[0] + c * g.strides[1]];
+        at = ours * at + theirs * other_gradient_.data[static_cast<std::size_t>(i * classes + c)];
+      }
+    return (1 - part) * loss + part * distance;
+  }
+
+  TrainingResult finish() {
+    at_.best.put_back(tape_);
+    if (at_.result.end == TrainingEnd::stopped || at_.result.best_epoch == 0 || options_.reestimation_batches == 0 ||
+        tape_.states().empty())
+      return at_.result;
+    const std::int64_t batches = std::min(options_.reestimation_batches, steps_);
+    for (std::int64_t i = 0; i < batches; ++i) {
+      train::read_batch(samples_, numbers_from(i * batch_size_, batch_size_), options_, -1, batch_, labels_);
+      tape_.set_batch_norm_momentum(1.0 / static_cast<double>(i + 1));
+      tape_.forward(batch_);
+    }
+    at_.result.best_accuracy = measure_accuracy(tape_, held_out_, batch_size_);
+    return at_.result;
+  }
+
+  Tape& tape_;
+  const TrainerOptions& options_;
+  const LabelledSamples &samples_, &held_out_;
+  Optimizer optimizer_;
+  RateSchedule schedule_;
+  std::optional<Workspace> teacher_;
+  std::int64_t batch_size_ = 0, steps_ = 0;  ///< steps of an epoch
+  train::Checkpoint at_;
+  Tensor batch_, taught_, other_gradient_;
+  std::vector<std::int64_t> labels_;
+};
+
+}  // namespace
+
+Trainer::Trainer(Tape& tape, const TrainerOptions& options) : tape_(tape), options_(options) {
+  check(options.epochs >= 1, fmt::format("there have to be epochs, not {}", options.epochs));
+  check(options.batch >= 1, fmt::format("a batch has at least 1 sample, not {}", options.batch));
+  check(options.augmentation.pad >= 0 && options.augmentation.pad <= 4096,
+        fmt::format("images cannot be moved by {} pixels", options.augmentation.pad));
+  check(std::isfinite(options.schedule.peak) && options.schedule.peak >= 0,
+        fmt::format("the rate cannot be {}", options.schedule.peak));
+  check(options.teacher_part >= 0 && options.teacher_part <= 1,
+        fmt::format("the teacher's part of the loss has to be in [0, 1], it is {}", options.teacher_part));
+  check(options.reestimation_batches >= 0 && options.patience >= 0,
+        "numbers of batches and of epochs cannot be negative");
+  check(!options.teacher || !options.teacher->is_quantized(), "the teacher has to be an fp32 model");
+}
+
+TrainingResult Trainer::run(const LabelledSamples& samples, const LabelledSamples& held_out) {
+  check(samples.count() > 0 && samples.read != nullptr, "there are no samples");
+  Tensor one;
+  std::vector<std::int64_t> label;
+  train::read_batch(samples, numbers_from(0, 1), options_, -1, one, label);
+  tape_.infer(one);  // says what the output is
+  const Shape& output = tape_.output().shape;
+  const std::int64_t classes = output.rank() < 2 ? 0 : output[1];
+  check_labels(samples, classes, "samples");
+  check_labels(held_out, classes, "held-out samples");
+  return Run(tape_, options_, samples, held_out).go();
+}
+
+double measure_accuracy(Tape& tape, const LabelledSamples& samples, std::int64_t batch) {
+  Tensor images;
+  std::vector<std::int64_t> labels;
+  std::int64_t right = 0;
+  for (std::int64_t first = 0; first < samples.count(); first += batch) {
+    const std::int64_t count = std::min(batch, samples.count() - first);
+    train::read_batch(samples, numbers_from(first, count), {}, -1, images, labels);
+    tape.infer(images);
+    const TensorView y = tape.output();
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::int64_t best = 0;
+      const float* row = y.data + i * y.strides[0];
+      for (std::int64_t c = 1; c < y.shape[1]; ++c)
+        if (row[c * y.strides[1]] > row[best * y.strides[1]]) best = c;
+      right += best == labels[static_cast<std::size_t>(i)];
+    }
+  }
+  return samples.count() == 0 ? 0 : static_cast<double>(right) / static_cast<double>(samples.count());
+}
+
+}  // namespace lowbit
