@@ -13,6 +13,7 @@
 #include "lowbit/core/scheme.h"
 #include "lowbit/core/tensor.h"
 #include "lowbit/core/view.h"
+#include "lowbit/io/json/cost_table.h"
 #include "lowbit/io/json/range_table.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/kernels/cpu.h"
@@ -92,4 +93,5 @@
 #include "lowbit/search/cost_table.h"
 #include "lowbit/search/measure_costs.h"
 #include "lowbit/search/result.h"
+#include "lowbit/search/search.h"
 #include "lowbit/version.h"

@@ -190,9 +190,19 @@ class Study {
   void compare_outputs() {
     std::int64_t count = std::min(options_.samples, samples_.count);
     if (stopped()) count = std::min<std::int64_t>(count, kFewSamples);
-    table_.samples = count;
     const Model& fp32 = mixtures_.fp32();
-    const std::vector<float> reference = first_outputs(fp32, samples_, count, *executor_);
+    const auto start = StudyClock::now();
+    std::vector<float> reference = first_outputs(fp32, samples_, std::min(count, kFewSamples), *executor_);
+    const double seconds = std::chrono::duration<double>(StudyClock::now() - start).count() /
+                           static_cast<double>(std::min(count, kFewSamples));
+    double networks = static_cast<double>(table_.wholes.size());
+    for (const CostTable::Layer& layer : table_.layers)
+      networks += static_cast<double>(layer.candidates.size());
+    const double affordable = options_.outputs_seconds / std::max(seconds * networks, 1e-12);
+    if (affordable < static_cast<double>(count))
+      count = std::max(std::min(count, kFewSamples), static_cast<std::int64_t>(affordable));
+    table_.samples = count;
+    reference = first_outputs(fp32, samples_, count, *executor_);
     const auto sqnr = [&](const Model& model) {
       return sqnr_of(reference, first_outputs(model, samples_, count, *executor_));
     };

@@ -35,7 +35,7 @@ struct CostTable {
   };
   struct Layer {
     std::string name;
-    std::vector<Candidate> candidates;
+    std::vector<Candidate> candidates{};
   };
 
   /// A value that some read as floats and some as codes costs a conversion, once for all of them.

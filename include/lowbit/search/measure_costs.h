@@ -30,7 +30,8 @@ struct CostOptions {
   std::int64_t samples = 128;  ///< that outputs are compared on, at most
   /// Steps of layers; empty: weights are rounded to the nearest.
   std::vector<RecoveryStep> steps{RecoveryStep::descent, RecoveryStep::bias};
-  double timing_seconds = 8;  ///< that runs for times take, about
+  double timing_seconds = 8;    ///< that runs for times take, about
+  double outputs_seconds = 60;  ///< that comparing outputs takes, about: of slow networks on fewer samples
   std::function<void(const std::string& what, int done, int total)> progress{};
   /// Asked now and then; once it is true, the rest is measured on less: fewer samples, nearest codes.
   std::function<bool()> stops{};

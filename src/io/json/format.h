@@ -6,5 +6,7 @@ namespace lowbit::detail {
 
 inline constexpr const char* kJsonFormat = "lowbit-calibration";
 inline constexpr int kJsonVersion = 1;
+inline constexpr const char* kCostFormat = "lowbit-costs";
+inline constexpr int kCostVersion = 1;
 
 }  // namespace lowbit::detail
