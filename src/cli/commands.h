@@ -8,6 +8,7 @@ class App;
 
 namespace lowbit::cli {
 
+void add_auto_command(CLI::App& program);
 void add_calibrate_command(CLI::App& program);
 void add_check_command(CLI::App& program);
 void add_completion_command(CLI::App& program);
@@ -22,9 +23,9 @@ void add_sensitivity_command(CLI::App& program);
 
 /// All of them, in the order of `lowbit --help`.
 inline constexpr void (*kCommands[])(CLI::App& program) = {
-    add_demo_command,        add_eval_command,       add_calibrate_command, add_quantize_command,
-    add_run_command,         add_info_command,       add_check_command,     add_schemes_command,
-    add_sensitivity_command, add_completion_command, add_manual_command,
+    add_demo_command,        add_eval_command, add_calibrate_command,  add_quantize_command,
+    add_run_command,         add_info_command, add_check_command,      add_schemes_command,
+    add_sensitivity_command, add_auto_command, add_completion_command, add_manual_command,
 };
 
 }  // namespace lowbit::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lowbit command. Exit status: 0 done; 2 the input or the usage is at fault, with one sentence on
-// standard error; 1 an internal fault, or standard output that cannot be written; 130 interrupted.
+// standard error; 1 an internal fault, or standard output that cannot be written; 3 auto found nothing within
+// its limits; 130 interrupted.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -35,7 +36,9 @@ constexpr const char* kFooter =
     "  lowbit info net.lowbit\n"
     "  lowbit check net.onnx\n"
     "  lowbit sensitivity net.onnx --data mnist:data/mnist --html layers.html\n"
-    "Exit status: 0 done, 2 bad input or usage, 1 an internal fault, 130 interrupted.";
+    "  lowbit auto net.onnx --data mnist:data/mnist --max-drop 0.5 -o net.lowbit\n"
+    "Exit status: 0 done, 2 bad input or usage, 1 an internal fault,\n"
+    "3 no network within the limits of auto, 130 interrupted.";
 
 // One line, whatever the text came from.
 std::string one_line(const std::string& text) {
@@ -70,6 +73,8 @@ int run(int argc, char** argv) {
   for (const auto add_command : lowbit::cli::kCommands) add_command(program);
   try {
     program.parse(argc, argv);
+  } catch (const CLI::RuntimeError& e) {
+    return e.get_exit_code();  // what there is to say was said
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return program.exit(e);
     // CLI11 would say no more than that a command is missing.
