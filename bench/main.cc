@@ -16,6 +16,7 @@ namespace {
 void register_all() {
   register_peak_benchmarks();
   register_gemm_benchmarks();
+  register_gemm_call_benchmarks();
   register_linear_benchmarks();
   register_attention_benchmarks();
   register_pack_benchmarks();

@@ -6,6 +6,7 @@ namespace lowbit::bench {
 
 void register_peak_benchmarks();
 void register_gemm_benchmarks();
+void register_gemm_call_benchmarks();
 void register_linear_benchmarks();
 void register_attention_benchmarks();
 void register_pack_benchmarks();
