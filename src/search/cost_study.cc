@@ -92,7 +92,7 @@ class Study {
       networks_.push_back({std::move(model), std::move(choice), scheme});
     }
     if (floats && !mixtures_.rest().is_fp32())
-      for (const std::size_t odd : {0, 1}) {
+      for (const std::size_t odd : {std::size_t{0}, std::size_t{1}}) {
         std::vector<int> choice = mixtures_.uniform(mixtures_.rest(), mixtures_.rest());
         for (std::size_t l = odd; l < choice.size(); l += 2) {
           const std::vector<Scheme>& own = mixtures_.layers()[l].schemes;

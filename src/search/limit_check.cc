@@ -42,7 +42,7 @@ LimitCheck check_limits(const LimitTerms& terms, const NetworkMeasurement& m) {
   if (limits.max_memory)
     bounded(double(m.memory), double(*limits.max_memory), "weights and workspace take", "bytes");
   if (limits.max_joules) bounded(m.joules, *limits.max_joules, "a run takes", "J");
-  result.slower = terms.rest_ns > 0 && m.ns > terms.rest_ns * kSameTime;
+  result.slower = terms.rest_ns > 0 && m.ns - m.ns_spread > terms.rest_ns * kSameTime;
   return result;
 }
 

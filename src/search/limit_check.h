@@ -12,7 +12,7 @@ namespace lowbit::detail {
 struct LimitCheck {
   std::vector<std::string> missed{};  ///< a sentence for each limit
   double excess = 0;                  ///< by how much they are missed, as parts of the limits, added up
-  bool slower = false;                ///< than the rest scheme, where that counts
+  bool slower = false;                ///< than the rest scheme, by more than the spread, where that counts
 };
 
 /// Times and energy of fp32 and of the rest scheme are those of the table.
