@@ -234,7 +234,7 @@ void add_sensitivity_command(CLI::App& program) {
   add_threads_option(*command, options->quantization);
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the tables");
-  command->add_option("--html", options->html, "write a page with bar charts there");
+  command->add_option("--html", options->html, "write a page there, with all layers and widths on one axis");
   command->footer(
       "Example: lowbit sensitivity resnet20.onnx --data cifar10:data --html layers.html --threads 2 \\\n"
       "           --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225");

@@ -16,16 +16,19 @@ void add_demo_command(CLI::App& program);
 void add_eval_command(CLI::App& program);
 void add_info_command(CLI::App& program);
 void add_manual_command(CLI::App& program);
+void add_profile_command(CLI::App& program);
 void add_quantize_command(CLI::App& program);
+void add_report_command(CLI::App& program);
 void add_run_command(CLI::App& program);
 void add_schemes_command(CLI::App& program);
 void add_sensitivity_command(CLI::App& program);
 
 /// All of them, in the order of `lowbit --help`.
 inline constexpr void (*kCommands[])(CLI::App& program) = {
-    add_demo_command,        add_eval_command, add_calibrate_command,  add_quantize_command,
-    add_run_command,         add_info_command, add_check_command,      add_schemes_command,
-    add_sensitivity_command, add_auto_command, add_completion_command, add_manual_command,
+    add_demo_command,        add_eval_command,   add_calibrate_command, add_quantize_command,
+    add_run_command,         add_info_command,   add_check_command,     add_schemes_command,
+    add_sensitivity_command, add_auto_command,   add_report_command,    add_profile_command,
+    add_completion_command,  add_manual_command,
 };
 
 }  // namespace lowbit::cli

@@ -37,6 +37,8 @@ constexpr const char* kFooter =
     "  lowbit check net.onnx\n"
     "  lowbit sensitivity net.onnx --data mnist:data/mnist --html layers.html\n"
     "  lowbit auto net.onnx --data mnist:data/mnist --max-drop 0.5 -o net.lowbit\n"
+    "  lowbit report net.lowbit net.onnx --data mnist:data/mnist -o report.html\n"
+    "  lowbit profile net.lowbit\n"
     "Exit status: 0 done, 2 bad input or usage, 1 an internal fault,\n"
     "3 no network within the limits of auto, 130 interrupted.";
 

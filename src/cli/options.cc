@@ -116,7 +116,7 @@ std::string above_zero(const std::string& text) {
              : fmt::format("\"{}\" is no number above 0", text);
 }
 
-void add_data_options(CLI::App& app, data::DataOptions& options) {
+void add_data_options(CLI::App& app, data::DataOptions& options, Calibration calibration) {
   app.add_option("--data", options.data, data::known_data_specs());
   app.add_option(
       "--labels", options.labels,
@@ -128,6 +128,7 @@ void add_data_options(CLI::App& app, data::DataOptions& options) {
                  "(mnist, cifar10 and images: scale=1/255 unless given); for images also resize=256 or\n"
                  "resize=HxW, crop=N or crop=HxW, order=bgr; for wav also rate=16000, hop=SAMPLES.\n"
                  "auto: what the ONNX file says of itself");
+  if (calibration == Calibration::no) return;
   app.add_option(
          "--calib", options.calib,
          "calibration samples: the first of the training files; where there are none, of the same files")

@@ -22,7 +22,9 @@ std::string above_zero(const std::string& text);
 
 /// --shape, --open and --set: what a file leaves open.
 void add_onnx_options(CLI::App& app, OnnxOptions& options);
-void add_data_options(CLI::App& app, data::DataOptions& options);
+/// Whether a command calibrates on the data: then --calib and --seed go with it.
+enum class Calibration { yes, no };
+void add_data_options(CLI::App& app, data::DataOptions& options, Calibration calibration = Calibration::yes);
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options);
 void add_threads_option(CLI::App& app, eval::QuantizationOptions& options);
 /// Goes with the options of add_data_options and add_quantization_options, and refuses those that a table

@@ -39,6 +39,7 @@ struct Lane {
   std::vector<MutableTensorView> views;
   OutputScores scores;
   std::vector<double> ms;
+  std::vector<std::int64_t> answers{};
   std::int64_t correct = 0;
 
   Lane(const Model& m, const std::vector<Shape>& inputs, std::int64_t batch,
@@ -170,8 +171,10 @@ class Evaluation {
 
   void score(Lane& lane, std::int64_t first, std::int64_t count) {
     lane.scores.add(lanes_[0].data(), lane.data(), count);
-    for (std::int64_t i = 0; i < count; ++i)
-      lane.correct += images_.label(first + i) == argmax(lane.sample_of_output(0, i));
+    for (std::int64_t i = 0; i < count; ++i) {
+      lane.answers.push_back(argmax(lane.sample_of_output(0, i)));
+      lane.correct += images_.label(first + i) == lane.answers.back();
+    }
   }
 
   std::vector<ModelResult> results() const {
@@ -179,6 +182,7 @@ class Evaluation {
     for (const Lane& lane : lanes_) {
       ModelResult result;
       result.images = done_;
+      result.answers = lane.answers;
       if (images_.has_labels()) result.correct = lane.correct;
       if (options_.has_reference) {
         ModelComparison comparison = lane.scores.result();

@@ -28,6 +28,7 @@ struct ModelResult {
   std::int64_t images = 0;                ///< that the model ran on
   std::optional<std::int64_t> correct;    ///< images whose label is the largest element of the first output
   std::optional<std::int64_t> agree;      ///< images on which that is the same element as the reference's
+  std::vector<std::int64_t> answers{};    ///< index of the largest element of the first output, one an image
   std::vector<OutputComparison> outputs;  ///< against the reference; empty without one
   double ms_median = 0, ms_p90 = 0;       ///< per image, over batches
   /// Of the first model: its outputs that are the same for all samples.

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "layers/weight_of.h"
+#include "layers/count_products.h"
 #include "lowbit/model/quantize.h"
 #include "model/node_schemes.h"
 #include "report/open_dimensions.h"
@@ -24,17 +24,10 @@ struct Layer {
   std::int64_t products = 0;  ///< multiplications of weights or values, for one sample
 };
 
-/// Multiplications that a product takes for one sample; 0 for what is none, or runs as an Array.
-std::int64_t count_products(const Graph& graph, const Graph::Node& node) {
-  const Shape& out = graph.values[static_cast<std::size_t>(node.output)].shape;
-  if (const Tensor* weight = ops::weight_of(node.op); weight && ops::has_weights(node.op))
-    return weight->shape[0] == 0 ? 0 : out.elements() * (weight->shape.elements() / weight->shape[0]);
-  if (const auto* recurrent = std::get_if<ops::RecurrentOp>(&node.op))
-    return recurrent->weight.shape.elements() *
-           graph.values[static_cast<std::size_t>(node.inputs[0])].shape[0];
-  if (!std::holds_alternative<ops::MatMulOp>(node.op)) return 0;
-  const Shape& in = graph.values[static_cast<std::size_t>(node.inputs[0])].shape;
-  return out.elements() * in[in.rank() - 1];
+std::int64_t products_of(const Graph& graph, const Graph::Node& node) {
+  std::vector<Shape> inputs;
+  for (const ValueId id : node.inputs) inputs.push_back(graph.values[static_cast<std::size_t>(id)].shape);
+  return ops::count_products(node.op, inputs, graph.values[static_cast<std::size_t>(node.output)].shape);
 }
 
 std::vector<Layer> layers(const Check& check) {
@@ -47,7 +40,7 @@ std::vector<Layer> layers(const Check& check) {
     const Graph::Node& node = graph.nodes[i];
     all.push_back({node.name, std::string(ops::shown_name(node.op)),
                    graph.values[static_cast<std::size_t>(node.output)].shape.to_string(),
-                   format_scheme(plans[i].scheme), plans[i].fallback, count_products(graph, node)});
+                   format_scheme(plans[i].scheme), plans[i].fallback, products_of(graph, node)});
   }
   return all;
 }

@@ -1,207 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: text, one SVG bar chart a scheme, styles that follow the reader's light or dark setting, and
-// nothing from elsewhere.
+// The page of a sensitivity: what it comes to, then every layer with all widths on one axis, then the
+// numbers.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 
+#include "report/dot_axis.h"
 #include "report/figures.h"
+#include "report/html.h"
 #include "report/sensitivity_report.h"
+#include "report/statistics.h"
 
 namespace lowbit::report {
 namespace {
 
-constexpr double kBarHeight = 16, kRowHeight = 22, kBarRoom = 250, kValueRoom = 130, kGap = 24, kTop = 30;
-// Longer names are cut in the chart; the tooltip has them whole.
+using html::escaped;
+
 constexpr std::size_t kMostLetters = 36;
-constexpr double kLetter = 7.3;  // a character of the monospaced labels
 
-constexpr const char* kStyle = R"(
-:root { color-scheme: light dark; --page: #ffffff; --ink: #1f2328; --quiet: #59636e; --line: #d1d9e0;
-  --only: #b54708; --but: #0969da; }
-@media (prefers-color-scheme: dark) { :root { --page: #0d1117; --ink: #e6edf3; --quiet: #9198a1; --line: #3d444d;
-  --only: #e8833a; --but: #58a6ff; } }
-body { background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; max-width: 60rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin: 2.2rem 0 0.2rem; }
-p { margin: 0.3rem 0; } .quiet { color: var(--quiet); }
-svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--ink); font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
-svg .title, svg .value { fill: var(--quiet); }
-svg .only { fill: var(--only); } svg .but { fill: var(--but); } svg line { stroke: var(--line); }
-table { border-collapse: collapse; } td, th { padding: 0.15rem 0.9rem 0.15rem 0; text-align: right; }
-td:first-child, th:first-child { text-align: left; } th { border-bottom: 1px solid var(--line); font-weight: 600; }
-pre { border: 1px solid var(--line); border-radius: 6px; padding: 0.7rem; white-space: pre-wrap;
-  overflow-wrap: anywhere; font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
-)";
-
-/// Bytes below space are no characters of a page.
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-    }
-  }
-  return out;
+std::string layer_name(const std::string& name) {
+  return fmt::format("<span title=\"{}\">{}</span>", escaped(name),
+                     escaped(html::shortened(name, kMostLetters)));
 }
 
-bool starts_character(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-}
-
-std::size_t letters(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
-}
-
-/// Its last characters where there are too many: layers of a network differ at the end of their names.
-std::string shortened(const std::string& name) {
-  std::size_t drop = letters(name);
-  if (drop <= kMostLetters) return name;
-  drop -= kMostLetters - 3;
-  std::size_t at = 0;
-  for (std::size_t seen = 0; at < name.size(); ++at)
-    if (starts_character(name[at]) && seen++ == drop) break;
-  return "..." + name.substr(at);
-}
-
-/// Amplitude of the noise in the output, in percent of the signal's.
-double noise_percent(const ModelScore& score) {
-  return std::isnan(score.sqnr_db) ? 0.0 : 100 * std::pow(10.0, -score.sqnr_db / 20);
-}
-
+/// Points of top-1 against `reference`, or the agreement where there are no labels.
 std::string change(const ModelScore& score, const ModelScore& reference, std::int64_t samples) {
   if (!score.correct || !reference.correct) return percent(part(score.agree, samples)) + " agree";
   const auto difference = static_cast<double>(*score.correct - *reference.correct);
-  return fmt::format("{:+.2f} pt", difference / static_cast<double>(samples) * 100);
+  return fmt::format("{:+.2f} points", difference / static_cast<double>(samples) * 100);
 }
 
-struct Bar {
-  double value = 0;
-  std::string text;
-};
-
-/// One chart: names, bars of a layer alone, bars of all but the layer.
-class Chart {
- public:
-  Chart(const Sensitivity& s, const Sensitivity::Whole& whole) {
-    for (const LayerSensitivity& row : s.rows) {
-      if (row.scheme != whole.scheme) continue;
-      names_.push_back(row.layer);
-      only_.push_back({noise_percent(row.only), fmt::format("{} dB, {}", decibel(row.only.sqnr_db),
-                                                            change(row.only, s.fp32.score, s.samples))});
-      const double gain = row.all_but.sqnr_db - whole.score.sqnr_db;
-      but_.push_back(
-          {std::isfinite(gain) ? std::max(gain, 0.0) : 0.0,
-           fmt::format("{} dB, {}", signed_decibel(gain), change(row.all_but, whole.score, s.samples))});
-    }
-  }
-
-  std::string svg() const {
-    std::size_t longest = 5;
-    for (const std::string& name : names_) longest = std::max(longest, letters(shortened(name)));
-    const double left = static_cast<double>(longest) * kLetter + 12;
-    const double middle = left + kBarRoom + kValueRoom + kGap;
-    const double width = middle + kBarRoom + kValueRoom;
-    const double height = kTop + static_cast<double>(names_.size()) * kRowHeight + 6;
-    std::string text =
-        fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"output noise by layer\">\n",
-                    width, height);
-    text += fmt::format(
-        "<text class=\"title\" x=\"{:.1f}\" y=\"16\">quantized alone: noise in the output</text>\n", left);
-    text += fmt::format(
-        "<text class=\"title\" x=\"{:.1f}\" y=\"16\">left fp32, others quantized: gain</text>\n", middle);
-    for (const double x : {left, middle})
-      text +=
-          fmt::format("<line x1=\"{0:.1f}\" y1=\"24\" x2=\"{0:.1f}\" y2=\"{1:.1f}\"/>\n", x - 2, height - 4);
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      const double y = kTop + static_cast<double>(i) * kRowHeight;
-      text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}<title>{}</title></text>\n",
-                          left - 8, y + 12.5, escaped(shortened(names_[i])), escaped(names_[i]));
-      text += bar(only_, i, left, y, "only") + bar(but_, i, middle, y, "but");
-    }
-    return text + "</svg>\n";
-  }
-
- private:
-  std::string bar(const std::vector<Bar>& bars, std::size_t i, double x, double y, const char* style) const {
-    double most = 0;
-    for (const Bar& b : bars) most = std::max(most, b.value);
-    const double width = most > 0 ? bars[i].value / most * kBarRoom : 0.0;
-    return fmt::format(
-        "<rect class=\"{0}\" x=\"{1:.1f}\" y=\"{2:.1f}\" width=\"{3:.1f}\" height=\"{4:.0f}\" rx=\"2\">"
-        "<title>{5}: {6}</title></rect>\n<text class=\"value\" x=\"{7:.1f}\" y=\"{8:.1f}\">{6}</text>\n",
-        style, x, y, std::max(width, 1.0), kBarHeight, escaped(names_[i]), bars[i].text, x + width + 6,
-        y + 12.5);
-  }
-
-  std::vector<std::string> names_;
-  std::vector<Bar> only_, but_;
-};
-
-std::string scheme_section(const Sensitivity& s, const Sensitivity::Whole& whole) {
-  return fmt::format(
-             "<h2>{}</h2>\n<p class=\"quiet\">all layers: {} bytes, SQNR {} dB, top-1 {}, agree {}</p>\n",
-             escaped(format_scheme(whole.scheme)), with_separators(whole.bytes), decibel(whole.score.sqnr_db),
-             percent(part(whole.score.correct, s.samples)), percent(part(whole.score.agree, s.samples))) +
-         Chart(s, whole).svg();
+/// Whether the change against fp32 is more than chance. Of the answers that differ at most, as many were lost
+/// and won as the difference lets; without labels every one of them is a loss.
+bool is_sure(const ModelScore& score, const ModelScore& fp32, std::int64_t samples) {
+  const std::int64_t differ = samples - score.agree;
+  const std::int64_t gained = score.correct && fp32.correct ? *score.correct - *fp32.correct : -differ;
+  const std::int64_t won = std::max<std::int64_t>((differ + gained) / 2, 0);
+  return !paired_difference(std::max<std::int64_t>(won - gained, 0), won, samples).contains(0);
 }
 
-std::string overrides_section(const SensitivityReport& report) {
-  std::string text = fmt::format("<h2>Overrides for {}, at most {:g} % more bytes</h2>\n",
-                                 escaped(format_scheme(report.base)), report.budget * 100);
-  if (report.choice.overrides.empty()) return text + "<p>No layer gains by more bits within them.</p>\n";
+/// The rows of one layer, in the order of the schemes.
+struct LayerRows {
+  std::string layer;
+  std::int64_t weights = 0;
+  std::vector<const LayerSensitivity*> rows{};
+};
+
+/// The order is that of the first scheme, or of the base: the most sensitive first.
+std::vector<LayerRows> by_layer(const SensitivityReport& report) {
+  std::vector<LayerRows> layers;
+  for (const bool is_base : {true, false})
+    for (const LayerSensitivity& row : report.sensitivity.rows) {
+      if ((row.scheme == report.base) != is_base) continue;
+      auto at = std::find_if(layers.begin(), layers.end(), [&](const LayerRows& l) {
+        return l.layer == row.layer && l.weights == row.weights;
+      });
+      if (at == layers.end()) at = layers.insert(layers.end(), {row.layer, row.weights});
+      at->rows.push_back(&row);
+    }
+  return layers;
+}
+
+/// "4" for int4-wo; else the scheme's first letters.
+std::string width_of(const Scheme& scheme) {
+  const std::string text = format_scheme(scheme);
+  const std::size_t digit = text.find_first_of("0123456789");
+  return digit == std::string::npos ? text.substr(0, 2) : text.substr(digit, 1);
+}
+
+const Sensitivity::Whole* base_whole(const SensitivityReport& report) {
+  for (const Sensitivity::Whole& whole : report.sensitivity.schemes)
+    if (whole.scheme == report.base) return &whole;
+  return report.sensitivity.schemes.empty() ? nullptr : &report.sensitivity.schemes.front();
+}
+
+std::string conclusion(const SensitivityReport& report, const std::vector<LayerRows>& layers) {
+  const Sensitivity& s = report.sensitivity;
+  const Sensitivity::Whole* whole = base_whole(report);
+  if (!whole || layers.empty()) return {};
+  const LayerSensitivity& worst = *layers.front().rows.front();
+  std::string text = fmt::format(
+      "<section class=\"verdict {}\"><h2>{} needs bits most.</h2>\n<p class=\"lead\">In {}, it alone takes "
+      "the network's "
+      "output to {} dB of SQNR ({} against fp32{}); all layers together to {} dB ({}).</p>\n",
+      is_sure(whole->score, s.fp32.score, s.samples) ? "bad" : "good", escaped(worst.layer),
+      escaped(format_scheme(worst.scheme)), decibel(worst.only.sqnr_db),
+      change(worst.only, s.fp32.score, s.samples),
+      is_sure(worst.only, s.fp32.score, s.samples) ? "" : ", no more than chance",
+      decibel(whole->score.sqnr_db), change(whole->score, s.fp32.score, s.samples));
+  if (report.choice.overrides.empty())
+    return text +
+           fmt::format("<p>No layer gains by more bits within {:g} % more bytes than {}.</p></section>\n",
+                       report.budget * 100, escaped(format_scheme(report.base)));
   text += fmt::format(
-      "<p class=\"quiet\">checked on {} images</p>\n<table>\n<tr><th>scheme</th><th>model bytes</th>"
-      "<th>top-1</th><th>agree</th><th>SQNR dB</th></tr>\n",
-      report.check_images);
+      "<h3>What to do</h3>\n<p>Give {} layer{} more bits: {:+.1f} % bytes. Checked on {} images that the "
+      "choice did not see:"
+      "</p>\n<table>\n<thead><tr><th scope=\"col\" class=\"left\">scheme</th><th scope=\"col\">model "
+      "bytes</th><th "
+      "scope=\"col\">top-1</th><th scope=\"col\">agree</th><th scope=\"col\">SQNR, "
+      "dB</th></tr></thead>\n<tbody>\n",
+      report.choice.overrides.size(), report.choice.overrides.size() == 1 ? "" : "s",
+      report.choice.bytes > 0
+          ? (static_cast<double>(report.choice.new_bytes) / static_cast<double>(report.choice.bytes) - 1) *
+                100
+          : 0.0,
+      with_separators(static_cast<std::uint64_t>(report.check_images)));
   for (const auto& check : report.checks)
-    text +=
-        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(check.name),
-                    with_separators(check.bytes), percent(part(check.correct, report.check_images)),
-                    percent(part(check.agree, report.check_images)), decibel(check.sqnr_db));
-  return text + fmt::format("</table>\n<pre>{}</pre>\n", escaped(report.command));
+    text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                        escaped(check.name), with_separators(check.bytes),
+                        percent(part(check.correct, report.check_images)),
+                        percent(part(check.agree, report.check_images)), decibel(check.sqnr_db));
+  return text + "</tbody></table>\n" + html::command(report.command) + "</section>\n";
+}
+
+double gain_of(const Sensitivity& s, const LayerSensitivity& row) {
+  const double gain = row.all_but.sqnr_db - s.whole(row.scheme).score.sqnr_db;
+  return std::isnan(gain) ? 0.0 : gain;
+}
+
+/// All layers and all widths on one axis.
+std::string chart(const SensitivityReport& report, const std::vector<LayerRows>& layers) {
+  const Sensitivity& s = report.sensitivity;
+  std::vector<double> alone, gains{0.0};
+  for (const LayerSensitivity& row : s.rows)
+    alone.push_back(row.only.sqnr_db), gains.push_back(gain_of(s, row));
+  const DotAxis left(alone), right(gains, 1);
+  std::string text = fmt::format(
+      "<section><h2>Every layer</h2>\n<ul class=\"key\"><li>numbers in circles: bits of the "
+      "weights</li><li>full: the change "
+      "of answers is more than chance (95 %)</li><li>empty: no more than chance</li></ul>\n<table "
+      "class=\"layers tall\">\n"
+      "<thead><tr><th scope=\"col\" class=\"left\">layer</th><th scope=\"col\">quantized alone: SQNR of the "
+      "output, dB; "
+      "further right is better{}</th><th scope=\"col\">left fp32, all others quantized: gain, "
+      "dB{}</th></tr></thead>\n"
+      "<tbody>\n",
+      left.numbers(), right.numbers());
+  for (const LayerRows& layer : layers) {
+    std::vector<DotAxis::Dot> only, but;
+    std::string spoken;
+    for (const LayerSensitivity* row : layer.rows) {
+      const std::string scheme = format_scheme(row->scheme), width = width_of(row->scheme);
+      const std::string one =
+          fmt::format("{} dB, {}", decibel(row->only.sqnr_db), change(row->only, s.fp32.score, s.samples));
+      only.push_back({row->only.sqnr_db, is_sure(row->only, s.fp32.score, s.samples) ? "width sure" : "width",
+                      width, scheme + ": " + one});
+      const double gain = gain_of(s, *row);
+      but.push_back({gain, "width", width,
+                     fmt::format("{}: {} dB, {}", scheme, signed_decibel(gain),
+                                 change(row->all_but, s.whole(row->scheme).score, s.samples))});
+      if (row->scheme == report.base || layer.rows.size() == 1) spoken = scheme + ": " + one;
+    }
+    text += fmt::format(
+        "<tr><th scope=\"row\">{}<small>{} "
+        "weights</small></th><td>{}<small>{}</small></td><td>{}</td></tr>\n",
+        layer_name(layer.layer), with_separators(static_cast<std::uint64_t>(layer.weights)), left.dots(only),
+        escaped(spoken), right.dots(but));
+  }
+  return text + "</tbody></table></section>\n";
+}
+
+std::string numbers(const SensitivityReport& report, const Sensitivity::Whole& whole) {
+  const Sensitivity& s = report.sensitivity;
+  std::string text = fmt::format(
+      "<details><summary>{}: all layers: {} bytes, SQNR {} dB, top-1 {}, agree "
+      "{}</summary>\n<table><thead><tr><th "
+      "scope=\"col\" class=\"left\">layer</th><th scope=\"col\">bytes</th><th scope=\"col\">only it: SQNR, "
+      "dB</th><th "
+      "scope=\"col\">change</th><th scope=\"col\">all but it: gain, dB</th><th "
+      "scope=\"col\">change</th></tr></thead>\n<tbody>\n",
+      escaped(format_scheme(whole.scheme)), with_separators(whole.bytes), decibel(whole.score.sqnr_db),
+      percent(part(whole.score.correct, s.samples)), percent(part(whole.score.agree, s.samples)));
+  for (const LayerSensitivity& row : s.rows)
+    if (row.scheme == whole.scheme)
+      text += fmt::format(
+          "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+          layer_name(row.layer), with_separators(row.bytes), decibel(row.only.sqnr_db),
+          change(row.only, s.fp32.score, s.samples), signed_decibel(gain_of(s, row)),
+          change(row.all_but, whole.score, s.samples));
+  return text + "</tbody></table></details>\n";
 }
 
 }  // namespace
 
 std::string to_html(const SensitivityReport& report) {
   const Sensitivity& s = report.sensitivity;
-  std::string text = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>Sensitivity of {0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>Sensitivity of {0}</h1>\n",
-      escaped(std::filesystem::path(report.model).filename().string()), kStyle);
-  text += fmt::format("<p class=\"quiet\">{}; {} images of {}; fp32: {} bytes, top-1 {}</p>\n",
-                      escaped(report.model), report.images, escaped(report.data),
-                      with_separators(s.fp32.bytes), percent(part(s.fp32.score.correct, s.samples)));
-  text +=
-      "<p>Left bars: amplitude of the noise in the output when this layer alone is quantized; beside them "
-      "the "
-      "SQNR, and the change of top-1 against fp32 in points (or the agreement with it, without labels). "
-      "Right "
-      "bars: dB of SQNR gained when this layer alone stays fp32, and the change of top-1 against all layers "
-      "quantized.</p>\n";
-  for (const Sensitivity::Whole& whole : s.schemes) text += scheme_section(s, whole);
-  return text + overrides_section(report) + "</body>\n</html>\n";
+  const std::string title = "Sensitivity of " + std::filesystem::path(report.model).filename().string();
+  const std::vector<LayerRows> layers = by_layer(report);
+  std::string body = fmt::format(
+      "<header><p class=\"kicker\">lowbit sensitivity</p><h1>{}</h1>\n<p class=\"quiet\">{}; {} images of "
+      "{}; fp32: {} "
+      "bytes, top-1 {}</p></header>\n<main>\n",
+      escaped(title), escaped(report.model), report.images, escaped(report.data),
+      with_separators(s.fp32.bytes), percent(part(s.fp32.score.correct, s.samples)));
+  body += conclusion(report, layers) + chart(report, layers);
+  body +=
+      "<section><h2>The numbers</h2>\n<p class=\"quiet\">Changes: top-1 in points, or agreement without "
+      "labels; of only "
+      "it against fp32, of all but it against all layers quantized.</p>\n";
+  for (const Sensitivity::Whole& whole : s.schemes) body += numbers(report, whole);
+  return html::page(title, body + "</section></main>\n");
 }
 
 }  // namespace lowbit::report

@@ -101,23 +101,48 @@ TEST(SensitivityReport, JsonHasTheSchema) {
 
 TEST(SensitivityReport, PageStandsAloneAndEscapesNames) {
   const std::string page = to_html(example_sensitivities());
-  for (const char* outside : {"http", "src=", "href=", "url(", "@import", "<script"})
+  for (const char* outside : {"http", "src=", "href=", "url(", "@import", "<script", "<link"})
     EXPECT_EQ(page.find(outside), std::string::npos) << outside;
   EXPECT_EQ(page.find("a<b>"), std::string::npos);
   EXPECT_NE(page.find("a&lt;b&gt;&amp;&quot;c&#39;"), std::string::npos);
   EXPECT_NE(page.find("net &lt;1&gt;.onnx"), std::string::npos);
   EXPECT_NE(page.find("prefers-color-scheme: dark"), std::string::npos);
   EXPECT_LT(page.find("a&lt;b"), page.find("second")) << "the most sensitive first";
-  // The longest bar has the room of a chart, an infinite SQNR the least that can be seen.
-  EXPECT_NE(page.find("class=\"only\" x=\"70.4\" y=\"30.0\" width=\"250.0\""), std::string::npos) << page;
-  EXPECT_NE(page.find("width=\"1.0\""), std::string::npos);
+  // The conclusion comes before everything, with the command that follows from it.
+  const std::size_t conclusion = page.find("needs bits most.");
+  EXPECT_LT(conclusion, page.find("lowbit eval net"));
+  EXPECT_LT(page.find("lowbit eval net"), page.find("Every layer"));
+  // 80 against 85 of 100 right, with 10 other answers: no more than chance.
+  EXPECT_NE(page.find("-5.00 points against fp32, no more than chance"), std::string::npos) << page;
+  EXPECT_NE(
+      page.find("<i class=\"width\" style=\"left:22.5%\" title=\"int4-wo: 12.2 dB, -5.00 points\">4</i>"),
+      std::string::npos)
+      << page;
+}
+
+TEST(SensitivityReport, WidthsShareOneScale) {
+  SensitivityReport report = example_sensitivities();
+  report.sensitivity.schemes.push_back({"int8-wo", 2000, {40, 100, 85}});
+  LayerSensitivity wide = row("second", 42, 41);
+  wide.scheme = "int8-wo";
+  report.sensitivity.rows.push_back(wide);
+  const std::string page = to_html(report);
+  const auto place = [&](const std::string& tip) {
+    const std::size_t at = page.find("title=\"" + tip);
+    return at == std::string::npos ? page : page.substr(at - 20, 18);
+  };
+  // The axis is from 10 to 50.
+  EXPECT_NE(place("int8-wo: 42.0 dB").find("left:80.0%"), std::string::npos) << place("int8-wo: 42.0 dB");
+  EXPECT_NE(place("int4-wo: 12.2 dB").find("left:5.6%"), std::string::npos) << place("int4-wo: 12.2 dB");
 }
 
 TEST(SensitivityReport, LongNamesAreCutInTheChart) {
   SensitivityReport report = example_sensitivities();
   report.sensitivity.rows[0].layer = "/model/" + std::string(60, 'x') + "/\xC3\xA4/conv";
   const std::string page = to_html(report);
-  EXPECT_NE(page.find(">..." + std::string(26, 'x') + "/\xC3\xA4/conv<title>/model/"), std::string::npos)
+  EXPECT_NE(page.find("title=\"/model/" + std::string(60, 'x') + "/\xC3\xA4/conv\">..." +
+                      std::string(26, 'x') + "/\xC3\xA4/conv</span>"),
+            std::string::npos)
       << page;
 }
 
