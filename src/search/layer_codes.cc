@@ -67,7 +67,7 @@ class LayerCoder {
         const double sqnr = weight_sqnr(node.op, plain.codes);
         return LayerCodes{{.codes = std::move(plain.codes)}, sqnr};
       }
-      return recovered(node.op, scheme, *moments, std::move(plain), descent_products);
+      return recovered(node.op, scheme, *moments, plain, descent_products);
     } catch (const Error&) {
       return std::nullopt;  // this layer cannot have the scheme
     }
@@ -87,8 +87,8 @@ class LayerCoder {
         .sqnr_db;
   }
 
-  LayerCodes recovered(const ops::Op& op, const Scheme& scheme, const Moments& moments, RecoveredLayer plain,
-                       double descent_products) const {
+  LayerCodes recovered(const ops::Op& op, const Scheme& scheme, const Moments& moments,
+                       const RecoveredLayer& plain, double descent_products) const {
     const Tensor weights = weight_matrix(op);
     std::vector<float> bias;
     std::visit(

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <compare>
+#include <tuple>
 #include <utility>
 
 #include "lowbit/core/error.h"
@@ -219,7 +219,7 @@ class Search {
   void offer(const FrontPoint& point, const Model& model) {
     const detail::LimitCheck check = detail::check_limits(terms_, *point.measured);
     const Rank rank{check.excess, check.slower, value_of(*point.measured)};
-    if (result_.model && !(rank < best_)) return;
+    if (result_.model && !rank.is_better_than(best_)) return;
     best_ = rank;
     result_.model = model;
     result_.given = point;
@@ -231,7 +231,9 @@ class Search {
     double excess = 0;
     bool slower = false;
     double value = 0;
-    friend auto operator<=>(const Rank&, const Rank&) = default;
+    bool is_better_than(const Rank& other) const {
+      return std::tie(excess, slower, value) < std::tie(other.excess, other.slower, other.value);
+    }
   };
 
   double value_of(const NetworkMeasurement& m) const {
