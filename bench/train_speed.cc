@@ -56,8 +56,7 @@ Model resnet20() {
       net.add(nn::Relu{});
     }
   net.add(nn::GlobalAveragePool2d{}).add(nn::Flatten{});
-  net.add(nn::Linear{.weight = Tensor(Shape{10, 64}, floats(r, 640, 0.1f)),
-                     .bias = std::vector<float>(10)});
+  net.add(nn::Linear{.weight = Tensor(Shape{10, 64}, floats(r, 640, 0.1f)), .bias = std::vector<float>(10)});
   return net.model();
 }
 
@@ -88,11 +87,13 @@ void network_speed(int threads, std::int64_t batch) {
     both.push_back(forward.back() + backward.back());
     processor.push_back(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
   }
-  fmt::print("ResNet-20, batch {}, {} threads: forward {:.0f} ms, backward {:.0f} ms, {:.0f} images/s; {:.0f} images "
-             "per second of processor time; {} MiB\n",
-             batch, threads, 1e3 * median(forward), 1e3 * median(backward),
-             static_cast<double>(batch) / median(both), static_cast<double>(batch) / median(processor),
-             tape.bytes() >> 20);
+  fmt::print(
+      "ResNet-20, batch {}, {} threads: forward {:.0f} ms, backward {:.0f} ms, {:.0f} images/s; {:.0f} "
+      "images "
+      "per second of processor time; {} MiB\n",
+      batch, threads, 1e3 * median(forward), 1e3 * median(backward),
+      static_cast<double>(batch) / median(both), static_cast<double>(batch) / median(processor),
+      tape.bytes() >> 20);
 }
 
 /// Products of one sample, on one thread, in GFLOP/s as the definition counts operations.
@@ -105,7 +106,9 @@ void product_speed(std::int64_t in, std::int64_t out, std::int64_t side, std::in
                      y = sample_layout(Shape{out, side / stride, side / stride}, DType::f32);
   train::ConvProduct product(op, x, y, active_isa());
   product.pack(op.weight.data);
-  const auto memory = [](std::int64_t n) { return aligned_bytes(static_cast<std::size_t>(n) * sizeof(float) + 64); };
+  const auto memory = [](std::int64_t n) {
+    return aligned_bytes(static_cast<std::size_t>(n) * sizeof(float) + 64);
+  };
   const AlignedBytes image = memory(x.sample_stride), gradient = memory(y.sample_stride),
                      back = memory(x.sample_stride), sums = memory(product.weight_sums()),
                      scratch = memory(product.scratch());
@@ -117,8 +120,7 @@ void product_speed(std::int64_t in, std::int64_t out, std::int64_t side, std::in
   const AlignedBytes a = memory(m * k), w = memory(n * k), c = memory(m * n),
                      gemm_scratch = memory(kernel.gemm_scratch(m, n, k));
   for (std::int64_t i = 0; i < m * k; ++i) at(a)[i] = r.uniform();
-  const fp32::GemmArgs gemm{m,     n, k,       at(a), k,    at(w), k, at(c), n, nullptr,
-                            -1e30f, 1e30f, at(gemm_scratch)};
+  const fp32::GemmArgs gemm{m, n, k, at(a), k, at(w), k, at(c), n, nullptr, -1e30f, 1e30f, at(gemm_scratch)};
   constexpr int kRepeats = 40;
   std::vector<double> eigen, weights, inputs;
   for (int round = 0; round < 15; ++round) {
@@ -126,16 +128,18 @@ void product_speed(std::int64_t in, std::int64_t out, std::int64_t side, std::in
       for (int i = 0; i < kRepeats; ++i) kernel.gemm(gemm);
     }));
     weights.push_back(seconds([&] {
-      for (int i = 0; i < kRepeats; ++i) product.weight_gradient(at(image), at(gradient), at(sums), at(scratch));
+      for (int i = 0; i < kRepeats; ++i)
+        product.weight_gradient(at(image), at(gradient), at(sums), at(scratch));
     }));
     inputs.push_back(seconds([&] {
       for (int i = 0; i < kRepeats; ++i) product.input_gradient(at(gradient), at(back), false, at(scratch));
     }));
   }
   const double work = 2e-9 * kRepeats * static_cast<double>(m * n * k);
-  fmt::print("| {}x{}x{} to {}, stride {} | {:.1f} | {:.1f} ({:.0f} %) | {:.1f} ({:.0f} %) |\n", in, side, side, out,
-             stride, work / median(eigen), work / median(weights), 100 * median(eigen) / median(weights),
-             work / median(inputs), 100 * median(eigen) / median(inputs));
+  fmt::print("| {}x{}x{} to {}, stride {} | {:.1f} | {:.1f} ({:.0f} %) | {:.1f} ({:.0f} %) |\n", in, side,
+             side, out, stride, work / median(eigen), work / median(weights),
+             100 * median(eigen) / median(weights), work / median(inputs),
+             100 * median(eigen) / median(inputs));
 }
 
 }  // namespace
@@ -149,7 +153,8 @@ int main(int argc, char** argv) {
   }
   network_speed(threads, batch);
   fmt::print("\n{}, one thread, GFLOP/s (of Eigen's product)\n\n", fp32::fp32_kernel(active_isa()).name);
-  fmt::print("| 3x3 convolution | Eigen's product | gradient of weights | gradient of input |\n|---|---|---|---|\n");
+  fmt::print(
+      "| 3x3 convolution | Eigen's product | gradient of weights | gradient of input |\n|---|---|---|---|\n");
   product_speed(16, 16, 32, 1);
   product_speed(16, 32, 32, 2);
   product_speed(32, 32, 16, 1);

@@ -34,7 +34,9 @@ Prepare find_function(std::string_view name) {
 }
 
 Prepared prepare(Prepare function, const Call& call) {
-  const bool moves = std::find(std::begin(kMoving), std::end(kMoving), call.op()) != std::end(kMoving);
+  // DequantizeLinear looks itself.
+  const bool moves = std::find(std::begin(kMoving), std::end(kMoving), call.op()) != std::end(kMoving) ||
+                     call.op() == "DequantizeLinear";
   for (int i = 0; !moves && i < call.input_count(); ++i)
     if (call.has(i) && !is_computed(call.element(i)))
       call.refuse("computes with elements of type " + std::string(element_name(call.element(i))));

@@ -29,8 +29,6 @@
 
 #include "fp32/eigen_linear.inl"
 
-constexpr Fp32Kernel kKernel{kName,        kRequired,       &gemm,
-                             &gemm_scratch, &conv_packed_size, &conv_pack,
-                             &conv_scratch, &conv_unit,      &conv,
-                             &depthwise,    &linear,         &gradient_pitch,
-                             &gradient_scratch, &weight_gradient};
+constexpr Fp32Kernel kKernel{
+    kName,      kRequired, &gemm,      &gemm_scratch, &conv_packed_size, &conv_pack,        &conv_scratch,
+    &conv_unit, &conv,     &depthwise, &linear,       &gradient_pitch,   &gradient_scratch, &weight_gradient};

@@ -73,15 +73,15 @@ void BatchNormState::backward(const GroupSums& sums, std::int64_t groups, double
   for (std::int64_t c = 0; c < channels; ++c) {
     const auto i = static_cast<std::size_t>(c);
     const double sum = sums.total(groups, c), inverse = inverse_deviation_[i];
-    const double dot = (sums.total(groups, channels + c) - used_mean_[i] * sum) * inverse;  // with (x - mean) / deviation
+    const double dot =
+        (sums.total(groups, channels + c) - used_mean_[i] * sum) * inverse;  // with (x - mean) / deviation
     gamma_gradient[i] = static_cast<float>(dot);
     beta_gradient[i] = static_cast<float>(sum);
     // factor (g - sum / count - normalized dot / count), sorted by powers of x.
     const double factor = static_cast<double>(factor_[i]);
     const double slope = is_of_batch_ ? -factor * dot / count * inverse : 0;
     slope_[i] = static_cast<float>(slope);
-    constant_[i] =
-        is_of_batch_ ? static_cast<float>(-factor * sum / count - slope * used_mean_[i]) : 0.0f;
+    constant_[i] = is_of_batch_ ? static_cast<float>(-factor * sum / count - slope * used_mean_[i]) : 0.0f;
   }
 }
 

@@ -50,8 +50,8 @@ class Conv2dNode final : public TapeNode {
     if (norm_ && weights_.become_codes()) norm_->keep_factors_positive();
     product_.pack(weights_.use());
     const ops::TensorArg to = norm_ ? ops::TensorArg(raw_.get(), raw_type_) : args.output;
-    const bool of_batch = norm_ && (args.pass == Pass::adoption ||
-                                    (args.pass == Pass::training && !norm_->is_frozen()));
+    const bool of_batch =
+        norm_ && (args.pass == Pass::adoption || (args.pass == Pass::training && !norm_->is_frozen()));
     for_groups(*args.executor, args.batch,
                [&](std::int64_t group, std::int64_t first, std::int64_t last, std::int64_t task) {
                  double* sums = of_batch ? sums_.start(group) : nullptr;
@@ -153,7 +153,9 @@ class Conv2dNode final : public TapeNode {
   }
 
  private:
-  const float* raw(std::int64_t s) const { return ops::TensorArg(raw_.get(), raw_type_).sample<const float>(s); }
+  const float* raw(std::int64_t s) const {
+    return ops::TensorArg(raw_.get(), raw_type_).sample<const float>(s);
+  }
   /// Numbers of a channel.
   double count(std::int64_t batch) const { return static_cast<double>(batch * out_.pixels()); }
 
@@ -243,8 +245,8 @@ class Conv2dNode final : public TapeNode {
   const SampleLayout in_, out_;
   ConvProduct product_;
   std::optional<BatchNormState> norm_;
-  GroupSums sums_;     ///< [sum, sum of squares or products][channel]
-  AlignedBytes raw_;   ///< the product of each sample, where it is normalized
+  GroupSums sums_;    ///< [sum, sum of squares or products][channel]
+  AlignedBytes raw_;  ///< the product of each sample, where it is normalized
   std::size_t raw_bytes_ = 0;
   const ValueType* raw_type_ = nullptr;
   std::int64_t task_floats_ = 0, sum_floats_ = 0;

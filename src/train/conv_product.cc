@@ -19,8 +19,8 @@ ConvProduct::ConvProduct(const ops::Conv2dOp& op, const SampleLayout& in, const 
       taps_(op.window.kernel[0] * op.window.kernel[1]),
       is_depthwise_(op.groups > 1 && op.groups == in.channels && op.groups == out.channels) {
   const ops::Window& w = op.window;
-  shape_ = {in.height,   in.width,    in.pixel_stride, in_per_group_, w.kernel[0],
-            w.kernel[1], w.stride[0], w.stride[1],     w.dilation[0], w.dilation[1],
+  shape_ = {in.height,   in.width,    in.pixel_stride, in_per_group_,    w.kernel[0],
+            w.kernel[1], w.stride[0], w.stride[1],     w.dilation[0],    w.dilation[1],
             w.pad[0],    w.pad[1],    out.width,       out.pixel_stride, out_per_group_};
   shape_.pad_bottom = w.pad[2];
   if (is_depthwise_) {
@@ -38,14 +38,16 @@ ConvProduct::ConvProduct(const ops::Conv2dOp& op, const SampleLayout& in, const 
   scratch_ = ops::round_up(scratch_, 16) + ops::round_up(spread_size_, 16) + 16 +
              ops::round_up(in.pixels() * in.pixel_stride, 16);
   zeros_.resize(static_cast<std::size_t>(in.channels));
-  const auto memory = [](std::int64_t n) { return aligned_bytes(static_cast<std::size_t>(n) * sizeof(float)); };
+  const auto memory = [](std::int64_t n) {
+    return aligned_bytes(static_cast<std::size_t>(n) * sizeof(float));
+  };
   packed_ = memory(packed_size_ * groups_);
   packed_back_ = memory(phases_.back().packed + phases_.back().packed_size * groups_);
   ordered_ = memory(op.weight.shape.elements());
 }
 
-/// Along an axis, tap k of output o reads input i = o stride - pad + k dilation. Of dilated taps with a stride
-/// the gradient gets zeros between its pixels instead, and there is one phase.
+/// Along an axis, tap k of output o reads input i = o stride - pad + k dilation. Of dilated taps with a
+/// stride the gradient gets zeros between its pixels instead, and there is one phase.
 void ConvProduct::plan_phases(const ops::Window& w) {
   const bool spreads = (w.stride[0] > 1 && w.dilation[0] > 1) || (w.stride[1] > 1 && w.dilation[1] > 1);
   const std::array<std::int64_t, 2> size{in_.height, in_.width};
@@ -119,15 +121,16 @@ void ConvProduct::pack_groups(std::span<const float> given) noexcept {
   }
 }
 
-/// The taps of each phase, the last one first: [in][tap][out] of each group; [tap][channel] of depthwise ones.
+/// The taps of each phase, the last one first: [in][tap][out] of each group; [tap][channel] of depthwise
+/// ones.
 void ConvProduct::pack_back(std::span<const float> given) noexcept {
   float* ordered = weights(ordered_);
   const std::int64_t size = out_per_group_ * taps_ * in_per_group_;
   for (const Phase& p : phases_) {
     const fp32::ConvShape& s = p.shape;
     const auto tap = [&](std::int64_t y, std::int64_t x) {
-      return (p.tap_row + (s.kernel_height - 1 - y) * tap_stride_height_) * shape_.kernel_width + p.tap_column +
-             (s.kernel_width - 1 - x) * tap_stride_width_;
+      return (p.tap_row + (s.kernel_height - 1 - y) * tap_stride_height_) * shape_.kernel_width +
+             p.tap_column + (s.kernel_width - 1 - x) * tap_stride_width_;
     };
     for (std::int64_t g = 0; g < groups_ && p.packed_size > 0; ++g) {
       const float* from = given.data() + g * size;
@@ -214,7 +217,8 @@ void ConvProduct::spread(const float* gradient, float* to) const noexcept {
 }
 
 /// Pixels of the phase, one after the other.
-void ConvProduct::run_phase(const Phase& phase, const float* gradient, float* to, float* scratch) const noexcept {
+void ConvProduct::run_phase(const Phase& phase, const float* gradient, float* to,
+                            float* scratch) const noexcept {
   fp32::ConvArgs c;
   c.shape = &phase.shape;
   c.last = phase.rows * phase.columns;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ConvProduct: the product of a convolution over samples, and the two products of its gradients, all by the
-// FP32 kernel of this machine. The gradient of the input is a convolution too, of the output's gradient by the
-// weights turned around. Where the stride is more than one, pixels that are a stride apart share taps: each such
-// phase is a convolution of its own.
+// FP32 kernel of this machine. The gradient of the input is a convolution too, of the output's gradient by
+// the weights turned around. Where the stride is more than one, pixels that are a stride apart share taps:
+// each such phase is a convolution of its own.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ class ConvProduct {
   /// The input pixels that are a stride apart: a convolution of the output's gradient by every stride-th tap.
   struct Phase {
     fp32::ConvShape shape;
-    std::int64_t rows = 0, columns = 0;       ///< pixels
+    std::int64_t rows = 0, columns = 0;            ///< pixels
     std::int64_t first_row = 0, first_column = 0;  ///< in the input
     std::int64_t tap_row = 0, tap_column = 0;      ///< first taps
     std::int64_t packed = 0, packed_size = 0;      ///< in packed_back_, of the first group; of each group

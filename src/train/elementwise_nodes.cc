@@ -12,18 +12,16 @@ class AddNode final : public StepNode<ops::AddOp> {
       : StepNode(op, spec), elements_(sample_elements(*spec.output)) {}
 
   void backward(const BackwardArgs& args) noexcept override {
-    for_groups(*args.executor, args.batch,
-               [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
-                 for (std::int64_t s = first; s < last; ++s) {
-                   const float *y = args.output.sample<const float>(s),
-                               *g = args.gradient.sample<const float>(s);
-                   for (std::size_t i = args.input_gradients.size(); i-- > 0;)
-                     if (args.input_gradients[i].is_wanted())
-                       write_gradient(args.input_gradients[i], s, elements_, [&](std::int64_t e) {
-                         return is_inside(op_.activation, y[e]) ? g[e] : 0.0f;
-                       });
-                 }
-               });
+    for_groups(
+        *args.executor, args.batch, [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
+          for (std::int64_t s = first; s < last; ++s) {
+            const float *y = args.output.sample<const float>(s), *g = args.gradient.sample<const float>(s);
+            for (std::size_t i = args.input_gradients.size(); i-- > 0;)
+              if (args.input_gradients[i].is_wanted())
+                write_gradient(args.input_gradients[i], s, elements_,
+                               [&](std::int64_t e) { return is_inside(op_.activation, y[e]) ? g[e] : 0.0f; });
+          }
+        });
   }
 
  private:
@@ -39,8 +37,7 @@ class ClampNode final : public StepNode<ops::ClampOp> {
     const InputGradient& to = args.input_gradients[0];
     if (!to.is_wanted()) return;
     for_groups(
-        *args.executor, args.batch,
-        [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
+        *args.executor, args.batch, [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
           for (std::int64_t s = first; s < last; ++s) {
             const float *y = args.output.sample<const float>(s), *g = args.gradient.sample<const float>(s);
             write_gradient(to, s, elements_,
@@ -133,8 +130,7 @@ class FunctionNode final : public StepNode<ops::FunctionOp> {
     if (!to.is_wanted()) return;
     const double factor = static_cast<double>(op_.scale_after);
     for_groups(
-        *args.executor, args.batch,
-        [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
+        *args.executor, args.batch, [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
           for (std::int64_t s = first; s < last; ++s) {
             const float *x = args.inputs[0].sample<const float>(s), *g = args.gradient.sample<const float>(s);
             write_gradient(to, s, elements_, [&](std::int64_t i) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The codes of an activation, as the reals that they stand for: step (clamp(rint(x / step) + zero, 0, qmax) -
-// zero). The gradient goes straight through the rounding and stops outside of the range; that of the logarithm
-// of the step is as for weights, n being the elements of a sample.
+// zero). The gradient goes straight through the rounding and stops outside of the range; that of the
+// logarithm of the step is as for weights, n being the elements of a sample.
 #include <cmath>
 
 #include "core/elementary.h"
@@ -21,7 +21,8 @@ class FakeQuantizeNode final : public FakeQuantize {
         zero_point_(codes.qparams.zero_point),
         lo_(static_cast<float>(codes.codes().qmin - zero_point_)),
         hi_(static_cast<float>(codes.codes().qmax - zero_point_)),
-        gradient_scale_(1 / std::sqrt(static_cast<double>(elements_) * static_cast<double>(codes.codes().qmax))),
+        gradient_scale_(1 /
+                        std::sqrt(static_cast<double>(elements_) * static_cast<double>(codes.codes().qmax))),
         learns_(learns),
         sums_(1) {
     log_step_.push_back(static_cast<float>(elementary::log(static_cast<double>(codes.qparams.scale))));
@@ -35,7 +36,8 @@ class FakeQuantizeNode final : public FakeQuantize {
                  for (std::int64_t s = first; s < last; ++s) {
                    const float* x = args.inputs[0].sample<const float>(s);
                    float* y = args.output.sample<float>(s);
-                   for (std::int64_t i = 0; i < elements_; ++i) y[i] = round_within(x[i] * inverse, lo, hi) * step;
+                   for (std::int64_t i = 0; i < elements_; ++i)
+                     y[i] = round_within(x[i] * inverse, lo, hi) * step;
                  }
                });
   }

@@ -62,8 +62,7 @@ inline void add_channel_dots(const float* x, const float* y, std::int64_t pixels
       const std::int64_t n = std::min(kChannels, channels - c0);
       float part[kChannels] = {};
       for (std::int64_t q = p; q < last; ++q)
-        for (std::int64_t c = 0; c < n; ++c)
-          part[c] += x[q * channels + c0 + c] * y[q * channels + c0 + c];
+        for (std::int64_t c = 0; c < n; ++c) part[c] += x[q * channels + c0 + c] * y[q * channels + c0 + c];
       for (std::int64_t c = 0; c < n; ++c) sums[c0 + c] += static_cast<double>(part[c]);
     }
   }

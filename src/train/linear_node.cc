@@ -48,7 +48,9 @@ class LinearNode final : public TapeNode {
     bias_gradient_.resize(bias_.size());
     most_rows_ = rows_ == 1 ? ops::ceil_div(spec.batch, SampleGroups(spec.batch).count) : rows_;
     const fp32::ConvShape forward = forward_shape(most_rows_), back = back_shape(most_rows_);
-    const auto memory = [](std::int64_t n) { return aligned_bytes(static_cast<std::size_t>(n) * sizeof(float)); };
+    const auto memory = [](std::int64_t n) {
+      return aligned_bytes(static_cast<std::size_t>(n) * sizeof(float));
+    };
     packed_ = memory(kernel_.conv_packed_size(forward));
     packed_back_ = memory(kernel_.conv_packed_size(back));
     transposed_ = memory(in_ * out_);
@@ -246,22 +248,22 @@ class ScaleShiftNode final : public TapeNode {
 
   void backward(const BackwardArgs& args) noexcept override {
     const std::int64_t channels = layout_.channels, groups = SampleGroups(args.batch).count;
-    for_groups(
-        *args.executor, args.batch,
-        [&](std::int64_t group, std::int64_t first, std::int64_t last, std::int64_t) {
-          double* sums = sums_.start(group);
-          for (std::int64_t s = first; s < last; ++s) {
-            const float *x = args.inputs[0].sample<const float>(s), *y = args.output.sample<const float>(s);
-            float* g = args.gradient.sample<float>(s);
-            for (std::int64_t i = 0; i < layout_.pixels() * channels; ++i)
-              g[i] = is_inside(activation_, y[i]) ? g[i] : 0.0f;
-            add_channel_sums(g, layout_.pixels(), channels, sums);
-            add_channel_dots(g, x, layout_.pixels(), channels, sums + channels);
-            if (args.input_gradients[0].is_wanted())
-              write_gradient(args.input_gradients[0], s, layout_.pixels() * channels,
-                             [&](std::int64_t i) { return g[i] * of(scale_, i % channels); });
-          }
-        });
+    for_groups(*args.executor, args.batch,
+               [&](std::int64_t group, std::int64_t first, std::int64_t last, std::int64_t) {
+                 double* sums = sums_.start(group);
+                 for (std::int64_t s = first; s < last; ++s) {
+                   const float *x = args.inputs[0].sample<const float>(s),
+                               *y = args.output.sample<const float>(s);
+                   float* g = args.gradient.sample<float>(s);
+                   for (std::int64_t i = 0; i < layout_.pixels() * channels; ++i)
+                     g[i] = is_inside(activation_, y[i]) ? g[i] : 0.0f;
+                   add_channel_sums(g, layout_.pixels(), channels, sums);
+                   add_channel_dots(g, x, layout_.pixels(), channels, sums + channels);
+                   if (args.input_gradients[0].is_wanted())
+                     write_gradient(args.input_gradients[0], s, layout_.pixels() * channels,
+                                    [&](std::int64_t i) { return g[i] * of(scale_, i % channels); });
+                 }
+               });
     finish(scale_gradient_, groups, channels);
     finish(shift_gradient_, groups, 0);
   }

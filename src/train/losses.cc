@@ -20,8 +20,9 @@ struct Classes {
 /// N x classes, further dimensions of 1 may follow.
 Classes classes_of(const TensorView& outputs, const MutableTensorView& gradient, const char* loss) {
   if (!(outputs.shape == gradient.shape))
-    throw Error(ErrorCode::shape_mismatch, fmt::format("{}: the gradient is {}, the outputs are {}", loss,
-                                                       gradient.shape.to_string(), outputs.shape.to_string()));
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{}: the gradient is {}, the outputs are {}", loss, gradient.shape.to_string(),
+                            outputs.shape.to_string()));
   const Shape& s = outputs.shape;
   bool fits = s.rank() >= 2 && s[0] > 0 && s[1] > 0;
   for (int axis = 2; fits && axis < s.rank(); ++axis) fits = s[axis] == 1;
@@ -54,14 +55,14 @@ double softmax_cross_entropy(const TensorView& outputs, std::span<const std::int
     throw Error(ErrorCode::shape_mismatch, fmt::format("softmax cross-entropy: {} labels for {} samples",
                                                        labels.size(), classes.samples));
   if (!(smoothing >= 0 && smoothing < 1))
-    throw Error(
-        ErrorCode::invalid_argument,
-        fmt::format("softmax cross-entropy: the smoothing has to be in [0, 1), it is {}", smoothing));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("softmax cross-entropy: the smoothing has to be in [0, 1), it is {}", smoothing));
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i] < 0 || labels[i] >= classes.count)
-      throw Error(ErrorCode::invalid_argument,
-                  fmt::format("softmax cross-entropy: the label of sample {} is {}, there are classes 0 to {}",
-                              i, labels[i], classes.count - 1));
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format("softmax cross-entropy: the label of sample {} is {}, there are classes 0 to {}", i,
+                      labels[i], classes.count - 1));
   const auto samples = static_cast<double>(classes.samples);
   const double spread = smoothing / static_cast<double>(classes.count);
   std::vector<double> log_p(static_cast<std::size_t>(classes.count));

@@ -13,10 +13,9 @@ concept HasNode = requires(const Op& op, const NodeSpec& spec) {
 };
 
 template <class Op>
-constexpr bool kMoves =
-    std::is_same_v<Op, ops::ConcatOp> || std::is_same_v<Op, ops::FlattenOp> ||
-    std::is_same_v<Op, ops::ReshapeOp> || std::is_same_v<Op, ops::PadOp> ||
-    std::is_same_v<Op, ops::SliceOp> || std::is_same_v<Op, ops::TransposeOp>;
+constexpr bool kMoves = std::is_same_v<Op, ops::ConcatOp> || std::is_same_v<Op, ops::FlattenOp> ||
+                        std::is_same_v<Op, ops::ReshapeOp> || std::is_same_v<Op, ops::PadOp> ||
+                        std::is_same_v<Op, ops::SliceOp> || std::is_same_v<Op, ops::TransposeOp>;
 
 }  // namespace
 
@@ -28,9 +27,8 @@ std::unique_ptr<TapeNode> make_tape_node(const ops::Op& op, const NodeSpec& spec
         else if constexpr (kMoves<Op>)
           return make_movement_node(op, spec);
         else
-          throw Error(ErrorCode::unsupported,
-                      fmt::format("\"{}\" cannot be trained: {} has no gradient", spec.name,
-                                  ops::shown_name(op)));
+          throw Error(ErrorCode::unsupported, fmt::format("\"{}\" cannot be trained: {} has no gradient",
+                                                          spec.name, ops::shown_name(op)));
       },
       op);
 }

@@ -28,8 +28,9 @@ class MovementNode final : public StepNode<ops::Op> {
     starts_.push_back(total);
     constexpr std::int64_t kExact = std::int64_t{1} << 24;  // numbers up to this are floats
     if (total > kExact)
-      throw Error(ErrorCode::unsupported, fmt::format("{}: samples of more than {} elements cannot be trained",
-                                                      ops::op_name(op), kExact));
+      throw Error(
+          ErrorCode::unsupported,
+          fmt::format("{}: samples of more than {} elements cannot be trained", ops::op_name(op), kExact));
     find_sources(op, spec);
   }
 
@@ -37,8 +38,7 @@ class MovementNode final : public StepNode<ops::Op> {
     for_groups(*args.executor, args.batch,
                [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
                  for (std::int64_t s = first; s < last; ++s)
-                   for (std::size_t i = args.input_gradients.size(); i-- > 0;)
-                     backward_input(args, i, s);
+                   for (std::size_t i = args.input_gradients.size(); i-- > 0;) backward_input(args, i, s);
                });
   }
 

@@ -48,7 +48,8 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   check_option(options.beta1 >= 0 && options.beta1 < 1, "beta1", options.beta1);
   check_option(options.beta2 >= 0 && options.beta2 < 1, "beta2", options.beta2);
   check_option(options.epsilon > 0, "epsilon", options.epsilon);
-  check_option(options.weight_decay >= 0 && options.weight_decay < 1, "the weight decay", options.weight_decay);
+  check_option(options.weight_decay >= 0 && options.weight_decay < 1, "the weight decay",
+               options.weight_decay);
   check_option(options.step_rate >= 0, "the rate of steps", options.step_rate);
   for (const Parameter& p : parameters_) {
     memory_.first.emplace_back(p.value.size());

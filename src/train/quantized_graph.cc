@@ -34,7 +34,8 @@ class Converter {
     const Graph::Value& value = quantized_.graph().values[at(old)];
     ValueType type = quantized_.type(old);
     if (type.dtype == DType::rows)
-      throw Error(ErrorCode::unsupported, fmt::format("\"{}\" is a cache in codes, which cannot be trained", value.name));
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("\"{}\" is a cache in codes, which cannot be trained", value.name));
     if (type.dtype == DType::u8) type = {type.shape, DType::f32, {}, 8};
     result_.types.push_back(type);
     const ValueId id = result_.graph.add_value(value.name + ending, value.shape);
@@ -60,8 +61,8 @@ class Converter {
                   fmt::format("\"{}\" cannot be trained as {}: its activations have no ranges of their own",
                               node.name, q.name()));
     if (q.weights && !ops::has_weights(node.op))
-      throw Error(ErrorCode::unsupported, fmt::format("\"{}\" cannot be trained for codes: it is {}", node.name,
-                                                      ops::shown_name(node.op)));
+      throw Error(ErrorCode::unsupported, fmt::format("\"{}\" cannot be trained for codes: it is {}",
+                                                      node.name, ops::shown_name(node.op)));
     if (std::holds_alternative<ops::DequantizeOp>(node.op)) {
       values_[at(node.output)] = values_[at(node.inputs[0])];
       return;
@@ -81,7 +82,8 @@ class Converter {
       }
     }
     const ValueId codes = add_value(node.output);
-    add_node(quantized_.graph().values[at(node.output)].name, ops::QuantizeOp{}, {made}, codes, -1, node.output);
+    add_node(quantized_.graph().values[at(node.output)].name, ops::QuantizeOp{}, {made}, codes, -1,
+             node.output);
     values_[at(node.output)] = codes;
   }
 
@@ -104,10 +106,11 @@ class Converter {
     if (!weight || !weight->data.empty()) return node.op;
     const Tensor* floats = fp32_node_ < 0 ? nullptr : ops::weight_of(fp32_.graph().nodes[at(fp32_node_)].op);
     if (!floats || floats->data.empty() || !(floats->shape == weight->shape))
-      throw Error(ErrorCode::invalid_argument,
-                  fmt::format("the quantized model was not made of this network: it has no layer \"{}\" with {} "
-                              "weights",
-                              node.name, weight->shape.to_string()));
+      throw Error(
+          ErrorCode::invalid_argument,
+          fmt::format("the quantized model was not made of this network: it has no layer \"{}\" with {} "
+                      "weights",
+                      node.name, weight->shape.to_string()));
     ops::Op op = node.op;
     std::visit(
         [&](auto& layer) {
@@ -119,7 +122,7 @@ class Converter {
 
   const Model &fp32_, &quantized_;
   int seen_ = 0, fp32_node_ = -1;  ///< nodes of the fp32 model so far; that of the node at hand
-  std::vector<ValueId> values_;  ///< per value of the quantized model
+  std::vector<ValueId> values_;    ///< per value of the quantized model
   QuantizedGraph result_;
 };
 

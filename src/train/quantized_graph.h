@@ -18,12 +18,12 @@ class FakeQuantize : public TapeNode {
 std::unique_ptr<FakeQuantize> make_fake_quantize(const ValueType& codes, bool learns, const NodeSpec& spec);
 
 struct QuantizedGraph {
-  Graph graph;                         ///< weights as floats; a Quantize node is a FakeQuantize
-  std::vector<ValueType> types;        ///< per value, f32 but for integers
-  std::vector<int> nodes;              ///< per node: the node of the quantized model, -1: none
-  std::vector<int> fp32_nodes;         ///< per node: that of the fp32 model, -1: none
-  std::vector<ValueType> codes;        ///< per node: of Quantize, what its output is in codes
-  std::vector<ValueId> codes_of;       ///< per node: of Quantize, the value of the quantized model
+  Graph graph;                    ///< weights as floats; a Quantize node is a FakeQuantize
+  std::vector<ValueType> types;   ///< per value, f32 but for integers
+  std::vector<int> nodes;         ///< per node: the node of the quantized model, -1: none
+  std::vector<int> fp32_nodes;    ///< per node: that of the fp32 model, -1: none
+  std::vector<ValueType> codes;   ///< per node: of Quantize, what its output is in codes
+  std::vector<ValueId> codes_of;  ///< per node: of Quantize, the value of the quantized model
 };
 
 /// Throws Error(invalid_argument) where `quantized` was not made of `fp32`, naming the layer,

@@ -107,7 +107,8 @@ class LayerNormNode final : public StepNode<ops::LayerNormOp> {
                  double* sums = sums_.data() + static_cast<std::size_t>(group) * 2 * n;
                  std::fill_n(sums, 2 * n, 0.0);
                  for (std::int64_t s = first; s < last; ++s)
-                   for (std::int64_t i = 0; i < lines_.count; ++i) backward_line(args, s, lines_.start(i), sums);
+                   for (std::int64_t i = 0; i < lines_.count; ++i)
+                     backward_line(args, s, lines_.start(i), sums);
                });
     for (std::size_t k = 0; k < n; ++k) {
       double scale = 0, shift = 0;

@@ -30,8 +30,7 @@ void check_model(const Model& model, const TapeOptions& options) {
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a tape needs an fp32 model; this one is {}", model.scheme()));
   if (!model.graph().open.empty() || !model.graph().has_batch)
-    throw Error(ErrorCode::unsupported,
-                "a tape needs a model that takes batches and has no open dimensions");
+    throw Error(ErrorCode::unsupported, "a tape needs a model that takes batches and has no open dimensions");
   if (options.batch < 1)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a tape needs a batch of at least 1, not {}", options.batch));
@@ -97,11 +96,11 @@ struct Tape::State {
   train::TapePlan plan;
   AlignedBytes value_memory, gradient_memory, scratch;
   std::size_t value_bytes = 0, scratch_bytes = 0;
-  std::vector<ops::TensorArg> values, gradients;           ///< per value; null where there is no gradient
-  std::vector<std::vector<ops::TensorArg>> inputs;         ///< per node
-  std::vector<std::vector<train::InputGradient>> writes;   ///< per node
-  std::int64_t batch = 0;  ///< of the last pass
-  bool is_ready = false;   ///< for a backward pass
+  std::vector<ops::TensorArg> values, gradients;          ///< per value; null where there is no gradient
+  std::vector<std::vector<ops::TensorArg>> inputs;        ///< per node
+  std::vector<std::vector<train::InputGradient>> writes;  ///< per node
+  std::int64_t batch = 0;                                 ///< of the last pass
+  bool is_ready = false;                                  ///< for a backward pass
 
  private:
   void make_nodes();
@@ -174,9 +173,8 @@ void Tape::State::take_memory() {
   scratch = aligned_bytes(scratch_bytes + 64);
   for (std::size_t v = 0; v < types.size(); ++v) {
     values.emplace_back(value_memory.get() + offsets[v], &types[v]);
-    gradients.push_back(plan.is_needed[v]
-                            ? ops::TensorArg(gradient_memory.get() + plan.offsets[v], &types[v])
-                            : ops::TensorArg());
+    gradients.push_back(plan.is_needed[v] ? ops::TensorArg(gradient_memory.get() + plan.offsets[v], &types[v])
+                                          : ops::TensorArg());
   }
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     inputs.emplace_back(), writes.emplace_back();
@@ -200,15 +198,15 @@ void Tape::State::run(std::span<const TensorView> given, train::Pass pass) {
     const std::int64_t samples = check_batch(as_batch(given[i], value.shape).shape, value.shape,
                                              fmt::format("input \"{}\"", value.name));
     if (count >= 0 && samples != count)
-      throw Error(ErrorCode::shape_mismatch,
-                  fmt::format("input \"{}\": {} samples where another input has {}", value.name, samples,
-                              count));
+      throw Error(
+          ErrorCode::shape_mismatch,
+          fmt::format("input \"{}\": {} samples where another input has {}", value.name, samples, count));
     count = samples;
   }
   if (count < 1 || count > options.batch)
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("a batch of {} does not fit the tape, which was made for 1 to {}", count,
-                            options.batch));
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("a batch of {} does not fit the tape, which was made for 1 to {}", count, options.batch));
   const FloatEnvironmentGuard defaults;
   is_ready = false;
   batch = count;

@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "lowbit/core/scheme.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/layers/ops.h"
 #include "lowbit/layers/step.h"
-#include "lowbit/core/scheme.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/runtime/executor.h"
 #include "lowbit/train/tape.h"

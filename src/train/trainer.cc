@@ -48,8 +48,8 @@ std::uint64_t training_hash(const Tape& tape, const TrainerOptions& o, const Lab
                          o.optimizer.weight_decay, o.optimizer.step_rate, o.schedule.peak, o.label_smoothing,
                          o.teacher_part, o.temperature})
     add(v);
-  for (const std::int64_t v : {o.epochs, o.batch, o.schedule.warm_up, o.augmentation.pad, o.reestimation_batches,
-                               o.patience, samples.count()})
+  for (const std::int64_t v : {o.epochs, o.batch, o.schedule.warm_up, o.augmentation.pad,
+                               o.reestimation_batches, o.patience, samples.count()})
     add(v);
   add(o.seed), add(o.optimizer.kind), add(o.schedule.kind), add(o.augmentation.flip);
   add(o.teacher != nullptr);
@@ -59,7 +59,8 @@ std::uint64_t training_hash(const Tape& tape, const TrainerOptions& o, const Lab
 /// One training, from its first step or a checkpoint on.
 class Run {
  public:
-  Run(Tape& tape, const TrainerOptions& options, const LabelledSamples& samples, const LabelledSamples& held_out)
+  Run(Tape& tape, const TrainerOptions& options, const LabelledSamples& samples,
+      const LabelledSamples& held_out)
       : tape_(tape),
         options_(options),
         samples_(samples),
@@ -149,8 +150,13 @@ class Run {
 
   void report(double rate) const {
     if (!options_.progress) return;
-    TrainingProgress p{at_.epoch + 1, options_.epochs, at_.step, steps_,
-                       at_.loss_sum / static_cast<double>(at_.step), rate, {}};
+    TrainingProgress p{at_.epoch + 1,
+                       options_.epochs,
+                       at_.step,
+                       steps_,
+                       at_.loss_sum / static_cast<double>(at_.step),
+                       rate,
+                       {}};
     if (at_.step == steps_) p.accuracy = at_.result.accuracies.back();
     options_.progress(p);
   }
@@ -177,8 +183,8 @@ class Run {
 
   TrainingResult finish() {
     at_.best.put_back(tape_);
-    if (at_.result.end == TrainingEnd::stopped || at_.result.best_epoch == 0 || options_.reestimation_batches == 0 ||
-        tape_.states().empty())
+    if (at_.result.end == TrainingEnd::stopped || at_.result.best_epoch == 0 ||
+        options_.reestimation_batches == 0 || tape_.states().empty())
       return at_.result;
     const std::int64_t batches = std::min(options_.reestimation_batches, steps_);
     for (std::int64_t i = 0; i < batches; ++i) {

@@ -74,8 +74,9 @@ Checkpoint load_checkpoint(const std::string& path, const Checkpoint& expected) 
   visit_checkpoint(v, c);
   if (!v.at_end()) v.fail("end");
   if (c.training != expected.training)
-    throw Error(ErrorCode::invalid_argument,
-                "'" + path + "' is the checkpoint of another training: of another network, other samples or options");
+    throw Error(
+        ErrorCode::invalid_argument,
+        "'" + path + "' is the checkpoint of another training: of another network, other samples or options");
   for (const Snapshot* s : {&c.now, &c.best})
     if (!same_sizes(s->parameters, expected.now.parameters) || !same_sizes(s->states, expected.now.states))
       v.fail("parameters");

@@ -23,16 +23,17 @@ struct Snapshot {
 };
 
 struct Checkpoint {
-  std::uint64_t training = 0;            ///< hash of what the training is of
-  std::int64_t epoch = 0, step = 0;      ///< to go on with
-  double loss_sum = 0;                   ///< of the steps of that epoch
+  std::uint64_t training = 0;        ///< hash of what the training is of
+  std::int64_t epoch = 0, step = 0;  ///< to go on with
+  double loss_sum = 0;               ///< of the steps of that epoch
   Snapshot now{}, best{};
   Optimizer::Memory optimizer{};
   TrainingResult result{};
 };
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::string& path);
-/// Throws Error(corrupt_file), or Error(invalid_argument) for a checkpoint of another training than `expected`.
+/// Throws Error(corrupt_file), or Error(invalid_argument) for a checkpoint of another training than
+/// `expected`.
 Checkpoint load_checkpoint(const std::string& path, const Checkpoint& expected);
 
 }  // namespace lowbit::train

@@ -27,8 +27,8 @@ std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed, std::
   return order;
 }
 
-void augment(const ImageAugmentation& options, const Shape& shape, std::uint64_t random, std::span<float> sample,
-             std::vector<float>& room) {
+void augment(const ImageAugmentation& options, const Shape& shape, std::uint64_t random,
+             std::span<float> sample, std::vector<float>& room) {
   if (shape.rank() != 3 || (options.pad == 0 && !options.flip)) return;
   lowbit::detail::SplitMix64 numbers(random);
   const auto span = static_cast<std::uint64_t>(2 * options.pad + 1);
@@ -47,8 +47,9 @@ void augment(const ImageAugmentation& options, const Shape& shape, std::uint64_t
       }
 }
 
-void read_batch(const LabelledSamples& samples, std::span<const std::int64_t> which, const TrainerOptions& options,
-                std::int64_t epoch, Tensor& batch, std::vector<std::int64_t>& labels) {
+void read_batch(const LabelledSamples& samples, std::span<const std::int64_t> which,
+                const TrainerOptions& options, std::int64_t epoch, Tensor& batch,
+                std::vector<std::int64_t>& labels) {
   const auto size = static_cast<std::size_t>(samples.shape.elements());
   std::vector<std::int64_t> dims{static_cast<std::int64_t>(which.size())};
   dims.insert(dims.end(), samples.shape.dims().begin(), samples.shape.dims().end());
@@ -61,9 +62,10 @@ void read_batch(const LabelledSamples& samples, std::span<const std::int64_t> wh
     samples.read(which[i], sample);
     labels.push_back(samples.labels[static_cast<std::size_t>(which[i])]);
     if (epoch >= 0)
-      augment(options.augmentation, samples.shape,
-              mixed(options.seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(which[i]) + 1), sample,
-              room);
+      augment(
+          options.augmentation, samples.shape,
+          mixed(options.seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(which[i]) + 1),
+          sample, room);
   }
 }
 

@@ -15,11 +15,12 @@ namespace lowbit::train {
 std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed, std::int64_t epoch);
 
 /// One sample, changed by a random number of its own. `room` has as many elements.
-void augment(const ImageAugmentation& options, const Shape& shape, std::uint64_t random, std::span<float> sample,
-             std::vector<float>& room);
+void augment(const ImageAugmentation& options, const Shape& shape, std::uint64_t random,
+             std::span<float> sample, std::vector<float>& room);
 
 /// Fills `batch` with these samples, those of an epoch augmented; epoch -1: as they are.
-void read_batch(const LabelledSamples& samples, std::span<const std::int64_t> which, const TrainerOptions& options,
-                std::int64_t epoch, Tensor& batch, std::vector<std::int64_t>& labels);
+void read_batch(const LabelledSamples& samples, std::span<const std::int64_t> which,
+                const TrainerOptions& options, std::int64_t epoch, Tensor& batch,
+                std::vector<std::int64_t>& labels);
 
 }  // namespace lowbit::train

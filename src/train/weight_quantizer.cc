@@ -30,7 +30,8 @@ float best_step(std::span<const float> weights, float qmin, float qmax) {
     if (!std::isnormal(step) || !std::isnormal(inverse)) continue;
     double error = 0;
     for (const float w : weights)
-      error += square(static_cast<double>(w) - static_cast<double>(round_within(w * inverse, qmin, qmax) * step));
+      error +=
+          square(static_cast<double>(w) - static_cast<double>(round_within(w * inverse, qmin, qmax) * step));
     if (error < least) least = error, best = step;
   }
   return best;
@@ -49,7 +50,8 @@ class UniformWeights final : public WeightQuantizer {
     size_ = static_cast<std::size_t>(per_tensor ? rows_ * columns_ : columns_);
     for (std::int64_t i = 0; i < steps; ++i) {
       const std::span<const float> own(weights.data.data() + static_cast<std::size_t>(i) * size_, size_);
-      log_steps_.push_back(static_cast<float>(elementary::log(static_cast<double>(best_step(own, qmin_, qmax_)))));
+      log_steps_.push_back(
+          static_cast<float>(elementary::log(static_cast<double>(best_step(own, qmin_, qmax_)))));
     }
     gradient_.resize(log_steps_.size());
   }
@@ -79,8 +81,8 @@ class UniformWeights final : public WeightQuantizer {
 
   std::vector<Parameter> parameters(const std::string& layer) override {
     if (!learns_) return {};
-    return {{layer + ".log_step", Shape{static_cast<std::int64_t>(log_steps_.size())}, ParameterKind::log_step,
-             log_steps_, gradient_}};
+    return {{layer + ".log_step", Shape{static_cast<std::int64_t>(log_steps_.size())},
+             ParameterKind::log_step, log_steps_, gradient_}};
   }
 
   QuantizedMatrix codes(std::span<const float> weights, std::span<const double> factors,
@@ -88,7 +90,8 @@ class UniformWeights final : public WeightQuantizer {
     std::vector<std::int8_t> made;
     std::vector<float> scales;
     for (std::int64_t r = 0; r < rows_; ++r) {
-      const float step = step_of(log_steps_.size() == 1 ? 0 : static_cast<std::size_t>(r)), inverse = 1 / step;
+      const float step = step_of(log_steps_.size() == 1 ? 0 : static_cast<std::size_t>(r)),
+                  inverse = 1 / step;
       scales.push_back(static_cast<float>(static_cast<double>(step) * factors[static_cast<std::size_t>(r)]));
       for (const std::int64_t c : columns)
         made.push_back(static_cast<std::int8_t>(
@@ -133,7 +136,8 @@ class BinaryWeights final : public WeightQuantizer {
         sum += static_cast<double>(weights[e] < 0 ? -gradient[e] : gradient[e]);
       const auto share = static_cast<float>(sum / static_cast<double>(columns_));
       for (std::size_t e = first(r); e < first(r + 1); ++e)
-        gradient[e] = (std::fabs(weights[e]) <= 1 ? mean * gradient[e] : 0.0f) + (weights[e] < 0 ? -share : share);
+        gradient[e] =
+            (std::fabs(weights[e]) <= 1 ? mean * gradient[e] : 0.0f) + (weights[e] < 0 ? -share : share);
     }
   }
 
@@ -142,8 +146,8 @@ class BinaryWeights final : public WeightQuantizer {
     std::vector<std::uint8_t> made;
     std::vector<float> scales;
     for (std::int64_t r = 0; r < rows_; ++r) {
-      scales.push_back(
-          static_cast<float>(static_cast<double>(mean_of(weights, r)) * factors[static_cast<std::size_t>(r)]));
+      scales.push_back(static_cast<float>(static_cast<double>(mean_of(weights, r)) *
+                                          factors[static_cast<std::size_t>(r)]));
       for (const std::int64_t c : columns)
         made.push_back(weights[first(r) + static_cast<std::size_t>(c)] < 0 ? 1 : 0);
     }
@@ -155,7 +159,8 @@ class BinaryWeights final : public WeightQuantizer {
   /// Above 0: a scale of 0 is none.
   float mean_of(std::span<const float> weights, std::int64_t row) const {
     double sum = 0;
-    for (std::size_t e = first(row); e < first(row + 1); ++e) sum += std::fabs(static_cast<double>(weights[e]));
+    for (std::size_t e = first(row); e < first(row + 1); ++e)
+      sum += std::fabs(static_cast<double>(weights[e]));
     const auto mean = static_cast<float>(sum / static_cast<double>(columns_));
     return mean > 1e-30f ? mean : 1e-30f;
   }
@@ -183,10 +188,11 @@ std::unique_ptr<WeightQuantizer> make_weight_quantizer(const Scheme& scheme, con
         break;
     }
   }
-  throw Error(ErrorCode::unsupported,
-              fmt::format("\"{}\" cannot be trained as {}: int2 to int8, ternary and binary can, with a scale for "
-                          "each channel or, but for binary, for the tensor",
-                          layer, format_scheme(scheme)));
+  throw Error(
+      ErrorCode::unsupported,
+      fmt::format("\"{}\" cannot be trained as {}: int2 to int8, ternary and binary can, with a scale for "
+                  "each channel or, but for binary, for the tensor",
+                  layer, format_scheme(scheme)));
 }
 
 std::vector<std::int64_t> column_order(const Shape& weight) {

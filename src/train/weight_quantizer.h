@@ -4,7 +4,8 @@
 //
 //   uniform, ternary  w' = step clamp(rint(w / step), qmin, qmax), with a step for each row or for all; its
 //                     logarithm is learned (Esser et al., "Learned Step Size Quantization", ICLR 2020): the
-//                     gradient is that of step times step, scaled by 1 / sqrt(n qmax), n the weights of a step
+//                     gradient is that of step times step, scaled by 1 / sqrt(n qmax), n the weights of a
+//                     step
 //   binary            w' = mean|w| sign(w) for each row (Rastegari et al., "XNOR-Net", ECCV 2016); signs pass
 //                     gradients where |w| <= 1
 #pragma once

@@ -134,9 +134,9 @@ TEST_F(SequentialNetwork, SaysWhatDoesNotFit) {
   EXPECT_TRUE(says(sentence([&] { Sequential({4}).add(nn::Relu{}, "unit").add_residual(body, "unit"); },
                             ErrorCode::invalid_argument),
                    {"an input 'unit' already"}));
-  EXPECT_TRUE(says(sentence([&] { Sequential({4}).add_residual(body, shortcut, "unit"); },
-                            ErrorCode::invalid_argument),
-                   {"an input 'unit/shortcut/a' already"}));
+  EXPECT_TRUE(says(
+      sentence([&] { Sequential({4}).add_residual(body, shortcut, "unit"); }, ErrorCode::invalid_argument),
+      {"an input 'unit/shortcut/a' already"}));
   EXPECT_TRUE(
       says(sentence([&] { Sequential({4}).model(); }, ErrorCode::invalid_argument), {"needs a layer"}));
 }

@@ -36,7 +36,8 @@ inline Model blob_network() {
       .add(nn::Relu{})
       .add(nn::MaxPool2d{.kernel = 2})
       .add(nn::Flatten{})
-      .add(nn::Linear{.weight = Tensor(Shape{3, 128}, random_values(r, 384, 0.1f)), .bias = std::vector<float>(3)})
+      .add(nn::Linear{.weight = Tensor(Shape{3, 128}, random_values(r, 384, 0.1f)),
+                      .bias = std::vector<float>(3)})
       .model();
 }
 

@@ -79,8 +79,10 @@ inline Compared check_gradients(const GradientCase& given, Random& random, std::
                                             : static_cast<float>(random.integer(0, given.rows - 1));
     const std::size_t n = static_cast<std::size_t>(value.shape.elements());
     for (std::size_t s = 0; s < samples.size(); ++s)
-      samples[s].push_back({value.shape, std::vector<double>(inputs.back().data.begin() + static_cast<std::ptrdiff_t>(s * n),
-                                                             inputs.back().data.begin() + static_cast<std::ptrdiff_t>((s + 1) * n))});
+      samples[s].push_back(
+          {value.shape,
+           std::vector<double>(inputs.back().data.begin() + static_cast<std::ptrdiff_t>(s * n),
+                               inputs.back().data.begin() + static_cast<std::ptrdiff_t>((s + 1) * n))});
   }
   const std::vector<TensorView> views(inputs.begin(), inputs.end());
   tape.forward(views);

@@ -111,7 +111,8 @@ GradientCase scale_shift_case(Random& r) {
   const Shape map = random_map(r);
   const std::int64_t n = r.integer(0, 3) ? map[0] : 1;
   return one_node(
-      r, ops::ScaleShiftOp{random_values(r, n, 1.0f), random_values(r, n, 0.5f), random_activation(r)}, {map});
+      r, ops::ScaleShiftOp{random_values(r, n, 1.0f), random_values(r, n, 0.5f), random_activation(r)},
+      {map});
 }
 
 GradientCase add_case(Random& r) {
@@ -132,8 +133,8 @@ GradientCase max_pool_case(Random& r) {
 
 GradientCase average_pool_case(Random& r) {
   const Shape map = random_map(r);
-  return one_node(r, ops::AveragePoolOp{random_window(r, map, true), r.integer(0, 1) != 0, r.integer(0, 1) != 0},
-                  {map});
+  return one_node(
+      r, ops::AveragePoolOp{random_window(r, map, true), r.integer(0, 1) != 0, r.integer(0, 1) != 0}, {map});
 }
 
 GradientCase global_pool_case(Random& r) {
@@ -261,10 +262,11 @@ INSTANTIATE_TEST_SUITE_P(
                       OperatorCase{"Linear", linear_case}, OperatorCase{"ScaleShift", scale_shift_case},
                       OperatorCase{"Add", add_case}, OperatorCase{"Clamp", clamp_case},
                       OperatorCase{"MaxPool", max_pool_case}, OperatorCase{"AveragePool", average_pool_case},
-                      OperatorCase{"GlobalAveragePool", global_pool_case}, OperatorCase{"Concat", concat_case},
-                      OperatorCase{"Movement", movement_case}, OperatorCase{"Function", function_case},
-                      OperatorCase{"Softmax", softmax_case}, OperatorCase{"MatMul", matmul_case},
-                      OperatorCase{"LayerNorm", layer_norm_case}, OperatorCase{"Embedding", embedding_case}),
+                      OperatorCase{"GlobalAveragePool", global_pool_case},
+                      OperatorCase{"Concat", concat_case}, OperatorCase{"Movement", movement_case},
+                      OperatorCase{"Function", function_case}, OperatorCase{"Softmax", softmax_case},
+                      OperatorCase{"MatMul", matmul_case}, OperatorCase{"LayerNorm", layer_norm_case},
+                      OperatorCase{"Embedding", embedding_case}),
     [](const auto& c) { return std::string(c.param.name); });
 
 }  // namespace

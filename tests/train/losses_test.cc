@@ -33,11 +33,13 @@ TEST(Losses, GradientsAreThoseOfCentralDifferences) {
   const std::vector<std::int64_t> labels{0, 3, 4, 3};
   Random random(4);
   const Tensor other(Shape{4, 5}, random_values(random, 20, 1.0f));
-  check_loss([&](const TensorView& y, const MutableTensorView& g) { return softmax_cross_entropy(y, labels, g); });
+  check_loss(
+      [&](const TensorView& y, const MutableTensorView& g) { return softmax_cross_entropy(y, labels, g); });
   check_loss([&](const TensorView& y, const MutableTensorView& g) {
     return softmax_cross_entropy(y, labels, g, 0.1);
   });
-  check_loss([&](const TensorView& y, const MutableTensorView& g) { return mean_squared_error(y, other, g); });
+  check_loss(
+      [&](const TensorView& y, const MutableTensorView& g) { return mean_squared_error(y, other, g); });
   check_loss([&](const TensorView& y, const MutableTensorView& g) { return distillation(y, other, g, 4); });
 }
 
@@ -56,14 +58,20 @@ TEST(Losses, ValuesOfKnownCases) {
 TEST(Losses, RefuseWhatDoesNotFit) {
   Tensor outputs(Shape{2, 4}), gradient(Shape{2, 4});
   const std::vector<std::int64_t> beyond{0, 4}, few{1};
-  EXPECT_TRUE(says(error_of([&] { softmax_cross_entropy(outputs, beyond, gradient); }, ErrorCode::invalid_argument),
-                   {"the label of sample 1 is 4, there are classes 0 to 3"}));
-  EXPECT_TRUE(says(error_of([&] { softmax_cross_entropy(outputs, few, gradient); }, ErrorCode::shape_mismatch),
-                   {"1 labels for 2 samples"}));
-  EXPECT_TRUE(says(error_of([&] { distillation(outputs, outputs, gradient, 0); }, ErrorCode::invalid_argument),
-                   {"temperature"}));
-  EXPECT_TRUE(says(error_of([&] { mean_squared_error(outputs, Tensor(Shape{2, 3}), gradient); },
-                            ErrorCode::shape_mismatch),
+  EXPECT_TRUE(
+      says(error_of([&] { softmax_cross_entropy(outputs, beyond, gradient); }, ErrorCode::invalid_argument),
+           {"the label of sample 1 is 4, there are classes 0 to 3"}));
+  EXPECT_TRUE(
+      says(error_of([&] { softmax_cross_entropy(outputs, few, gradient); }, ErrorCode::shape_mismatch),
+           {"1 labels for 2 samples"}));
+  EXPECT_TRUE(
+      says(error_of([&] { distillation(outputs, outputs, gradient, 0); }, ErrorCode::invalid_argument),
+           {"temperature"}));
+  EXPECT_TRUE(says(error_of(
+                       [&] {
+                         mean_squared_error(outputs, Tensor(Shape{2, 3}), gradient);
+                       },
+                       ErrorCode::shape_mismatch),
                    {"2x3"}));
 }
 

@@ -33,7 +33,8 @@ Model network_for_codes() {
       .add(nn::Relu{})
       .add(nn::MaxPool2d{.kernel = 2})
       .add(nn::Flatten{})
-      .add(nn::Linear{.weight = Tensor(Shape{7, 256}, random_values(r, 7 * 256, 0.3f)), .bias = random_values(r, 7, 0.1f)},
+      .add(nn::Linear{.weight = Tensor(Shape{7, 256}, random_values(r, 7 * 256, 0.3f)),
+                      .bias = random_values(r, 7, 0.1f)},
            "last")
       .model();
 }
@@ -61,7 +62,8 @@ void descend(Tape& tape, const Tensor& inputs, int steps, float rate) {
 }
 
 /// Elements of values in codes that differ from those of the tape's last pass, and all of them.
-std::pair<std::size_t, std::size_t> different_codes(const Tape& tape, const Model& quantized, const Tensor& inputs) {
+std::pair<std::size_t, std::size_t> different_codes(const Tape& tape, const Model& quantized,
+                                                    const Tensor& inputs) {
   const std::int64_t batch = inputs.shape[0];
   Workspace::State state(quantized, {.batch = batch}, true);
   Workspace ignored(quantized, {.batch = batch});
@@ -83,7 +85,8 @@ std::pair<std::size_t, std::size_t> different_codes(const Tape& tape, const Mode
       for (std::int64_t p = 0; p < u8.pixels(); ++p)
         for (std::int64_t c = 0; c < u8.channels; ++c, ++all) {
           const float real = reals.data[s * reals.strides[0] + p * f32.pixel_stride + c];
-          const auto code = static_cast<int>(std::lround(real / value.type->qparams.scale)) + value.type->qparams.zero_point;
+          const auto code = static_cast<int>(std::lround(real / value.type->qparams.scale)) +
+                            value.type->qparams.zero_point;
           differ += code != value.sample<std::uint8_t>(s)[p * u8.pixel_stride + c];
         }
   }
@@ -117,8 +120,8 @@ TEST_P(TrainedCodes, AreThoseOfTheIntegerModel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemes, TrainedCodes,
-                         ::testing::Values("int8", "int4", "int4-a4", "int3-a3", "int2-a2", "int2", "int4-tensor",
-                                           "ternary", "binary", "ternary-a4"),
+                         ::testing::Values("int8", "int4", "int4-a4", "int3-a3", "int2-a2", "int2",
+                                           "int4-tensor", "ternary", "binary", "ternary-a4"),
                          [](const auto& c) {
                            std::string name = c.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -162,7 +165,9 @@ TEST(TrainedSteps, GradientsAreTheirFormulas) {
   for (std::size_t v = 0; v < deployed.graph().values.size(); ++v)
     if (deployed.type(static_cast<int>(v)).dtype == DType::u8) q = deployed.type(static_cast<int>(v)).qparams;
   const auto lo = static_cast<double>(-q.zero_point), hi = static_cast<double>(15 - q.zero_point);
-  const auto code = [](double x, double low, double high) { return std::nearbyint(std::clamp(x, low, high)); };
+  const auto code = [](double x, double low, double high) {
+    return std::nearbyint(std::clamp(x, low, high));
+  };
   double input_sum = 0;
   std::vector<double> weight_gradient(24), sums(3);
   std::size_t outside = 0;
@@ -196,8 +201,10 @@ TEST(TrainedSteps, GradientsAreTheirFormulas) {
       const bool is_in = at >= lo && at <= hi;
       input_sum += gradient * (is_in ? code(at, lo, hi) - at : code(at, lo, hi));
       const TensorView dx = tape.input_gradient();
-      EXPECT_NEAR(static_cast<double>(dx.data[static_cast<std::ptrdiff_t>(s) * dx.strides[0] + static_cast<std::ptrdiff_t>(i)]),
-                  is_in ? gradient : 0, 1e-5);
+      EXPECT_NEAR(
+          static_cast<double>(
+              dx.data[static_cast<std::ptrdiff_t>(s) * dx.strides[0] + static_cast<std::ptrdiff_t>(i)]),
+          is_in ? gradient : 0, 1e-5);
     }
   EXPECT_NEAR(static_cast<double>(input_step.gradient[0]), sx * input_sum / std::sqrt(8.0 * 15.0), 1e-5);
 }

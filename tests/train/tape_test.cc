@@ -34,7 +34,8 @@ Model small_network(std::uint64_t seed = 1) {
       .add(nn::Relu{})
       .add(nn::GlobalAveragePool2d{})
       .add(nn::Flatten{})
-      .add(nn::Linear{.weight = Tensor(Shape{5, 8}, random_values(r, 40, 0.5f)), .bias = random_values(r, 5, 0.1f)})
+      .add(nn::Linear{.weight = Tensor(Shape{5, 8}, random_values(r, 40, 0.5f)),
+                      .bias = random_values(r, 5, 0.1f)})
       .model();
 }
 
@@ -147,7 +148,8 @@ TEST(TapeBatchNorm, AdoptedStatisticsChangeNothingAndFoldBack) {
 
 /// A convolution, normalized over the batch in double, a residual, a ReLU.
 double normalized_loss(const Graph& graph, const std::vector<Sample>& x, const std::vector<Sample>& residual,
-                       std::span<const float> gamma, std::span<const float> beta, const std::vector<double>& factors) {
+                       std::span<const float> gamma, std::span<const float> beta,
+                       const std::vector<double>& factors) {
   std::vector<std::vector<double>> raw;
   for (const Sample& s : x) raw.push_back(interpret(graph, std::vector<Sample>{s})[0].data);
   const std::size_t channels = gamma.size(), pixels = raw[0].size() / channels;
@@ -202,7 +204,8 @@ TEST(TapeBatchNorm, GradientsAreThoseOfCentralDifferences) {
       for (std::int64_t e = 0; e < out * 20; ++e) {
         const float f = r.uniform();
         factors.push_back(static_cast<double>(f));
-        g.data[s * g.strides[0] + e / 20 * g.strides[1] + e % 20 / 4 * g.strides[2] + e % 4 * g.strides[3]] = f;
+        g.data[s * g.strides[0] + e / 20 * g.strides[1] + e % 20 / 4 * g.strides[2] + e % 4 * g.strides[3]] =
+            f;
       }
     tape.backward();
     const auto split = [&](const Tensor& batch, std::int64_t channels) {
@@ -227,7 +230,8 @@ TEST(TapeBatchNorm, GradientsAreThoseOfCentralDifferences) {
           p.value[e] = static_cast<float>(v);
           auto& conv = std::get<ops::Conv2dOp>(changed.nodes[0].op);
           std::copy(parameters[0].value.begin(), parameters[0].value.end(), conv.weight.data.begin());
-          const double loss = normalized_loss(changed, xs, skips, parameters[1].value, parameters[2].value, factors);
+          const double loss =
+              normalized_loss(changed, xs, skips, parameters[1].value, parameters[2].value, factors);
           p.value[e] = value;
           return loss;
         };
@@ -257,8 +261,9 @@ TEST(TapeBatchNorm, GradientsAreThoseOfCentralDifferences) {
             return loss;
           },
           before);
-      comparison.add(static_cast<double>(dx.data[static_cast<std::ptrdiff_t>(s) * dx.strides[0] + e / 20 * dx.strides[1] +
-                                                 e % 20 / 4 * dx.strides[2] + e % 4 * dx.strides[3]]),
+      comparison.add(static_cast<double>(
+                         dx.data[static_cast<std::ptrdiff_t>(s) * dx.strides[0] + e / 20 * dx.strides[1] +
+                                 e % 20 / 4 * dx.strides[2] + e % 4 * dx.strides[3]]),
                      numeric);
     }
     EXPECT_GE(comparison.finish("x"), 3u);
@@ -313,11 +318,18 @@ TEST(Tape, Refusals) {
 
   Tape tape(model, {.batch = 4});
   EXPECT_TRUE(says(error_of([&] { tape.backward(); }, ErrorCode::invalid_argument), {"forward pass"}));
-  EXPECT_TRUE(says(error_of([&] { tape.forward(random_images(5)); }, ErrorCode::invalid_argument), {"batch of 5"}));
-  EXPECT_TRUE(says(error_of([&] { tape.forward(Tensor(Shape{2, 3, 12, 11})); }, ErrorCode::shape_mismatch),
+  EXPECT_TRUE(
+      says(error_of([&] { tape.forward(random_images(5)); }, ErrorCode::invalid_argument), {"batch of 5"}));
+  EXPECT_TRUE(says(error_of(
+                       [&] {
+                         tape.forward(Tensor(Shape{2, 3, 12, 11}));
+                       },
+                       ErrorCode::shape_mismatch),
                    {"12x11"}));
-  EXPECT_TRUE(says(error_of([&] { tape.input_gradient(); }, ErrorCode::invalid_argument), {"without gradients of inputs"}));
-  EXPECT_TRUE(says(error_of([&] { tape.set_batch_norm_momentum(2); }, ErrorCode::invalid_argument), {"[0, 1]"}));
+  EXPECT_TRUE(says(error_of([&] { tape.input_gradient(); }, ErrorCode::invalid_argument),
+                   {"without gradients of inputs"}));
+  EXPECT_TRUE(
+      says(error_of([&] { tape.set_batch_norm_momentum(2); }, ErrorCode::invalid_argument), {"[0, 1]"}));
   tape.infer(random_images(2));
   EXPECT_TRUE(says(error_of([&] { tape.backward(); }, ErrorCode::invalid_argument), {"forward pass"}));
 }

@@ -198,7 +198,8 @@ TEST(RateSchedules, AreWhatTheySay) {
 TEST(Optimizers, StepsAreTheirFormulas) {
   for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
     float value = 1, gradient = 0;
-    const std::vector<Parameter> parameters{{"w", Shape{1}, ParameterKind::weight, {&value, 1}, {&gradient, 1}}};
+    const std::vector<Parameter> parameters{
+        {"w", Shape{1}, ParameterKind::weight, {&value, 1}, {&gradient, 1}}};
     Optimizer optimizer(parameters, {.kind = kind, .weight_decay = 0.01});
     double w = 1, m = 0, v = 0;
     for (int t = 1; t <= 3; ++t) {
@@ -228,14 +229,17 @@ TEST(Trainer, Refusals) {
   EXPECT_TRUE(says(refused({.batch = 0}), {"batch"}));
   LabelledSamples samples = blobs(64, 1);
   samples.labels[5] = 9;
-  EXPECT_TRUE(says(error_of([&] { Trainer(tape, {.batch = 32}).run(samples, blobs(8, 2)); }, ErrorCode::invalid_argument),
-                   {"the label of number 5 of the samples is 9, there are classes 0 to 2"}));
-  EXPECT_TRUE(says(error_of([&] { Trainer(tape, {.batch = 32}).run(blobs(64, 1), {}); }, ErrorCode::invalid_argument),
-                   {"there are no held-out samples"}));
+  EXPECT_TRUE(says(
+      error_of([&] { Trainer(tape, {.batch = 32}).run(samples, blobs(8, 2)); }, ErrorCode::invalid_argument),
+      {"the label of number 5 of the samples is 9, there are classes 0 to 2"}));
+  EXPECT_TRUE(
+      says(error_of([&] { Trainer(tape, {.batch = 32}).run(blobs(64, 1), {}); }, ErrorCode::invalid_argument),
+           {"there are no held-out samples"}));
   TrainerOptions o;
   o.optimizer.momentum = 1;
-  EXPECT_TRUE(says(error_of([&] { Trainer(tape, o).run(blobs(64, 1), blobs(8, 2)); }, ErrorCode::invalid_argument),
-                   {"momentum cannot be 1"}));
+  EXPECT_TRUE(
+      says(error_of([&] { Trainer(tape, o).run(blobs(64, 1), blobs(8, 2)); }, ErrorCode::invalid_argument),
+           {"momentum cannot be 1"}));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ enum class OptimizerKind : std::uint8_t {
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::sgd;
-  double momentum = 0.9;  ///< of sgd
+  double momentum = 0.9;                              ///< of sgd
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  ///< of adam and adamw
   /// Of weights alone: biases, factors of normalizations and steps between codes do not decay.
   double weight_decay = 0;

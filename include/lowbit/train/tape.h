@@ -33,9 +33,9 @@
 namespace lowbit {
 
 enum class ParameterKind : std::uint8_t {
-  weight,  ///< of a product, or the rows of an Embedding
-  bias,    ///< what is added: of a product, of a normalization
-  factor,  ///< what a channel is multiplied by: of a normalization
+  weight,    ///< of a product, or the rows of an Embedding
+  bias,      ///< what is added: of a product, of a normalization
+  factor,    ///< what a channel is multiplied by: of a normalization
   log_step,  ///< the natural logarithm of the step between codes
 };
 
@@ -75,12 +75,12 @@ class Tape {
   /// open dimensions or without batches; Error(invalid_argument) for a quantized model, a batch below 1, or a
   /// pattern that matches no Conv2d.
   explicit Tape(const Model& fp32, const TapeOptions& options = {});
-  /// Trains for codes: every weight and activation that is one in `quantized`, which quantize() made of `fp32`,
-  /// is in the forward pass what its code stands for. Ranges of activations begin as there, steps of weights
-  /// where their squared error is least; zero points stay. Throws besides Error(invalid_argument) for a model
-  /// that was not made of `fp32`, Error(unsupported) naming a layer whose scheme cannot be trained: weights have
-  /// to be int2 to int8, ternary or binary with a scale for the channel or the tensor, activations 2 to 8 bits
-  /// with ranges from calibration, or floats.
+  /// Trains for codes: every weight and activation that is one in `quantized`, which quantize() made of
+  /// `fp32`, is in the forward pass what its code stands for. Ranges of activations begin as there, steps of
+  /// weights where their squared error is least; zero points stay. Throws besides Error(invalid_argument) for
+  /// a model that was not made of `fp32`, Error(unsupported) naming a layer whose scheme cannot be trained:
+  /// weights have to be int2 to int8, ternary or binary with a scale for the channel or the tensor,
+  /// activations 2 to 8 bits with ranges from calibration, or floats.
   Tape(const Model& fp32, const Model& quantized, const TapeOptions& options = {});
   Tape(Tape&&) noexcept;
   Tape& operator=(Tape&&) noexcept;
@@ -116,8 +116,8 @@ class Tape {
   /// In the order of the graph.
   std::span<const Parameter> parameters() const;
   std::span<const TrainingState> states() const;
-  /// The part of a batch's statistics in those of the stream; 0.1 at first. With 1, 1/2, 1/3 ... in a row they
-  /// become the means of these batches. Throws Error(invalid_argument) unless it is in [0, 1].
+  /// The part of a batch's statistics in those of the stream; 0.1 at first. With 1, 1/2, 1/3 ... in a row
+  /// they become the means of these batches. Throws Error(invalid_argument) unless it is in [0, 1].
   void set_batch_norm_momentum(double part);
 
   /// The fp32 network with what the parameters are now, batch normalization folded into the weights.

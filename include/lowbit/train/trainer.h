@@ -30,8 +30,9 @@ struct LabelledSamples {
 
 /// For samples C x H x W.
 struct ImageAugmentation {
-  std::int64_t pad = 0;  ///< a window of the image's size, somewhere in the image with so many zeros around it
-  bool flip = false;     ///< left to right, every other time
+  std::int64_t pad =
+      0;              ///< a window of the image's size, somewhere in the image with so many zeros around it
+  bool flip = false;  ///< left to right, every other time
 };
 
 struct TrainingProgress {
@@ -69,9 +70,9 @@ enum class TrainingEnd : std::uint8_t { finished, stopped, no_progress, diverged
 
 struct TrainingResult {
   TrainingEnd end = TrainingEnd::finished;
-  std::int64_t epochs = 0;     ///< that were completed, those before a checkpoint included
+  std::int64_t epochs = 0;      ///< that were completed, those before a checkpoint included
   std::int64_t best_epoch = 0;  ///< whose parameters the tape has; 0: as it was before
-  double best_accuracy = 0;    ///< part of the held-out samples whose largest output is their label
+  double best_accuracy = 0;     ///< part of the held-out samples whose largest output is their label
   std::vector<double> losses{}, accuracies{};  ///< per epoch
 };
 

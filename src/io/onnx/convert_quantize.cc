@@ -34,14 +34,17 @@ std::optional<QParams> value_qparams(const NodeContext& node) {
   return result;
 }
 
-/// What the scales of a constant in codes of 8 bits are; null for others.
+/// What the scales of a constant in codes of 8 or 4 bits are; null for others.
 std::shared_ptr<const ConstantCodes> codes_of(const NodeContext& node) {
   const Constant &codes = node.constant(0), &scale = node.constant(1);
   const ElementType element = codes.element_type();
-  if ((element != ElementType::u8 && element != ElementType::i8) || scale.is_integer || scale.size() == 0)
+  const bool is_signed = element == ElementType::i8 || element == ElementType::i4;
+  if ((!is_signed && element != ElementType::u8 && element != ElementType::u4) || scale.is_integer ||
+      scale.size() == 0)
     return nullptr;
   ConstantCodes result;
-  result.is_signed = element == ElementType::i8;
+  result.is_signed = is_signed;
+  result.bits = element_bits(element);
   result.block = node.int_attribute("block_size", 0);
   const auto rank = static_cast<std::int64_t>(codes.dims.size());
   if (scale.size() > 1)

@@ -14,7 +14,7 @@
 
 namespace lowbit::onnx_import {
 
-/// Of a constant that DequantizeLinear makes of codes of 8 bits.
+/// Of a constant that DequantizeLinear makes of codes of 8 or 4 bits.
 struct ConstantCodes {
   int axis = -1;                            ///< along which the scales differ; -1: there is one
   std::int64_t block = 0;                   ///< elements along `axis` that share a scale; 0: one
@@ -22,6 +22,7 @@ struct ConstantCodes {
   std::vector<float> scales{};              ///< one, one for each place along `axis`, or row-major in blocks
   std::vector<std::int32_t> zero_points{};  ///< as many, or empty: 0
   bool is_signed = true;
+  int bits = 8;
 };
 
 /// Of the weight matrix of a node, whose rows are output channels.

@@ -90,7 +90,7 @@ const ops::Op* NodeContext::producer(int i) const {
 void NodeContext::note_weights(int i, int row_axis) {
   const ConstantCodes* codes = constant(i).codes.get();
   if (!codes) return;
-  WeightCodes weights{codes->block, codes->scales, codes->zero_points, codes->is_signed};
+  WeightCodes weights{codes->block, codes->scales, codes->zero_points, codes->is_signed, codes->bits};
   if (codes->block == 0) {
     if (codes->scales.size() > 1 && codes->axis != row_axis) return;
   } else {

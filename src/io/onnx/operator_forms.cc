@@ -404,6 +404,14 @@ bool has_only_its_value(const onnx::AttributeProto& a) {
   });
 }
 
+/// Of the operator in that set, or null.
+const Form* form_at(std::string_view op_type, std::int64_t opset) {
+  const Form* form = nullptr;
+  for (const Form& row : kForms)
+    if (row.op_type == op_type && row.since <= opset) form = &row;
+  return form;
+}
+
 class FormCheck {
  public:
   FormCheck(const onnx::NodeProto& node, const FileVersions& versions, const std::string& file)
@@ -508,6 +516,20 @@ void require_single_definitions(const onnx::GraphProto& graph, const std::string
 }
 
 }  // namespace
+
+onnx::AttributeProto::AttributeType attribute_type(std::string_view op_type, std::int64_t opset,
+                                                   std::string_view name) {
+  onnx::AttributeProto::AttributeType found = onnx::AttributeProto::UNDEFINED;
+  if (const Form* form = form_at(op_type, opset))
+    for_each_attribute(form->attributes, [&](const Declared& d) {
+      if (d.name == name) found = d.type;
+    });
+  return found;
+}
+
+bool is_same_form(std::string_view op_type, std::int64_t a, std::int64_t b) {
+  return form_at(op_type, a) == form_at(op_type, b);
+}
 
 void check_graph(const onnx::GraphProto& graph, const FileVersions& versions, const NodeOpsets& opsets,
                  const std::string& file) {

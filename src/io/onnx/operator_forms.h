@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "io/onnx/inline_functions.h"
 
@@ -22,6 +23,12 @@ struct FileVersions {
 /// twice. Operators that lowbit does not have pass. Graphs inside of the graph are checked, too.
 void check_graph(const onnx::GraphProto& graph, const FileVersions& versions, const NodeOpsets& opsets,
                  const std::string& file);
+
+/// Of an attribute of the operator in that set; UNDEFINED where it has none of that name.
+onnx::AttributeProto::AttributeType attribute_type(std::string_view op_type, std::int64_t opset,
+                                                   std::string_view name);
+/// Whether what the operator takes is the same in both sets.
+bool is_same_form(std::string_view op_type, std::int64_t a, std::int64_t b);
 
 /// The operator set. Throws Error(corrupt_file) where the file names none or two, or one that does not exist,
 /// Error(unsupported) for one later than lowbit knows.

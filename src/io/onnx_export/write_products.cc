@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products: convolutions, layers of weights, and of two values. On codes each is an operator on floats
+// between DequantizeLinear and QuantizeLinear, which runtimes make an integer one of; where its result stays
+// floats, or ranges are found when it runs, the integer operator is written itself.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "io/onnx_export/write_ops.h"
+#include "io/onnx_export/written_weights.h"
+#include "lowbit/observe/choose_qparams.h"
+
+namespace lowbit::onnx_export {
+namespace {
+
+void refuse_signs(const GraphWriter& w, NodeOf n) {
+  const NodeQuantization& q = w.model().quantization(n.number);
+  if (q.weights && q.scheme.activation_bits == 1) w.refuse("its activations are signs");
+}
+
+/// As int32 behind a DequantizeLinear: input scale times weight scale is what a runtime adds it in.
+std::string integer_bias(GraphWriter& w, const Floats& bias, float input_scale, const Floats& scales) {
+  std::string raw;
+  Floats units;
+  for (std::size_t i = 0; i < bias.size(); ++i) {
+    units.push_back(input_scale * scales[scales.size() == 1 ? 0 : i]);
+    constexpr double kMost = std::numeric_limits<std::int32_t>::max();
+    const double code = std::nearbyint(static_cast<double>(bias[i]) / static_cast<double>(units.back()));
+    const auto stored = static_cast<std::int32_t>(std::clamp(std::isnan(code) ? 0.0 : code, -kMost, kMost));
+    raw.append(reinterpret_cast<const char*>(&stored), sizeof stored);
+  }
+  const Integers dims{static_cast<std::int64_t>(bias.size())};
+  const std::string zeros(bias.size() * sizeof(std::int32_t), '\0');
+  return w.op("DequantizeLinear",
+              {w.constant(onnx::TensorProto::INT32, raw, dims), w.floats(units, dims),
+               w.constant(onnx::TensorProto::INT32, zeros, dims)},
+              {{"axis", std::int64_t{0}}});
+}
+
+/// Integer sums as floats: times the scales of both sides, with a bias; channels along the last dimension or,
+/// of images, the second.
+std::string real_sums(GraphWriter& w, const std::string& sums, const std::string& input_scale,
+                      const WrittenWeights& weights, const Floats& bias, bool of_images) {
+  Integers dims{weights.rows()};
+  if (of_images) dims.insert(dims.end(), {1, 1});
+  const std::string scale = w.op("Mul", {w.floats(weights.scales(), dims), input_scale});
+  const std::string result =
+      w.op("Mul", {w.op("Cast", {sums}, {{"to", std::int64_t{onnx::TensorProto::FLOAT}}}), scale});
+  return bias.empty() ? result : w.op("Add", {result, w.floats(bias, dims)});
+}
+
+std::vector<Attribute> window_attributes(const ops::Conv2dOp& op) {
+  const auto list = [](const auto& a) { return Integers(a.begin(), a.end()); };
+  return {{"kernel_shape", list(op.window.kernel)},
+          {"strides", list(op.window.stride)},
+          {"dilations", list(op.window.dilation)},
+          {"pads", list(op.window.pad)},
+          {"group", op.groups}};
+}
+
+Range reals_of(const ValueType& type) {
+  const auto real = [&](std::int32_t code) {
+    return type.qparams.scale * static_cast<float>(code - type.qparams.zero_point);
+  };
+  return {real(type.codes().qmin), real(type.codes().qmax)};
+}
+
+/// What a sum with `added` needs of its other operand for all codes of `sum`: what lies beyond gives the
+/// first or the last code all the same.
+QParams other_operand(const ValueType& sum, const ValueType& added) {
+  const Range s = reals_of(sum), a = reals_of(added);
+  return choose_qparams({std::min(s.min - a.max, 0.0f), std::max(s.max - a.min, 0.0f)}, unsigned_range(8));
+}
+
+}  // namespace
+
+void write(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op) {
+  refuse_signs(w, n);
+  const ValueId input = n.node.inputs[0], output = n.node.output;
+  const Shape& kernel = op.weight.shape;
+  WrittenWeights weights(w, n.number, op.weight, {kernel[1], kernel[2], kernel[3]});
+  const Integers dims(kernel.dims().begin(), kernel.dims().end());
+  std::string result;
+  const bool in_codes = w.is_coded(input), has_sum = n.node.inputs.size() > 1;
+  const bool rounds = in_codes && w.is_coded(output) && (!has_sum || w.rounds_sums());
+  if (weights.are_integers() && !rounds && !weights.have_zero_points()) {
+    const Codes codes = in_codes ? w.read_image_codes(input) : w.quantized_when_run(w.read_images(input));
+    const std::string sums = w.op(
+        "ConvInteger", {codes.name, weights.integers_by_rows(dims), codes.zero_point}, window_attributes(op));
+    result = real_sums(w, sums, codes.scale, weights, op.bias, true);
+  } else {
+    std::vector<std::string> inputs{w.read_images(input), weights.by_rows(dims)};
+    const bool integers = in_codes && weights.are_integers();
+    const float scale = w.model().type(input).qparams.scale;
+    if (!op.bias.empty())
+      inputs.push_back(integers ? integer_bias(w, op.bias, scale, weights.scales())
+                                : w.floats(op.bias, {weights.rows()}));
+    result = w.op("Conv", inputs, window_attributes(op));
+  }
+  if (has_sum) {
+    const ValueId added = n.node.inputs[1];
+    if (rounds && w.is_coded(added))
+      result = w.through_codes(result, other_operand(w.model().type(output), w.model().type(added)));
+    result = w.op("Add", {result, w.read_images(added)});
+  }
+  w.give_images(n.node, result, op.activation);
+}
+
+void write(GraphWriter& w, NodeOf n, const ops::LinearOp& op) {
+  refuse_signs(w, n);
+  const ValueId input = n.node.inputs[0], output = n.node.output;
+  const Shape& samples = w.shape(input);
+  WrittenWeights::Image image{};
+  if (op.flattens_input) image = {samples[0], samples[1], samples[2]};
+  WrittenWeights weights(w, n.number, op.weight, image);
+  const std::int64_t columns = op.weight.shape[1];
+  Integers flat{columns};
+  if (w.graph().has_batch) flat.insert(flat.begin(), -1);
+  const auto read = [&] { return op.flattens_input ? w.read_reshaped(input, flat) : w.read(input); };
+  const auto add_bias = [&](const std::string& sums) {
+    return op.bias.empty() ? sums : w.op("Add", {sums, w.floats(op.bias, {weights.rows()})});
+  };
+  const bool in_codes = w.is_coded(input);
+  if (!in_codes && weights.are_integers()) {
+    const Codes codes = w.quantized_when_run(read());
+    std::vector<std::string> inputs{codes.name, weights.integers_by_columns(), codes.zero_point};
+    if (weights.have_zero_points()) inputs.push_back(weights.zero_points());
+    const std::string sums = w.op("MatMulInteger", inputs);
+    return w.give(n.node, real_sums(w, sums, codes.scale, weights, op.bias, false), op.activation);
+  }
+  if (!in_codes) {
+    if (const std::optional<WrittenWeights::NBits> bits = weights.nbits()) {
+      std::vector<std::string> inputs{read(), bits->codes, bits->scales};
+      if (!bits->zero_points.empty()) inputs.push_back(bits->zero_points);
+      const std::string sums =
+          w.op("MatMulNBits", inputs,
+               {{"K", columns}, {"N", weights.rows()}, {"bits", bits->bits}, {"block_size", bits->block}},
+               "com.microsoft");
+      return w.give(n.node, add_bias(sums), op.activation);
+    }
+  }
+  const bool is_matrix = w.graph().has_batch && w.shape(output).rank() == 1;
+  if (!is_matrix)
+    return w.give(n.node, add_bias(w.op("MatMul", {read(), weights.by_columns()})), op.activation);
+  std::vector<std::string> inputs{read(), weights.by_columns()};
+  const float scale = w.model().type(input).qparams.scale;
+  if (!op.bias.empty())
+    inputs.push_back(in_codes && weights.are_integers() ? integer_bias(w, op.bias, scale, weights.scales())
+                                                        : w.floats(op.bias, {weights.rows()}));
+  w.give(n.node, w.op("Gemm", inputs), op.activation);
+}
+
+void write(GraphWriter& w, NodeOf n, const ops::MatMulOp&) {
+  w.give(n.node, w.op("MatMul", {w.read(n.node.inputs[0]), w.read(n.node.inputs[1])}));
+}
+
+}  // namespace lowbit::onnx_export
