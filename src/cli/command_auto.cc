@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -13,12 +15,16 @@
 #include "cli/output.h"
 #include "data/dataset.h"
 #include "eval/auto_preprocess.h"
+#include "eval/report_run.h"
 #include "eval/scheme_options.h"
+#include "eval/search_report.h"
 #include "eval/search_run.h"
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/serialize.h"
+#include "report/network_report.h"
 #include "report/search_summary.h"
+#include "report/sensitivity_report.h"
 #include "report/terminal.h"
 
 namespace lowbit::cli {
@@ -28,7 +34,7 @@ constexpr int kLimitsMissed = 3;
 
 struct AutoArguments : eval::SearchRunOptions {
   OnnxOptions onnx;
-  std::string model, output, json, schemes;
+  std::string model, output, json, schemes, page;
 };
 
 /// "2MB", "120kB", "1.5MiB", "4096".
@@ -61,6 +67,26 @@ CLI::Option* add_limit_option(CLI::App& app, const std::string& name, std::optio
       name, [&limit](double value) { limit = value; }, description);
 }
 
+/// What was found against the original, on the samples that an evaluation takes, as `lowbit report` does it.
+std::string page_of(const SearchResult& result, const Model& fp32, const AutoArguments& options) {
+  const auto name = [](const std::string& path) { return std::filesystem::path(path).filename().string(); };
+  const std::vector<eval::ReportSource> sources{{name(options.output), options.output, *result.model},
+                                                {name(options.model), options.model, fp32}};
+  eval::ReportOptions how;
+  how.data = options.data;
+  how.threads = options.quantization.threads;
+  how.max_drop = options.limits.max_drop.value_or(how.max_drop);
+  report::NetworkReport report = eval::report_on(sources, how);
+  eval::add_search(result, report);
+  std::string flags = " --data " + report::shell_word(options.data.data);
+  if (!options.data.labels.empty()) flags += " --labels " + report::shell_word(options.data.labels);
+  if (!options.data.preprocess.empty())
+    flags += " --preprocess " + report::shell_word(options.data.preprocess);
+  report.commands = {fmt::format("lowbit report {} {}{} --max-drop {:g}", report::shell_word(options.output),
+                                 report::shell_word(options.model), flags, how.max_drop)};
+  return report::to_html(report);
+}
+
 void run_auto(AutoArguments options) {
   // What is cheap to refuse is refused before anything long starts.
   if (!options.schemes.empty()) options.candidates = eval::parse_scheme_list(options.schemes);
@@ -69,6 +95,8 @@ void run_auto(AutoArguments options) {
     throw Error(ErrorCode::invalid_argument, "--costs is of this machine, --machine of another: give one");
   ReportOutput report(options.json);
   OutputFile output = open_output(options.output);
+  std::optional<OutputFile> page;
+  if (!options.page.empty()) page.emplace(open_output(options.page));
   const Model fp32 = io::load_model(options.model, options.onnx);
   if (fp32.is_quantized())
     throw Error(ErrorCode::invalid_argument,
@@ -82,6 +110,10 @@ void run_auto(AutoArguments options) {
   }
   output.write(save_to_bytes(*result.model));
   output.commit();
+  if (page) {
+    page->write(page_of(result, fp32, options));
+    page->commit();
+  }
   report.put(report::to_json(result), report::format_search(result, report::use_colour()),
              notes_beside(options.output));
   if (!result.keeps_limits()) throw CLI::RuntimeError(kLimitsMissed);
@@ -144,6 +176,8 @@ void add_auto_command(CLI::App& program) {
                       "such a table of another machine, which the network is to run on");
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the tables");
+  command->add_option("--report", options->page,
+                      "write a page there that sets what was found against the original (lowbit report)");
   command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
       ->required();
   command->footer(
