@@ -42,8 +42,9 @@ class AutoCommand : public ::testing::Test {
 };
 
 TEST_F(AutoCommand, WritesWhatKeepsTheLimit) {
-  const auto result = run_command(command(
-      "--max-drop 20 --goal size --recover bias --schemes int8,int4,fp32 --json " + folder_ / "auto.json"));
+  const auto result =
+      run_command(command("--max-drop 20 --goal size --recover bias --schemes int8,int4,fp32 --report " +
+                          folder_ / "page.html" + " --json " + folder_ / "auto.json"));
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.err, "");
   EXPECT_EQ(result.out.rfind("Asked: at most 20 points less accuracy.\n", 0), 0u) << result.out;
@@ -57,6 +58,9 @@ TEST_F(AutoCommand, WritesWhatKeepsTheLimit) {
   EXPECT_GE(json["front"].size(), 2u);
   EXPECT_EQ(json["uniform"].size(), 2u);
   EXPECT_EQ(run_command("info " + folder_ / "best.lowbit").status, 0);
+  const std::string page = folder_.read("page.html");
+  EXPECT_EQ(page.rfind("<!DOCTYPE html>", 0), 0u) << page.substr(0, 80);
+  EXPECT_NE(page.find("best.lowbit"), std::string::npos);
 }
 
 TEST_F(AutoCommand, SaysThatALimitIsMissed) {

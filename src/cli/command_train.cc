@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// lowbit train: an fp32 model learns to live with the codes of a scheme, and becomes a .lowbit file.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "data/dataset.h"
+#include "eval/auto_preprocess.h"
+#include "eval/scheme_options.h"
+#include "eval/training.h"
+#include "io/load_any_model.h"
+#include "lowbit/core/error.h"
+#include "lowbit/model/quantize.h"
+#include "lowbit/model/serialize.h"
+
+namespace lowbit::cli {
+namespace {
+
+struct TrainArguments : eval::TrainingOptions {
+  OnnxOptions onnx;
+  std::string model, output, optimizer = "adam", schedule = "cosine";
+  bool normalizes = false;
+};
+
+const char* describe_end(TrainingEnd end) {
+  switch (end) {
+    case TrainingEnd::stopped:
+      return ", stopped";
+    case TrainingEnd::no_progress:
+      return ", ended without progress";
+    case TrainingEnd::diverged:
+      return ", diverged";
+    case TrainingEnd::finished:
+      break;
+  }
+  return "";
+}
+
+void run_train(TrainArguments options) {
+  eval::parse_scheme_option(options.scheme);
+  data::parse_data_spec(options.data.data, options.data.labels);
+  options.trainer.optimizer.kind = options.optimizer == "sgd"    ? OptimizerKind::sgd
+                                   : options.optimizer == "adam" ? OptimizerKind::adam
+                                                                 : OptimizerKind::adamw;
+  options.trainer.schedule.kind = options.schedule == "constant" ? RateSchedule::Kind::constant
+                                  : options.schedule == "cosine" ? RateSchedule::Kind::cosine
+                                                                 : RateSchedule::Kind::steps;
+  if (options.normalizes) options.batch_norm = {"*"};
+  OutputFile output = open_output(options.output);
+  std::FILE* notes = notes_beside(options.output);
+  const Model fp32 = io::load_model(options.model, options.onnx);
+  if (fp32.is_quantized())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{} is quantized already ({}); training needs an fp32 model", options.model,
+                            fp32.scheme()));
+  options.stops = interrupted;
+  const FinishOnInterrupt finish;
+  const eval::TrainedModel trained = eval::train_model(fp32, options);
+  const TrainingResult& r = trained.result;
+  if (r.best_epoch > 0 || r.end != TrainingEnd::diverged) {
+    output.write(save_to_bytes(trained.model));
+    output.commit();
+    fmt::print(
+        notes,
+        "{}: {}, {} images, {} epochs{}; {:.2f} % of {} held-out images right after epoch {}, {:.2f} % "
+        "before\n",
+        output.path(), trained.model.scheme(), trained.images, r.epochs, describe_end(r.end),
+        100 * r.best_accuracy, trained.validation, r.best_epoch, 100 * trained.start_accuracy);
+  }
+  if (r.end == TrainingEnd::diverged)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("training diverged in epoch {}: the loss is no number; a lower --lr may help{}",
+                            r.epochs + 1, r.best_epoch > 0 ? "; the best epoch before is kept" : ""));
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& program) {
+  CLI::App* command =
+      program.add_subcommand("train", "train an ONNX model for a scheme and save it as .lowbit");
+  auto options = std::make_shared<TrainArguments>();
+  options->trainer.schedule = {.kind = RateSchedule::Kind::cosine, .peak = 1e-3, .warm_up = 0};
+  command->add_option("MODEL", options->model, "an .onnx file")->required();
+  add_onnx_options(*command, options->onnx);
+  add_data_options(*command, options->data);
+  command->get_option("--data")->required();
+  command->add_option("--scheme", options->scheme, "see lowbit schemes; fp32 trains floats")
+      ->capture_default_str();
+  add_quantization_options(*command, options->quantization);
+  TrainerOptions& t = options->trainer;
+  command->add_option("--epochs", t.epochs, "passes over the training samples")
+      ->capture_default_str()
+      ->check(above_zero);
+  command->add_option("--batch", t.batch, "samples of a step")->capture_default_str()->check(above_zero);
+  command->add_option("--lr", t.schedule.peak, "the highest learning rate")->capture_default_str();
+  command->add_option("--schedule", options->schedule, "how it falls")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"cosine", "steps", "constant"}));
+  command->add_option("--warm-up", t.schedule.warm_up, "steps in which it rises; -1: the first epoch")
+      ->capture_default_str();
+  command->add_option("--optimizer", options->optimizer, "")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"adam", "adamw", "sgd"}));
+  command->add_option("--weight-decay", t.optimizer.weight_decay, "of weights")->capture_default_str();
+  command->add_option("--images", options->images, "samples to train with (default: all)")->check(above_zero);
+  command
+      ->add_option("--validate", options->validation,
+                   "of these, held out to choose the best epoch (default: a tenth, at most 5000)")
+      ->check(above_zero);
+  command->add_flag("--distill", options->distill, "learn from the outputs of the fp32 model too");
+  command->add_flag("--batch-norm", options->normalizes,
+                    "normalize behind every convolution while training; folded into weights afterwards");
+  command->add_option("--augment-pad", t.augmentation.pad, "move images by up to so many pixels")
+      ->capture_default_str();
+  command->add_flag("--augment-flip", t.augmentation.flip, "turn every other image left to right");
+  command
+      ->add_option("--reestimate", t.reestimation_batches,
+                   "batches whose statistics those of the normalizations become in the end")
+      ->capture_default_str();
+  command->add_option("--patience", t.patience, "epochs without progress after which training ends (0: none)")
+      ->capture_default_str();
+  command->add_option("--checkpoint", t.checkpoint, "a file to go on from after an interruption");
+  command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
+      ->required();
+  command->footer(
+      "Example: lowbit train mnist.onnx --data mnist:data --scheme int4-a4 --epochs 3 -o mnist.lowbit");
+  command->callback([options] {
+    eval::resolve_auto_preprocess(options->data, options->model, options->onnx);
+    options->trainer.seed = options->data.seed + 1;
+    run_train(*options);
+  });
+}
+
+}  // namespace lowbit::cli
