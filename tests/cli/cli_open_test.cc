@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "command_runner.h"
+#include "data/file_bytes.h"
 #include "data/npy.h"
 #include "support/random.h"
 #include "support/shared_data.h"

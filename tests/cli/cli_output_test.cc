@@ -64,7 +64,8 @@ TEST_F(Output, ALinkIsFollowed) {
 class Process {
  public:
   Process(std::vector<std::string> arguments, const std::string& out, const std::string& err = "/dev/null") {
-    arguments.insert(arguments.begin(), LOWBIT_COMMAND);
+    const std::string command = LOWBIT_COMMAND;
+    arguments.insert(arguments.begin(), command);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

@@ -71,7 +71,7 @@ TEST_F(Train, BadUsage) {
   EXPECT_TRUE(bad(start_ + " --optimizer lion", "--optimizer"));
   EXPECT_TRUE(bad(start_ + " --epochs 0", "--epochs"));
   EXPECT_TRUE(bad(start_ + " --validate 400", "too few"));
-  EXPECT_TRUE(bad(start_ + " --scheme int4-a44", "int4-a44"));
+  EXPECT_TRUE(bad("train " + model_ + data_ + " --scheme int4-a44", "int4-a44"));
 }
 
 }  // namespace
