@@ -29,7 +29,7 @@ struct Moments {
 class LayerCoder {
  public:
   LayerCoder(const Model& fp32, const SampleSet& samples, const LayerCodesOptions& options)
-      : fp32_(fp32), samples_(samples), options_(options), learned_(fp32), held_out_(fp32) {
+      : fp32_(fp32), options_(options), learned_(fp32), held_out_(fp32) {
     const std::int64_t count = std::min(samples.count, options.samples);
     recovers_ = !options.steps.empty() && count >= kLeastSamples;
     const std::vector<arrays::ArrayView> all = samples.views();
@@ -112,7 +112,6 @@ class LayerCoder {
   }
 
   const Model& fp32_;
-  const SampleSet& samples_;
   const LayerCodesOptions& options_;
   SampleSet learned_, held_out_;
   bool recovers_ = false;
