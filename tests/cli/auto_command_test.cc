@@ -82,7 +82,8 @@ TEST_F(AutoCommand, KeepsATableOfCosts) {
   save(table, costs);
   const auto again = run_command(command(options + "--json - --costs " + costs));
   ASSERT_EQ(again.status, 0) << again.err;
-  for (const auto& layer : AutoJson::parse(again.out)["given"]["layers"]) EXPECT_EQ(layer["scheme"], "int8");
+  const AutoJson json = AutoJson::parse(again.out);
+  for (const auto& layer : json["given"]["layers"]) EXPECT_EQ(layer["scheme"], "int8");
 
   table.cpu = "another";
   save(table, costs);
