@@ -103,7 +103,8 @@ TEST(MeasureCosts, ConversionsAreThoseOfTheNetworks) {
     std::vector<int> choice;
     for (int l = 0; l < 4; ++l) choice.push_back(mixture >> l & 1 ? 3 : 0);
     double expected = 0;
-    for (const Graph::Node& node : mixtures.make(choice).graph().nodes) {
+    const Model mixture_model = mixtures.make(choice);
+    for (const Graph::Node& node : mixture_model.graph().nodes) {
       if (std::holds_alternative<ops::QuantizeOp>(node.op)) expected += 1;
       if (std::holds_alternative<ops::DequantizeOp>(node.op)) expected += 1000;
     }
