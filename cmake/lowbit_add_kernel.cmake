@@ -124,6 +124,8 @@ endfunction()
 # vanishes when the library is an archive.
 function(lowbit_write_kernel_list folder)
   get_property(entries GLOBAL PROPERTY LOWBIT_KERNEL_ENTRIES)
+  set(declarations "")  # not those of a caller
+  set(lists "")
   foreach(kind Gemm Depthwise Elementwise)
     string(TOLOWER ${kind} prefix)
     set(${kind}_list "")
