@@ -51,6 +51,10 @@ constexpr IntegerRange integer_range(ElementType type) {
 constexpr bool is_computed(ElementType type) {
   return type <= ElementType::boolean;
 }
+/// Integers of 4 and 2 bits, which a file packs and arrays hold one by one.
+constexpr bool is_packed_integer(ElementType type) {
+  return !is_float(type) && element_bits(type) < 8;
+}
 
 /// `v` as a float of this type, which is computed in, has it.
 inline float round_to(ElementType type, float v) {

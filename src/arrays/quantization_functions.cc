@@ -131,9 +131,7 @@ ElementType dequantized_type(const Call& call) {
 Prepared dequantize_linear(const Call& call) {
   const Scales scales = read_scales(call);
   const ElementType type = call.element(0);
-  if (!is_computed(type) && element_bits(type) >= 8)
-    call.refuse(fmt::format("computes with elements of type {}", element_name(type)));
-  if (!is_narrow(type) && type != ElementType::i32 && element_bits(type) >= 8)
+  if (!is_narrow(type) && type != ElementType::i32 && !is_packed_integer(type))
     call.reject(fmt::format("is given {}", element_name(type)));
   if (call.has(2) && call.element(2) != type) call.reject("has zero points of another type");
   return {{{dequantized_type(call), call.shape(0)}}, [scales](const Run& run) {

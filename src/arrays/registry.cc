@@ -34,11 +34,10 @@ Prepare find_function(std::string_view name) {
 }
 
 Prepared prepare(Prepare function, const Call& call) {
-  // DequantizeLinear looks itself.
-  const bool moves = std::find(std::begin(kMoving), std::end(kMoving), call.op()) != std::end(kMoving) ||
-                     call.op() == "DequantizeLinear";
+  const bool moves = std::find(std::begin(kMoving), std::end(kMoving), call.op()) != std::end(kMoving);
+  const bool unpacks = call.op() == "DequantizeLinear";
   for (int i = 0; !moves && i < call.input_count(); ++i)
-    if (call.has(i) && !is_computed(call.element(i)))
+    if (call.has(i) && !is_computed(call.element(i)) && !(unpacks && is_packed_integer(call.element(i))))
       call.refuse("computes with elements of type " + std::string(element_name(call.element(i))));
   return function(call);
 }

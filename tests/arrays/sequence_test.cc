@@ -219,6 +219,17 @@ TEST(Quantization, PerAxisAndInBlocks) {
             {float_array(Shape{2, 4}, {1, 2, 3, 8, 20, 24, 28, 1e9f}), blocks}),
       integer_array(Shape{2, 4}, {1, 2, 3, 4, 5, 6, 7, 65535}, ElementType::u16));
   EXPECT_THROW(apply({"DequantizeLinear", 21, {ints("block_size", {2})}}, {counted, per_row}), Error);
+  Array packed = counted;
+  packed.type.element = ElementType::i4;
+  EXPECT_EQ(apply({"DequantizeLinear", 21, in_blocks}, {packed, blocks}).floats,
+            apply({"DequantizeLinear", 21, in_blocks}, {counted, blocks}).floats);
+  for (const ElementType type : {ElementType::f4e2m1, ElementType::f8e4m3fn}) {
+    const Array codes(ArrayType{type, counted.type.shape});
+    EXPECT_THROW(apply({"DequantizeLinear", 21, in_blocks}, {codes, blocks}), Error);
+    Array scales = blocks;
+    scales.type.element = type;
+    EXPECT_THROW(apply({"DequantizeLinear", 21, in_blocks}, {counted, scales}), Error);
+  }
   EXPECT_THROW(apply({"QuantizeLinear", 21, {ints("output_dtype", {17})}}, {x, float_array(Shape{}, {1})}),
                Error);
   const std::vector<Array> dynamic =
