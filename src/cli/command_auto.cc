@@ -78,12 +78,8 @@ std::string page_of(const SearchResult& result, const Model& fp32, const AutoArg
   how.max_drop = options.limits.max_drop.value_or(how.max_drop);
   report::NetworkReport report = eval::report_on(sources, how);
   eval::add_search(result, report);
-  std::string flags = " --data " + report::shell_word(options.data.data);
-  if (!options.data.labels.empty()) flags += " --labels " + report::shell_word(options.data.labels);
-  if (!options.data.preprocess.empty())
-    flags += " --preprocess " + report::shell_word(options.data.preprocess);
   report.commands = {fmt::format("lowbit report {} {}{} --max-drop {:g}", report::shell_word(options.output),
-                                 report::shell_word(options.model), flags, how.max_drop)};
+                                 report::shell_word(options.model), data_flags(options.data), how.max_drop)};
   return report::to_html(report);
 }
 
@@ -168,7 +164,7 @@ void add_auto_command(CLI::App& program) {
   add_observer_option(*command, options->quantization);
   options->quantization.recover = "fast";
   add_recover_option(*command, options->quantization);
-  add_threads_option(*command, options->quantization);
+  add_threads_option(*command, options->quantization.threads);
   command->add_option("--costs", options->costs,
                       "a table of what layers cost on this machine: read where the file is there, else "
                       "measured and written");

@@ -79,7 +79,7 @@ void add_calibrate_command(CLI::App& program) {
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   add_observer_option(*command, options->quantization);
-  add_threads_option(*command, options->quantization);
+  add_threads_option(*command, options->quantization.threads);
   command->add_option("--shard", options->shard,
                       "K/N: every Nth image from the Kth on; writes a part, not a table");
   CLI::Option* merge =

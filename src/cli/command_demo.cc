@@ -39,9 +39,7 @@ void add_demo_command(CLI::App& program) {
   command->add_option("--calib", options->data.calib, "calibration images")
       ->check(above_zero)
       ->capture_default_str();
-  command->add_option("--threads", options->quantization.threads, "threads, including the main one")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  add_threads_option(*command, options->quantization.threads);
   command->callback([options] { run_demo(*options); });
 }
 

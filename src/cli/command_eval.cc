@@ -111,9 +111,7 @@ void add_eval_command(CLI::App& program) {
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
-  command->add_option("--images", options->images, "images to evaluate (default: all)")->check(above_zero);
-  command->add_flag("--held-out", options->data.held_out,
-                    "leave out the samples that calibration takes, where both are of the same files");
+  add_evaluation_options(*command, options->images, options->data);
   command
       ->add_option("--scheme", options->schemes,
                    "comma-separated schemes (default: fp32,int8), or all; see lowbit schemes")

@@ -43,9 +43,7 @@ void add_profile_command(CLI::App& program) {
   command->add_option("--runs", options->run.runs, "runs that are timed, at least; times are their medians")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  command->add_option("--threads", options->run.threads, "threads, including the main one")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  add_threads_option(*command, options->run.threads);
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the table");
   command->footer(

@@ -34,15 +34,7 @@ struct ReportArguments : eval::ReportOptions {
   eval::QuantizationOptions quantization;
 };
 
-/// The options of data and calibration, as a shell takes them.
-std::string data_flags(const ReportArguments& options) {
-  std::string text = " --data " + report::shell_word(options.data.data);
-  if (!options.data.labels.empty()) text += " --labels " + report::shell_word(options.data.labels);
-  if (!options.data.preprocess.empty())
-    text += " --preprocess " + report::shell_word(options.data.preprocess);
-  return text;
-}
-
+/// The options of calibration, as a shell takes them.
 std::string quantization_flags(const ReportArguments& options) {
   std::string text;
   if (options.quantization.observer != "minmax")
@@ -56,8 +48,8 @@ std::string quantization_flags(const ReportArguments& options) {
 std::string report_command(const ReportArguments& options) {
   std::string text = "lowbit report";
   for (const std::string& path : options.models) text += " " + report::shell_word(path);
-  text +=
-      data_flags(options) + quantization_flags(options) + " --scheme " + report::shell_word(options.schemes);
+  text += data_flags(options.data) + quantization_flags(options) + " --scheme " +
+          report::shell_word(options.schemes);
   if (options.images > 0) text += fmt::format(" --images {}", options.images);
   if (options.data.held_out) text += " --held-out";
   if (options.threads > 1) text += fmt::format(" --threads {}", options.threads);
@@ -82,7 +74,7 @@ std::string quantize_command(const ReportArguments& options, const std::string& 
     return {};  // a mixture, or codes of some other tool, which no scheme names
   }
   std::string text = fmt::format("lowbit quantize {}{}{} -o new.lowbit --scheme {}", report::shell_word(fp32),
-                                 data_flags(options), quantization_flags(options), judged.scheme);
+                                 data_flags(options.data), quantization_flags(options), judged.scheme);
   for (const report::LayerReport& layer : judged.layers)
     if (layer.has_weights && layer.fallback.empty() && layer.scheme != judged.scheme)
       text += " --override " + report::shell_word(layer.name + "=" + layer.scheme);
@@ -166,9 +158,7 @@ void add_report_command(CLI::App& program) {
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
-  command->add_option("--images", options->images, "images to evaluate (default: all)")->check(above_zero);
-  command->add_flag("--held-out", options->data.held_out,
-                    "leave out the samples that calibration takes, where both are of the same files");
+  add_evaluation_options(*command, options->images, options->data);
   command
       ->add_option(
           "--scheme", options->schemes,
@@ -182,9 +172,7 @@ void add_report_command(CLI::App& program) {
       ->capture_default_str();
   add_observer_option(*command, options->quantization);
   add_recover_option(*command, options->quantization);
-  command->add_option("--threads", options->threads, "threads, including the main one")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  add_threads_option(*command, options->threads);
   command->add_option("-o,--output", options->output, "the page to write")->capture_default_str();
   command->add_option("--json", options->json,
                       "write the same there as JSON; - is standard output, without the summary");

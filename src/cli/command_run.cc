@@ -137,9 +137,7 @@ void add_run_command(CLI::App& program) {
                    ".npy file to write; once for each output of the model; - is standard output")
       ->required()
       ->allow_extra_args(false);
-  command->add_option("--threads", options->threads, "threads, including the main one")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  add_threads_option(*command, options->threads);
   command->footer("Example: lowbit run net.lowbit --input x.npy --output y.npy");
   command->callback([options] { run_model(*options); });
 }

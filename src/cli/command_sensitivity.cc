@@ -137,11 +137,7 @@ void check(const SensitivityArguments& options, const Model& fp32, const Calibra
 }
 
 std::string eval_command(const SensitivityArguments& options, const report::SensitivityReport& report) {
-  std::string text = fmt::format("lowbit eval {} --data {}", report::shell_word(options.model),
-                                 report::shell_word(report.data));
-  if (!options.data.labels.empty()) text += " --labels " + report::shell_word(options.data.labels);
-  if (!options.data.preprocess.empty())
-    text += " --preprocess " + report::shell_word(options.data.preprocess);
+  std::string text = "lowbit eval " + report::shell_word(options.model) + data_flags(options.data);
   if (report.observer)
     text +=
         fmt::format(" --observer {} --calib {}", report::shell_word(*report.observer), options.data.calib);
@@ -231,7 +227,7 @@ void add_sensitivity_command(CLI::App& program) {
       ->check(above_zero);
   add_observer_option(*command, options->quantization);
   add_recover_option(*command, options->quantization);
-  add_threads_option(*command, options->quantization);
+  add_threads_option(*command, options->quantization.threads);
   command->add_option("--json", options->json,
                       "write the report there as JSON; - is standard output, without the tables");
   command->add_option("--html", options->html, "write a page there, with all layers and widths on one axis");

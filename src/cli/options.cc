@@ -12,6 +12,7 @@
 #include "data/dataset.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/observer.h"
+#include "report/sensitivity_report.h"
 
 namespace lowbit::cli {
 namespace {
@@ -147,7 +148,7 @@ void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options)
          "PATTERN=SCHEME: another scheme for layers whose name matches")
       ->allow_extra_args(false);
   add_observer_option(app, options);
-  add_threads_option(app, options);
+  add_threads_option(app, options.threads);
 }
 
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options) {
@@ -174,10 +175,23 @@ void add_recover_option(CLI::App& app, eval::QuantizationOptions& options) {
       });
 }
 
-void add_threads_option(CLI::App& app, eval::QuantizationOptions& options) {
-  app.add_option("--threads", options.threads, "threads, including the main one")
+void add_threads_option(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "threads, including the main one")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+}
+
+void add_evaluation_options(CLI::App& app, std::int64_t& images, data::DataOptions& data) {
+  app.add_option("--images", images, "images to evaluate (default: all)")->check(above_zero);
+  app.add_flag("--held-out", data.held_out,
+               "leave out the samples that calibration takes, where both are of the same files");
+}
+
+std::string data_flags(const data::DataOptions& options) {
+  std::string text = " --data " + report::shell_word(options.data);
+  if (!options.labels.empty()) text += " --labels " + report::shell_word(options.labels);
+  if (!options.preprocess.empty()) text += " --preprocess " + report::shell_word(options.preprocess);
+  return text;
 }
 
 void add_table_option(CLI::App& app, eval::QuantizationOptions& options) {

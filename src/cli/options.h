@@ -2,6 +2,7 @@
 // Options that several commands share, and how their text becomes values.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,13 +27,18 @@ void add_onnx_options(CLI::App& app, OnnxOptions& options);
 enum class Calibration { yes, no };
 void add_data_options(CLI::App& app, data::DataOptions& options, Calibration calibration = Calibration::yes);
 void add_observer_option(CLI::App& app, eval::QuantizationOptions& options);
-void add_threads_option(CLI::App& app, eval::QuantizationOptions& options);
+void add_threads_option(CLI::App& app, int& threads);
+/// --images and --held-out: what an evaluation takes of the data.
+void add_evaluation_options(CLI::App& app, std::int64_t& images, data::DataOptions& data);
 /// Goes with the options of add_data_options and add_quantization_options, and refuses those that a table
 /// leaves without effect.
 void add_table_option(CLI::App& app, eval::QuantizationOptions& options);
 void add_recover_option(CLI::App& app, eval::QuantizationOptions& options);
 /// The overrides, the observer, the threads.
 void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options);
+
+/// The options of add_data_options that say which data, as a shell takes them, with a space in front.
+std::string data_flags(const data::DataOptions& options);
 
 /// "2/8" is {1, 8}. Throws Error(invalid_argument) for anything but K/N with 1 <= K <= N <= 1000000.
 StreamShard parse_shard(const std::string& text);
