@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "layers/group_offsets.h"
 #include "layers/linear_product.h"
 #include "layers/scratch.h"
 #include "lowbit/core/aligned_bytes.h"
@@ -51,6 +52,11 @@ void check(const QuantizedMatrix& weights, const LinearOptions& options) {
                     q.scale, q.zero_point));
 }
 
+QuantizedMatrix without_offsets(QuantizedMatrix q) {
+  q.offsets.clear();
+  return q;
+}
+
 /// Whether a product can read or write rows there.
 template <class View>
 bool is_direct(const View& m) {
@@ -64,6 +70,12 @@ struct Linear::State {
       : product(weights, linear_input(options), options.bias.values(), input_quantization(options),
                 options.activation, active_isa()),
         executor(options.executor) {}
+  /// Of weights with offsets of groups, float activations.
+  State(const QuantizedMatrix& weights, const LinearOptions& options, GroupOffsets group_offsets)
+      : product(without_offsets(weights), linear_input(options), options.bias.values(), {}, {}, active_isa()),
+        executor(options.executor),
+        offsets(std::move(group_offsets)),
+        activation(options.activation) {}
 
   void run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first, std::int64_t count,
                  std::byte* block) const;
@@ -77,6 +89,8 @@ struct Linear::State {
 
   LinearProduct product;
   std::shared_ptr<Executor> executor;
+  GroupOffsets offsets{QuantizedMatrix{}};
+  ops::Activation activation{};  // where it comes after offsets
 };
 
 void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, std::int64_t first,
@@ -101,6 +115,11 @@ void Linear::State::run_block(const MatrixView& x, const MutableMatrixView& y, s
     out.row_stride = y.cols * kBytes;
   }
   product.run(in, out, memory, executor ? *executor : serial_executor());
+  for (std::size_t i = 0; i < rows && !offsets.empty(); ++i) {
+    const auto row = static_cast<std::ptrdiff_t>(i);
+    offsets.add(static_cast<const float*>(in.data) + row * (in.row_stride / kBytes),
+                static_cast<float*>(out.data) + row * (out.row_stride / kBytes), activation);
+  }
   if (result == nullptr) return;
   for (std::int64_t i = 0; i < count; ++i)
     for (std::int64_t c = 0; c < y.cols; ++c) y(first + i, c) = result[i * y.cols + c];
@@ -110,7 +129,9 @@ Linear::Linear(const QuantizedMatrix& weights, const LinearOptions& options)
     : in_(weights.cols), out_(weights.rows) {
   weights.validate();
   check(weights, options);
-  state_ = std::make_shared<const State>(weights, options);
+  state_ = GroupOffsets::are_in(weights) && linear_input(options) == RowInput::floats
+               ? std::make_shared<const State>(weights, options, GroupOffsets(weights))
+               : std::make_shared<const State>(weights, options);
 }
 
 const char* Linear::kernel() const {
