@@ -6,6 +6,7 @@
 #include "lowbit/core/aligned_bytes.h"
 #include "train/batch_norm_state.h"
 #include "train/conv_product.h"
+#include "train/loops/channel_loops.h"
 #include "train/step_node.h"
 #include "train/trained_weights.h"
 
@@ -22,6 +23,7 @@ class Conv2dNode final : public TapeNode {
         in_(spec.inputs[0]->layout()),
         out_(spec.output->layout()),
         product_(op, in_, out_, spec.isa),
+        loops_(select_channel_loops(spec.isa)),
         sums_(2 * out_.channels),
         has_bias_(!op.bias.empty() || spec.batch_norm) {
     const auto channels = static_cast<std::size_t>(out_.channels);
@@ -76,8 +78,7 @@ class Conv2dNode final : public TapeNode {
                    for (std::int64_t s = first; s < last; ++s) {
                      end_backward(args, s);
                      const float* g = args.gradient.sample<const float>(s);
-                     add_channel_sums(g, out_.pixels(), out_.channels, sums);
-                     add_channel_dots(g, raw(s), out_.pixels(), out_.channels, sums + out_.channels);
+                     loops_.add_sums(shape(), g, raw(s), sums);
                    }
                  });
       norm_->backward(sums_, SampleGroups(args.batch).count, count(args.batch));
@@ -156,6 +157,7 @@ class Conv2dNode final : public TapeNode {
   const float* raw(std::int64_t s) const {
     return ops::TensorArg(raw_.get(), raw_type_).sample<const float>(s);
   }
+  ChannelShape shape() const { return {out_.pixels(), out_.channels}; }
   /// Numbers of a channel.
   double count(std::int64_t batch) const { return static_cast<double>(batch * out_.pixels()); }
 
@@ -169,10 +171,7 @@ class Conv2dNode final : public TapeNode {
                      reinterpret_cast<float*>(args.scratch) + task * task_floats_);
   }
 
-  void add_statistics(const float* x, double* sums) const {
-    add_channel_sums(x, out_.pixels(), out_.channels, sums);
-    add_channel_dots(x, x, out_.pixels(), out_.channels, sums + out_.channels);
-  }
+  void add_statistics(const float* x, double* sums) const { loops_.add_sums(shape(), x, x, sums); }
 
   void choose_statistics(const ForwardArgs& args, bool of_batch) {
     if (!of_batch) return norm_->use_stream();
@@ -184,37 +183,34 @@ class Conv2dNode final : public TapeNode {
   }
 
   void normalize(const ForwardArgs& args, std::int64_t s) const {
-    const float *x = raw(s), *factor = norm_->factor().data(), *term = norm_->term().data();
-    const float* residual = args.inputs.size() > 1 ? args.inputs[1].sample<const float>(s) : nullptr;
-    float* y = args.output.sample<float>(s);
-    const std::int64_t channels = out_.channels;
-    for (std::int64_t p = 0; p < out_.pixels(); ++p, x += channels, y += channels) {
-      for (std::int64_t c = 0; c < channels; ++c) y[c] = x[c] * factor[c] + term[c];
-      if (residual)
-        for (std::int64_t c = 0; c < channels; ++c) y[c] += residual[p * channels + c];
-      for (std::int64_t c = 0; c < channels; ++c) y[c] = ops::apply(activation_, y[c]);
-    }
+    loops_.normalize({.shape = shape(),
+                      .x = raw(s),
+                      .residual = args.inputs.size() > 1 ? args.inputs[1].sample<const float>(s) : nullptr,
+                      .factor = norm_->factor().data(),
+                      .term = norm_->term().data(),
+                      .lo = activation_.lo,
+                      .hi = activation_.hi,
+                      .y = args.output.sample<float>(s)});
   }
 
   /// Through the activation, in place, and to the residual.
   void end_backward(const BackwardArgs& args, std::int64_t s) const {
     float* g = args.gradient.sample<float>(s);
     const std::int64_t n = out_.pixels() * out_.channels;
-    if (!activation_.is_identity()) {
-      const float* y = args.output.sample<const float>(s);
-      const ops::Activation a = activation_;
-      for (std::int64_t i = 0; i < n; ++i) g[i] = is_inside(a, y[i]) ? g[i] : 0.0f;
-    }
+    if (!activation_.is_identity())
+      loops_.pass({.count = n,
+                   .y = args.output.sample<const float>(s),
+                   .gradient = g,
+                   .lo = activation_.lo,
+                   .hi = activation_.hi,
+                   .to = g});
     if (args.input_gradients.size() > 1 && args.input_gradients[1].is_wanted())
       write_gradient(args.input_gradients[1], s, n, [g](std::int64_t i) { return g[i]; });
   }
 
   void norm_backward(float* g, const float* x) const {
-    const float *factor = norm_->factor().data(), *slope = norm_->slope().data(),
-                *constant = norm_->constant().data();
-    const std::int64_t channels = out_.channels;
-    for (std::int64_t p = 0; p < out_.pixels(); ++p, g += channels, x += channels)
-      for (std::int64_t c = 0; c < channels; ++c) g[c] = g[c] * factor[c] + (x[c] * slope[c] + constant[c]);
+    loops_.normalize_back(shape(), x, norm_->factor().data(), norm_->slope().data(), norm_->constant().data(),
+                          g);
   }
 
   /// The groups' sums, added in their order into those of the first.
@@ -244,6 +240,7 @@ class Conv2dNode final : public TapeNode {
   const ops::Activation activation_;
   const SampleLayout in_, out_;
   ConvProduct product_;
+  const ChannelLoops& loops_;
   std::optional<BatchNormState> norm_;
   GroupSums sums_;    ///< [sum, sum of squares or products][channel]
   AlignedBytes raw_;  ///< the product of each sample, where it is normalized

@@ -1,53 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators whose output element depends on the input elements at its place: Add, Clamp, Function.
 #include "core/elementary.h"
+#include "train/loops/channel_loops.h"
 #include "train/step_node.h"
 
 namespace lowbit::train {
 namespace {
 
+/// Of samples first to last - 1: what an activation lets through.
+void pass_gradients(const ChannelLoops& loops, const ops::Activation& activation, const BackwardArgs& args,
+                    const InputGradient& to, std::int64_t first, std::int64_t last, std::int64_t elements) {
+  if (!to.is_wanted()) return;
+  for (std::int64_t s = first; s < last; ++s)
+    loops.pass({.count = elements,
+                .y = args.output.sample<const float>(s),
+                .gradient = args.gradient.sample<const float>(s),
+                .lo = activation.lo,
+                .hi = activation.hi,
+                .to = to.to.sample<float>(s),
+                .adds = to.adds});
+}
+
 class AddNode final : public StepNode<ops::AddOp> {
  public:
   AddNode(const ops::AddOp& op, const NodeSpec& spec)
-      : StepNode(op, spec), elements_(sample_elements(*spec.output)) {}
+      : StepNode(op, spec),
+        elements_(sample_elements(*spec.output)),
+        loops_(select_channel_loops(spec.isa)) {}
 
   void backward(const BackwardArgs& args) noexcept override {
     for_groups(
         *args.executor, args.batch, [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
-          for (std::int64_t s = first; s < last; ++s) {
-            const float *y = args.output.sample<const float>(s), *g = args.gradient.sample<const float>(s);
-            for (std::size_t i = args.input_gradients.size(); i-- > 0;)
-              if (args.input_gradients[i].is_wanted())
-                write_gradient(args.input_gradients[i], s, elements_,
-                               [&](std::int64_t e) { return is_inside(op_.activation, y[e]) ? g[e] : 0.0f; });
-          }
+          for (std::size_t i = args.input_gradients.size(); i-- > 0;)
+            pass_gradients(loops_, op_.activation, args, args.input_gradients[i], first, last, elements_);
         });
   }
 
  private:
   std::int64_t elements_;
+  const ChannelLoops& loops_;
 };
 
 class ClampNode final : public StepNode<ops::ClampOp> {
  public:
   ClampNode(const ops::ClampOp& op, const NodeSpec& spec)
-      : StepNode(op, spec), elements_(sample_elements(*spec.output)) {}
+      : StepNode(op, spec),
+        elements_(sample_elements(*spec.output)),
+        loops_(select_channel_loops(spec.isa)) {}
 
   void backward(const BackwardArgs& args) noexcept override {
-    const InputGradient& to = args.input_gradients[0];
-    if (!to.is_wanted()) return;
     for_groups(
         *args.executor, args.batch, [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
-          for (std::int64_t s = first; s < last; ++s) {
-            const float *y = args.output.sample<const float>(s), *g = args.gradient.sample<const float>(s);
-            write_gradient(to, s, elements_,
-                           [&](std::int64_t i) { return is_inside(op_.activation, y[i]) ? g[i] : 0.0f; });
-          }
+          pass_gradients(loops_, op_.activation, args, args.input_gradients[0], first, last, elements_);
         });
   }
 
  private:
   std::int64_t elements_;
+  const ChannelLoops& loops_;
 };
 
 double hard_sigmoid_slope(const ops::FunctionOp& op, double x) {

@@ -6,9 +6,9 @@
 
 #include "core/elementary.h"
 #include "train/group_sums.h"
+#include "train/loops/channel_loops.h"
 #include "train/quantized_graph.h"
 #include "train/step_node.h"
-#include "train/weight_quantizer.h"
 
 namespace lowbit::train {
 namespace {
@@ -24,21 +24,19 @@ class FakeQuantizeNode final : public FakeQuantize {
         gradient_scale_(1 /
                         std::sqrt(static_cast<double>(elements_) * static_cast<double>(codes.codes().qmax))),
         learns_(learns),
+        loops_(select_channel_loops(spec.isa)),
         sums_(1) {
     log_step_.push_back(static_cast<float>(elementary::log(static_cast<double>(codes.qparams.scale))));
     gradient_.resize(1);
   }
 
   void forward(const ForwardArgs& args) noexcept override {
-    const float step = qparams().scale, inverse = 1 / step, lo = lo_, hi = hi_;
+    const float step = qparams().scale, inverse = 1 / step;
     for_groups(*args.executor, args.batch,
                [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t) {
-                 for (std::int64_t s = first; s < last; ++s) {
-                   const float* x = args.inputs[0].sample<const float>(s);
-                   float* y = args.output.sample<float>(s);
-                   for (std::int64_t i = 0; i < elements_; ++i)
-                     y[i] = round_within(x[i] * inverse, lo, hi) * step;
-                 }
+                 for (std::int64_t s = first; s < last; ++s)
+                   loops_.round({elements_, args.inputs[0].sample<const float>(s), inverse, step, lo_, hi_,
+                                 args.output.sample<float>(s)});
                });
   }
 
@@ -63,29 +61,16 @@ class FakeQuantizeNode final : public FakeQuantize {
   }
 
  private:
-  /// Returns the sum of gradients times what a step adds, in blocks whose sums are floats.
   double backward_sample(const BackwardArgs& args, std::int64_t s, float inverse) const {
-    constexpr std::int64_t kBlock = 64, kParts = 8;
     const InputGradient& to = args.input_gradients[0];
-    const float *x = args.inputs[0].sample<const float>(s), *g = args.gradient.sample<const float>(s);
-    const float lo = lo_, hi = hi_;
-    double sum = 0;
-    for (std::int64_t first = 0; first < elements_; first += kBlock) {
-      const std::int64_t last = first + kBlock < elements_ ? first + kBlock : elements_;
-      float parts[kParts] = {};
-      for (std::int64_t i = first; i < last; ++i) {
-        const float at = x[i] * inverse, code = round_within(at, lo, hi);
-        const bool is_in = at >= lo && at <= hi;
-        parts[i % kParts] += g[i] * (is_in ? code - at : code);
-      }
-      for (const float part : parts) sum += static_cast<double>(part);
-    }
-    if (to.is_wanted())
-      write_gradient(to, s, elements_, [&](std::int64_t i) {
-        const float at = x[i] * inverse;
-        return at >= lo && at <= hi ? g[i] : 0.0f;
-      });
-    return sum;
+    return loops_.round_gradient({.count = elements_,
+                                  .x = args.inputs[0].sample<const float>(s),
+                                  .gradient = args.gradient.sample<const float>(s),
+                                  .inverse = inverse,
+                                  .lo = lo_,
+                                  .hi = hi_,
+                                  .to = to.is_wanted() ? to.to.sample<float>(s) : nullptr,
+                                  .adds = to.adds});
   }
 
   const std::string name_;
@@ -94,6 +79,7 @@ class FakeQuantizeNode final : public FakeQuantize {
   const float lo_, hi_;
   const double gradient_scale_;
   const bool learns_;
+  const ChannelLoops& loops_;
   GroupSums sums_;
   std::vector<float> log_step_, gradient_;
 };

@@ -52,20 +52,4 @@ inline void add_channel_sums(const float* x, std::int64_t pixels, std::int64_t c
   }
 }
 
-/// The same of products of elements.
-inline void add_channel_dots(const float* x, const float* y, std::int64_t pixels, std::int64_t channels,
-                             double* sums) {
-  constexpr std::int64_t kPixels = 16, kChannels = 64;
-  for (std::int64_t p = 0; p < pixels; p += kPixels) {
-    const std::int64_t last = std::min(p + kPixels, pixels);
-    for (std::int64_t c0 = 0; c0 < channels; c0 += kChannels) {
-      const std::int64_t n = std::min(kChannels, channels - c0);
-      float part[kChannels] = {};
-      for (std::int64_t q = p; q < last; ++q)
-        for (std::int64_t c = 0; c < n; ++c) part[c] += x[q * channels + c0 + c] * y[q * channels + c0 + c];
-      for (std::int64_t c = 0; c < n; ++c) sums[c0 + c] += static_cast<double>(part[c]);
-    }
-  }
-}
-
 }  // namespace lowbit::train

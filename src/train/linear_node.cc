@@ -7,6 +7,7 @@
 #include "fp32/fp32_kernel.h"
 #include "lowbit/core/aligned_bytes.h"
 #include "train/group_sums.h"
+#include "train/loops/channel_loops.h"
 #include "train/step_node.h"
 #include "train/trained_weights.h"
 
@@ -229,6 +230,7 @@ class ScaleShiftNode final : public TapeNode {
         shift_(op.shift),
         activation_(op.activation),
         layout_(spec.output->layout()),
+        loops_(select_channel_loops(spec.isa)),
         sums_(2 * layout_.channels) {
     scale_gradient_.resize(scale_.size()), shift_gradient_.resize(shift_.size());
   }
@@ -257,8 +259,7 @@ class ScaleShiftNode final : public TapeNode {
                    float* g = args.gradient.sample<float>(s);
                    for (std::int64_t i = 0; i < layout_.pixels() * channels; ++i)
                      g[i] = is_inside(activation_, y[i]) ? g[i] : 0.0f;
-                   add_channel_sums(g, layout_.pixels(), channels, sums);
-                   add_channel_dots(g, x, layout_.pixels(), channels, sums + channels);
+                   loops_.add_sums({layout_.pixels(), channels}, g, x, sums);
                    if (args.input_gradients[0].is_wanted())
                      write_gradient(args.input_gradients[0], s, layout_.pixels() * channels,
                                     [&](std::int64_t i) { return g[i] * of(scale_, i % channels); });
@@ -297,6 +298,7 @@ class ScaleShiftNode final : public TapeNode {
   std::vector<float> scale_, shift_, scale_gradient_, shift_gradient_;
   const ops::Activation activation_;
   const SampleLayout layout_;
+  const ChannelLoops& loops_;
   GroupSums sums_;  ///< [gradients, gradients times inputs][channel]
 };
 
