@@ -43,8 +43,8 @@ class FileBytes::Mapping {
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(pages_), size_}; }
   void check(std::size_t end) const {
     if (const std::size_t now = current_size(); now < end)
-      throw Error(ErrorCode::io,
-                  fmt::format("{} was cut short while it was open: it has {} bytes of {}", path_, now, size_));
+      throw Error(ErrorCode::io, fmt::format("{} was cut short while it was open: it has {} bytes of {}",
+                                             path_, now, size_));
   }
 
  private:

@@ -91,8 +91,7 @@ struct MxFp4 {  // the scale is half of 2^(e - 127), for the doubled levels
 /// Bits `shift` and up of the two-bit fields that q2_k and q3_k share: 128 weights in 32 bytes, four runs of
 /// 32 that have one pair of bits of every byte.
 inline void unpack_pairs(const std::uint8_t* p, Block& block) {
-  for (std::size_t i = 0; i < 256; ++i)
-    block.q[i] = p[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
+  for (std::size_t i = 0; i < 256; ++i) block.q[i] = p[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2) & 3;
 }
 
 struct Q2K {
@@ -184,9 +183,9 @@ struct Tq2 {
   }
 };
 
-/// Five digits of base 3 in a byte v, the first one the most significant: v is about their number * 256 / 243,
-/// so that digit n is the high byte of 3 * (v * 3^n modulo 256). 32 bytes, then 16, each with digits 0 of all
-/// of them first; then 4 bytes of four digits.
+/// Five digits of base 3 in a byte v, the first one the most significant: v is about their number * 256 /
+/// 243, so that digit n is the high byte of 3 * (v * 3^n modulo 256). 32 bytes, then 16, each with digits 0
+/// of all of them first; then 4 bytes of four digits.
 struct Tq1 {
   static constexpr std::uint8_t kPowers[5] = {1, 3, 9, 27, 81};
   struct Place {

@@ -42,8 +42,8 @@ void ggml_floats(GgmlType type, std::span<const std::byte> blocks, std::span<flo
                             t ? t->name : fmt::format("{}", static_cast<std::uint32_t>(type)).c_str()));
   const std::size_t count = blocks.size() / t->bytes;
   if (blocks.size() % t->bytes != 0 || out.size() % t->elements != 0 || out.size() / t->elements != count)
-    throw Error(ErrorCode::shape_mismatch, fmt::format("{} bytes of {} cannot be {} floats", blocks.size(),
-                                                       t->name, out.size()));
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{} bytes of {} cannot be {} floats", blocks.size(), t->name, out.size()));
   if (!t->unpack) {
     if (type == GgmlType::f32) {  // with the bits of every NaN
       if (!out.empty()) std::memcpy(out.data(), blocks.data(), blocks.size());

@@ -21,11 +21,10 @@ class BlockWriter {
   BlockWriter(const BlockType& type, const QuantizedMatrix& q) : t_(type), q_(q) {
     q.validate();
     if (q.cols % t_.elements != 0)
-      throw Error(ErrorCode::shape_mismatch,
-                  fmt::format("a row of {} weights is not made of {} blocks of {}", q.cols, t_.name, t_.elements));
+      throw Error(ErrorCode::shape_mismatch, fmt::format("a row of {} weights is not made of {} blocks of {}",
+                                                         q.cols, t_.name, t_.elements));
     group_ = q.groups() > 1 ? q.granularity.group_size : q.cols;
-    if (q.groups() > 1 && group_ % t_.elements != 0)
-      refuse(fmt::format("groups of {} weights", group_));
+    if (q.groups() > 1 && group_ % t_.elements != 0) refuse(fmt::format("groups of {} weights", group_));
     if (q.format == WeightFormat::b1) refuse("sign bits");
     if (!q.offsets.empty() && !t_.has_offsets) refuse("offsets");
     if (t_.levels && !q.levels.empty()) levels_shift_ = check_levels();
@@ -59,7 +58,8 @@ class BlockWriter {
   int check_levels() const {
     const std::span<const float> levels(q_.levels);
     if (q_.format != WeightFormat::lut4 || q_.levels_per_row()) refuse("such tables of levels");
-    const int shift = t_.type == GgmlType::mxfp4 && levels[7] > 0 ? std::ilogb(12.0f) - std::ilogb(levels[7]) : 0;
+    const int shift =
+        t_.type == GgmlType::mxfp4 && levels[7] > 0 ? std::ilogb(12.0f) - std::ilogb(levels[7]) : 0;
     for (std::size_t i = 0; i < 16; ++i)
       if (levels[i] != std::ldexp(static_cast<float>(t_.levels[i]), -shift)) refuse("other levels");
     return shift;
@@ -120,7 +120,8 @@ class BlockWriter {
     const int exponent = std::ilogb(scale());
     const int half_exponent = exponent - levels_shift_;
     if (std::ldexp(1.0f, exponent) != scale() || half_exponent < -128 || half_exponent > 127)
-      refuse(fmt::format("the scale {} ({}), which is no power of two from 2^-127 to 2^128,", scale(), place()));
+      refuse(
+          fmt::format("the scale {} ({}), which is no power of two from 2^-127 to 2^128,", scale(), place()));
     block.scales[0] = std::ldexp(1.0f, half_exponent);
   }
   /// Integers that are levels, or all of them negated.

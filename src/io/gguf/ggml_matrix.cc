@@ -40,9 +40,10 @@ void check_sizes(const BlockType& t, std::size_t bytes, std::int64_t rows, std::
   // At most 2^62 blocks of at most 2^8 bytes for each of 2^5 weights or more: no overflow.
   if (!possible ||
       bytes != static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols / t.elements) * t.bytes)
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("{} bytes of {} cannot be a {}x{} matrix: it has blocks of {} weights in {} bytes",
-                            bytes, t.name, rows, cols, t.elements, t.bytes));
+    throw Error(
+        ErrorCode::shape_mismatch,
+        fmt::format("{} bytes of {} cannot be a {}x{} matrix: it has blocks of {} weights in {} bytes", bytes,
+                    t.name, rows, cols, t.elements, t.bytes));
 }
 
 Parts take_apart(const BlockType& t, std::span<const std::byte> blocks, std::int64_t rows,
@@ -56,7 +57,8 @@ Parts take_apart(const BlockType& t, std::span<const std::byte> blocks, std::int
     t.unpack(p, block);
     parts.q.insert(parts.q.end(), block.q.begin(), block.q.begin() + t.elements);
     for (std::size_t g = 0; g < groups; ++g) {
-      const bool finite = std::isfinite(block.scales[g]) && (!t.has_offsets || std::isfinite(block.offsets[g]));
+      const bool finite =
+          std::isfinite(block.scales[g]) && (!t.has_offsets || std::isfinite(block.offsets[g]));
       if (!finite)
         throw Error(ErrorCode::corrupt_file,
                     fmt::format("block {} of type {} has the scale {} and the offset {}", b, t.name,
@@ -76,8 +78,8 @@ QuantizedMatrix with_signs_in_codes(Parts& parts, int bits) {
   parts.each_group([&](std::span<const std::uint8_t> q, float& scale) {
     const int sign = scale == 0.0f ? 0 : std::signbit(scale) ? -1 : 1;
     for (const std::uint8_t c : q)
-      codes.push_back(static_cast<std::int8_t>(
-          sign * (parts.type.levels ? parts.type.levels[c] : c - parts.type.zero)));
+      codes.push_back(
+          static_cast<std::int8_t>(sign * (parts.type.levels ? parts.type.levels[c] : c - parts.type.zero)));
     scale = sign == 0 ? detail::ggml::kZeroScale : std::fabs(scale);
   });
   return matrix_from_codes(AffineCodes{.codes = {codes.data(), parts.rows, parts.cols},
@@ -119,10 +121,8 @@ QuantizedMatrix iq4_matrix(Parts& parts) {
   if (std::any_of(parts.scales.begin(), parts.scales.end(), [](float s) { return s <= 0.0f; }))
     return with_signs_in_codes(parts, 8);
   std::vector<float> levels(parts.type.levels, parts.type.levels + 16);
-  return matrix_from_codes(TableCodes{.codes = parts.codes(),
-                                      .levels = levels,
-                                      .granularity = parts.granularity(),
-                                      .scales = parts.scales});
+  return matrix_from_codes(TableCodes{
+      .codes = parts.codes(), .levels = levels, .granularity = parts.granularity(), .scales = parts.scales});
 }
 
 /// The exponents of a block reach further than those of normal floats; levels take a power of two where they

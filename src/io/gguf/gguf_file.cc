@@ -111,9 +111,8 @@ void GgufFile::State::parse_tensor(GgufCursor& cursor) {
   tensor.type = static_cast<GgmlType>(number);
   const detail::ggml::BlockType* type = detail::ggml::find_block_type(tensor.type);
   if (!type)
-    throw Error(ErrorCode::unsupported,
-                fmt::format("{} has tensor {} of type {}, which lowbit does not know", name, shown(tensor.name),
-                            number));
+    throw Error(ErrorCode::unsupported, fmt::format("{} has tensor {} of type {}, which lowbit does not know",
+                                                    name, shown(tensor.name), number));
   const std::optional<std::uint64_t> bytes = detail::tensor_bytes(*type, tensor.shape);
   if (!bytes)
     cursor.fail(fmt::format("has a shape ({}) that cannot be: rows are made of blocks of {}",
@@ -206,8 +205,8 @@ std::span<const std::byte> GgufFile::bytes(const GgufTensor& tensor) const {
 
 std::vector<float> GgufFile::floats(const GgufTensor& tensor) const {
   try {
-    std::vector<float> values(
-        ggml_has_floats(tensor.type) ? static_cast<std::size_t>(tensor.elements()) : std::size_t{0});
+    std::vector<float> values(ggml_has_floats(tensor.type) ? static_cast<std::size_t>(tensor.elements())
+                                                           : std::size_t{0});
     ggml_floats(tensor.type, bytes(tensor), values);
     return values;
   } catch (const Error& e) {

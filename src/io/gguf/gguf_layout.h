@@ -30,7 +30,8 @@ inline std::uint64_t padding_to(std::uint64_t at, std::uint64_t alignment) {
 
 /// Bytes of a tensor; nothing where its dimensions cannot be: negative ones, rows of a part of a block, more
 /// than 2^62 of anything.
-inline std::optional<std::uint64_t> tensor_bytes(const ggml::BlockType& type, std::span<const std::int64_t> shape) {
+inline std::optional<std::uint64_t> tensor_bytes(const ggml::BlockType& type,
+                                                 std::span<const std::int64_t> shape) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
   std::uint64_t bytes = type.bytes, elements = 1;
   bool empty = false;

@@ -19,8 +19,8 @@ std::span<const std::byte> as_span(std::string_view bytes) {
 }
 
 [[noreturn]] void refuse_value(const char* asked, GgufValueType type) {
-  throw Error(ErrorCode::invalid_argument, fmt::format("a GGUF value of type {} is no {}",
-                                                       gguf_value_type_name(type), asked));
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("a GGUF value of type {} is no {}", gguf_value_type_name(type), asked));
 }
 
 std::int64_t integer_at(detail::GgufCursor& cursor, GgufValueType type) {
@@ -92,9 +92,9 @@ GgufValue GgufValue::array(GgufValueType element, std::span<const GgufValue> val
   append(bytes, std::uint64_t{values.size()});
   for (const GgufValue& value : values) {
     if (value.type() != element)
-      throw Error(ErrorCode::invalid_argument, fmt::format("a GGUF array of {} cannot have an element of {}",
-                                                           gguf_value_type_name(element),
-                                                           gguf_value_type_name(value.type())));
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("a GGUF array of {} cannot have an element of {}",
+                              gguf_value_type_name(element), gguf_value_type_name(value.type())));
     bytes.append(value.bytes());
   }
   return from_bytes(GgufValueType::array, as_span(bytes));
@@ -159,9 +159,8 @@ std::vector<std::string_view> GgufValue::texts() const {
 }
 
 std::vector<GgufValue> GgufValue::values() const {
-  return Elements(*this).read<GgufValue>([](detail::GgufCursor& cursor, GgufValueType type) {
-    return from_bytes(type, cursor.value(type));
-  });
+  return Elements(*this).read<GgufValue>(
+      [](detail::GgufCursor& cursor, GgufValueType type) { return from_bytes(type, cursor.value(type)); });
 }
 
 std::string GgufValue::to_string() const {

@@ -40,9 +40,10 @@ GgufWriter::GgufWriter(const GgufFile& file)
 
 void GgufWriter::set(const std::string& key, GgufValue value) {
   if (key == detail::kAlignmentKey && !detail::is_gguf_alignment(value))
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("an alignment of {} ({}) cannot be; it is a u32, a power of two or a multiple of 8",
-                            value.to_string(), gguf_value_type_name(value.type())));
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("an alignment of {} ({}) cannot be; it is a u32, a power of two or a multiple of 8",
+                    value.to_string(), gguf_value_type_name(value.type())));
   const auto found = std::find_if(metadata_.begin(), metadata_.end(),
                                   [&](const GgufEntry& entry) { return entry.key == key; });
   if (found != metadata_.end())
@@ -54,10 +55,11 @@ void GgufWriter::set(const std::string& key, GgufValue value) {
 void GgufWriter::put(Tensor tensor) {
   constexpr std::size_t kLongestName = 64, kMostDimensions = 4;
   if (tensor.name.size() > kLongestName || tensor.shape.size() > kMostDimensions)
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("tensor '{}' of {} dimensions cannot be in a GGUF file: names have at most {} bytes, "
-                            "shapes {} dimensions",
-                            tensor.name, tensor.shape.size(), kLongestName, kMostDimensions));
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("tensor '{}' of {} dimensions cannot be in a GGUF file: names have at most {} bytes, "
+                    "shapes {} dimensions",
+                    tensor.name, tensor.shape.size(), kLongestName, kMostDimensions));
   const auto found = std::find_if(tensors_.begin(), tensors_.end(),
                                   [&](const Tensor& other) { return other.name == tensor.name; });
   if (found != tensors_.end())
@@ -74,9 +76,8 @@ void GgufWriter::add(const std::string& name, std::vector<std::int64_t> shape, G
                                                     static_cast<std::uint32_t>(type)));
   const std::optional<std::uint64_t> needed = detail::tensor_bytes(*t, shape);
   if (!needed || *needed != bytes.size())
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("tensor '{}': {} bytes of {} cannot have the shape {}", name, bytes.size(), t->name,
-                            fmt::join(shape, "x")));
+    throw Error(ErrorCode::shape_mismatch, fmt::format("tensor '{}': {} bytes of {} cannot have the shape {}",
+                                                       name, bytes.size(), t->name, fmt::join(shape, "x")));
   put({name, std::move(shape), type, std::move(bytes), {}, 0});
 }
 

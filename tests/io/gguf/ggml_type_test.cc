@@ -28,13 +28,13 @@ struct BlockCase {
   std::uint64_t hash;
 };
 const BlockCase kBlockCases[] = {
-    {GgmlType::q4_0, {0}, {}, 0x519156b9949d6196},      {GgmlType::q4_1, {0, 2}, {}, 0x62cc5c587adcca21},
-    {GgmlType::q5_0, {0}, {}, 0xce133c811e6f2bbe},      {GgmlType::q5_1, {0, 2}, {}, 0x8d3c5783dbe72125},
-    {GgmlType::q8_0, {0}, {}, 0x5216216c008c162d},      {GgmlType::q2_k, {80, 82}, {}, 0x5f09dae83f38df77},
-    {GgmlType::q3_k, {108}, {}, 0x47ccc55793f40094},    {GgmlType::q4_k, {0, 2}, {}, 0x93386515d5e2f721},
-    {GgmlType::q5_k, {0, 2}, {}, 0x8b3833ab06060aa6},   {GgmlType::q6_k, {208}, {}, 0x92adc87c96884794},
-    {GgmlType::iq4_nl, {0}, {}, 0x9a288088bf0fbdf2},    {GgmlType::tq1_0, {52}, {}, 0xc27914b465fc5cb6},
-    {GgmlType::tq2_0, {64}, {}, 0x23700f452438a045},    {GgmlType::mxfp4, {}, {0}, 0x45806db39784a901},
+    {GgmlType::q4_0, {0}, {}, 0x519156b9949d6196},    {GgmlType::q4_1, {0, 2}, {}, 0x62cc5c587adcca21},
+    {GgmlType::q5_0, {0}, {}, 0xce133c811e6f2bbe},    {GgmlType::q5_1, {0, 2}, {}, 0x8d3c5783dbe72125},
+    {GgmlType::q8_0, {0}, {}, 0x5216216c008c162d},    {GgmlType::q2_k, {80, 82}, {}, 0x5f09dae83f38df77},
+    {GgmlType::q3_k, {108}, {}, 0x47ccc55793f40094},  {GgmlType::q4_k, {0, 2}, {}, 0x93386515d5e2f721},
+    {GgmlType::q5_k, {0, 2}, {}, 0x8b3833ab06060aa6}, {GgmlType::q6_k, {208}, {}, 0x92adc87c96884794},
+    {GgmlType::iq4_nl, {0}, {}, 0x9a288088bf0fbdf2},  {GgmlType::tq1_0, {52}, {}, 0xc27914b465fc5cb6},
+    {GgmlType::tq2_0, {64}, {}, 0x23700f452438a045},  {GgmlType::mxfp4, {}, {0}, 0x45806db39784a901},
 };
 constexpr std::size_t kBlockCount = 16;
 
@@ -91,7 +91,8 @@ TEST(GgmlType, MatricesStandForTheFloats) {
     EXPECT_NO_THROW(q.validate());
     const std::vector<float> expected = floats_of(c.type, blocks), values = floats_of(q);
     for (std::size_t i = 0; i < expected.size(); ++i)
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(values[i] + 0.0f), std::bit_cast<std::uint32_t>(expected[i] + 0.0f))
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(values[i] + 0.0f),
+                std::bit_cast<std::uint32_t>(expected[i] + 0.0f))
           << ggml_type_name(c.type) << " " << i;
   }
 }
@@ -102,7 +103,8 @@ TEST(GgmlType, WithoutNegativeScalesEvenZerosHaveTheirSign) {
     if (c.type == GgmlType::q3_k || c.type == GgmlType::q6_k) continue;  // scales within have signs
     for (std::size_t k = 0; k < kBlockCount; ++k)
       for (const std::size_t h : c.halves) blocks[k * ggml_block_bytes(c.type) + h + 1] &= std::byte{0x7f};
-    const std::vector<float> expected = floats_of(c.type, blocks), values = floats_of(matrix_of(c.type, blocks));
+    const std::vector<float> expected = floats_of(c.type, blocks),
+                             values = floats_of(matrix_of(c.type, blocks));
     EXPECT_EQ(std::memcmp(values.data(), expected.data(), values.size() * sizeof(float)), 0)
         << ggml_type_name(c.type);
   }
@@ -160,8 +162,7 @@ TEST(GgmlType, Mxfp4TakesAllExponents) {
   const BlockCase& c = kBlockCases[13];
   const auto with = [&](int low, int high) {
     std::vector<std::byte> blocks = random_blocks(c);
-    for (std::size_t k = 0; k < kBlockCount; ++k)
-      blocks[k * 17] = static_cast<std::byte>(k % 2 ? low : high);
+    for (std::size_t k = 0; k < kBlockCount; ++k) blocks[k * 17] = static_cast<std::byte>(k % 2 ? low : high);
     return blocks;
   };
   for (const auto& [low, high] : {std::pair{0, 252}, {1, 254}, {2, 255}, {0, 0}, {255, 255}}) {
@@ -192,9 +193,11 @@ TEST(GgmlType, WritesMatricesThatWereQuantizedHere) {
   EXPECT_TRUE(says(error_of([&] { ggml_from_matrix(GgmlType::q4_0, quantize(view, Affine<4>{})); },
                             ErrorCode::unsupported),
                    {"row 0", "float16", "Q4_0"}));
-  EXPECT_TRUE(says(error_of([&] { ggml_from_matrix(GgmlType::q4_0, quantize(view, Affine<8>{.granularity = per_group(32)})); },
-                            ErrorCode::unsupported),
-                   {"codes", "4 bits", "Q4_0"}));
+  EXPECT_TRUE(says(
+      error_of(
+          [&] { ggml_from_matrix(GgmlType::q4_0, quantize(view, Affine<8>{.granularity = per_group(32)})); },
+          ErrorCode::unsupported),
+      {"codes", "4 bits", "Q4_0"}));
   EXPECT_TRUE(says(error_of([&] { ggml_from_matrix(GgmlType::tq2_0, quantize(view, Affine<4>{})); },
                             ErrorCode::shape_mismatch),
                    {"64", "TQ2_0", "256"}));
@@ -227,13 +230,19 @@ TEST(GgmlType, MatricesRunAsLinear) {
 TEST(GgmlType, NamesWhatCannotBe) {
   const BlockCase& c = kBlockCases[0];
   std::vector<std::byte> blocks = random_blocks(c);
-  EXPECT_TRUE(says(error_of([&] { matrix_from_ggml(GgmlType::q4_0, blocks, 4, 96); }, ErrorCode::shape_mismatch),
-                   {"288 bytes", "Q4_0", "4x96", "32 weights in 18 bytes"}));
-  for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{0, 128}, {4, 127}, {-4, -128},
-                                   {INT64_MAX, INT64_MAX}, {std::int64_t{1} << 40, 128}})
-    error_of([&, r = rows, k = cols] { matrix_from_ggml(GgmlType::q4_0, blocks, r, k); }, ErrorCode::shape_mismatch);
+  EXPECT_TRUE(
+      says(error_of([&] { matrix_from_ggml(GgmlType::q4_0, blocks, 4, 96); }, ErrorCode::shape_mismatch),
+           {"288 bytes", "Q4_0", "4x96", "32 weights in 18 bytes"}));
+  for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{0, 128},
+                                   {4, 127},
+                                   {-4, -128},
+                                   {INT64_MAX, INT64_MAX},
+                                   {std::int64_t{1} << 40, 128}})
+    error_of([&, r = rows, k = cols] { matrix_from_ggml(GgmlType::q4_0, blocks, r, k); },
+             ErrorCode::shape_mismatch);
   put_half_at(blocks, 3 * 18, std::numeric_limits<float>::infinity());
-  EXPECT_TRUE(says(error_of([&] { matrix_of(c.type, blocks); }, ErrorCode::corrupt_file), {"block 3", "inf"}));
+  EXPECT_TRUE(
+      says(error_of([&] { matrix_of(c.type, blocks); }, ErrorCode::corrupt_file), {"block 3", "inf"}));
   std::vector<float> few(31);
   error_of([&] { ggml_floats(GgmlType::q4_0, blocks, few); }, ErrorCode::shape_mismatch);
   error_of([&] { ggml_floats(GgmlType::iq2_xs, blocks, few); }, ErrorCode::unsupported);

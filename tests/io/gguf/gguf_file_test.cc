@@ -119,7 +119,8 @@ TEST(GgufFile, ComesBackByteForByte) {
     for (const std::uint32_t alignment : {32u, 1u, 24u})
       for (const bool padded : {true, false}) {
         const GgufBytes bytes = sample_file(version, alignment, padded);
-        EXPECT_EQ(text_of_bytes(GgufWriter(bytes.file()).bytes()), bytes.all) << version << alignment << padded;
+        EXPECT_EQ(text_of_bytes(GgufWriter(bytes.file()).bytes()), bytes.all)
+            << version << alignment << padded;
         // Through a file, with the matrix written anew, over the file that is mapped.
         const std::string path = folder.write("x.gguf", bytes.all);
         const GgufFile file(path);
@@ -152,7 +153,8 @@ TEST(GgufFile, WritesFloatsAndRefusesWhatCannotBe) {
   EXPECT_EQ(file.floats("bf16")[1], -0.33398438f);
   EXPECT_EQ(file.tensor("bf16").shape, (std::vector<std::int64_t>{1, 4, 1}));
 
-  EXPECT_TRUE(says(error_of([&] { writer.set("general.alignment", 12u); }, ErrorCode::invalid_argument), {"12"}));
+  EXPECT_TRUE(
+      says(error_of([&] { writer.set("general.alignment", 12u); }, ErrorCode::invalid_argument), {"12"}));
   error_of([&] { writer.set("general.alignment", 32); }, ErrorCode::invalid_argument);
   error_of([&] { writer.add("x", {3}, values); }, ErrorCode::shape_mismatch);
   error_of([&] { writer.add("x", {4}, values, GgmlType::q8_0); }, ErrorCode::unsupported);
@@ -249,7 +251,10 @@ TEST(GgufFile, LiesAreNamed) {
 TEST(GgufFile, LargeFilesOpenAtOnce) {
   const testing::TemporaryFolder folder;
   GgufBytes b;
-  b.head(3, 2, 0).tensor("large", {1 << 20, 1 << 10}, 0, 0).tensor("last", {32}, 8, std::uint64_t{1} << 32).pad(32);
+  b.head(3, 2, 0)
+      .tensor("large", {1 << 20, 1 << 10}, 0, 0)
+      .tensor("last", {32}, 8, std::uint64_t{1} << 32)
+      .pad(32);
   const std::string path = folder.write("large.gguf", b.all);
   std::error_code failed;
   std::filesystem::resize_file(path, b.all.size() + (std::uint64_t{1} << 32) + 34, failed);

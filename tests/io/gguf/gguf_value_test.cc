@@ -49,8 +49,9 @@ TEST(GgufValue, ArraysOfNumbersTextsAndArrays) {
   EXPECT_EQ(nested.values()[1].texts()[2], "ccc");
   EXPECT_EQ(GgufValue::array(GgufValueType::f32, {}).size(), 0u);
 
-  EXPECT_TRUE(says(error_of([&] { GgufValue::array(GgufValueType::u32, numbers); }, ErrorCode::invalid_argument),
-                   {"u32", "i32"}));
+  EXPECT_TRUE(
+      says(error_of([&] { GgufValue::array(GgufValueType::u32, numbers); }, ErrorCode::invalid_argument),
+           {"u32", "i32"}));
   EXPECT_TRUE(says(error_of([&] { texts.integers(); }, ErrorCode::invalid_argument), {"string", "integer"}));
   error_of([&] { array.texts(); }, ErrorCode::invalid_argument);
   error_of([&] { array.integer(); }, ErrorCode::invalid_argument);
@@ -60,9 +61,9 @@ TEST(GgufValue, ArraysOfNumbersTextsAndArrays) {
   error_of([&] { GgufValue("x").size(); }, ErrorCode::invalid_argument);
   GgufValue deep = array;
   for (int i = 1; i < 8; ++i) deep = GgufValue::array(GgufValueType::array, std::span(&deep, 1));
-  EXPECT_TRUE(says(error_of([&] { GgufValue::array(GgufValueType::array, std::span(&deep, 1)); },
-                            ErrorCode::corrupt_file),
-                   {"nested", "8"}));
+  EXPECT_TRUE(says(
+      error_of([&] { GgufValue::array(GgufValueType::array, std::span(&deep, 1)); }, ErrorCode::corrupt_file),
+      {"nested", "8"}));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 //   q2_k              256     84  (d * s) * q - (dmin * t), groups of 16  s2, scale d * s, offset -dmin * t
 //   q4_k q5_k         256 144 176 the same, groups of 32                  u4, s8 (5 bits)
 //   q3_k q6_k         256 110 210 (d * s) * (q - 4), (q - 32), groups of 16   u4, s8 (6 bits)
-//   iq4_nl             32     18  d * level[q], 16 integers               lut4; s8 where some d is not positive
+//   iq4_nl             32     18  d * level[q], 16 integers               lut4; s8 where d <= 0
 //   tq1_0 tq2_0       256  54 66  d * (q - 1)                             s2
 //   mxfp4              32     17  2^(e - 127) * FP4 E2M1                  lut4
 //

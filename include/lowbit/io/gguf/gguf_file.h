@@ -24,7 +24,8 @@ namespace lowbit {
 
 struct GgufTensor {
   std::string name;
-  std::vector<std::int64_t> shape{};  ///< outermost first: {out, in} of weights. The file has it the other way
+  std::vector<std::int64_t>
+      shape{};  ///< outermost first: {out, in} of weights. The file has it the other way
   GgmlType type = GgmlType::f32;
   std::uint64_t offset = 0;  ///< of its first byte, from the start of the file
   std::uint64_t bytes = 0;
@@ -41,9 +42,9 @@ struct GgufEntry {
 };
 
 /// A value; copies share the file. Everything is checked when it is opened, so that tensors lie inside the
-/// file, apart from each other and at multiples of the alignment: a file that lies throws Error(corrupt_file),
-/// one of another version, byte order or an unknown tensor type Error(unsupported). Nothing of tensors is
-/// read before it is asked for.
+/// file, apart from each other and at multiples of the alignment: a file that lies throws
+/// Error(corrupt_file), one of another version, byte order or an unknown tensor type Error(unsupported).
+/// Nothing of tensors is read before it is asked for.
 class GgufFile {
  public:
   /// Throws Error(not_found) or Error(io) too.
