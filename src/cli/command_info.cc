@@ -9,8 +9,10 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "core/file_io.h"
 #include "io/load_any_model.h"
 #include "lowbit/kernels/cpu.h"
+#include "lowbit/model/serialize.h"
 #include "report/machine.h"
 #include "report/model_info.h"
 #include "report/printable.h"
@@ -71,7 +73,12 @@ void run_info(const InfoArguments& options) {
                                   : machine_text(threads, report::use_colour()));
     return;
   }
-  const report::ModelInfo info = report::describe(io::load_model(options.file, options.onnx), options.file);
+  const Model model = io::load_model(options.file, options.onnx);
+  report::ModelInfo info = report::describe(model, options.file);
+  if (io::is_lowbit_file(options.file)) {
+    info.file_bytes = file_size(options.file);
+    info.plain_bytes = save_to_bytes(model).size();
+  }
   fmt::print("{}", options.json ? report::json_text(to_json(info))
                                 : report::format_model_info(info, report::use_colour()));
 }

@@ -27,6 +27,7 @@ struct QuantizeArguments {
   std::string model, scheme = "int8", output;
   data::DataOptions data;
   eval::QuantizationOptions quantization;
+  SaveOptions save;
 };
 
 void run_quantize(const QuantizeArguments& options) {
@@ -40,7 +41,8 @@ void run_quantize(const QuantizeArguments& options) {
                 fmt::format("{} is quantized already ({})", options.model, fp32.scheme()));
   eval::ModelQuantizer quantizer(fp32, options.data, options.quantization);
   const Model model = quantizer.quantize(scheme);
-  output.write(save_to_bytes(model));
+  const std::vector<std::byte> bytes = save_to_bytes(model, options.save);
+  output.write(bytes);
   output.commit();
   if (quantizer.recovery())
     fmt::print(notes, "{}{}\n", report::format_recovery(*quantizer.recovery(), report::use_colour()),
@@ -48,6 +50,8 @@ void run_quantize(const QuantizeArguments& options) {
   fmt::print(notes, "{}: {}, {:.2f} bits per weight, {} bytes (fp32: {}); {}\n", output.path(),
              model.scheme(), model.bits_per_weight(), model.stored_bytes(), fp32.stored_bytes(),
              describe_coverage(model));
+  if (options.save.compress)
+    fmt::print(notes, "{}: a compressed file of {} bytes\n", output.path(), bytes.size());
 }
 
 }  // namespace
@@ -68,6 +72,8 @@ void add_quantize_command(CLI::App& program) {
       ->check(CLI::IsMember({4, 8}));
   add_table_option(*command, options->quantization);
   command->get_option("--table")->excludes(command->get_option("--data"));
+  command->add_flag("--compress", options->save.compress,
+                    "codes by their entropy: a smaller file of the same model, see lowbit compress");
   command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
       ->required();
   command->footer(

@@ -18,11 +18,14 @@ bool ends_with(std::string_view text, std::string_view suffix) {
 
 }  // namespace
 
+bool is_lowbit_file(const std::string& path) {
+  // A damaged one is reported as one.
+  return read_prefix(path, kMagic.size()) == kMagic || ends_with(path, ".lowbit");
+}
+
 Model load_model(const std::string& path, const OnnxOptions& options) {
-  const std::string start = read_prefix(path, kMagic.size());
-  if (start.empty()) throw Error(ErrorCode::corrupt_file, fmt::format("{} is empty", path));
-  // A damaged .lowbit file is reported as one.
-  if (start == kMagic || ends_with(path, ".lowbit")) {
+  if (read_prefix(path, 1).empty()) throw Error(ErrorCode::corrupt_file, fmt::format("{} is empty", path));
+  if (is_lowbit_file(path)) {
     if (!options.shapes.empty() || !options.constants.empty() || !options.open.empty())
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("{} is a .lowbit file, whose shapes and inputs are fixed", path));

@@ -13,4 +13,7 @@ namespace lowbit::io {
 /// .lowbit in a build without the ONNX importer; Error(invalid_argument) for shapes beside a .lowbit file.
 Model load_model(const std::string& path, const OnnxOptions& options = {});
 
+/// What load_model() takes for a .lowbit file. Throws as read_prefix().
+bool is_lowbit_file(const std::string& path);
+
 }  // namespace lowbit::io

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "coding/coded_blocks.h"
 #include "core/byte_source.h"
 #include "core/large_floats.h"
 #include "lowbit/core/error.h"
@@ -22,8 +23,15 @@ namespace lowbit {
 
 static_assert(std::endian::native == std::endian::little, "lowbit runs on little-endian machines only");
 
+/// Lists of fewer bytes stay among the structure of a compressed file as they are.
+constexpr std::uint64_t kShortList = 64;
+
 class FieldWriter {
  public:
+  FieldWriter() = default;
+  /// Lists of numbers go to `blocks`, which outlives this; see coding/coded_blocks.h.
+  explicit FieldWriter(coding::BlockWriter& blocks) : blocks_(&blocks) {}
+
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void operator()(const char*, const T& value) {
     const auto* p = reinterpret_cast<const std::byte*>(&value);
@@ -32,8 +40,12 @@ class FieldWriter {
   template <class T>
   void operator()(const char* name, const std::vector<T>& values) {
     (*this)(name, static_cast<std::uint64_t>(values.size()));
-    const auto* p = reinterpret_cast<const std::byte*>(values.data());
-    bytes_.insert(bytes_.end(), p, p + values.size() * sizeof(T));
+    add_numbers(std::as_bytes(std::span(values)), sizeof(T), 8);
+  }
+  /// Packed codes, of which each has `symbol_bits` bits (8, 4 or 2).
+  void codes(const char* name, const std::vector<std::uint8_t>& values, int symbol_bits) {
+    (*this)(name, static_cast<std::uint64_t>(values.size()));
+    add_numbers(std::as_bytes(std::span(values)), 1, symbol_bits);
   }
   template <class T>
   requires requires(T t, FieldWriter& v) { t.visit_fields(v); }
@@ -42,7 +54,8 @@ class FieldWriter {
     for (T& value : values) value.visit_fields(*this);
   }
   void operator()(const char* name, const std::string& text) {
-    (*this)(name, std::vector<char>(text.begin(), text.end()));
+    (*this)(name, static_cast<std::uint64_t>(text.size()));
+    add_bytes(std::as_bytes(std::span(text)));
   }
   void operator()(const char* name, const Shape& shape) {
     (*this)(name, std::vector<std::int64_t>(shape.dims().begin(), shape.dims().end()));
@@ -61,12 +74,25 @@ class FieldWriter {
   std::vector<std::byte> take() { return std::move(bytes_); }
 
  private:
+  void add_bytes(std::span<const std::byte> bytes) {
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  void add_numbers(std::span<const std::byte> bytes, std::size_t element, int symbol_bits) {
+    if (blocks_ && bytes.size() >= kShortList)
+      blocks_->add(bytes, element, symbol_bits, bytes_);
+    else
+      add_bytes(bytes);
+  }
+
   std::vector<std::byte> bytes_;
+  coding::BlockWriter* blocks_ = nullptr;
 };
 
 class FieldReader {
  public:
-  FieldReader(SourceCursor bytes, std::string file) : bytes_(std::move(bytes)), file_(std::move(file)) {}
+  /// `blocks`: where a FieldWriter put lists of numbers; null: nowhere else.
+  FieldReader(SourceCursor bytes, std::string file, coding::BlockReader* blocks = nullptr)
+      : bytes_(std::move(bytes)), file_(std::move(file)), blocks_(blocks) {}
 
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void operator()(const char* name, T& value) {
@@ -82,11 +108,26 @@ class FieldReader {
   }
   template <class T>
   void operator()(const char* name, std::vector<T>& values) {
-    const std::uint64_t count = length(name, sizeof(T));
-    if constexpr (std::is_same_v<T, float>)
-      values = large_floats(count);
-    else
-      values.resize(count);
+    std::uint64_t count = 0;
+    if (read_planes(name, sizeof(T), 8, count, [&](std::size_t p, std::span<const std::uint8_t> plane) {
+          if (p == 0) values = list_of<T>(plane.size());
+          auto* to = reinterpret_cast<std::uint8_t*>(values.data()) + p;
+          for (std::size_t i = 0; i < plane.size(); ++i) to[i * sizeof(T)] = plane[i];
+        }))
+      return;
+    check_count(name, count, sizeof(T));
+    values = list_of<T>(count);
+    bytes_.read(std::as_writable_bytes(std::span(values)));
+  }
+  /// As FieldWriter::codes.
+  void codes(const char* name, std::vector<std::uint8_t>& values, int symbol_bits) {
+    std::uint64_t count = 0;
+    if (read_planes(name, 1, symbol_bits, count, [&](std::size_t, std::span<const std::uint8_t> plane) {
+          values.assign(plane.begin(), plane.end());
+        }))
+      return;
+    check_count(name, count, 1);
+    values.resize(count);
     bytes_.read(std::as_writable_bytes(std::span(values)));
   }
   template <class T>
@@ -96,9 +137,8 @@ class FieldReader {
     for (T& value : values) value.visit_fields(*this);
   }
   void operator()(const char* name, std::string& text) {
-    std::vector<char> chars;
-    (*this)(name, chars);
-    text.assign(chars.begin(), chars.end());
+    text.resize(length(name, 1));
+    bytes_.read(std::as_writable_bytes(std::span(text)));
   }
   void operator()(const char* name, Shape& shape) {
     std::vector<std::int64_t> dims;
@@ -128,10 +168,10 @@ class FieldReader {
   std::uint64_t length(const char* name, std::size_t size) {
     std::uint64_t count = 0;
     (*this)(name, count);
-    if (count > bytes_.left() / size) fail(name);
+    check_count(name, count, size);
     return count;
   }
-  bool at_end() const { return bytes_.left() == 0; }
+  bool at_end() const { return bytes_.left() == 0 && (!blocks_ || blocks_->at_end()); }
   [[noreturn]] void fail(const char* what) const {
     throw Error(ErrorCode::corrupt_file, "'" + file_ + "' is damaged: its '" + what + "' cannot be");
   }
@@ -144,8 +184,33 @@ class FieldReader {
     if (value < least || value > (1 << 20)) fail(name);
   }
 
+  void check_count(const char* name, std::uint64_t count, std::size_t size) const {
+    if (count > bytes_.left() / size) fail(name);
+  }
+  template <class T>
+  static std::vector<T> list_of(std::uint64_t count) {
+    if constexpr (std::is_same_v<T, float>)
+      return large_floats(count);
+    else
+      return std::vector<T>(count);
+  }
+  /// Reads the count of a list; and, where the list lies in blocks, all of it, and returns true.
+  template <class Take>
+  bool read_planes(const char* name, std::size_t element, int symbol_bits, std::uint64_t& count,
+                   const Take& take) {
+    (*this)(name, count);
+    if (!blocks_ || count < (kShortList + element - 1) / element) return false;
+    const auto structure = [&](std::span<std::uint8_t> out) {
+      require(out.size(), name);
+      bytes_.read(std::as_writable_bytes(out));
+    };
+    if (!blocks_->read(count, element, symbol_bits, structure, take)) fail(name);
+    return true;
+  }
+
   SourceCursor bytes_;
   std::string file_;
+  coding::BlockReader* blocks_ = nullptr;
 };
 
 }  // namespace lowbit

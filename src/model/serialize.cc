@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
+#include "coding/coded_blocks.h"
+#include "coding/context_coder.h"
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "model/binary_fields.h"
@@ -17,11 +20,13 @@
 namespace lowbit {
 namespace {
 
-constexpr std::uint32_t kVersion = 7, kFirstVersion = 1;
+constexpr std::uint32_t kVersion = 8, kFirstVersion = 1;
 /// What is written where no weights have a label and no layer takes signs, so that an older lowbit, which
 /// would run such layers as weight-only ones, reads all other files.
 constexpr std::uint32_t kOlderVersion = 3;
-/// What is written where no value is rows in codes.
+/// What is written of a model that is not to be compressed, where a value is rows in codes.
+constexpr std::uint32_t kPlainVersion = 7;
+/// The same where no value is rows in codes.
 constexpr std::uint32_t kOpenVersion = 6;
 /// What is written where, besides, no dimension is open.
 constexpr std::uint32_t kFixedVersion = 5;
@@ -33,15 +38,29 @@ constexpr std::uint32_t kFingerprintVersion = 1;
 constexpr detail::FileKind kModelFile{
     {'L', 'O', 'W', 'B', 'I', 'T', '\r', '\n'}, kFirstVersion, kVersion, "a .lowbit file"};
 
+/// Bits of a code as they are stored; of signs, a byte of them.
+int symbol_bits(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::u4:
+    case WeightFormat::lut4:
+      return 4;
+    case WeightFormat::s2:
+      return 2;
+    default:
+      return 8;
+  }
+}
+
 /// One description of the format for both directions: V is FieldWriter or FieldReader. Version 1 has no
 /// offsets and levels, version 2 no bits of values, version 3 no labels of weights and no sign activations,
 /// version 4 no integers and no graphs without a batch, version 5 no open dimensions, version 6 no rows in
-/// codes.
+/// codes, version 7 no lists in blocks.
 template <class V>
 void visit(V& v, QuantizedMatrix& q, std::uint32_t version) {
   v("rows", q.rows), v("cols", q.cols), v("format", q.format), v("bits", q.bits);
   v("granularity", q.granularity.kind), v("group_size", q.granularity.group_size);
-  v("codes", q.codes), v("scales", q.scales), v("zero_points", q.zero_points);
+  v.codes("codes", q.codes, symbol_bits(q.format));
+  v("scales", q.scales), v("zero_points", q.zero_points);
   if (version == 1) return;
   v("offsets", q.offsets), v("levels", q.levels), v("scale_bits", q.scale_bits);
 }
@@ -180,7 +199,10 @@ void check_shapes(detail::ModelData& data) {
 
 }  // namespace
 
-std::vector<std::byte> save_to_bytes(const Model& model) {
+namespace {
+
+/// That reads all of this model, uncompressed.
+std::uint32_t oldest_version(const Model& model) {
   const auto& nodes = model.data().nodes;
   const bool is_new = std::any_of(nodes.begin(), nodes.end(), [](const NodeQuantization& q) {
     return !q.weights_label.empty() || q.scheme.activation_bits == 1;
@@ -191,28 +213,73 @@ std::vector<std::byte> save_to_bytes(const Model& model) {
       std::any_of(types.begin(), types.end(), [](const ValueType& type) { return type.dtype == DType::i64; });
   const bool has_rows = std::any_of(types.begin(), types.end(),
                                     [](const ValueType& type) { return type.dtype == DType::rows; });
+  return has_rows                      ? kPlainVersion
+         : !model.graph().open.empty() ? kOpenVersion
+         : is_general                  ? kFixedVersion
+         : is_new                      ? kFloatVersion
+                                       : kOlderVersion;
+}
+
+/// Sizes, the structure, the blocks.
+std::vector<std::byte> compressed_payload(const Model& model) {
+  coding::BlockWriter blocks;
+  FieldWriter fields(blocks);
+  write(fields, model.complete_data(), kVersion);
+  const std::vector<std::byte> structure = fields.take(), coded = coding::context_encode(structure);
+  FieldWriter payload;
+  payload("structure", static_cast<std::uint64_t>(structure.size()));
+  payload("coded structure", coded);
+  std::vector<std::byte> bytes = payload.take();
+  bytes.insert(bytes.end(), blocks.blocks().begin(), blocks.blocks().end());
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<std::byte> save_to_bytes(const Model& model, const SaveOptions& options) {
   detail::FileKind kind = kModelFile;
-  kind.version = has_rows                      ? kVersion
-                 : !model.graph().open.empty() ? kOpenVersion
-                 : is_general                  ? kFixedVersion
-                 : is_new                      ? kFloatVersion
-                                               : kOlderVersion;
+  if (options.compress) return detail::seal(kind, compressed_payload(model));
+  kind.version = oldest_version(model);
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());
 }
 
-void save(const Model& model, const std::string& path) {
-  write_file(path, save_to_bytes(model));
+void save(const Model& model, const std::string& path, const SaveOptions& options) {
+  write_file(path, save_to_bytes(model, options));
 }
 
 namespace {
 
+detail::ModelData read_compressed(SourceCursor payload, std::uint32_t version, const std::string& name) {
+  std::uint64_t size = 0, coded_size = 0;
+  for (std::uint64_t* number : {&size, &coded_size}) {
+    if (payload.left() < sizeof(*number)) throw Error(ErrorCode::corrupt_file, "it ends in its sizes");
+    payload.read(std::as_writable_bytes(std::span(number, 1)));
+  }
+  std::optional<std::vector<std::byte>> structure;
+  if (coded_size <= payload.left()) {
+    std::vector<std::byte> coded(static_cast<std::size_t>(coded_size));
+    payload.read(coded);
+    structure = coding::context_decode(coded, size);
+  }
+  if (!structure) throw Error(ErrorCode::corrupt_file, "its compressed structure is damaged");
+  coding::BlockReader blocks(payload);
+  const ByteSource bytes{std::span<const std::byte>(*structure)};
+  FieldReader reader(SourceCursor(bytes, 0, bytes.size()), name, &blocks);
+  return read(reader, version);
+}
+
 Model load_source(const ByteSource& source, const std::string& name) {
   detail::Opened file = detail::open_sealed(kModelFile, source, name);
   try {
-    FieldReader reader(std::move(file.payload), name);
-    detail::ModelData data = read(reader, file.version);
+    detail::ModelData data;
+    if (file.version > kPlainVersion) {
+      data = read_compressed(std::move(file.payload), file.version, name);
+    } else {
+      FieldReader reader(std::move(file.payload), name);
+      data = read(reader, file.version);
+    }
     check_shapes(data);
     return Model(std::move(data));
   } catch (const Error& e) {

@@ -135,6 +135,10 @@ std::string format_model_info(const ModelInfo& info, bool colour) {
   text += table.to_string(colour);
   text += fmt::format("total: {} nodes, {} bytes, {:.2f} bits per weight\n", info.nodes.size(), info.bytes,
                       info.bits);
+  if (info.file_bytes > 0)
+    text += info.file_bytes == info.plain_bytes
+                ? fmt::format("file: {} bytes\n", info.file_bytes)
+                : fmt::format("file: {} bytes, compressed from {}\n", info.file_bytes, info.plain_bytes);
   if (!is_empty(info.packing)) text += packing_text(info.packing);
   if (!info.coverage.empty()) text += info.coverage + "\n";
   return text;
@@ -157,6 +161,8 @@ Json to_json(const ModelInfo& info) {
   Json json = {{"schema", "lowbit-info-1"}, {"model", info.path},      {"scheme", info.scheme},
                {"inputs", info.inputs},     {"outputs", info.outputs}, {"bytes", info.bytes},
                {"bits", info.bits},         {"layers", layers}};
+  if (info.file_bytes > 0)
+    json["file_bytes"] = info.file_bytes, json["uncompressed_bytes"] = info.plain_bytes;
   if (!info.open.empty()) json["open"] = open_json(info.open);
   if (!is_empty(info.packing)) json["packing"] = packing_json(info.packing);
   return json;

@@ -28,6 +28,8 @@ struct ModelInfo {
   std::vector<std::string> inputs, outputs;  ///< "name: shape"
   std::vector<OpenDimension> open;
   std::uint64_t bytes = 0;
+  /// Of the file, and of the same model in one that is not compressed; 0 where it is no .lowbit file.
+  std::uint64_t file_bytes = 0, plain_bytes = 0;
   double bits = 0;
   std::string coverage;
   PackReport packing;  ///< summed over the layers

@@ -41,6 +41,12 @@ std::vector<Bytes> seeds() {
   std::vector<Bytes> all{save_to_bytes(fp32)};
   for (const char* scheme : {"int8-dynamic", "int8-wo", "int4-g4-wo", "kmeans4-wo", "ternary-wo"})
     all.push_back(save_to_bytes(quantize(fp32, {.scheme = scheme})));
+  // Compressed, and with a layer that is large enough to have a table.
+  graph.nodes.back().op = ops::LinearOp{Tensor(Shape{700, 4}, floats(2800)), {}, {}};
+  const Model larger(graph);
+  all.push_back(save_to_bytes(larger, {.compress = true}));
+  for (const char* scheme : {"int8-dynamic", "int4-wo"})
+    all.push_back(save_to_bytes(quantize(larger, {.scheme = scheme}), {.compress = true}));
   return all;
 }
 

@@ -14,9 +14,16 @@
 
 namespace lowbit {
 
-std::vector<std::byte> save_to_bytes(const Model& model);
+struct SaveOptions {
+  /// Codes and other numbers by their entropy, where that takes fewer bytes, and names and shapes by a model
+  /// of what stands before them. Nothing is rounded: load() gives the same model. Lowbits before version 8 of
+  /// the format do not read such files.
+  bool compress = false;
+};
+
+std::vector<std::byte> save_to_bytes(const Model& model, const SaveOptions& options = {});
 /// Writes to a temporary file beside `path` and renames it: `path` is never half-written. Throws Error(io).
-void save(const Model& model, const std::string& path);
+void save(const Model& model, const std::string& path, const SaveOptions& options = {});
 /// Treats the bytes as hostile. Throws Error(corrupt_file), or Error(unsupported) for a newer version; `name`
 /// stands in the sentence.
 Model load(std::span<const std::byte> bytes, const std::string& name = "model");

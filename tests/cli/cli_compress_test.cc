@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// lowbit compress: a smaller file of the same model.
+#include <gtest/gtest.h>
+
+#include "cli/command_runner.h"
+
+namespace lowbit::cli {
+namespace {
+
+using lowbit::testing::refused_without_a_file;
+using lowbit::testing::run_command;
+using lowbit::testing::TemporaryFolder;
+using lowbit::testing::write_small_model;
+
+TEST(CompressCommand, WritesTheSameModelInFewerBytes) {
+  const TemporaryFolder folder;
+  const std::string model = write_small_model(folder), small = folder / "small.lowbit";
+  const auto result = run_command("compress " + model + " -o " + small);
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("% of the"), std::string::npos) << result.out;
+  EXPECT_LT(folder.read("small.lowbit").size(), folder.read("net.lowbit").size());
+  const auto info = run_command("info " + small);
+  EXPECT_NE(info.out.find("compressed from " + std::to_string(folder.read("net.lowbit").size())),
+            std::string::npos)
+      << info.out;
+  EXPECT_NE(run_command("info " + small + " --json").out.find("\"uncompressed_bytes\""), std::string::npos);
+  EXPECT_EQ(run_command("compress " + small + " -o -").out, folder.read("small.lowbit"));
+}
+
+TEST(CompressCommand, BadUsage) {
+  const TemporaryFolder folder;
+  const std::string model = write_small_model(folder);
+  EXPECT_TRUE(refused_without_a_file(folder, "compress " + model, "--output"));
+  EXPECT_TRUE(refused_without_a_file(folder, "compress " + (folder / "none.lowbit") + " -o " + (folder / "a"),
+                                     "none.lowbit"));
+}
+
+}  // namespace
+}  // namespace lowbit::cli
