@@ -1,11 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 # Whether public headers compile where each is included first and alone, and twice.
 #
-#   cmake -DCXX=... "-DFLAGS=..." "-DHEADERS=..." -DSCRATCH=FOLDER -DPART=0 -DPARTS=2 -P check_headers_alone.cmake
+#   cmake -DCXX=... "-DFLAGS=..." -DINCLUDE=FOLDER "-DHEADERS=..." -DSCRATCH=FOLDER -DPART=0 -DPARTS=2 -P check_headers_alone.cmake
 #
-# takes every PARTS-th header from number PART on, so that several can run at a time.
+# takes every PARTS-th header from number PART on, so that several can run at a time. Eigen, which takes most of the time to
+# read, is read once, for those headers that include it.
 file(MAKE_DIRECTORY ${SCRATCH})
 set(unit ${SCRATCH}/alone_${PART}.cc)
+set(eigen ${SCRATCH}/eigen_${PART}.h)
+file(WRITE ${eigen} "#include <Eigen/Core>\n")
+execute_process(COMMAND ${CXX} ${FLAGS} -x c++-header ${eigen} -o ${eigen}.gch COMMAND_ERROR_IS_FATAL ANY)
+
+# with_eigen(HEADER RESULT): whether a header includes Eigen/Core, itself or through others.
+function(with_eigen header result)
+  get_property(known GLOBAL PROPERTY "${header}" SET)
+  if(NOT known)
+    set_property(GLOBAL PROPERTY "${header}" FALSE)  # also what includes itself comes to an end
+    file(STRINGS ${INCLUDE}/${header} lines REGEX "^#include ")
+    foreach(line IN LISTS lines)
+      set(found FALSE)
+      if(line MATCHES "<Eigen/Core>")
+        set(found TRUE)
+      elseif(line MATCHES "\"(lowbit/[^\"]+)\"" AND EXISTS ${INCLUDE}/${CMAKE_MATCH_1})
+        with_eigen(${CMAKE_MATCH_1} found)
+      endif()
+      if(found)
+        set_property(GLOBAL PROPERTY "${header}" TRUE)
+        break()
+      endif()
+    endforeach()
+  endif()
+  get_property(answer GLOBAL PROPERTY "${header}")
+  set(${result} ${answer} PARENT_SCOPE)
+endfunction()
+
 set(number 0)
 set(looked_at 0)
 set(bad "")
@@ -16,8 +44,13 @@ foreach(header IN LISTS HEADERS)
     continue()
   endif()
   math(EXPR looked_at "${looked_at} + 1")
+  with_eigen(${header} eigen_too)
+  set(first "")
+  if(eigen_too)
+    set(first -include ${eigen})
+  endif()
   file(WRITE ${unit} "#include \"${header}\"\n#include \"${header}\"\n")
-  execute_process(COMMAND ${CXX} ${FLAGS} -fsyntax-only ${unit} RESULT_VARIABLE status ERROR_VARIABLE errors)
+  execute_process(COMMAND ${CXX} ${FLAGS} ${first} -fsyntax-only ${unit} RESULT_VARIABLE status ERROR_VARIABLE errors)
   if(NOT status EQUAL 0)
     message("${header}:\n${errors}")
     list(APPEND bad ${header})
