@@ -2,6 +2,7 @@
 // Umbrella header for users of lowbit; the library itself never includes it.
 #pragma once
 
+#include "lowbit/compress/nested.h"
 #include "lowbit/core/cast.h"
 #include "lowbit/core/element_type.h"
 #include "lowbit/core/error.h"

@@ -5,16 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <utility>
 
-#include "coding/coded_blocks.h"
-#include "coding/context_coder.h"
 #include "core/file_io.h"
 #include "lowbit/core/error.h"
 #include "model/binary_fields.h"
 #include "model/checksummed_file.h"
 #include "model/compiled_model.h"
+#include "model/compressed_fields.h"
 #include "model/quantize_nodes.h"
 
 namespace lowbit {
@@ -220,25 +218,14 @@ std::uint32_t oldest_version(const Model& model) {
                                        : kOlderVersion;
 }
 
-/// Sizes, the structure, the blocks.
-std::vector<std::byte> compressed_payload(const Model& model) {
-  coding::BlockWriter blocks;
-  FieldWriter fields(blocks);
-  write(fields, model.complete_data(), kVersion);
-  const std::vector<std::byte> structure = fields.take(), coded = coding::context_encode(structure);
-  FieldWriter payload;
-  payload("structure", static_cast<std::uint64_t>(structure.size()));
-  payload("coded structure", coded);
-  std::vector<std::byte> bytes = payload.take();
-  bytes.insert(bytes.end(), blocks.blocks().begin(), blocks.blocks().end());
-  return bytes;
-}
-
 }  // namespace
 
 std::vector<std::byte> save_to_bytes(const Model& model, const SaveOptions& options) {
   detail::FileKind kind = kModelFile;
-  if (options.compress) return detail::seal(kind, compressed_payload(model));
+  if (options.compress)
+    return detail::seal(kind, detail::write_compressed([&](FieldWriter& fields) {
+                          write(fields, model.complete_data(), kVersion);
+                        }));
   kind.version = oldest_version(model);
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
@@ -251,31 +238,13 @@ void save(const Model& model, const std::string& path, const SaveOptions& option
 
 namespace {
 
-detail::ModelData read_compressed(SourceCursor payload, std::uint32_t version, const std::string& name) {
-  std::uint64_t size = 0, coded_size = 0;
-  for (std::uint64_t* number : {&size, &coded_size}) {
-    if (payload.left() < sizeof(*number)) throw Error(ErrorCode::corrupt_file, "it ends in its sizes");
-    payload.read(std::as_writable_bytes(std::span(number, 1)));
-  }
-  std::optional<std::vector<std::byte>> structure;
-  if (coded_size <= payload.left()) {
-    std::vector<std::byte> coded(static_cast<std::size_t>(coded_size));
-    payload.read(coded);
-    structure = coding::context_decode(coded, size);
-  }
-  if (!structure) throw Error(ErrorCode::corrupt_file, "its compressed structure is damaged");
-  coding::BlockReader blocks(payload);
-  const ByteSource bytes{std::span<const std::byte>(*structure)};
-  FieldReader reader(SourceCursor(bytes, 0, bytes.size()), name, &blocks);
-  return read(reader, version);
-}
-
 Model load_source(const ByteSource& source, const std::string& name) {
   detail::Opened file = detail::open_sealed(kModelFile, source, name);
   try {
     detail::ModelData data;
     if (file.version > kPlainVersion) {
-      data = read_compressed(std::move(file.payload), file.version, name);
+      data = detail::read_compressed(std::move(file.payload), name,
+                                     [&](FieldReader& reader) { return read(reader, file.version); });
     } else {
       FieldReader reader(std::move(file.payload), name);
       data = read(reader, file.version);
