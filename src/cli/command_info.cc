@@ -17,6 +17,7 @@
 #include "report/model_info.h"
 #include "report/printable.h"
 #include "report/table.h"
+#include "report/tensor_file.h"
 #include "report/terminal.h"
 
 namespace lowbit::cli {
@@ -73,6 +74,11 @@ void run_info(const InfoArguments& options) {
                                   : machine_text(threads, report::use_colour()));
     return;
   }
+  if (report::is_tensor_file(options.file)) {
+    fmt::print("{}", options.json ? report::tensor_file_json(options.file)
+                                  : report::describe_tensor_file(options.file, report::use_colour()));
+    return;
+  }
   const Model model = io::load_model(options.file, options.onnx);
   report::ModelInfo info = report::describe(model, options.file);
   if (io::is_lowbit_file(options.file)) {
@@ -86,10 +92,10 @@ void run_info(const InfoArguments& options) {
 }  // namespace
 
 void add_info_command(CLI::App& program) {
-  CLI::App* command =
-      program.add_subcommand("info", "layers, formats and sizes of a model; without FILE, the machine");
+  CLI::App* command = program.add_subcommand(
+      "info", "layers or tensors of a file, formats and sizes; without FILE, the machine");
   auto options = std::make_shared<InfoArguments>();
-  command->add_option("FILE", options->file, "an .onnx or .lowbit file");
+  command->add_option("FILE", options->file, "an .onnx, .lowbit, .gguf or .safetensors file");
   add_onnx_options(*command, options->onnx);
   command->add_flag("--json", options->json, "JSON instead of a table");
   command->callback([options] { run_info(*options); });

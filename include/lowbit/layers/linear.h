@@ -46,7 +46,8 @@ class Linear {
   /// Packs `weights` for this machine; keeps no reference to them. Throws Error(shape_mismatch) for a bias of
   /// another length, Error(invalid_argument) for impossible qparams, Error(not_built) for activations of
   /// another width, and as QuantizedMatrix::validate and EffectiveWeights do. effective_weights() gives what
-  /// it multiplies by.
+  /// it multiplies by. Offsets of scale groups, which EffectiveWeights has no form for, are taken with
+  /// float activations.
   explicit Linear(const QuantizedMatrix& weights, const LinearOptions& options = {});
 
   /// For weights that are not quantized: says so.
