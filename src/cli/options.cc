@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "data/dataset.h"
+#include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
 #include "lowbit/observe/observer.h"
 #include "report/sensitivity_report.h"
@@ -163,11 +164,11 @@ void add_recover_option(CLI::App& app, eval::QuantizationOptions& options) {
          "--recover", options.recover,
          std::string(
              "win accuracy back on the calibration images: none, fast, best, or steps with commas:\n") +
-             recovery_step_names())
+             eval::named_recovery_steps())
       ->capture_default_str()
       ->check([](const std::string& text) {
         try {
-          if (text != "none") parse_recovery(text);
+          if (text != "none") eval::parse_named_recovery(text);
         } catch (const Error& e) {
           return std::string(e.what());
         }

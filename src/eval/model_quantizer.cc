@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "eval/calibration.h"
+#include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_shard.h"
 #include "lowbit/model/quantize.h"
@@ -13,9 +14,9 @@ namespace lowbit::eval {
 
 Recovery recovery_of(const QuantizationOptions& options) {
   if (options.recover == "none") return {};
-  RecoverOptions how = parse_recovery(options.recover);
-  how.threads = options.threads;
-  return recover(std::move(how));
+  NamedRecovery how = parse_named_recovery(options.recover);
+  how.options.threads = options.threads;
+  return make_recovery(std::move(how));
 }
 
 ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
@@ -23,7 +24,7 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
     : fp32_(fp32), data_(data), options_(options) {
   make_observer(options.observer);  // a misspelt name is refused before anything long starts
   if (options.recover != "none") {
-    parse_recovery(options.recover);
+    parse_named_recovery(options.recover);
     if (!options.table.empty())
       throw Error(ErrorCode::invalid_argument,
                   "--recover needs the images of --data, and a table of ranges has none");
@@ -41,13 +42,13 @@ Model ModelQuantizer::quantize(const Scheme& scheme) {
 }
 
 Model ModelQuantizer::recovered(const Scheme& scheme) {
-  RecoverOptions how = parse_recovery(options_.recover);
+  NamedRecovery how = parse_named_recovery(options_.recover);
   RecoveryReport report;
   std::optional<report::Progress> progress;
-  how.threads = options_.threads;
-  how.report = &report;
-  how.progress = [&](const RecoveryProgress& p) {
-    if (!progress)
+  how.options.threads = options_.threads;
+  how.options.report = &report;
+  how.options.progress = [&](const RecoveryProgress& p) {
+    if (!progress || p.layer <= 1)  // of layers, then of blocks
       progress.emplace("recovering " + format_scheme(scheme), static_cast<std::int64_t>(p.layers));
     progress->update(static_cast<std::int64_t>(p.layer));
     return true;
@@ -56,7 +57,7 @@ Model ModelQuantizer::recovered(const Scheme& scheme) {
                                  {.scheme = scheme,
                                   .overrides = options_.overrides,
                                   .kv_cache_bits = options_.kv_cache_bits,
-                                  .recover = recover(std::move(how))});
+                                  .recover = make_recovery(std::move(how))});
   recovery_ = std::move(report);
   return model;
 }

@@ -20,11 +20,11 @@ struct QuantizationOptions {
   std::string observer = "minmax";
   int threads = 1;
   std::string table;             ///< a RangeTable; empty: calibrate
-  std::string recover = "none";  ///< else what parse_recovery takes
+  std::string recover = "none";  ///< else what parse_named_recovery takes
   int kv_cache_bits = 0;         ///< as in QuantizeOptions
 };
 
-/// What they ask for, without progress or report; empty for none. Throws as parse_recovery.
+/// What they ask for, without progress or report; empty for none. Throws as parse_named_recovery.
 Recovery recovery_of(const QuantizationOptions& options);
 
 class ModelQuantizer {

@@ -10,6 +10,7 @@
 #include "core/file_io.h"
 #include "data/samples.h"
 #include "eval/calibration.h"
+#include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
 #include "lowbit/io/json/cost_table.h"
 #include "lowbit/kernels/cpu.h"
@@ -103,13 +104,13 @@ std::int64_t affordable_checks(const Model& fp32, const SampleSet& samples, cons
 /// That of the options, as long as there is time.
 Recovery recovery_within(const SearchRunOptions& options) {
   if (options.quantization.recover == "none") return {};
-  RecoverOptions how = parse_recovery(options.quantization.recover);
-  how.threads = options.quantization.threads;
+  NamedRecovery how = parse_named_recovery(options.quantization.recover);
+  how.options.threads = options.quantization.threads;
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(options.minutes * 60);
-  how.progress = [end, stops = options.stops](const RecoveryProgress&) {
+  how.options.progress = [end, stops = options.stops](const RecoveryProgress&) {
     return std::chrono::steady_clock::now() < end && !(stops && stops());
   };
-  return recover(std::move(how));
+  return make_recovery(std::move(how));
 }
 
 }  // namespace

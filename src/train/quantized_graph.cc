@@ -74,7 +74,7 @@ class Converter {
       made = inputs[0];
     } else {
       const bool becomes_codes = makes_codes(node);
-      made = add_value(node.output, becomes_codes ? ":sum" : "");
+      made = add_value(node.output, becomes_codes ? kBeforeCodes : "");
       add_node(node.name, with_weights(node), std::move(inputs), made, n);
       if (!becomes_codes) {
         values_[at(node.output)] = made;

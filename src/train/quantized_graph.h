@@ -17,6 +17,9 @@ class FakeQuantize : public TapeNode {
 };
 std::unique_ptr<FakeQuantize> make_fake_quantize(const ValueType& codes, bool learns, const NodeSpec& spec);
 
+/// Ends the name of a value that has yet to become codes, behind the name that both have in the model.
+inline constexpr const char* kBeforeCodes = ":sum";
+
 struct QuantizedGraph {
   Graph graph;                    ///< weights as floats; a Quantize node is a FakeQuantize
   std::vector<ValueType> types;   ///< per value, f32 but for integers

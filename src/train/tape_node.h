@@ -22,6 +22,8 @@
 
 namespace lowbit::train {
 
+class WeightQuantizer;
+
 /// Groups of neighbouring samples, as even as possible.
 struct SampleGroups {
   static constexpr std::int64_t kMost = 16;
@@ -91,6 +93,7 @@ struct NodeSpec {
   bool is_frozen = false;
   const Scheme* scheme = nullptr;  ///< of a product whose weights become codes, else null
   bool learns_steps = true;
+  std::shared_ptr<WeightQuantizer> quantizer{};  ///< of such a product, in place of that of the scheme
 
   ops::StepSpec step() const { return {.inputs = inputs, .output = output, .isa = isa}; }
 };

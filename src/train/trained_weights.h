@@ -17,8 +17,13 @@ class TrainedWeights {
  public:
   TrainedWeights(const Tensor& weights, const NodeSpec& spec)
       : name_(spec.name), weights_(weights), gradient_(weights.data.size()) {
-    if (!spec.scheme) return;
-    quantizer_ = make_weight_quantizer(*spec.scheme, weights, spec.learns_steps, spec.name);
+    if (spec.quantizer)
+      quantizer_ = spec.quantizer;
+    else if (spec.scheme)
+      quantizer_ = make_weight_quantizer(*spec.scheme, weights, spec.learns_steps, spec.name);
+    else
+      return;
+    quantizer_->start(weights_.data);
     used_.resize(weights.data.size());
   }
 
@@ -50,7 +55,7 @@ class TrainedWeights {
   const std::string name_;
   Tensor weights_;
   std::vector<float> used_, gradient_;
-  std::unique_ptr<WeightQuantizer> quantizer_;
+  std::shared_ptr<WeightQuantizer> quantizer_;
 };
 
 }  // namespace lowbit::train

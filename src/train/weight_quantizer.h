@@ -25,6 +25,8 @@ namespace lowbit::train {
 class WeightQuantizer {
  public:
   virtual ~WeightQuantizer() = default;
+  /// What is trained may be something else than weights: then that takes their place.
+  virtual void start(std::span<float>) noexcept {}
   /// Fills `used`.
   virtual void forward(std::span<const float> weights, std::span<float> used) noexcept = 0;
   /// Turns the gradient of what was used into that of the weights, and finds those of its own parameters.

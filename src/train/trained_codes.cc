@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/trained_codes.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "core/free_memory.h"
+
+namespace lowbit::train {
+namespace {
+
+std::size_t at(int i) {
+  return static_cast<std::size_t>(i);
+}
+
+/// The codes replace the floats; the shape stays.
+void free_memory_of_weights(ops::Op& op) {
+  std::visit(
+      [](auto& layer) {
+        if constexpr (requires { layer.weight; }) free_memory(layer.weight.data);
+      },
+      op);
+}
+
+}  // namespace
+
+TrainedCodes::TrainedCodes(const Model& quantized, const QuantizedGraph& graph)
+    : graph_(graph), data_(quantized.complete_data()) {}
+
+void TrainedCodes::take(std::size_t n, const TapeNode& node) {
+  if (std::holds_alternative<ops::QuantizeOp>(graph_.graph.nodes[n].op)) {
+    qparams_[graph_.codes_of[n]] = static_cast<const FakeQuantize&>(node).qparams();
+    return;
+  }
+  const std::size_t to = at(graph_.nodes[n]);
+  node.update(data_.graph.nodes[to].op);
+  if (std::optional<QuantizedMatrix> matrix = node.codes()) {
+    data_.nodes[to].weights = std::move(matrix);
+    free_memory_of_weights(data_.graph.nodes[to].op);
+  }
+}
+
+Model TrainedCodes::model() && {
+  for (const auto& [id, qparams] : qparams_) data_.types[at(id)].qparams = qparams;
+  // What only moves codes has those of its input.
+  for (const Graph::Node& node : data_.graph.nodes)
+    if (data_.types[at(node.output)].dtype == DType::u8 && !qparams_.contains(node.output))
+      data_.types[at(node.output)].qparams = data_.types[at(node.inputs[0])].qparams;
+  return Model(std::move(data_));
+}
+
+}  // namespace lowbit::train

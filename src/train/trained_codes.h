@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// TrainedCodes: a quantized model becomes what the nodes of tapes have learned for it.
+#pragma once
+
+#include <cstddef>
+#include <map>
+
+#include "lowbit/model/model.h"
+#include "train/quantized_graph.h"
+
+namespace lowbit::train {
+
+class TrainedCodes {
+ public:
+  /// `graph` was made of `quantized`, and outlives this.
+  TrainedCodes(const Model& quantized, const QuantizedGraph& graph);
+
+  /// What node `n` of the graph has learned: weights and biases, or the step of an activation.
+  void take(std::size_t n, const TapeNode& node);
+  Model model() &&;
+
+ private:
+  const QuantizedGraph& graph_;
+  detail::ModelData data_;
+  std::map<ValueId, QParams> qparams_;  ///< of values of the quantized model
+};
+
+}  // namespace lowbit::train
