@@ -104,7 +104,7 @@ void run_auto(AutoArguments options) {
     options.stops = interrupted;
     result = eval::run_search(fp32, options);
   }
-  output.write(save_to_bytes(*result.model));
+  output.write(save_to_bytes(*result.model, {.compress = result.table.compressed}));
   output.commit();
   if (page) {
     page->write(page_of(result, fp32, options));
@@ -174,6 +174,8 @@ void add_auto_command(CLI::App& program) {
                       "write the report there as JSON; - is standard output, without the tables");
   command->add_option("--report", options->page,
                       "write a page there that sets what was found against the original (lowbit report)");
+  command->add_flag("--compress,!--no-compress", options->compress,
+                    "write a compressed file, and count its size (default: yes)");
   command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
       ->required();
   command->footer(

@@ -134,6 +134,7 @@ SearchResult run_search(const Model& fp32, const SearchRunOptions& options) {
                     .goal = options.goal,
                     .labels = labels,
                     .costs = costs ? &*costs : nullptr,
+                    .compress = options.compress,
                     .recover = recovery_within(options),
                     .threads = options.quantization.threads,
                     .batch = options.batch,

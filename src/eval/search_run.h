@@ -23,8 +23,9 @@ struct SearchRunOptions {
   std::int64_t check = 10000;      ///< held-out samples, at most
   std::int64_t batch = 1;
   double minutes = 10;
-  std::string costs;    ///< a CostTable of this machine: read where the file is there, else written
-  std::string machine;  ///< one of another machine, which the search is for
+  bool compress = true;  ///< SearchOptions::compress
+  std::string costs;     ///< a CostTable of this machine: read where the file is there, else written
+  std::string machine;   ///< one of another machine, which the search is for
   std::function<bool()> stops{};
 };
 

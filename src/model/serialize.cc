@@ -12,6 +12,7 @@
 #include "model/binary_fields.h"
 #include "model/checksummed_file.h"
 #include "model/compiled_model.h"
+#include "model/compressed_bytes.h"
 #include "model/compressed_fields.h"
 #include "model/quantize_nodes.h"
 
@@ -230,6 +231,19 @@ std::vector<std::byte> save_to_bytes(const Model& model, const SaveOptions& opti
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());
+}
+
+std::vector<std::size_t> detail::compressed_node_bytes(const Model& model) {
+  detail::ModelData data = model.complete_data();
+  std::vector<std::size_t> sizes;
+  for (std::size_t i = 0; i < data.nodes.size(); ++i) {
+    const auto write = [&](FieldWriter& fields) {
+      std::visit([&](auto& op) { op.visit_fields(fields); }, data.graph.nodes[i].op);
+      if (data.nodes[i].weights) visit(fields, *data.nodes[i].weights, kVersion);
+    };
+    sizes.push_back(write_compressed(write).size());
+  }
+  return sizes;
 }
 
 void save(const Model& model, const std::string& path, const SaveOptions& options) {

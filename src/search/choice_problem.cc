@@ -23,20 +23,22 @@ std::set<int> layers_of(const CostTable::Conversion& conversion) {
 }  // namespace
 
 ChoiceProblem::ChoiceProblem(const CostTable& table,
-                             const std::function<bool(const CostTable::Candidate& candidate)>& allows)
+                             const std::function<bool(const CostTable::Candidate& candidate)>& allows,
+                             CountedBytes counted)
     : table_(table), settled_(table.layers.size()), open_(table.layers.size()) {
   for (const CostTable::Layer& layer : table.layers) {
     std::vector<Candidate>& list = layers_.emplace_back();
     for (std::size_t c = 0; c < layer.candidates.size(); ++c) {
       const CostTable::Candidate& from = layer.candidates[c];
       if (!allows(from)) continue;
+      const std::size_t bytes = counted == CountedBytes::loaded ? loaded_bytes(from) : from.bytes;
       list.push_back({static_cast<int>(c),
-                      {from.ns, static_cast<double>(from.bytes), noise_of(from.network_sqnr_db), from.joules},
+                      {from.ns, static_cast<double>(bytes), noise_of(from.network_sqnr_db), from.joules},
                       from.codes});
     }
   }
-  rest_ = {table.rest_ns, static_cast<double>(table.rest_bytes), noise_of(table.rest_network_sqnr_db),
-           table.rest_joules};
+  const std::size_t rest = counted == CountedBytes::loaded ? rest_loaded_bytes(table) : table.rest_bytes;
+  rest_ = {table.rest_ns, static_cast<double>(rest), noise_of(table.rest_network_sqnr_db), table.rest_joules};
   std::vector<std::set<int>> open(layers_.size());
   for (std::size_t i = 0; i < table.conversions.size(); ++i) {
     const std::set<int> layers = layers_of(table.conversions[i]);

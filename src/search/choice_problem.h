@@ -15,6 +15,9 @@ namespace lowbit::detail {
 /// The criteria of a choice, in this order.
 enum Criterion : std::size_t { kNs, kBytes, kNoise, kJoules, kSums };
 
+/// Which bytes kBytes adds up.
+enum class CountedBytes { of_file, loaded };
+
 class ChoiceProblem {
  public:
   struct Candidate {
@@ -25,7 +28,8 @@ class ChoiceProblem {
 
   /// Without candidates that `allows` refuses.
   ChoiceProblem(const CostTable& table,
-                const std::function<bool(const CostTable::Candidate& candidate)>& allows);
+                const std::function<bool(const CostTable::Candidate& candidate)>& allows,
+                CountedBytes counted = CountedBytes::of_file);
 
   std::size_t layers() const { return layers_.size(); }
   const std::vector<Candidate>& candidates(std::size_t layer) const { return layers_[layer]; }

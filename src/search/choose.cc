@@ -34,6 +34,14 @@ std::vector<std::size_t> workspaces(const CostTable& table) {
   return {sizes.begin(), sizes.end()};
 }
 
+bool differ_in_memory(const CostTable& table) {
+  bool differ = detail::rest_loaded_bytes(table) != table.rest_bytes;
+  for (const CostTable::Layer& layer : table.layers)
+    for (const CostTable::Candidate& c : layer.candidates)
+      differ = differ || detail::loaded_bytes(c) != c.bytes;
+  return differ;
+}
+
 }  // namespace
 
 std::optional<Choice> choose(const CostTable& table, const ChoiceLimits& limits, const ChoiceGoal& goal,
@@ -45,25 +53,38 @@ std::optional<Choice> choose(const CostTable& table, const ChoiceLimits& limits,
                   fmt::format("a weight of a goal is 0 or more, not {}", weight));
   std::optional<Choice> best;
   bool exact = true;
-  const auto try_with = [&](std::size_t workspace, double bytes) {
-    const ChoiceProblem problem(table, [&](const CostTable::Candidate& c) {
+  const auto try_with = [&](std::size_t workspace, double bytes, detail::CountedBytes counted) {
+    const auto fits = [&](const CostTable::Candidate& c) {
       return detail::workspace_of(table, c.scheme) <= workspace;
-    });
-    if (!problem.possible()) return;
+    };
+    const ChoiceProblem problem(table, fits, counted);
+    if (!problem.possible()) return false;
     const detail::LabelGoal labels{{goal.ns, goal.bytes, goal.noise, goal.joules},
                                    {limits.ns, bytes, limits.noise, limits.joules}};
     detail::LabelResult found = detail::best_choice(problem, labels, most_labels);
     exact = exact && found.exact;
-    if (found.choices.empty()) return;
+    if (found.choices.empty()) return false;
     Choice choice = make_choice(table, std::move(found.choices[0]), true);
+    if (static_cast<double>(choice.sum.memory) > limits.memory) return false;
     if (!best || goal_of(goal, choice.sum) < goal_of(goal, best->sum)) best = std::move(choice);
+    return true;
   };
+  using detail::CountedBytes;
   if (limits.memory == ChoiceLimits::kFree) {
-    try_with(SIZE_MAX, limits.bytes);
+    try_with(SIZE_MAX, limits.bytes, CountedBytes::of_file);
   } else {
+    const bool two_sizes = differ_in_memory(table);
     for (const std::size_t workspace : workspaces(table)) {
       const double left = limits.memory - static_cast<double>(workspace);
-      if (left >= 0) try_with(workspace, std::min(limits.bytes, left));
+      if (left < 0) continue;
+      // Of two sizes a label can keep one. The file's, where what is best by it fits; else the one in memory,
+      // which is the larger, in both limits.
+      if (!two_sizes) {
+        try_with(workspace, std::min(limits.bytes, left), CountedBytes::of_file);
+      } else if (!try_with(workspace, limits.bytes, CountedBytes::of_file)) {
+        exact = false;
+        try_with(workspace, std::min(limits.bytes, left), CountedBytes::loaded);
+      }
     }
   }
   if (best) best->exact = exact;

@@ -11,6 +11,7 @@
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/model/serialize.h"
+#include "model/compressed_bytes.h"
 #include "model/tasks.h"
 #include "search/cost_parts.h"
 #include "search/energy.h"
@@ -61,6 +62,7 @@ class Study {
     table_.cpu = cpu_name(), table_.isa = isa_name(active_isa());
     table_.threads = options_.threads, table_.batch = options_.batch;
     table_.recovery = names_of(options_.steps);
+    table_.compressed = options_.compress;
     table_.rest_scheme = mixtures_.rest();
     for (std::size_t l = 0; l < mixtures_.layers().size(); ++l) {
       const SearchLayer& from = mixtures_.layers()[l];
@@ -122,6 +124,8 @@ class Study {
   void count_bytes() {
     for (const TimedNetwork& network : networks_) {
       const Graph& graph = network.model.graph();
+      std::vector<std::size_t> stored;
+      if (options_.compress) stored = compressed_node_bytes(network.model);
       for (std::size_t l = 0; l < table_.layers.size(); ++l)
         for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
           if (graph.nodes[i].name != table_.layers[l].name) continue;
@@ -130,25 +134,32 @@ class Study {
           const Tensor* weight = ops::weight_of(graph.nodes[i].op);
           const std::size_t codes = network.model.weight_bytes(static_cast<int>(i)),
                             floats = static_cast<std::size_t>(weight->shape.elements()) * sizeof(float);
-          table_.layers[l].candidates[static_cast<std::size_t>(index)].bytes =
-              (codes > 0 ? codes : floats) + bias_bytes(graph.nodes[i]);
+          CostTable::Candidate& candidate = table_.layers[l].candidates[static_cast<std::size_t>(index)];
+          candidate.loaded_bytes = (codes > 0 ? codes : floats) + bias_bytes(graph.nodes[i]);
+          candidate.bytes = options_.compress ? stored[i] : candidate.loaded_bytes;
         }
       if (!network.choice.empty() && network.scheme.is_fp32()) continue;  // alternates
       CostTable::Whole whole{.scheme = network.scheme,
                              .ns = network.profile.whole.ns,
                              .ns_spread = network.profile.whole.spread,
-                             .bytes = save_to_bytes(network.model).size()};
+                             .bytes = save_to_bytes(network.model, {.compress = options_.compress}).size()};
       whole.workspace_bytes =
           Workspace(network.model, {.batch = options_.batch, .threads = options_.threads}).bytes();
       table_.wholes.push_back(whole);
     }
     const std::vector<int> rest = rest_choice();
-    std::size_t layers = 0, file = 0;
-    for (std::size_t l = 0; l < table_.layers.size(); ++l)
-      layers += table_.layers[l].candidates[static_cast<std::size_t>(rest[l])].bytes;
+    std::size_t layers = 0, loaded = 0, file = 0, plain = 0;
+    for (std::size_t l = 0; l < table_.layers.size(); ++l) {
+      const CostTable::Candidate& candidate = table_.layers[l].candidates[static_cast<std::size_t>(rest[l])];
+      layers += candidate.bytes, loaded += candidate.loaded_bytes;
+    }
+    for (const TimedNetwork& network : networks_)
+      if (network.scheme == mixtures_.rest() && !network.choice.empty())
+        plain = save_to_bytes(network.model).size();
     for (const CostTable::Whole& whole : table_.wholes)
       if (whole.scheme == mixtures_.rest()) file = whole.bytes;
     table_.rest_bytes = file > layers ? file - layers : 0;
+    table_.rest_loaded_bytes = plain > loaded ? plain - loaded : 0;
   }
 
   std::vector<int> rest_choice() const { return mixtures_.uniform(mixtures_.rest(), mixtures_.rest()); }

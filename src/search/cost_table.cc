@@ -68,6 +68,14 @@ double conversion_ns(const CostTable::Conversion& c, const std::function<bool(in
   return as_codes ? c.to_codes_ns : 0;
 }
 
+std::size_t loaded_bytes(const CostTable::Candidate& candidate) {
+  return candidate.loaded_bytes > 0 ? candidate.loaded_bytes : candidate.bytes;
+}
+
+std::size_t rest_loaded_bytes(const CostTable& table) {
+  return table.rest_loaded_bytes > 0 ? table.rest_loaded_bytes : table.rest_bytes;
+}
+
 std::size_t workspace_of(const CostTable& table, const Scheme& scheme) {
   for (const CostTable::Whole& whole : table.wholes)
     if (whole.scheme == scheme) return whole.workspace_bytes;
@@ -94,17 +102,19 @@ CostSum add_up(const CostTable& table, const std::vector<int>& choice) {
   };
   CostSum sum{table.rest_ns, table.rest_bytes, detail::noise_of(table.rest_network_sqnr_db),
               table.rest_joules, 0};
-  std::size_t workspace = detail::workspace_of(table, table.rest_scheme);
+  std::size_t workspace = detail::workspace_of(table, table.rest_scheme),
+              loaded = detail::rest_loaded_bytes(table);
   for (std::size_t l = 0; l < choice.size(); ++l) {
     const CostTable::Candidate& c = candidate(l);
     sum.ns += c.ns, sum.bytes += c.bytes, sum.joules += c.joules;
     sum.noise += detail::noise_of(c.network_sqnr_db);
+    loaded += detail::loaded_bytes(c);
     workspace = std::max(workspace, detail::workspace_of(table, c.scheme));
   }
   for (const CostTable::Conversion& conversion : table.conversions)
     sum.ns += detail::conversion_ns(
         conversion, [&](int layer) { return candidate(static_cast<std::size_t>(layer)).codes; });
-  sum.memory = sum.bytes + workspace;
+  sum.memory = loaded + workspace;
   return sum;
 }
 

@@ -124,6 +124,7 @@ class Search {
                     .table = table_,
                     .threads = options_.threads,
                     .batch = options_.batch,
+                    .compress = options_.compress,
                     .steps = options_.layer_steps,
                     .progress = options_.progress};
     how.outputs_seconds = std::min(how.outputs_seconds, options_.seconds / 5);

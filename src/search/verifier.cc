@@ -87,9 +87,9 @@ NetworkMeasurement Verifier::measure(const Model& model, const CostSum& predicte
                                      const CostTable& table) const {
   NetworkMeasurement result;
   compare(first_outputs(model, held_out_, held_out_.count, *executor_), result);
-  result.file_bytes = save_to_bytes(model).size();
-  result.memory =
-      result.file_bytes + Workspace(model, {.batch = options_.batch, .threads = options_.threads}).bytes();
+  const std::size_t plain = save_to_bytes(model).size();
+  result.file_bytes = table.compressed ? save_to_bytes(model, {.compress = true}).size() : plain;
+  result.memory = plain + Workspace(model, {.batch = options_.batch, .threads = options_.threads}).bytes();
   result.ns = predicted.ns;
   result.joules = predicted.joules;
   if (options_.has_clock) {

@@ -75,6 +75,37 @@ TEST(Choose, EqualsBruteForceOn500RandomTables) {
   EXPECT_LT(impossible, 250);
 }
 
+/// Files that are smaller than what is loaded: memory is counted by the larger size, the file by the smaller.
+TEST(Choose, KeepsMemoryAndSizeOfCompressedFiles) {
+  Random random(21);
+  int found_count = 0, exact = 0;
+  for (int t = 0; t < 200; ++t) {
+    CostTable table = random_cost_table(random, 1 + t % 5, 5, t % 2 == 0);
+    for (CostTable::Layer& layer : table.layers)
+      for (CostTable::Candidate& c : layer.candidates) {
+        c.loaded_bytes = c.bytes + 1;
+        c.bytes = c.bytes * (50 + random.next() % 50) / 100;
+      }
+    const ChoiceLimits limits = random_limits(random, table);
+    const ChoiceGoal goal{double(random.next() % 3), 1, double(random.next() % 3) * 10, 0};
+    double best = HUGE_VAL;
+    every_choice(table, [&](const std::vector<int>& choice) {
+      const CostSum sum = add_up(table, choice);
+      if (within(sum, limits)) best = std::min(best, goal_value(goal, sum));
+    });
+    const std::optional<Choice> found = choose(table, limits, goal);
+    if (!found) continue;
+    ++found_count;
+    EXPECT_TRUE(within(found->sum, limits)) << "table " << t;
+    EXPECT_GE(goal_value(goal, found->sum), best * (1 - 1e-9));
+    if (!found->exact) continue;
+    ++exact;
+    EXPECT_NEAR(goal_value(goal, found->sum), best, 1e-9 * (1 + best)) << "table " << t;
+  }
+  EXPECT_GT(found_count, 100);
+  EXPECT_GT(exact, 50);
+}
+
 TEST(ParetoFront, EqualsBruteForceOn500RandomTables) {
   Random random(17);
   // Noise in units in which rounding of sums does not tell equal choices apart.

@@ -75,14 +75,21 @@ TEST(MeasureCosts, BytesOfMixturesAreThoseOfTheirFiles) {
   const Model fp32 = search_network();
   const SampleSet samples = search_samples(fp32, 40, 5);
   const CalibrationTable ranges = search_ranges(fp32, samples);
-  const CostOptions options = quick_costs(ranges);
+  CostOptions options = quick_costs(ranges);
   const detail::Mixtures mixtures = detail::make_mixtures(fp32, samples, options);
-  const CostTable table = detail::measure_mixtures(mixtures, samples, options);
-  for (const std::vector<int>& choice :
-       {std::vector{0, 0, 0, 0}, std::vector{1, 2, 0, 1}, std::vector{0, 1, 2, 3}, std::vector{3, 0, 4, 2}}) {
-    const double file = static_cast<double>(save_to_bytes(mixtures.make(choice)).size()),
-                 sum = static_cast<double>(add_up(table, choice).bytes);
-    EXPECT_NEAR(sum, file, 0.08 * file);
+  for (const bool compress : {false, true}) {
+    options.compress = compress;
+    const CostTable table = detail::measure_mixtures(mixtures, samples, options);
+    EXPECT_EQ(table.compressed, compress);
+    for (const std::vector<int>& choice : {std::vector{0, 0, 0, 0}, std::vector{1, 2, 0, 1},
+                                           std::vector{0, 1, 2, 3}, std::vector{3, 0, 4, 2}}) {
+      const Model model = mixtures.make(choice);
+      const CostSum sum = add_up(table, choice);
+      const double file = static_cast<double>(save_to_bytes(model, {.compress = compress}).size());
+      EXPECT_NEAR(static_cast<double>(sum.bytes), file, 0.08 * file) << compress;
+      const double plain = static_cast<double>(save_to_bytes(model).size());
+      EXPECT_GE(static_cast<double>(sum.memory), 0.92 * plain) << compress;
+    }
   }
 }
 

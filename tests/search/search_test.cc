@@ -86,6 +86,21 @@ TEST_F(SearchOfSmallNetwork, KeepsASizeWithTheLeastError) {
   }
 }
 
+TEST_F(SearchOfSmallNetwork, CountsCompressedFiles) {
+  SearchOptions how = options();
+  how.compress = true;
+  how.goal = SearchGoal::bytes;
+  how.limits.max_drop = 8;
+  const SearchResult result = search(fp32_, calibration_, held_out_, how);
+  ASSERT_TRUE(result.model);
+  EXPECT_TRUE(result.table.compressed);
+  const std::size_t plain = save_to_bytes(*result.model).size(),
+                    stored = save_to_bytes(*result.model, {.compress = true}).size();
+  EXPECT_LT(stored, plain);
+  EXPECT_EQ(result.given.measured->file_bytes, stored);
+  EXPECT_EQ(result.given.measured->memory, plain + Workspace(*result.model, {.batch = 1}).bytes());
+}
+
 TEST_F(SearchOfSmallNetwork, SaysWhatIsMissedWhereNothingKeepsTheLimits) {
   SearchOptions how = options();
   how.limits.max_bytes = 100;

@@ -27,6 +27,7 @@ struct CostTable {
     std::string kernel{};             ///< as Model::kernel
     double ns = 0, ns_spread = 0;     ///< as in MeasuredTime (profile.h)
     std::size_t bytes = 0;            ///< of weights and biases in a file
+    std::size_t loaded_bytes = 0;     ///< of them in memory; 0: as in the file
     double layer_sqnr_db = kExact;    ///< of the layer's own output, its inputs as in fp32
     double network_sqnr_db = kExact;  ///< of the network's first output when no other layer is quantized
     double joules = 0;                ///< of a batch; 0: unknown
@@ -65,10 +66,12 @@ struct CostTable {
   std::int64_t batch = 1;
   std::int64_t samples = 0;     ///< that outputs were compared on
   std::string recovery{};       ///< what codes are after; empty: rounded to the nearest
+  bool compressed = false;      ///< bytes are of files that SaveOptions::compress makes
   std::string energy_source{};  ///< where joules come from; empty: there are none
   Scheme rest_scheme{"int8"};   ///< of what is no layer: additions, pools
   double rest_ns = 0, rest_joules = 0;
   std::size_t rest_bytes = 0;            ///< of a file beside the weights
+  std::size_t rest_loaded_bytes = 0;     ///< of them in memory; 0: as in the file
   double rest_network_sqnr_db = kExact;  ///< of quantizing what is no layer
   std::vector<Layer> layers{};
   std::vector<Conversion> conversions{};
@@ -81,7 +84,7 @@ struct CostSum {
   std::size_t bytes = 0;
   double noise = 0;  ///< power of the outputs' error, as a part of the signal's
   double joules = 0;
-  std::size_t memory = 0;  ///< bytes of the file and of the largest workspace of the schemes in it
+  std::size_t memory = 0;  ///< bytes of the loaded file and of the largest workspace of the schemes in it
   double sqnr_db() const;
 };
 

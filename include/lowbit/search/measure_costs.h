@@ -28,6 +28,7 @@ struct CostOptions {
   int threads = 1;
   std::int64_t batch = 1;      ///< that times are of
   std::int64_t samples = 128;  ///< that outputs are compared on, at most
+  bool compress = false;       ///< files: their bytes are those of SaveOptions::compress
   /// Steps of layers; empty: weights are rounded to the nearest.
   std::vector<RecoveryStep> steps{RecoveryStep::descent, RecoveryStep::bias};
   double timing_seconds = 8;    ///< that runs for times take, about

@@ -41,7 +41,7 @@ struct LayerChoice {
 struct NetworkMeasurement {
   double ns = 0, ns_spread = 0;  ///< of a batch
   std::size_t file_bytes = 0;    ///< of the .lowbit file
-  std::size_t memory = 0;        ///< the file's bytes and Workspace::bytes
+  std::size_t memory = 0;        ///< the bytes of a plain file and Workspace::bytes
   double joules = 0;             ///< of a batch; 0: unknown
   double sqnr_db = 0;            ///< of the first output against fp32
   std::int64_t samples = 0;

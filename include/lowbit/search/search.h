@@ -45,6 +45,9 @@ struct SearchOptions {
   /// In place of measuring one; its schemes are the candidates. Of another machine: times, energy and limits
   /// of them are those of the table.
   const CostTable* costs = nullptr;
+  /// Sizes are of files as SaveOptions::compress makes them, in which less frequent codes take more bits.
+  /// Where `costs` are given, they say it.
+  bool compress = false;
   /// Of each layer by itself, before costs are measured; empty: none.
   std::vector<RecoveryStep> layer_steps{RecoveryStep::descent, RecoveryStep::bias};
   /// Of the whole network that is returned; empty: none. One that throws

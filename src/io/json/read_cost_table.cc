@@ -56,11 +56,11 @@ CostTable::Candidate read_candidate(const detail::Json& json, const std::string&
   CostFields fields(json, where);
   CostTable::Candidate c{.scheme = scheme_of(fields, "scheme")};
   fields.call_it(fmt::format("{} in {}", where, format_scheme(c.scheme)));
-  fields.allow_only({"scheme", "kernel", "ns", "ns_spread", "bytes", "layer_sqnr_db", "network_sqnr_db",
-                     "joules", "codes"});
+  fields.allow_only({"scheme", "kernel", "ns", "ns_spread", "bytes", "loaded_bytes", "layer_sqnr_db",
+                     "network_sqnr_db", "joules", "codes"});
   c.kernel = text_of(fields, "kernel");
   c.ns = amount(fields, "ns", true), c.ns_spread = amount(fields, "ns_spread");
-  c.bytes = byte_count(fields, "bytes", true);
+  c.bytes = byte_count(fields, "bytes", true), c.loaded_bytes = byte_count(fields, "loaded_bytes");
   c.layer_sqnr_db = decibels_of(fields, "layer_sqnr_db");
   c.network_sqnr_db = decibels_of(fields, "network_sqnr_db");
   c.joules = amount(fields, "joules");
@@ -121,9 +121,26 @@ CostTable parse_cost_table(std::string_view text, const std::string& name) {
   const detail::Json json = detail::parse_json(text, file);
   const CostFields fields(json, file);
   detail::check_format(fields, file, "table of costs", detail::kCostFormat, detail::kCostVersion);
-  fields.allow_only({"format", "version", "model", "cpu", "isa", "threads", "batch", "samples", "recovery",
-                     "energy_source", "rest_scheme", "rest_ns", "rest_joules", "rest_bytes",
-                     "rest_network_sqnr_db", "layers", "conversions", "wholes"});
+  fields.allow_only({"format",
+                     "version",
+                     "model",
+                     "cpu",
+                     "isa",
+                     "threads",
+                     "batch",
+                     "samples",
+                     "recovery",
+                     "energy_source",
+                     "rest_scheme",
+                     "rest_ns",
+                     "rest_joules",
+                     "rest_bytes",
+                     "rest_loaded_bytes",
+                     "compressed",
+                     "rest_network_sqnr_db",
+                     "layers",
+                     "conversions",
+                     "wholes"});
   CostTable table;
   table.model = detail::read_fingerprint(fields);
   table.cpu = text_of(fields, "cpu"), table.isa = text_of(fields, "isa");
@@ -138,6 +155,8 @@ CostTable parse_cost_table(std::string_view text, const std::string& name) {
   table.rest_scheme = scheme_of(fields, "rest_scheme");
   table.rest_ns = amount(fields, "rest_ns"), table.rest_joules = amount(fields, "rest_joules");
   table.rest_bytes = byte_count(fields, "rest_bytes");
+  table.rest_loaded_bytes = byte_count(fields, "rest_loaded_bytes");
+  table.compressed = flag(fields, "compressed");
   table.rest_network_sqnr_db = decibels_of(fields, "rest_network_sqnr_db");
   fields.required("layers");
   each_row(fields, "layers",
