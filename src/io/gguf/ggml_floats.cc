@@ -7,6 +7,7 @@
 #include "io/gguf/ggml_blocks.h"
 #include "lowbit/core/cast.h"
 #include "lowbit/core/error.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {
@@ -52,6 +53,7 @@ void ggml_floats(GgmlType type, std::span<const std::byte> blocks, std::span<flo
     }
     return;
   }
+  const FloatEnvironmentGuard defaults;  // products may be subnormal
   const auto* p = reinterpret_cast<const std::uint8_t*>(blocks.data());
   float* y = out.data();
   detail::ggml::Block block;

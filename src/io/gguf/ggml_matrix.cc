@@ -10,6 +10,7 @@
 #include "io/gguf/zero_scale.h"
 #include "lowbit/core/error.h"
 #include "lowbit/quant/given_codes.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 namespace {
@@ -155,6 +156,7 @@ QuantizedMatrix matrix_from_ggml(GgmlType type, std::span<const std::byte> block
     throw Error(ErrorCode::unsupported,
                 fmt::format("type {} is none that becomes a quantized matrix",
                             t ? t->name : fmt::format("{}", static_cast<std::uint32_t>(type)).c_str()));
+  const FloatEnvironmentGuard defaults;  // products may be subnormal
   check_sizes(*t, blocks.size(), rows, cols);
   Parts parts = take_apart(*t, blocks, rows, cols);
   if (type == GgmlType::mxfp4) return mxfp4_matrix(parts);

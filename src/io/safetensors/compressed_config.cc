@@ -128,6 +128,38 @@ CompressedConfig parse_compressed_config(std::string_view json, const std::strin
   return read_config(root, file);
 }
 
+std::string format_compressed_config(const CompressedConfig& config) {
+  Json groups = Json::object();
+  for (const CompressedGroup& g : config.groups) {
+    Json weights = nullptr;
+    if (g.bits != 0) {
+      weights = {{"num_bits", g.bits},
+                 {"type", g.is_float ? "float" : "int"},
+                 {"symmetric", g.symmetric},
+                 {"strategy", g.strategy.empty() ? Json(nullptr) : Json(g.strategy)},
+                 {"group_size", g.group_size == 0 ? Json(nullptr) : Json(g.group_size)},
+                 {"block_structure", g.block.empty() ? Json(nullptr) : Json(g.block)},
+                 {"dynamic", false}};
+    }
+    groups[g.name] = {{"targets", g.targets},
+                      {"weights", weights},
+                      {"input_activations", nullptr},
+                      {"output_activations", nullptr},
+                      {"format", g.format ? Json(compressed_format_name(*g.format)) : Json(nullptr)}};
+  }
+  const Json json{{"quantization_config",
+                   {{"quant_method", "compressed-tensors"},
+                    {"format", config.format ? compressed_format_name(*config.format) : "mixed-precision"},
+                    {"quantization_status", "compressed"},
+                    {"config_groups", groups},
+                    {"ignore", config.ignore}}}};
+  try {
+    return json.dump(2) + "\n";
+  } catch (const Json::exception&) {
+    throw Error(ErrorCode::unsupported, "a name in a quantization_config is not UTF-8 and cannot be written");
+  }
+}
+
 CompressedConfig load_compressed_config(const std::string& path) {
   const std::vector<std::byte> bytes = read_file(path);
   return parse_compressed_config({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);

@@ -11,6 +11,7 @@
 #include "io/safetensors/compressed_layer.h"
 #include "lowbit/core/error.h"
 #include "lowbit/quant/given_codes.h"
+#include "lowbit/runtime/detail/float_env.h"
 
 namespace lowbit {
 
@@ -326,6 +327,7 @@ std::vector<std::string> compressed_layers(const SafetensorsFile& file) {
 
 CompressedWeights read_compressed(const SafetensorsFile& file, const std::string& layer,
                                   const CompressedConfig* config) {
+  const FloatEnvironmentGuard defaults;  // products may be subnormal
   try {
     return LayerReader(file, layer, config).read();
   } catch (const Error& e) {

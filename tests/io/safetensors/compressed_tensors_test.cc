@@ -398,6 +398,7 @@ TEST(CompressedTensors, Configs) {
   EXPECT_EQ(config.group_of("model.q")->block, (std::vector<std::int64_t>{128, 64}));
   EXPECT_FALSE(config.group_of("model.q")->symmetric);
   EXPECT_EQ(config.group_of("model.k"), nullptr);
+  EXPECT_EQ(parse_compressed_config(format_compressed_config(config)), config);
   SafetensorsWriter writer;
   EXPECT_FALSE(find_compressed_config(SafetensorsFile(writer.bytes())).has_value());
   writer.set_metadata("quantization_config", R"({"config_groups": {}})");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 
@@ -69,28 +70,28 @@ TEST(SafetensorsFile, EveryType) {
     std::string bytes;
     std::vector<float> values;
   };
-  using T = SafetensorsType;
+  using Type = SafetensorsType;
   using namespace std::string_literals;
   const Case cases[] = {
-      {T::boolean, "BOOL", "\x01\x00"s, {1, 0}},
-      {T::f4, "F4", "\xf1"s, {0.5f, -6}},
-      {T::u8, "U8", "\xff\x00"s, {255, 0}},
-      {T::i8, "I8", "\xff\x01"s, {-1, 1}},
-      {T::f8_e5m2, "F8_E5M2", "\x3c\xc0"s, {1, -2}},
-      {T::f8_e4m3, "F8_E4M3", "\x38\xfe"s, {1, -448}},
-      {T::f8_e8m0, "F8_E8M0", "\x7f\x80"s, {1, 2}},
-      {T::f8_e4m3fnuz, "F8_E4M3FNUZ", "\x40\xff"s, {1, -240}},
-      {T::f8_e5m2fnuz, "F8_E5M2FNUZ", "\x40\xc0"s, {1, -1}},
-      {T::i16, "I16", "\xfe\xff\x00\x01"s, {-2, 256}},
-      {T::u16, "U16", "\xfe\xff\x00\x01"s, {65534, 256}},
-      {T::f16, "F16", "\x00\x3c\x01\x00"s, {1, 0x1p-24f}},
-      {T::bf16, "BF16", "\x80\x3f\x00\xc0"s, {1, -2}},
-      {T::i32, "I32", "\xfd\xff\xff\xff\x01\x00\x00\x00"s, {-3, 1}},
-      {T::u32, "U32", "\x00\x00\x00\x80\x01\x00\x00\x00"s, {0x1p31f, 1}},
-      {T::f32, "F32", "\x00\x00\x80\x3f\x00\x00\x80\xff"s, {1, -INFINITY}},
-      {T::f64, "F64", "\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\x00\xc0"s, {1, -2}},
-      {T::i64, "I64", "\xfc\xff\xff\xff\xff\xff\xff\xff\x01\x00\x00\x00\x00\x00\x00\x00"s, {-4, 1}},
-      {T::u64, "U64", "\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00"s, {0x1p63f, 1}}};
+      {Type::boolean, "BOOL", "\x01\x00"s, {1, 0}},
+      {Type::f4, "F4", "\xf1"s, {0.5f, -6}},
+      {Type::u8, "U8", "\xff\x00"s, {255, 0}},
+      {Type::i8, "I8", "\xff\x01"s, {-1, 1}},
+      {Type::f8_e5m2, "F8_E5M2", "\x3c\xc0"s, {1, -2}},
+      {Type::f8_e4m3, "F8_E4M3", "\x38\xfe"s, {1, -448}},
+      {Type::f8_e8m0, "F8_E8M0", "\x7f\x80"s, {1, 2}},
+      {Type::f8_e4m3fnuz, "F8_E4M3FNUZ", "\x40\xff"s, {1, -240}},
+      {Type::f8_e5m2fnuz, "F8_E5M2FNUZ", "\x40\xc0"s, {1, -1}},
+      {Type::i16, "I16", "\xfe\xff\x00\x01"s, {-2, 256}},
+      {Type::u16, "U16", "\xfe\xff\x00\x01"s, {65534, 256}},
+      {Type::f16, "F16", "\x00\x3c\x01\x00"s, {1, 0x1p-24f}},
+      {Type::bf16, "BF16", "\x80\x3f\x00\xc0"s, {1, -2}},
+      {Type::i32, "I32", "\xfd\xff\xff\xff\x01\x00\x00\x00"s, {-3, 1}},
+      {Type::u32, "U32", "\x00\x00\x00\x80\x01\x00\x00\x00"s, {0x1p31f, 1}},
+      {Type::f32, "F32", "\x00\x00\x80\x3f\x00\x00\x80\xff"s, {1, -INFINITY}},
+      {Type::f64, "F64", "\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\x00\xc0"s, {1, -2}},
+      {Type::i64, "I64", "\xfc\xff\xff\xff\xff\xff\xff\xff\x01\x00\x00\x00\x00\x00\x00\x00"s, {-4, 1}},
+      {Type::u64, "U64", "\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00"s, {0x1p63f, 1}}};
   for (const Case& c : cases) {
     const std::string bytes =
         with_length("{\"x\":{\"dtype\":\"" + std::string(c.name) + "\",\"shape\":[2],\"data_offsets\":[0," +

@@ -37,18 +37,20 @@ enum class CompressedFormat : std::uint8_t {
 };
 
 /// "pack-quantized", ...
-std::string_view compressed_format_name(CompressedFormat format) noexcept;
+LOWBIT_JSON_CALL std::string_view compressed_format_name(CompressedFormat format) noexcept;
 
 /// The weights of one group of layers in a quantization_config.
 struct CompressedGroup {
   std::string name;  ///< "group_0"
   std::vector<std::string> targets{};
   std::optional<CompressedFormat> format{};  ///< where it has one of its own
-  int bits = 8;
+  int bits = 8;                              ///< of weights; 0: the group has activations alone
   bool is_float = false, symmetric = true;
   std::string strategy{};             ///< "tensor", "channel", "group", "tensor_group", "block"
   std::int64_t group_size = 0;        ///< 0: none
   std::vector<std::int64_t> block{};  ///< rows x columns, or none
+
+  friend bool operator==(const CompressedGroup&, const CompressedGroup&) = default;
 };
 
 struct CompressedConfig {
@@ -57,9 +59,11 @@ struct CompressedConfig {
   std::vector<std::string> ignore{};  ///< names of layers that are not quantized
 
   /// The group that `layer` belongs to: that with its name or a pattern "re:..." at the start of its name,
-  /// else the only one, unless the layer is to be ignored. Null: none. Patterns are ECMAScript's regular
-  /// expressions of at most 200 characters.
+  /// else the only one, unless the layer is to be ignored. Null: none. Patterns are those of
+  /// characters, `.`, `*`, `+`, `?`, `^` and `$`; one with more names no layer.
   const CompressedGroup* group_of(const std::string& layer) const;
+
+  friend bool operator==(const CompressedConfig&, const CompressedConfig&) = default;
 };
 
 /// `json` is a config.json with a "quantization_config" (or "compression_config"), or one of those alone.
@@ -67,6 +71,9 @@ struct CompressedConfig {
 /// the sentence.
 LOWBIT_JSON_CALL CompressedConfig parse_compressed_config(std::string_view json,
                                                           const std::string& name = "config");
+/// A config.json with nothing but the "quantization_config", which parse_compressed_config() gives back.
+/// Throws Error(unsupported) for a name that is not UTF-8.
+LOWBIT_JSON_CALL std::string format_compressed_config(const CompressedConfig& config);
 /// Throws Error(not_found) or Error(io), and as above.
 LOWBIT_JSON_CALL CompressedConfig load_compressed_config(const std::string& path);
 /// The config in the file's metadata, under "quantization_config"; nothing where there is none.

@@ -44,9 +44,9 @@ enum class SafetensorsType : std::uint8_t {
 };
 
 /// "F32", "F8_E4M3", ...
-std::string_view safetensors_type_name(SafetensorsType type) noexcept;
+LOWBIT_JSON_CALL std::string_view safetensors_type_name(SafetensorsType type) noexcept;
 /// Of one element: 4 to 64.
-int safetensors_type_bits(SafetensorsType type) noexcept;
+LOWBIT_JSON_CALL int safetensors_type_bits(SafetensorsType type) noexcept;
 
 struct SafetensorsTensor {
   std::string name;
