@@ -74,9 +74,9 @@ def llama_inputs(layers, groups, size, vocabulary, options):
     return make, ((1, 0, length), (1, length, 1)) if length else ((1, 0, 24), (1, 24, 1), (2, 11, 5))
 
 
-def of_images(name, *sizes):
+def of_images(name, *sizes, channels=3):
     def make(inputs, batch, height, width):
-        inputs.normal(name, batch, 3, height, width)
+        inputs.normal(name, batch, channels, height, width)
     return make, sizes
 
 
@@ -126,6 +126,7 @@ def networks(options):
         "vit": (vit, *of_images("pixel_values", (1, 96, 96), (2, 96, 96))),
         "llama": (decoder, *llama_inputs(llama["layers"], llama["groups"], size, vocabulary, options)),
         "whisper-encoder": (whisper, spectrogram, ((1, 200), (2, 200))),
+        "lenet5": (lambda n: vision.lenet5(n, 13), *of_images("image", (1, 28, 28), (3, 28, 28), channels=1)),
         "mobilenetv3": (lambda n: vision.mobilenet_v3(n, 14, 224, classes), *of_images("input", *images)),
         "mobilenetv3-opset11": (lambda n: vision.mobilenet_v3(n, 11, 224, classes), *of_images("input", *images)),
         "efficientnet": (lambda n: vision.efficientnet(n, 13, 224, classes), *of_images("input", *images)),

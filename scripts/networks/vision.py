@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolutional networks: MobileNetV3-Large (Howard et al. 2019), EfficientNet-B0 (Tan and Le 2019), a detector in the
-form of YOLOv8-n (C2f, SPPF, a head with distributions of distances) and U-Net (Ronneberger et al. 2015)."""
+form of YOLOv8-n (C2f, SPPF, a head with distributions of distances), U-Net (Ronneberger et al. 2015) and LeNet-5 (LeCun et
+al. 1998) with the widths and the ReLUs that it has had since."""
 import numpy as np
 from onnx import TensorProto, numpy_helper
 
@@ -51,6 +52,18 @@ def rounded_channels(channels):
     """To a multiple of 8 that is at most a tenth lower."""
     result = max(8, int(channels + 4) // 8 * 8)
     return result + 8 if result < 0.9 * channels else result
+
+
+def lenet5(name, opset):
+    b = Builder(name, opset)
+    x = b.input("image", ["N", 1, 28, 28])
+    for inputs, outputs in ((1, 20), (20, 50)):
+        x = relu(b, b.conv(x, inputs, outputs, 5))
+        x = b.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])
+    x = b.node("Flatten", [x], axis=1)
+    x = relu(b, b.gemm(x, 50 * 7 * 7, 500))
+    b.output(b.gemm(x, 500, 10), "logits", ["N", 10])
+    return b.model()
 
 
 # Kernel, expanded and output channels, squeeze-excite, hard-swish, stride.

@@ -112,7 +112,8 @@ std::unique_ptr<Dataset> open_mnist(const std::string& folder, Split split) {
   if (!missing.empty())
     throw Error(ErrorCode::not_found,
                 fmt::format("mnist:{} lacks {} (plain or .gz)", folder, fmt::join(missing, " and ")));
-  return open_idx(found[0], found.size() > 1 ? found[1] : std::string());
+  // Training needs the labels of its images, calibration does not.
+  return open_idx(found[0], found.size() > 1 ? found[1] : find_file(folder, "train-labels-idx1-ubyte"));
 }
 
 }  // namespace lowbit::data

@@ -5,13 +5,12 @@
 #include <string>
 
 #include "lowbit/core/error.h"
+#include "recover/index.h"
 
 namespace lowbit::train {
 namespace {
 
-std::size_t at(int i) {
-  return static_cast<std::size_t>(i);
-}
+using lowbit::detail::index;
 
 struct Cut {
   std::size_t position;  ///< in front of this node
@@ -20,7 +19,7 @@ struct Cut {
 
 void check_ends(const Graph& graph) {
   if (graph.inputs.size() != 1 || graph.outputs.size() != 1 ||
-      graph.values[at(graph.inputs[0])].element != ElementType::f32)
+      graph.values[index(graph.inputs[0])].element != ElementType::f32)
     throw Error(ErrorCode::unsupported,
                 "block reconstruction needs a network with one input, of floats, and one output");
 }
@@ -29,15 +28,15 @@ void check_ends(const Graph& graph) {
 std::map<std::string, Cut> cuts_of(const Graph& graph) {
   std::vector<std::size_t> last_read(graph.values.size(), 0);
   for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-    for (const ValueId id : graph.nodes[n].inputs) last_read[at(id)] = n + 1;
-  for (const ValueId id : graph.outputs) last_read[at(id)] = graph.nodes.size() + 1;
+    for (const ValueId id : graph.nodes[n].inputs) last_read[index(id)] = n + 1;
+  for (const ValueId id : graph.outputs) last_read[index(id)] = graph.nodes.size() + 1;
   std::map<std::string, Cut> cuts;
   std::vector<ValueId> live{graph.inputs[0]};
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     live.push_back(graph.nodes[n].output);
-    std::erase_if(live, [&](ValueId id) { return last_read[at(id)] <= n + 1; });
+    std::erase_if(live, [&](ValueId id) { return last_read[index(id)] <= n + 1; });
     if (live.size() != 1) continue;
-    const std::string& name = graph.values[at(live[0])].name;
+    const std::string& name = graph.values[index(live[0])].name;
     cuts[name.substr(0, name.find(kBeforeCodes))] = {n + 1, live[0]};
   }
   return cuts;
@@ -82,10 +81,10 @@ PartGraph part_graph(const Graph& graph, const std::vector<ValueType>& types, co
   PartGraph result;
   std::map<ValueId, ValueId> ids;
   const auto add = [&](ValueId id) {
-    const Graph::Value& value = graph.values[at(id)];
+    const Graph::Value& value = graph.values[index(id)];
     const ValueId made = result.graph.add_value(value.name, value.shape);
     result.graph.values.back().element = value.element;
-    result.types.push_back(types[at(id)]);
+    result.types.push_back(types[index(id)]);
     ids[id] = made;
     return made;
   };

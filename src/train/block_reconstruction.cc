@@ -11,6 +11,7 @@
 #include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 #include "model/node_schemes.h"
+#include "recover/index.h"
 #include "recover/layer_plan.h"
 #include "recover/output_judge.h"
 #include "recover/recovery_samples.h"
@@ -24,15 +25,12 @@
 namespace lowbit {
 namespace {
 
+using detail::index;
 using detail::LayerPlan;
 using train::Block;
 using train::BlockData;
 using train::GraphTape;
 using train::SampleValues;
-
-std::size_t at(int i) {
-  return static_cast<std::size_t>(i);
-}
 
 /// A recovered model, block after block.
 class Reconstruction {
@@ -72,20 +70,21 @@ class Reconstruction {
   std::int64_t samples_that_fit() const {
     std::size_t largest = 1;
     for (const Block& b : blocks_)
-      largest = std::max({largest, fp32_types_[at(b.fp32.input)].sample_bytes(),
-                          fp32_types_[at(b.fp32.output)].sample_bytes()});
+      largest = std::max({largest, fp32_types_[index(b.fp32.input)].sample_bytes(),
+                          fp32_types_[index(b.fp32.output)].sample_bytes()});
     return std::max<std::int64_t>(8, static_cast<std::int64_t>(how_.before.kept_bytes / (4 * largest)));
   }
 
   BlockData first_data(const SampleSet& samples, std::int64_t most) const {
     BlockData data;
-    const ValueType& type = fp32_types_[at(blocks_.front().fp32.input)];
+    const ValueType& type = fp32_types_[index(blocks_.front().fp32.input)];
     // A copy by a tape that does nothing: samples come channels first.
     Graph graph;
     graph.inputs = graph.outputs = {graph.add_value("input", type.shape)};
     GraphTape copy(std::move(graph), {type}, 1, executor_, false, {});
-    data.inputs = SampleValues(type);
-    for (std::int64_t i = 0; i < std::min(samples.count, most); ++i) {
+    const std::int64_t count = std::min(samples.count, most);
+    data.inputs = SampleValues(type, count);
+    for (std::int64_t i = 0; i < count; ++i) {
       const arrays::ArrayView array = samples.views(i, 1)[0];
       const TensorView view(array.floats, array.type.shape);
       copy.run(std::span(&view, 1), train::Pass::inference);
@@ -124,12 +123,12 @@ class Reconstruction {
     if (std::holds_alternative<ops::QuantizeOp>(node.op))
       return train::make_fake_quantize(graph_.codes[n], true, spec);
     const int to = graph_.nodes[n];
-    if (to >= 0 && data_.nodes[at(to)].weights) {
-      spec.scheme = &data_.nodes[at(to)].scheme;
+    if (to >= 0 && data_.nodes[index(to)].weights) {
+      spec.scheme = &data_.nodes[index(to)].scheme;
       const LayerPlan& layer = plan_of(node.name);
       const Tensor* weight = ops::weight_of(node.op);
       spec.quantizer = std::make_shared<train::RoundedWeights>(
-          WeightGrid(*data_.nodes[at(to)].weights, *layer.quantizer), *weight, !layer.untouched.empty());
+          WeightGrid(*data_.nodes[index(to)].weights, *layer.quantizer), *weight, !layer.untouched.empty());
       rounded_.push_back(node.name + ".weight");
     }
     return train::make_tape_node(node.op, spec);

@@ -25,7 +25,10 @@ std::vector<std::vector<float>> values_of(std::span<const Parameter> parameters)
 
 }  // namespace
 
-SampleValues::SampleValues(const ValueType& type) : shape_(type.shape), size_(sample_elements(type)) {}
+SampleValues::SampleValues(const ValueType& type, std::int64_t count)
+    : shape_(type.shape), size_(sample_elements(type)) {
+  data_.reserve(static_cast<std::size_t>(count * size_));
+}
 
 TensorView SampleValues::view(const float* first, std::int64_t count) const {
   TensorView view(first, with_batch(shape_, count));
@@ -46,7 +49,7 @@ void SampleValues::append(const TensorView& value) {
 }
 
 SampleValues run_samples(GraphTape& tape, const SampleValues& inputs, std::int64_t batch) {
-  SampleValues outputs(tape.types()[static_cast<std::size_t>(tape.graph().outputs[0])]);
+  SampleValues outputs(tape.types()[static_cast<std::size_t>(tape.graph().outputs[0])], inputs.count());
   for (std::int64_t first = 0; first < inputs.count(); first += batch) {
     const TensorView view = inputs.view(first, std::min(batch, inputs.count() - first));
     tape.run(std::span(&view, 1), Pass::inference);

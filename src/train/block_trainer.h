@@ -15,7 +15,8 @@ namespace lowbit::train {
 class SampleValues {
  public:
   SampleValues() = default;
-  explicit SampleValues(const ValueType& type);
+  /// Empty, with room for so many.
+  SampleValues(const ValueType& type, std::int64_t count);
 
   std::int64_t count() const { return size_ == 0 ? 0 : std::int64_t(data_.size()) / size_; }
   std::int64_t size() const { return size_; }  ///< of a sample

@@ -6,13 +6,12 @@
 #include <variant>
 
 #include "core/free_memory.h"
+#include "recover/index.h"
 
 namespace lowbit::train {
 namespace {
 
-std::size_t at(int i) {
-  return static_cast<std::size_t>(i);
-}
+using lowbit::detail::index;
 
 /// The codes replace the floats; the shape stays.
 void free_memory_of_weights(ops::Op& op) {
@@ -33,7 +32,7 @@ void TrainedCodes::take(std::size_t n, const TapeNode& node) {
     qparams_[graph_.codes_of[n]] = static_cast<const FakeQuantize&>(node).qparams();
     return;
   }
-  const std::size_t to = at(graph_.nodes[n]);
+  const std::size_t to = index(graph_.nodes[n]);
   node.update(data_.graph.nodes[to].op);
   if (std::optional<QuantizedMatrix> matrix = node.codes()) {
     data_.nodes[to].weights = std::move(matrix);
@@ -42,11 +41,11 @@ void TrainedCodes::take(std::size_t n, const TapeNode& node) {
 }
 
 Model TrainedCodes::model() && {
-  for (const auto& [id, qparams] : qparams_) data_.types[at(id)].qparams = qparams;
+  for (const auto& [id, qparams] : qparams_) data_.types[index(id)].qparams = qparams;
   // What only moves codes has those of its input.
   for (const Graph::Node& node : data_.graph.nodes)
-    if (data_.types[at(node.output)].dtype == DType::u8 && !qparams_.contains(node.output))
-      data_.types[at(node.output)].qparams = data_.types[at(node.inputs[0])].qparams;
+    if (data_.types[index(node.output)].dtype == DType::u8 && !qparams_.contains(node.output))
+      data_.types[index(node.output)].qparams = data_.types[index(node.inputs[0])].qparams;
   return Model(std::move(data_));
 }
 

@@ -59,6 +59,17 @@ TEST(Mnist, ReadsImagesAndLabels) {
   EXPECT_EQ(image, (std::vector<float>{16, 17, 18, 19, 20, 21, 22, 23}));
 }
 
+TEST(Mnist, TrainingImagesHaveLabelsWhereTheFileIsThere) {
+  TemporaryFolder folder;
+  folder.write("train-images-idx3-ubyte", idx_images(3, 2, 4, sequence(24)));
+  EXPECT_FALSE(open_mnist(folder.path(), Split::calibration)->has_labels());
+  folder.write("train-labels-idx1-ubyte", idx_labels(3, {'\4', '\0', '\1'}));
+  const auto data = open_mnist(folder.path(), Split::calibration);
+  EXPECT_TRUE(data->has_labels());
+  EXPECT_EQ(data->label(0), 4);
+  EXPECT_EQ(data->label(2), 1);
+}
+
 TEST(Mnist, NamesTheMissingFiles) {
   TemporaryFolder folder;
   expect_error(ErrorCode::not_found, "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Trains the networks of the tables in docs/training.md, from fixed seeds, and measures each integer model on all
+# test images. A line that is there (FOLDER/NAME.txt) is not made again.
+#
+#   scripts/train_tables.sh FOLDER [NAME...]     all lines, or those; FOLDER gets models, logs and lines
+#
+# LOWBIT is the command (default: build/release/src/cli/lowbit), LOWBIT_SHARED the folder of data and models (default:
+# ../shared), THREADS those of each training (default: 2; they change nothing but the time).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# -ge 1 ] || { sed -n '3,10p' "$0" >&2; exit 2; }
+folder=$1
+shift
+only=" $* "
+lowbit=${LOWBIT:-build/release/src/cli/lowbit}
+shared=${LOWBIT_SHARED:-../shared}
+threads=${THREADS:-2}
+mnist="--data mnist:$shared/data/mnist"
+cifar="--data cifar10:$shared/data/cifar10 --preprocess scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225"
+mkdir -p "$folder"
+
+# line NAME FROM DATA OPTIONS...: trains FROM (a file, or the name of a line) to FOLDER/NAME.lowbit
+line() {
+  local name=$1 from=$2 data=$3 start=$SECONDS
+  shift 3
+  [ "$only" = "  " ] || [[ $only == *" $name "* ]] || return 0
+  [ ! -e "$folder/$name.txt" ] || return 0
+  [ -e "$from" ] || from=$folder/$from.lowbit
+  # shellcheck disable=SC2086
+  "$lowbit" train "$from" $data --threads "$threads" --checkpoint "$folder/$name.checkpoint" -o "$folder/$name.lowbit" \
+    "$@" 2>"$folder/$name.log"
+  local seconds=$((SECONDS - start))
+  # shellcheck disable=SC2086
+  "$lowbit" eval "$folder/$name.lowbit" $data --threads "$threads" >"$folder/$name.eval"
+  rm -f "$folder/$name.checkpoint"
+  echo "$name: $(grep -m 1 -oE '[0-9.]+ %' "$folder/$name.eval") of the test images, $seconds s" | tee "$folder/$name.txt"
+}
+
+[ -e "$folder/lenet5.onnx" ] || scripts/make_networks.py "$folder" lenet5
+ends="--override /Conv=int8 --override /Gemm_1=int8"
+digits="--batch-norm --augment-pad 2 --reestimate 100 --validate 2000"
+# shellcheck disable=SC2086
+{
+  line lenet5-fp32 "$folder/lenet5.onnx" "$mnist" --scheme fp32 $digits --lr 2e-3 --epochs 4
+  line lenet5-int4-a4 lenet5-fp32 "$mnist" --scheme int4-a4 $ends $digits --lr 1e-3 --epochs 3
+  line lenet5-int2-a2 lenet5-fp32 "$mnist" --scheme int2-a2 $ends $digits --lr 1e-3 --epochs 4
+  line lenet5-ternary lenet5-fp32 "$mnist" --scheme ternary $ends $digits --lr 1e-3 --epochs 3
+}
+
+ends="--override conv_1=int8 --override logits=int8"
+images="--batch-norm --augment-pad 4 --augment-flip --reestimate 100 --validate 1000 --optimizer sgd --weight-decay 1e-4"
+# shellcheck disable=SC2086
+{
+  line resnet20-fp32 "$shared/models/resnet20-cifar10.onnx" "$cifar" --scheme fp32 $images --lr 0.02 --epochs 10
+  line resnet20-int4-a4 resnet20-fp32 "$cifar" --scheme int4-a4 $ends $images --distill --lr 0.02 --epochs 10
+  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $ends $images --distill --lr 0.02 --epochs 10
+  line resnet20-int2-a2 resnet20-fp32 "$cifar" --scheme int2-a2 $ends $images --distill --lr 0.04 --epochs 15
+  line resnet20-int2 resnet20-fp32 "$cifar" --scheme int2 $ends $images --distill --lr 0.02 --epochs 10
+  line resnet20-ternary resnet20-fp32 "$cifar" --scheme ternary $ends $images --distill --lr 0.02 --epochs 10
+}
