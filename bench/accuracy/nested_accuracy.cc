@@ -6,65 +6,38 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "data/samples.h"
 #include "io/load_any_model.h"
 #include "lowbit/compress/nested.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "top1.h"
 
 namespace {
 
 using namespace lowbit;
+using accuracy::top1;
 using Clock = std::chrono::steady_clock;
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-double top1(const Model& model, const data::Samples& samples, int threads) {
-  constexpr std::int64_t kBatch = 100;
-  Workspace workspace(model, {.batch = kBatch, .threads = threads});
-  const std::int64_t classes = model.output_shape().elements();
-  std::vector<float> out(static_cast<std::size_t>(kBatch * classes));
-  std::int64_t right = 0;
-  for (std::int64_t first = 0; first < samples.count(); first += kBatch) {
-    const std::int64_t count = std::min(kBatch, samples.count() - first);
-    const data::SampleArrays batch = samples.read(first, count);
-    const std::vector<arrays::ArrayView> in = data::views(batch);
-    const MutableTensorView outputs[] = {MutableTensorView(out.data(), Shape{count, classes})};
-    run(model, in, outputs, workspace);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float* row = out.data() + i * classes;
-      right += std::max_element(row, row + classes) - row == samples.label(first + i);
-    }
-  }
-  return 100.0 * static_cast<double>(right) / static_cast<double>(samples.count());
-}
-
 void run_program(const std::string& file, const data::DataOptions& from, std::int64_t images, int threads) {
   const Model fp32 = io::load_model(file);
-  const data::Samples test(from, data::Split::evaluation, data::inputs_of(fp32), images, 0);
-  const data::Samples learn(from, data::Split::calibration, data::inputs_of(fp32), 500, 0);
-  const data::SampleArrays arrays = learn.read(0, learn.count());
-  const std::vector<arrays::ArrayView> views = data::views(arrays);
-  Calibrator calibrator(fp32, {.threads = threads});
-  calibrator.add(views);
-  const CalibrationTable table = calibrator.finish();
+  const accuracy::LabelledData data(fp32, from, images);
+  const data::Samples& test = data.test;
+  const CalibrationTable table = data.calibrate(fp32, threads);
   fmt::print("fp32 {:.2f} %\n", top1(fp32, test, threads));
   RecoverOptions how;
-  how.threads = threads, how.arrays = views;
+  how.threads = threads, how.arrays = data.views;
   NestedOptions options;
   options.recover = how;
-  if (const char* text = std::getenv("NESTED_WEIGHTS"))
-    std::sscanf(text, "%lf,%lf,%lf,%lf", &options.weights[0], &options.weights[1], &options.weights[2],
-                &options.weights[3]);
   Clock::time_point start = Clock::now();
   NestedModel nested = make_nested(fp32, table, options);
   fmt::print("nested codes made in {:.1f} s\n", milliseconds_since(start) / 1000);
@@ -88,7 +61,6 @@ void run_program(const std::string& file, const data::DataOptions& from, std::in
   const Model int8 = quantize(fp32, table, {.scheme = "int8"});
   fmt::print("files: nested {}, int8 {} and compressed {}\n", bytes.size(), save_to_bytes(int8).size(),
              save_to_bytes(int8, {.compress = true}).size());
-  if (std::getenv("NESTED_ONLY")) return;
   for (const char* scheme : {"int8", "int6", "int4", "kmeans2", "int2"})
     fmt::print(
         "{} alone {:.2f} %\n", scheme,

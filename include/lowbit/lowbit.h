@@ -3,6 +3,8 @@
 #pragma once
 
 #include "lowbit/compress/nested.h"
+#include "lowbit/compress/prune.h"
+#include "lowbit/compress/small_codes.h"
 #include "lowbit/core/cast.h"
 #include "lowbit/core/element_type.h"
 #include "lowbit/core/error.h"

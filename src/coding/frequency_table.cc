@@ -20,7 +20,7 @@ constexpr std::uint64_t kLargest = std::uint64_t{31} << 14;
 std::uint8_t weight_of(std::uint64_t value) {
   value = std::clamp<std::uint64_t>(value, 1, kLargest);
   if (value < 16) return static_cast<std::uint8_t>(value);
-  int shift = std::bit_width(value) - 5;
+  int shift = static_cast<int>(std::bit_width(value)) - 5;
   std::uint64_t mantissa = shift == 0 ? value : (value + (std::uint64_t{1} << (shift - 1))) >> shift;
   if (mantissa == 32) mantissa = 16, ++shift;
   return static_cast<std::uint8_t>((shift + 1) << 4 | static_cast<int>(mantissa - 16));
@@ -56,13 +56,11 @@ void count_symbols(std::span<const std::uint8_t> symbols, SymbolCounts& counts) 
 
 SymbolWeights FrequencyTable::weights_of(const SymbolCounts& counts) {
   const std::uint64_t most = *std::max_element(counts.begin(), counts.end());
+  const int shift = std::max(static_cast<int>(std::bit_width(most)) - 40, 0);  // products stay below 2^64
+  const std::uint64_t whole = std::max<std::uint64_t>(most >> shift, 1);
   SymbolWeights weights{};
-  for (std::size_t s = 0; s < 256; ++s) {
-    if (counts[s] == 0) continue;
-    // As reals: counts may have more bits than a product of them with the largest weight.
-    const double share = static_cast<double>(counts[s]) / static_cast<double>(most);
-    weights[s] = weight_of(static_cast<std::uint64_t>(share * static_cast<double>(kLargest) + 0.5));
-  }
+  for (std::size_t s = 0; s < 256; ++s)
+    if (counts[s] > 0) weights[s] = weight_of(((counts[s] >> shift) * kLargest + whole / 2) / whole);
   return weights;
 }
 

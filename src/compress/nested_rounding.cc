@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compress/nested_rounding.h"
 
-#include <Eigen/Cholesky>
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "compress/layer_objective.h"
 #include "compress/nested_widths.h"
 #include "recover/for_rows.h"
 #include "recover/index.h"
@@ -16,49 +17,8 @@ namespace {
 
 constexpr std::size_t kWidths = 4;
 constexpr std::array<int, kWidths> kShift = {6, 4, 2, 0};
-/// Of the mean of the diagonal: holds weights that the samples say little about.
-constexpr double kDamping = 0.01;
 /// An error below this share of the outputs does no harm, whatever a width could do alone.
 constexpr double kHarmless = 1e-3;
-
-/// q H q - 2 q t + c of one row, about the mean, in one width.
-struct RowLoss {
-  const double* h = nullptr;  ///< [columns][columns]
-  std::vector<double> t{};
-  double c = 0;
-};
-
-struct WidthObjective {
-  std::vector<TargetMoments::Matrix> h;  ///< damped, about the mean; one a group
-  TargetMoments::Matrix t;
-  Eigen::VectorXd c;
-  TargetMoments::Matrix best;  ///< real weights of least error
-};
-
-WidthObjective objective_of(const MatrixView& weights, const TargetMoments& m) {
-  WidthObjective o;
-  o.t = m.target;
-  o.c = m.target_squares - m.target_mean.cwiseAbs2();
-  o.best.resize(m.channels, m.columns);
-  const std::int64_t channels = m.channels / m.groups;
-  for (std::int64_t g = 0; g < m.groups; ++g) {
-    const Eigen::VectorXd mean = m.mean_of(g);
-    TargetMoments::Matrix h = m.second[index(g)] - mean * mean.transpose();
-    const double damping = std::max(kDamping * h.trace() / static_cast<double>(m.columns), 1e-30);
-    h.diagonal().array() += damping;
-    for (std::int64_t r = g * channels; r < (g + 1) * channels; ++r)
-      for (std::int64_t k = 0; k < m.columns; ++k) {
-        const double w = weights(r, k);
-        o.t(r, k) += damping * w - m.target_mean[r] * mean[k];
-        o.c[r] += damping * w * w;
-      }
-    const Eigen::LLT<TargetMoments::Matrix> factor(h);
-    o.best.middleRows(g * channels, channels) =
-        factor.solve(o.t.middleRows(g * channels, channels).transpose()).transpose();
-    o.h.push_back(std::move(h));
-  }
-  return o;
-}
 
 /// One row in all widths while its codes are chosen.
 class NestedRow {
@@ -246,16 +206,11 @@ NestedMatrix round_nested(const MatrixView& weights, std::span<const TargetMomen
   matrix.codes.resize(rows * n), matrix.scales.resize(rows);
   matrix.slices[0].levels.resize(4 * rows);
   for (std::size_t b = 1; b < 3; ++b) matrix.slices[b].ratios.resize(rows);
-  std::vector<WidthObjective> objectives;
-  for (const TargetMoments& m : moments) objectives.push_back(objective_of(weights, m));
+  std::vector<LayerObjective> objectives;
+  for (const TargetMoments& m : moments) objectives.emplace_back(weights, m);
   const auto row_at = [&](std::int64_t r) {
     std::array<RowLoss, kWidths> losses;
-    for (std::size_t b = 0; b < kWidths; ++b) {
-      const WidthObjective& o = objectives[b];
-      losses[b] = {o.h[index(moments[b].group_of(r))].data(),
-                   {o.t.data() + r * weights.cols, o.t.data() + (r + 1) * weights.cols},
-                   o.c[r]};
-    }
+    for (std::size_t b = 0; b < kWidths; ++b) losses[b] = objectives[b].row(r);
     return NestedRow(std::move(losses), {objectives[3].best.data() + r * weights.cols, n});
   };
   // What each width does alone, over all rows.
@@ -288,7 +243,7 @@ NestedMatrix round_nested(const MatrixView& weights, std::span<const TargetMomen
 }
 
 std::vector<float> nested_biases(NestedMatrix& matrix, std::span<const TargetMoments> moments) {
-  const std::vector<float> wide = bias_for(moments[3], matrix.at(8));
+  std::vector<float> wide = bias_for(moments[3], matrix.at(8));
   for (std::size_t place = 0; place < 3; ++place) {
     NestedMatrix::Slice& slice = matrix.slices[place];
     const std::vector<float> narrow = bias_for(moments[place], matrix.at(kNestedBits[place]));

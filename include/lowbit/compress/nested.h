@@ -14,6 +14,7 @@
 // 2024; Nair et al., "Matryoshka Quantization", 2025, which train for the same end.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,7 +46,7 @@ struct NestedMatrix {
     float bias_step = 0;
     std::vector<std::int8_t> biases{};  ///< [rows]: in bias_steps, added to the biases of 8 bits
   };
-  Slice slices[3]{};  ///< of 2, 4 and 6 bits
+  std::array<Slice, 3> slices{};  ///< of 2, 4 and 6 bits
 
   /// The weights in one width: s8 for 8 and 6 bits, u4 for 4, lut4 for 2. Throws Error(invalid_argument) for
   /// another width.
