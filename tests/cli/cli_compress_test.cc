@@ -33,7 +33,8 @@ TEST(CompressCommand, BadUsage) {
   EXPECT_TRUE(refused_without_a_file(folder, "compress " + model, "--output"));
   EXPECT_TRUE(refused_without_a_file(folder, "compress " + (folder / "none.lowbit") + " -o " + (folder / "a"),
                                      "none.lowbit"));
-  EXPECT_TRUE(refused_without_a_file(folder, "compress " + model + " --nested -o " + (folder / "a"), "--data"));
+  EXPECT_TRUE(
+      refused_without_a_file(folder, "compress " + model + " --nested -o " + (folder / "a"), "--data"));
 }
 
 }  // namespace
