@@ -7,7 +7,7 @@
 #if defined(_MSC_VER)
 #define LOWBIT_FORCE_INLINE __forceinline
 #else
-#define LOWBIT_FORCE_INLINE inline __attribute__((always_inline))
+#define LOWBIT_FORCE_INLINE inline LOWBIT_ALWAYS_INLINE
 #endif
 #if defined(__clang__)
 #define LOWBIT_UNROLL _Pragma("clang loop unroll(full)")
@@ -16,6 +16,8 @@
 #else
 #define LOWBIT_UNROLL
 #endif
+
+#include "lowbit/core/detail/compiler.h"
 
 #include "fp32/eigen_gemm.inl"
 

@@ -9,9 +9,7 @@
 #include "lowbit needs C++20: compile with -std=c++20 (CMake: target_compile_features(... cxx_std_20))"
 #endif
 
-#if !defined(__GNUC__)
-#include "lowbit/core/detail/other_compilers.h"
-#endif
+#include "lowbit/core/detail/compiler.h"
 
 #ifdef LOWBIT_HEADER_ONLY
 #define LOWBIT_INLINE inline
@@ -30,23 +28,12 @@
 #define LOWBIT_EXCEPTIONS 0
 #endif
 
-// A type that crosses the border of a shared library, in programs too that hide theirs (-fvisibility=hidden).
-#if defined(__GNUC__)
-#define LOWBIT_EXPORTED __attribute__((visibility("default")))
-#else
-#define LOWBIT_EXPORTED
-#endif
-
 // On functions of a component that is a library of its own. CMake tells a target what it links
 // (LOWBIT_LINKED_BY_CMAKE by lowbit, LOWBIT_HAS_<component> by each component), and the compiler refuses
 // calls into what it does not: the linker's "undefined reference" names no cause. Without CMake nobody knows,
 // and nothing is refused.
-#ifndef LOWBIT_LINKED_BY_CMAKE
-#define LOWBIT_CALLS_MISSING(component)
-#elif defined(__clang__)
-#define LOWBIT_CALLS_MISSING(component) __attribute__((unavailable(LOWBIT_MISSING_SENTENCE(component))))
-#elif defined(__GNUC__)
-#define LOWBIT_CALLS_MISSING(component) __attribute__((error(LOWBIT_MISSING_SENTENCE(component))))
+#ifdef LOWBIT_LINKED_BY_CMAKE
+#define LOWBIT_CALLS_MISSING(component) LOWBIT_UNAVAILABLE(LOWBIT_MISSING_SENTENCE(component))
 #else
 #define LOWBIT_CALLS_MISSING(component)
 #endif

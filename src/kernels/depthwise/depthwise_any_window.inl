@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_finish.inl"
 
 namespace lowbit::kernels::depthwise {
@@ -22,9 +24,8 @@ struct TileSteps {
 };
 
 template <unsigned kRows>
-inline __attribute__((always_inline)) void add_steps(VecI (&acc)[kRows][kUnit], const std::byte* columns,
-                                                     const TileSteps& steps, const std::byte* weights,
-                                                     unsigned unit) {
+inline LOWBIT_ALWAYS_INLINE void add_steps(VecI (&acc)[kRows][kUnit], const std::byte* columns,
+                                           const TileSteps& steps, const std::byte* weights, unsigned unit) {
   for (std::uint32_t k = 0; k < steps.count; ++k)
     add_step<kRows>(acc, load_taps(columns + steps.offset[k] + unit * kTapBytes),
                     weights + k * kRows * kWeightBytes, unit);
@@ -43,7 +44,7 @@ void tile_codes(const std::byte* columns, const TileSteps& steps, const BlockJob
     codes_of<kRows>(
         *job.terms, job.limits,
         [&](VecI(&acc)[kRows][kUnit], unsigned unit)
-            __attribute__((always_inline)) { add_steps<kRows>(acc, columns, steps, job.weights, unit); },
+            LOWBIT_ALWAYS_INLINE { add_steps<kRows>(acc, columns, steps, job.weights, unit); },
         codes);
 #pragma GCC unroll 4
     for (unsigned r = 0; r < kRows; ++r) {

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_plan.inl"
 
 namespace lowbit::kernels::depthwise {
@@ -43,7 +45,7 @@ inline Codes load_row(const std::uint8_t* const* p, std::uint32_t readable) {
 
 /// Column x; those inside are taken in order.
 template <unsigned kWidth, unsigned kUsed>
-inline __attribute__((always_inline)) Column next_column(ColumnSource<kWidth, kUsed>& from, std::uint32_t x) {
+inline LOWBIT_ALWAYS_INLINE Column next_column(ColumnSource<kWidth, kUsed>& from, std::uint32_t x) {
   Codes rows[kTaps];
   if (x - from.first < from.last - from.first) {
 #pragma GCC unroll 16

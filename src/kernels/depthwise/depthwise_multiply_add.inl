@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_plan.inl"
 
 namespace lowbit::kernels::depthwise {
@@ -28,8 +30,8 @@ struct BlockTerms {
 
 /// One step into accumulators [unit * kUnit, ...): `weights` are those of the step.
 template <unsigned kRows>
-inline __attribute__((always_inline)) void add_step(VecI (&acc)[kRows][kUnit], const Taps& taps,
-                                                    const std::byte* weights, unsigned unit) {
+inline LOWBIT_ALWAYS_INLINE void add_step(VecI (&acc)[kRows][kUnit], const Taps& taps,
+                                          const std::byte* weights, unsigned unit) {
 #pragma GCC unroll 16
   for (unsigned r = 0; r < kRows; ++r)
     multiply_add(acc[r], taps, load_weights(weights + r * kWeightBytes + unit * kUnitBytes));
@@ -39,8 +41,8 @@ inline __attribute__((always_inline)) void add_step(VecI (&acc)[kRows][kUnit], c
 /// is monotone and the limits are rounded too, and takes one instruction for kBytes codes; set_terms() says
 /// when the conversion allows it.
 template <unsigned kRows, class Accumulate>
-inline __attribute__((always_inline)) void codes_of(const BlockTerms& terms, const Limits& limits,
-                                                    const Accumulate& accumulate, Codes (&out)[kRows]) {
+inline LOWBIT_ALWAYS_INLINE void codes_of(const BlockTerms& terms, const Limits& limits,
+                                          const Accumulate& accumulate, Codes (&out)[kRows]) {
   Halves halves[kRows][kVectors / 2];
 #pragma GCC unroll 4
   for (unsigned h = 0; h < kVectors / 2; ++h) {

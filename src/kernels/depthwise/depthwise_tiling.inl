@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_columns.inl"
 #include "kernels/depthwise/depthwise_multiply_add.inl"
 
@@ -118,8 +120,8 @@ inline void set_columns(const BlockJob& job, std::int64_t column, std::uint32_t 
 
 /// The rows of a bundle, at the first column that lies inside of the image.
 template <unsigned kWidth, unsigned kUsed>
-inline __attribute__((always_inline)) void aim(const BlockJob& job, const Place& place, std::uint32_t bundle,
-                                               std::int64_t column, ColumnSource<kWidth, kUsed>& from) {
+inline LOWBIT_ALWAYS_INLINE void aim(const BlockJob& job, const Place& place, std::uint32_t bundle,
+                                     std::int64_t column, ColumnSource<kWidth, kUsed>& from) {
   const DepthwiseShape& s = *job.shape;
   const auto pixel = static_cast<std::ptrdiff_t>(s.in_pixel_bytes);
   const std::ptrdiff_t row = std::ptrdiff_t{s.in_width} * pixel;
@@ -150,7 +152,7 @@ struct OutPixels {
 };
 
 template <unsigned kWidth>
-inline __attribute__((always_inline)) OutPixels out_pixels(const BlockJob& job, const Place& place) {
+inline LOWBIT_ALWAYS_INLINE OutPixels out_pixels(const BlockJob& job, const Place& place) {
   const std::size_t element = job.args->epilogue.out == OutType::u8 ? 1 : 4;
   OutPixels out;
   for (unsigned g = 0; g < kSegments<kWidth>; ++g)
@@ -183,8 +185,8 @@ inline void scatter_codes(const BlockJob& job, const OutPixels& to, unsigned r, 
 /// The rows of a group of one segment that is as wide as a vector are written directly; everything else, a
 /// row below the image included, goes to the stage.
 template <unsigned kWidth, unsigned kRows>
-inline __attribute__((always_inline)) void direct_rows(const BlockJob& job, const OutPixels& to,
-                                                       std::uint8_t (*stage)[kBytes], OutRow* out) {
+inline LOWBIT_ALWAYS_INLINE void direct_rows(const BlockJob& job, const OutPixels& to,
+                                             std::uint8_t (*stage)[kBytes], OutRow* out) {
 #pragma GCC unroll 4
   for (unsigned r = 0; r < kRows; ++r) {
     const bool direct = kWidth == kBytes && to.at[0][r] != nullptr;
@@ -195,9 +197,9 @@ inline __attribute__((always_inline)) void direct_rows(const BlockJob& job, cons
 
 /// The codes of one output pixel.
 template <unsigned kWidth, unsigned kRows>
-inline __attribute__((always_inline)) void put_codes(const BlockJob& job, const OutPixels& to,
-                                                     const std::uint8_t (*stage)[kBytes], std::size_t pixel,
-                                                     const Codes* codes, OutRow* out) {
+inline LOWBIT_ALWAYS_INLINE void put_codes(const BlockJob& job, const OutPixels& to,
+                                           const std::uint8_t (*stage)[kBytes], std::size_t pixel,
+                                           const Codes* codes, OutRow* out) {
 #pragma GCC unroll 4
   for (unsigned r = 0; r < kRows; ++r) {
     store_codes(out[r].at, codes[r]);

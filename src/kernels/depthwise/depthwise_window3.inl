@@ -7,13 +7,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_finish.inl"
 
 namespace lowbit::kernels::depthwise {
 namespace {
 
 template <unsigned kWidth, unsigned kRows, unsigned kStride, unsigned kUsed>
-__attribute__((noinline)) void slide(const BlockJob& job_in_memory) {
+LOWBIT_NOINLINE void slide(const BlockJob& job_in_memory) {
   const BlockJob job = job_in_memory;  // stores of codes cannot change a copy: its vectors stay in registers
   const std::uint32_t groups = group_count(job);
   const std::int64_t column = -std::int64_t{job.shape->pad_left};

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_tiling.inl"
 
 namespace lowbit::kernels::depthwise {
@@ -18,8 +20,8 @@ struct alignas(64) Waiting {
 };
 
 template <unsigned kRows>
-inline __attribute__((always_inline)) void load_unit(const Waiting<kRows>& from, unsigned unit,
-                                                     VecI (&acc)[kRows][kUnit]) {
+inline LOWBIT_ALWAYS_INLINE void load_unit(const Waiting<kRows>& from, unsigned unit,
+                                           VecI (&acc)[kRows][kUnit]) {
 #pragma GCC unroll 4
   for (unsigned r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
@@ -27,8 +29,8 @@ inline __attribute__((always_inline)) void load_unit(const Waiting<kRows>& from,
 }
 
 template <unsigned kRows>
-inline __attribute__((always_inline)) void store_unit(const VecI (&acc)[kRows][kUnit], unsigned unit,
-                                                      Waiting<kRows>& to) {
+inline LOWBIT_ALWAYS_INLINE void store_unit(const VecI (&acc)[kRows][kUnit], unsigned unit,
+                                            Waiting<kRows>& to) {
 #pragma GCC unroll 4
   for (unsigned r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
@@ -37,8 +39,8 @@ inline __attribute__((always_inline)) void store_unit(const VecI (&acc)[kRows][k
 
 /// Adds one unit of a column as tap kx of the window.
 template <unsigned kRows>
-inline __attribute__((always_inline)) void add_unit(const BlockJob& job, const Taps& taps, unsigned kx,
-                                                    unsigned unit, VecI (&acc)[kRows][kUnit]) {
+inline LOWBIT_ALWAYS_INLINE void add_unit(const BlockJob& job, const Taps& taps, unsigned kx, unsigned unit,
+                                          VecI (&acc)[kRows][kUnit]) {
   add_step<kRows>(acc, taps, job.weights + kx * kRows * kWeightBytes, unit);
 }
 
@@ -60,8 +62,8 @@ void add_column(const BlockJob& job, const Column& column, unsigned kx, Waiting<
 
 /// One group of rows in each segment: all its output pixels.
 template <unsigned kWidth, unsigned kRows, unsigned kStride, unsigned kUsed>
-inline __attribute__((always_inline)) void slide_group(const BlockJob& job, const Place& place,
-                                                       ColumnSource<kWidth, kUsed>& from) {
+inline LOWBIT_ALWAYS_INLINE void slide_group(const BlockJob& job, const Place& place,
+                                             ColumnSource<kWidth, kUsed>& from) {
   const OutPixels to = out_pixels<kWidth>(job, place);
   alignas(64) std::uint8_t stage[kRows][kBytes];
   OutRow out[kRows];
@@ -82,7 +84,7 @@ inline __attribute__((always_inline)) void slide_group(const BlockJob& job, cons
     Codes codes[kRows];
     codes_of<kRows>(
         *job.terms, job.limits,
-        [&](VecI(&acc)[kRows][kUnit], unsigned unit) __attribute__((always_inline)) {
+        [&](VecI(&acc)[kRows][kUnit], unsigned unit) LOWBIT_ALWAYS_INLINE {
           const Taps taps = taps_of(c, unit);
           add_unit<kRows>(job, taps, 0, unit, acc);  // the accumulators come as constants
           store_unit(acc, unit, kStride == 1 ? *after : *next);

@@ -5,14 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/depthwise/depthwise_tiling.inl"
 
 namespace lowbit::kernels::depthwise {
 namespace {
 
 template <unsigned kRows>
-inline __attribute__((always_inline)) void slide_sums(const BlockJob& job, const Column& a, const Column& b,
-                                                      const Column& c, VecI (&sums)[kVectors][kRows]) {
+inline LOWBIT_ALWAYS_INLINE void slide_sums(const BlockJob& job, const Column& a, const Column& b,
+                                            const Column& c, VecI (&sums)[kVectors][kRows]) {
 #pragma GCC unroll 4
   for (unsigned unit = 0; unit < kVectors / kUnit; ++unit) {
     VecI acc[kRows][kUnit];
@@ -33,8 +35,8 @@ inline __attribute__((always_inline)) void slide_sums(const BlockJob& job, const
 
 /// One group of rows in each segment: all its output pixels.
 template <unsigned kWidth, unsigned kRows, unsigned kStride, unsigned kUsed>
-inline __attribute__((always_inline)) void slide_group(const BlockJob& job, const Place& place,
-                                                       ColumnSource<kWidth, kUsed>& from) {
+inline LOWBIT_ALWAYS_INLINE void slide_group(const BlockJob& job, const Place& place,
+                                             ColumnSource<kWidth, kUsed>& from) {
   const OutPixels to = out_pixels<kWidth>(job, place);
   alignas(64) std::uint8_t stage[kRows][kBytes];
   OutRow out[kRows];
@@ -55,7 +57,7 @@ inline __attribute__((always_inline)) void slide_group(const BlockJob& job, cons
     Codes codes[kRows];
     codes_of<kRows>(
         *job.terms, job.limits,
-        [&](VecI(&acc)[kRows][kUnit], unsigned unit) __attribute__((always_inline)) {
+        [&](VecI(&acc)[kRows][kUnit], unsigned unit) LOWBIT_ALWAYS_INLINE {
 #pragma GCC unroll 4
           for (unsigned r = 0; r < kRows; ++r)
 #pragma GCC unroll 4

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 namespace lowbit::kernels {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr std::size_t kAheadBytes = 2048;
 
 /// Brings the line of `p` into the L2 cache; `p` may lie outside of any memory. Of a function whose body is
 /// _mm_prefetch alone GCC finds that it has no effect, and drops the calls.
-inline __attribute__((always_inline)) void fetch_to_l2(const void* p) {
+inline LOWBIT_ALWAYS_INLINE void fetch_to_l2(const void* p) {
 #if defined(__GNUC__)
   asm volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(p)));
 #else

@@ -17,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/binary/b1_gather.inl"
 #include "kernels/simd/keep_pointer.inl"
 
@@ -51,26 +53,25 @@ struct Counters {
   __m512i ones, twos, fours, eights, bytes;  // bytes: counts of carries of weight 16
 };
 
-inline __attribute__((always_inline)) __m512i broadcast_word(const std::uint32_t* p) {
+inline LOWBIT_ALWAYS_INLINE __m512i broadcast_word(const std::uint32_t* p) {
   return _mm512_set1_epi32(static_cast<std::int32_t>(*p));
 }
 
 /// x + y + counter: returns the carry, which is x where the sum equals the counter (then x and y are equal),
 /// else the counter. vpternlogd overwrites its first operand; this order needs no copy of a register, and
 /// copies of 512 bits are not free on every processor.
-inline __attribute__((always_inline)) __m512i carry_of(__m512i x, __m512i sum, __m512i& counter) {
+inline LOWBIT_ALWAYS_INLINE __m512i carry_of(__m512i x, __m512i sum, __m512i& counter) {
   const __m512i carry = _mm512_ternarylogic_epi32(x, sum, counter, 0xB2);
   counter = sum;
   return carry;
 }
 
-inline __attribute__((always_inline)) __m512i full_add(__m512i x, __m512i y, __m512i& counter) {
+inline LOWBIT_ALWAYS_INLINE __m512i full_add(__m512i x, __m512i y, __m512i& counter) {
   return carry_of(x, _mm512_ternarylogic_epi32(y, x, counter, 0x96), counter);
 }
 
 /// Adds two words to `ones`; returns the carry.
-inline __attribute__((always_inline)) __m512i add_pair(const std::uint8_t* w, const std::uint32_t* a,
-                                                       __m512i& ones) {
+inline LOWBIT_ALWAYS_INLINE __m512i add_pair(const std::uint8_t* w, const std::uint32_t* a, __m512i& ones) {
   const __m512i both = _mm512_load_si512(w + 64),
                 x0 = _mm512_xor_si512(_mm512_load_si512(w), broadcast_word(a));
   return carry_of(x0, _mm512_ternarylogic_epi32(both, ones, broadcast_word(a + 1), 0x96), ones);
@@ -78,8 +79,8 @@ inline __attribute__((always_inline)) __m512i add_pair(const std::uint8_t* w, co
 
 /// Adds 2^kLevel words; returns the carry of that weight.
 template <unsigned kLevel>
-inline __attribute__((always_inline)) __m512i add_to_counters(const std::uint8_t* w, const std::uint32_t* a,
-                                                              Counters& c) {
+inline LOWBIT_ALWAYS_INLINE __m512i add_to_counters(const std::uint8_t* w, const std::uint32_t* a,
+                                                    Counters& c) {
   if constexpr (kLevel == 1) {
     return add_pair(w, a, c.ones);
   } else {
@@ -92,7 +93,7 @@ inline __attribute__((always_inline)) __m512i add_to_counters(const std::uint8_t
 }
 
 /// acc -= 2 * count for 64 columns.
-inline __attribute__((always_inline)) void subtract_counts(const Counters& c, std::int32_t* acc) {
+inline LOWBIT_ALWAYS_INLINE void subtract_counts(const Counters& c, std::int32_t* acc) {
   const auto twice = [&](__m512i v) { return _mm512_add_epi8(v, v); };
   __m512i low = popcount_bytes(c.eights);
   low = _mm512_add_epi8(twice(low), popcount_bytes(c.fours));
@@ -113,14 +114,14 @@ constexpr std::uint32_t kCountWords = 30 * 16;
 
 /// Rows take turns with the same 16 words of the panel. The compiler must not see that these are the same:
 /// kept in registers they would have to be copied before an instruction overwrites them.
-inline __attribute__((always_inline)) const std::uint8_t* reload(const std::uint8_t* w) {
+inline LOWBIT_ALWAYS_INLINE const std::uint8_t* reload(const std::uint8_t* w) {
   keep_one_pointer(w);
   return w;
 }
 
 template <std::uint32_t kRows>
-__attribute__((noinline)) void count_rows(const std::uint32_t* row, const std::uint8_t* w,
-                                          std::uint32_t words, std::int32_t* acc) {
+LOWBIT_NOINLINE void count_rows(const std::uint32_t* row, const std::uint8_t* w, std::uint32_t words,
+                                std::int32_t* acc) {
   while (words > 0) {
     const std::uint32_t count = words < kCountWords ? words : kCountWords;
     Counters c[kRows] = {};

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/binary/b1_gather.inl"
 
 namespace lowbit::kernels::binary {
@@ -96,14 +98,14 @@ inline void add_counts(__m256i bytes, unsigned v, RowCounts& c) {
   store_bytes(c.odd[v], _mm256_add_epi16(load_bytes(c.odd[v]), _mm256_srli_epi16(bytes, 8)));
 }
 
-inline __attribute__((always_inline)) __m256i table_at(std::uint16_t offset) {
+inline LOWBIT_ALWAYS_INLINE __m256i table_at(std::uint16_t offset) {
   const auto* table = reinterpret_cast<const __m128i*>(&kPairTables.bytes[0][0] + offset);
   return _mm256_broadcastsi128_si256(_mm_load_si128(table));
 }
 
 /// Adds three nibbles of 32 columns to the sums of two rows.
-inline __attribute__((always_inline)) void add_nibbles(const std::uint16_t* offsets, const std::uint8_t* w,
-                                                       __m256i& first, __m256i& second) {
+inline LOWBIT_ALWAYS_INLINE void add_nibbles(const std::uint16_t* offsets, const std::uint8_t* w,
+                                             __m256i& first, __m256i& second) {
   const __m256i low = _mm256_set1_epi8(15);
   __m256i sum = _mm256_add_epi8(_mm256_shuffle_epi8(table_at(offsets[0]), load_bytes(w)),
                                 _mm256_shuffle_epi8(table_at(offsets[1]), load_bytes(w + 64)));

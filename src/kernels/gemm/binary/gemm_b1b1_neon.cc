@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 #include "kernels/simd/vec_neon.inl"
@@ -91,7 +92,7 @@ struct Counts {
   alignas(16) std::uint32_t total[kRows][kCols];
   std::uint32_t room;  // steps until a byte may overflow
 
-  inline __attribute__((always_inline)) void clear_bytes() {
+  inline LOWBIT_ALWAYS_INLINE void clear_bytes() {
     room = kMaxSteps;
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
@@ -99,7 +100,7 @@ struct Counts {
       for (unsigned v = 0; v < kVecs; ++v) acc[i][v] = vdupq_n_u8(0);
   }
 
-  inline __attribute__((always_inline)) void widen() {
+  inline LOWBIT_ALWAYS_INLINE void widen() {
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
@@ -111,8 +112,8 @@ struct Counts {
   }
 
   /// `left` steps of 32 codes: row i of A starts at a[i]. Returns what follows the weights.
-  inline __attribute__((always_inline)) const std::uint8_t* run(const std::uint8_t* const* a,
-                                                                std::uint32_t left, const std::uint8_t* b) {
+  inline LOWBIT_ALWAYS_INLINE const std::uint8_t* run(const std::uint8_t* const* a, std::uint32_t left,
+                                                      const std::uint8_t* b) {
     for (std::size_t at = 0; left > 0;) {
       const std::uint32_t steps = left < room ? left : room;
       for (const std::size_t end = at + 4 * steps; at < end; at += 4, b += kStepBytes) {
@@ -159,8 +160,8 @@ inline void flush(const TileArgs& args, const Counts<kRows>& counts, std::uint32
 }
 
 template <unsigned kRows>
-__attribute__((noinline)) void accumulate(const TileArgs& args, const std::byte* block,
-                                          const std::byte* record, unsigned i0, std::byte* out) {
+LOWBIT_NOINLINE void accumulate(const TileArgs& args, const std::byte* block, const std::byte* record,
+                                unsigned i0, std::byte* out) {
   const std::uint32_t planes = plane_count(args.runs, args.run_count);
   Counts<kRows> counts;
   counts.clear_bytes();

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/simd/vec.inl"
+#include "lowbit/core/detail/compiler.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 namespace lowbit::kernels {
@@ -45,8 +46,7 @@ inline VecF column_f(const float* p, unsigned j, unsigned count, float absent) {
 
 /// Columns [j, j + count), kLanes of them if kFull. Inlined, since a call would go through memory.
 template <bool kFull>
-inline __attribute__((always_inline)) ColumnTerms column_terms(const Epilogue& e, unsigned j,
-                                                               unsigned count) {
+inline LOWBIT_ALWAYS_INLINE ColumnTerms column_terms(const Epilogue& e, unsigned j, unsigned count) {
   return {column_i<kFull>(e.column_constant, j, count),
           column_i<kFull>(e.row_a ? e.col_a : nullptr, j, count),
           column_i<kFull>(e.row_b ? e.col_b : nullptr, j, count),
@@ -229,8 +229,8 @@ inline void epilogue_out(const TileArgs& args, const AccBlock<T>& b) {
 /// whose integer terms are already in (several scale groups, f32 activations). One copy of it for all tiles
 /// of a kernel: in each of them it would be most of the code.
 template <class T>
-__attribute__((noinline)) void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride,
-                                        unsigned i0, unsigned m, unsigned j0, unsigned n) {
+LOWBIT_NOINLINE void epilogue(const TileArgs& args, const T* acc, std::size_t acc_stride, unsigned i0,
+                              unsigned m, unsigned j0, unsigned n) {
   const Epilogue& e = args.epilogue;
   const AccBlock<T> block = {acc, acc_stride, i0, m, j0, n};
   if (e.row_a || e.row_b || e.row_scale) {

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/x86_group_terms.inl"
 
 namespace lowbit::kernels {
@@ -26,8 +28,7 @@ template <class E, unsigned kVecs>
 constexpr unsigned kQuadBytes = kTileWidth<E, kVecs>* E::kParts* kVectorBytes;
 
 /// The s8 weights of one vector of the panel.
-inline __attribute__((always_inline)) void decode_weights(const Format& format, VecI packed, VecI zero,
-                                                          VecI* w) {
+inline LOWBIT_ALWAYS_INLINE void decode_weights(const Format& format, VecI packed, VecI zero, VecI* w) {
   format.decode(packed, w);
 #pragma GCC unroll 4
   for (unsigned u = 0; u < Format::kVectors && !Format::kPlain; ++u) w[u] = sub_bytes(w[u], zero);
@@ -36,8 +37,8 @@ inline __attribute__((always_inline)) void decode_weights(const Format& format, 
 /// With kSums, terms.start becomes `factor` times the sums of weights, else 0; without kGrouped the terms
 /// stay as they are.
 template <class E, bool kGrouped, bool kSums, unsigned kVecs>
-__attribute__((noinline)) void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out,
-                                            std::int32_t factor, GroupTerms& terms) {
+LOWBIT_NOINLINE void decode_chunk(const PanelHeader& h, const Chunk& chunk, std::byte* out,
+                                  std::int32_t factor, GroupTerms& terms) {
   constexpr unsigned kWide = kTileWidth<E, kVecs>, kStep = kQuadBytes<E, kVecs>;
   const Format format(h.levels);
   const std::byte* codes = chunk.codes;
@@ -55,7 +56,7 @@ __attribute__((noinline)) void decode_chunk(const PanelHeader& h, const Chunk& c
           out + first_quad * kStep + (v / kWide * chunk.quads * kWide + v % kWide) * E::kParts * kVectorBytes;
       const VecI zero = repeat_low_byte(group_zeros(h, h.groups == 1 ? 0 : piece.run->group, v));
       VecI sum = sums[v];
-      const auto put = [&](VecI w) __attribute__((always_inline)) {
+      const auto put = [&](VecI w) LOWBIT_ALWAYS_INLINE {
         if constexpr (kSums) sum = E::add_weights(sum, w);
         E::store_weights(to, w);
         to += kStep;

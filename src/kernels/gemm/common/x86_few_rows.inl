@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/x86_prepared_rows.inl"
 #include "kernels/gemm/common/x86_strip.inl"
@@ -33,7 +35,7 @@ struct FewTile {
   Sums sums;
   VecF closed[kRows][kVecs];
 
-  inline __attribute__((always_inline)) FewTile(const PanelHeader& header, unsigned first)
+  inline LOWBIT_ALWAYS_INLINE FewTile(const PanelHeader& header, unsigned first)
       : h(header), v0(first), sums(header) {
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
@@ -42,7 +44,7 @@ struct FewTile {
   }
 
   /// Each row starts at -z * (sum of its codes in the group).
-  inline __attribute__((always_inline)) void start(std::uint32_t group, const FewCursor& at) {
+  inline LOWBIT_ALWAYS_INLINE void start(std::uint32_t group, const FewCursor& at) {
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
       const VecI z = group_zeros(h, h.groups == 1 ? 0 : group, v0 + v);
@@ -55,8 +57,7 @@ struct FewTile {
   }
 
   /// closed = fma(float(sums of the group), scale, closed). `row_zero`: of the block's rows, or null.
-  inline __attribute__((always_inline)) void flush(std::uint32_t group, const std::int32_t* row_zero,
-                                                   float* memory) {
+  inline LOWBIT_ALWAYS_INLINE void flush(std::uint32_t group, const std::int32_t* row_zero, float* memory) {
     if constexpr (!kInRegisters) keep_one_pointer(memory);
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
@@ -79,7 +80,7 @@ struct FewTile {
 
 /// A block of rows and columns over all of K.
 template <class E, bool kGrouped, bool kOnes, unsigned kRows, unsigned kVecs>
-__attribute__((noinline)) void few_tile(const TileArgs& args, unsigned i0, unsigned first_vec) {
+LOWBIT_NOINLINE void few_tile(const TileArgs& args, unsigned i0, unsigned first_vec) {
   const unsigned v0 = E::kWholePanels ? 0 : first_vec;
   const PanelHeader& h = header_of(args.panel);
   const std::size_t step_bytes = E::kWholePanels ? kVecs * kVectorBytes : 4 * std::size_t{h.width};

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/common/x86_panel.inl"
 
@@ -42,9 +44,9 @@ struct FinishTerms {
 
 /// Rows of the tile from `row` on, `row_bytes` apart. sums(i, v): floats, column_constant included.
 template <unsigned kRows, unsigned kVecs, class S>
-inline __attribute__((always_inline)) void finish_rows(const FinishTerms& t, std::byte* row,
-                                                       std::size_t row_bytes, const S& sums) {
-  const auto value = [&](unsigned i, unsigned v) __attribute__((always_inline)) {
+inline LOWBIT_ALWAYS_INLINE void finish_rows(const FinishTerms& t, std::byte* row, std::size_t row_bytes,
+                                             const S& sums) {
+  const auto value = [&](unsigned i, unsigned v) LOWBIT_ALWAYS_INLINE {
     return add_f(mul_f(sums(i, v), load_f(t.multiplier[v])), load_f(t.addend[v]));
   };
   if (!t.bytes) {

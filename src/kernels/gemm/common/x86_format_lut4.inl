@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/gemm/common/x86_int8_ops.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
@@ -30,7 +32,7 @@ struct Format {
 
   /// `levels`: 16 of them, plus 128.
   explicit Format(const std::uint8_t* levels) : mask_(broadcast_byte(15)), table_(broadcast_table(levels)) {}
-  inline __attribute__((always_inline)) void decode(VecI v, VecI* q) const {
+  inline LOWBIT_ALWAYS_INLINE void decode(VecI v, VecI* q) const {
     q[0] = look_up(table_, and_bits(v, mask_));
     q[1] = look_up(table_, and_bits(shift_right<4>(v), mask_));
   }

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/gemm/common/x86_int8_ops.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
@@ -33,7 +35,7 @@ struct Format {
   }
 
   explicit Format(const std::uint8_t*) : mask_(broadcast_byte(3)) {}
-  inline __attribute__((always_inline)) void decode(VecI v, VecI* q) const {
+  inline LOWBIT_ALWAYS_INLINE void decode(VecI v, VecI* q) const {
     q[0] = and_bits(v, mask_);
     q[1] = and_bits(shift_right<2>(v), mask_);
     q[2] = and_bits(shift_right<4>(v), mask_);

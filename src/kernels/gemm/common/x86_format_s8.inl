@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/weight_codes.inl"
 #include "kernels/gemm/common/x86_int8_ops.inl"
 #include "kernels/gemm/common/x86_pack_blocks.inl"
@@ -24,7 +26,7 @@ struct Format {
   static VecI reorder(VecI x) { return x; }
 
   explicit Format(const std::uint8_t*) {}
-  inline __attribute__((always_inline)) void decode(VecI v, VecI* q) const { q[0] = v; }
+  inline LOWBIT_ALWAYS_INLINE void decode(VecI v, VecI* q) const { q[0] = v; }
 };
 
 }  // namespace

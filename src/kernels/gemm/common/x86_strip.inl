@@ -25,6 +25,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/x86_decode_chunk.inl"
 #include "kernels/gemm/common/x86_finish_tile.inl"
 
@@ -112,20 +114,19 @@ inline WeightStream stream_of(const Chunk& chunk, const std::byte* weights, unsi
 /// What becomes of the sums of a tile behind the last chunk. Each tile is stored at once: the stores of a
 /// whole strip together would wait for memory, with nothing to do.
 template <bool kGrouped, unsigned kRows, unsigned kVecs, class T>
-inline __attribute__((always_inline)) void finish_tile(const Strip& strip, const T& tile, unsigned i,
-                                                       std::int32_t* open, const float* closed) {
+inline LOWBIT_ALWAYS_INLINE void finish_tile(const Strip& strip, const T& tile, unsigned i,
+                                             std::int32_t* open, const float* closed) {
   const TileArgs& args = strip.args;
   const unsigned row = strip.first_row + i;
   if (strip.finish.direct) {
-    finish_rows<kRows, kVecs>(
-        strip.finish, static_cast<std::byte*>(args.c) + row * args.c_row_bytes,
-        args.c_row_bytes, [&](unsigned r, unsigned v) __attribute__((always_inline)) {
-          if constexpr (kGrouped) {
-            return load_f(closed + r * T::kStride + v * kLanes);
-          } else {
-            return to_float(tile.sum(r, v));
-          }
-        });
+    finish_rows<kRows, kVecs>(strip.finish, static_cast<std::byte*>(args.c) + row * args.c_row_bytes,
+                              args.c_row_bytes, [&](unsigned r, unsigned v) LOWBIT_ALWAYS_INLINE {
+                                if constexpr (kGrouped) {
+                                  return load_f(closed + r * T::kStride + v * kLanes);
+                                } else {
+                                  return to_float(tile.sum(r, v));
+                                }
+                              });
   } else if constexpr (kGrouped) {
     epilogue(args, closed, T::kStride, row, kRows, 0, args.n);
   } else {
@@ -136,8 +137,7 @@ inline __attribute__((always_inline)) void finish_tile(const Strip& strip, const
 
 /// A chunk of kRows rows from row i of the strip, and kVecs vectors of columns from vector v on.
 template <class E, bool kGrouped, unsigned kRows, unsigned kVecs>
-__attribute__((noinline)) void run_tile(const Strip& strip, const std::byte* weights, unsigned i,
-                                        unsigned v) {
+LOWBIT_NOINLINE void run_tile(const Strip& strip, const std::byte* weights, unsigned i, unsigned v) {
   using Tile = typename E::template Tile<kGrouped, kRows, kVecs>;
   std::int32_t* open = strip.open + i * Tile::kStride + v * kLanes;
   float* closed = strip.closed + i * Tile::kStride + v * kLanes;
@@ -196,8 +196,7 @@ struct StripPlace {
 };
 
 template <class E, bool kGrouped, unsigned kVecs>
-__attribute__((noinline)) void run_strip(const E& engine, const TileArgs& tile_args,
-                                         const StripPlace& place) {
+LOWBIT_NOINLINE void run_strip(const E& engine, const TileArgs& tile_args, const StripPlace& place) {
   constexpr unsigned kWide = kTileWidth<E, kVecs>, kStride = E::template Tile<kGrouped, 1, kVecs>::kStride;
   alignas(64) std::int32_t open[E::kStripRows * kStride];
   alignas(64) float closed[kGrouped ? E::kStripRows * kStride : 16];

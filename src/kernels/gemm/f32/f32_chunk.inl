@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/f32/f32_tile.inl"
 namespace lowbit::kernels::f32 {
 namespace {
@@ -137,8 +139,8 @@ struct BlockSums {
 
 /// Row `row` of the block, which is row i0 of the tile, and kRows - 1 more.
 template <unsigned kRows>
-__attribute__((noinline)) void multiply_chunk(const TileArgs& args, const F32Panel& panel, const Chunk& chunk,
-                                              unsigned i0, float* sums, float* totals) {
+LOWBIT_NOINLINE void multiply_chunk(const TileArgs& args, const F32Panel& panel, const Chunk& chunk,
+                                    unsigned i0, float* sums, float* totals) {
   VecF sum[kRows][kTileVecs];
 #pragma GCC unroll 8
   for (unsigned i = 0; i < kRows; ++i)

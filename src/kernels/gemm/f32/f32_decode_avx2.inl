@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/simd/vec_avx2.inl"
 
 #include "kernels/gemm/common/epilogue.inl"
@@ -69,12 +71,12 @@ struct Decoder {
 
   Decoder(const float*, unsigned) {}
   static VecF zero(VecF z) { return add_f(z, broadcast_f(kMagic + kStored)); }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF zero) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF zero) const {
     const VecI code = _mm256_and_si256(codes, broadcast_i(kLevels - 1));
     const VecF magic = _mm256_or_ps(_mm256_castsi256_ps(code), broadcast_f(kMagic));
     return sub_f(magic, kKind == Kind::middle ? broadcast_f(kMagic + kStored + kMiddle) : zero);
   }
-  inline __attribute__((always_inline)) VecF weight_in_place(VecI& codes, unsigned t) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight_in_place(VecI& codes, unsigned t) const {
     if (t == kInPlace + 1) codes = _mm256_srli_epi32(codes, kCodeBits * (kInPlace + 1));
     const unsigned up = kCodeBits * (t <= kInPlace ? t : t - kInPlace - 1);
     const VecI code = _mm256_and_si256(codes, broadcast_i(static_cast<std::int32_t>((kLevels - 1) << up)));
@@ -92,7 +94,7 @@ struct Decoder<Kind::table> {
 
   Decoder(const float* table, unsigned) : low(load_f(table)), high(load_f(table + 8)) {}
   static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF) const {
     const VecF fourth = _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28));
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, codes), _mm256_permutevar8x32_ps(high, codes),
                             fourth);

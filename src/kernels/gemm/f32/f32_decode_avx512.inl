@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/simd/vec_avx512.inl"
 
 #include "kernels/gemm/common/epilogue.inl"
@@ -72,7 +74,7 @@ struct Decoder {
     if constexpr (kKind == Kind::middle) levels = sub_f(levels, broadcast_f(kMiddle));
   }
   static VecF zero(VecF z) { return kCodeBits == 8 ? add_f(z, broadcast_f(kMagic + kStored)) : z; }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF zero) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF zero) const {
     if constexpr (kCodeBits == 8) {
       // (codes & 255) | magic
       const VecI magic =
@@ -106,7 +108,7 @@ struct PartedLevels {
   static VecF zero(VecF z) {
     return z;
   }
-  inline __attribute__((always_inline)) VecF level(VecI codes) const {
+  inline LOWBIT_ALWAYS_INLINE VecF level(VecI codes) const {
     VecF part[kParts];
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kParts; ++i) part[i] = _mm512_permutex2var_ps(low[i], codes, high[i]);
@@ -129,9 +131,7 @@ struct Levels16 {
 
   Levels16(const float* table, unsigned) : levels(load_f(table)) {}
   static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF level(VecI codes) const {
-    return _mm512_permutexvar_ps(codes, levels);
-  }
+  inline LOWBIT_ALWAYS_INLINE VecF level(VecI codes) const { return _mm512_permutexvar_ps(codes, levels); }
 };
 template <unsigned kBits>
 struct TableLevels : Levels16 {
@@ -145,14 +145,14 @@ struct TableLevels<8> : PartedLevels<8> {
 template <>
 struct Decoder<Kind::table> : TableLevels<kCodeBits> {
   using TableLevels::TableLevels;
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF) const { return level(codes); }
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF) const { return level(codes); }
 };
 
 /// Half of the levels; the highest bit of a code is the sign.
 template <>
 struct Decoder<Kind::mirrored> : PartedLevels<4> {
   using PartedLevels::PartedLevels;
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF) const {
     return negate_where(level(codes), codes, 7);
   }
 };

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/simd/vec_neon.inl"
 
 #include "kernels/gemm/common/epilogue.inl"
@@ -69,7 +71,7 @@ struct Decoder {
 
   Decoder(const float*, unsigned) {}
   static VecF zero(VecF z) { return add_f(z, broadcast_f(kStored)); }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF zero) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF zero) const {
     const VecF code = to_float(vandq_s32(codes, broadcast_i(kLevels - 1)));
     return sub_f(code, kKind == Kind::middle ? broadcast_f(kStored + kMiddle) : zero);
   }
@@ -85,7 +87,7 @@ struct Decoder<Kind::table> {
     for (unsigned i = 0; i < 4; ++i) levels.val[i] = vreinterpretq_u8_f32(load_f(table + 4 * i));
   }
   static VecF zero(VecF z) { return z; }
-  inline __attribute__((always_inline)) VecF weight(VecI codes, VecF) const {
+  inline LOWBIT_ALWAYS_INLINE VecF weight(VecI codes, VecF) const {
     const uint32x4_t code = vreinterpretq_u32_s32(vandq_s32(codes, broadcast_i(15)));
     const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100u), code, 0x04040404u);
     return vreinterpretq_f32_u8(vqtbl4q_u8(levels, vreinterpretq_u8_u32(bytes)));

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/f32/f32_decode.inl"
 #include "kernels/simd/vec.inl"
@@ -44,7 +46,7 @@ template <Kind kKind, unsigned kRows, unsigned kVecs>
 struct F32Tile {
   VecF sum[kRows][kVecs], total[kRows][kVecs], zero[kVecs];
 
-  inline __attribute__((always_inline)) void clear(VecF (&v)[kRows][kVecs]) {
+  inline LOWBIT_ALWAYS_INLINE void clear(VecF (&v)[kRows][kVecs]) {
 #pragma GCC unroll 8
     for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
@@ -53,8 +55,8 @@ struct F32Tile {
 
   /// `count` values of k, a whole dword of codes if kWhole; the first at a[i].
   template <bool kWhole, class D>
-  inline __attribute__((always_inline)) void step(const D& decoder, const float* const (&a)[kRows],
-                                                  const std::byte* p, unsigned count) {
+  inline LOWBIT_ALWAYS_INLINE void step(const D& decoder, const float* const (&a)[kRows], const std::byte* p,
+                                        unsigned count) {
     VecI codes[kVecs];
 #pragma GCC unroll 8
     for (unsigned v = 0; v < kVecs; ++v) {
@@ -77,7 +79,7 @@ struct F32Tile {
       }
   }
 
-  inline __attribute__((always_inline)) void flush(const F32Panel& panel, const std::byte* scales) {
+  inline LOWBIT_ALWAYS_INLINE void flush(const F32Panel& panel, const std::byte* scales) {
 #pragma GCC unroll 8
     for (unsigned v = 0; v < kVecs; ++v) {
       const VecF scale = panel.scales_at(scales, v * kLanes);
@@ -90,8 +92,8 @@ struct F32Tile {
 
 /// Rows [i0, i0 + kRows) of kVecs column vectors from column j0 on, into out[row][kVecs * kLanes].
 template <Kind kKind, unsigned kRows, unsigned kVecs>
-__attribute__((noinline)) void accumulate(const TileArgs& args, const F32Panel& panel, unsigned i0,
-                                          unsigned j0, float* out) {
+LOWBIT_NOINLINE void accumulate(const TileArgs& args, const F32Panel& panel, unsigned i0, unsigned j0,
+                                float* out) {
   F32Tile<kKind, kRows, kVecs> tile;
   tile.clear(tile.sum);
   tile.clear(tile.total);

@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 #ifndef LOWBIT_NEON_ENGINE
@@ -36,8 +37,7 @@ struct S8 {
   static constexpr WeightFormat kFormat = WeightFormat::s8;
   static constexpr unsigned kBits = 8, kShift = 0, kMaxWeight = 128;
   static constexpr bool kZeroPoints = false, kTables = false;
-  static inline __attribute__((always_inline)) void decode(uint8x16_t p, const int8x16_t*, unsigned,
-                                                           int8x16_t* w) {
+  static inline LOWBIT_ALWAYS_INLINE void decode(uint8x16_t p, const int8x16_t*, unsigned, int8x16_t* w) {
     w[0] = vreinterpretq_s8_u8(p);
   }
 };
@@ -46,8 +46,7 @@ struct U4Signed {
   static constexpr WeightFormat kFormat = WeightFormat::u4;
   static constexpr unsigned kBits = 4, kShift = 4, kMaxWeight = 128;
   static constexpr bool kZeroPoints = false, kTables = false;
-  static inline __attribute__((always_inline)) void decode(uint8x16_t p, const int8x16_t*, unsigned,
-                                                           int8x16_t* w) {
+  static inline LOWBIT_ALWAYS_INLINE void decode(uint8x16_t p, const int8x16_t*, unsigned, int8x16_t* w) {
     w[0] = vreinterpretq_s8_u8(vshlq_n_u8(p, 4));
     w[1] = vreinterpretq_s8_u8(vandq_u8(p, vdupq_n_u8(0xF0)));
   }
@@ -57,8 +56,8 @@ struct U4Affine {
   static constexpr WeightFormat kFormat = WeightFormat::u4;
   static constexpr unsigned kBits = 4, kShift = 0, kMaxWeight = 15;
   static constexpr bool kZeroPoints = true, kTables = false;
-  static inline __attribute__((always_inline)) void decode(uint8x16_t p, const int8x16_t* zero, unsigned v,
-                                                           int8x16_t* w) {
+  static inline LOWBIT_ALWAYS_INLINE void decode(uint8x16_t p, const int8x16_t* zero, unsigned v,
+                                                 int8x16_t* w) {
     w[0] = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(p, vdupq_n_u8(15))), zero[v % Engine::kStepVecs]);
     w[1] = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(p, 4)), zero[(v + 1) % Engine::kStepVecs]);
   }
@@ -68,8 +67,8 @@ struct Lut4 {
   static constexpr WeightFormat kFormat = WeightFormat::lut4;
   static constexpr unsigned kBits = 4, kShift = 0, kMaxWeight = 128;
   static constexpr bool kZeroPoints = false, kTables = true;
-  static inline __attribute__((always_inline)) void decode(uint8x16_t p, const int8x16_t* table, unsigned v,
-                                                           int8x16_t* w) {
+  static inline LOWBIT_ALWAYS_INLINE void decode(uint8x16_t p, const int8x16_t* table, unsigned v,
+                                                 int8x16_t* w) {
     w[0] = vqtbl1q_s8(table[v % Engine::kStepVecs], vandq_u8(p, vdupq_n_u8(15)));
     w[1] = vqtbl1q_s8(table[(v + 1) % Engine::kStepVecs], vshrq_n_u8(p, 4));
   }
@@ -79,8 +78,7 @@ struct S2Signed {
   static constexpr WeightFormat kFormat = WeightFormat::s2;
   static constexpr unsigned kBits = 2, kShift = 6, kMaxWeight = 128;
   static constexpr bool kZeroPoints = false, kTables = false;
-  static inline __attribute__((always_inline)) void decode(uint8x16_t p, const int8x16_t*, unsigned,
-                                                           int8x16_t* w) {
+  static inline LOWBIT_ALWAYS_INLINE void decode(uint8x16_t p, const int8x16_t*, unsigned, int8x16_t* w) {
     const uint8x16_t top = vdupq_n_u8(0xC0);
     w[0] = vreinterpretq_s8_u8(vshlq_n_u8(p, 6));
     w[1] = vreinterpretq_s8_u8(vandq_u8(vshlq_n_u8(p, 4), top));
@@ -93,8 +91,8 @@ struct S2Affine {
   static constexpr WeightFormat kFormat = WeightFormat::s2;
   static constexpr unsigned kBits = 2, kShift = 0, kMaxWeight = 3;
   static constexpr bool kZeroPoints = true, kTables = false;
-  static inline __attribute__((always_inline)) void decode(uint8x16_t p, const int8x16_t* zero, unsigned v,
-                                                           int8x16_t* w) {
+  static inline LOWBIT_ALWAYS_INLINE void decode(uint8x16_t p, const int8x16_t* zero, unsigned v,
+                                                 int8x16_t* w) {
     const uint8x16_t low = vdupq_n_u8(3);
     const uint8x16_t codes[4] = {vandq_u8(p, low), vandq_u8(vshrq_n_u8(p, 2), low),
                                  vandq_u8(vshrq_n_u8(p, 4), low), vshrq_n_u8(p, 6)};

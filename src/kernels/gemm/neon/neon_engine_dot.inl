@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/neon/neon_rows.inl"
 #include "kernels/simd/vec_neon.inl"
 
@@ -26,8 +28,7 @@ struct Engine {
     int32x4_t acc[kSets][kRows][2];
     int8x16_t lhs[kRows];
 
-    inline __attribute__((always_inline)) void begin(const int32x4_t* sums,
-                                                     const RowFactors<kRows>& factors) {
+    inline LOWBIT_ALWAYS_INLINE void begin(const int32x4_t* sums, const RowFactors<kRows>& factors) {
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
@@ -38,13 +39,13 @@ struct Engine {
         }
     }
 
-    inline __attribute__((always_inline)) void set_lhs(const uint8x16_t* codes) {
+    inline LOWBIT_ALWAYS_INLINE void set_lhs(const uint8x16_t* codes) {
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i) lhs[i] = vreinterpretq_s8_u8(codes[i]);
     }
 
     template <unsigned kStep>
-    inline __attribute__((always_inline)) void step(const int8x16_t* w) {
+    inline LOWBIT_ALWAYS_INLINE void step(const int8x16_t* w) {
       constexpr unsigned s = kStep % kSets;
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i) {
@@ -53,17 +54,17 @@ struct Engine {
       }
     }
 
-    inline __attribute__((always_inline)) int32x4_t value(unsigned n) const {
+    inline LOWBIT_ALWAYS_INLINE int32x4_t value(unsigned n) const {
       int32x4_t sum = acc[0][n / 2][n % 2];
 #pragma GCC unroll 64
       for (unsigned s = 1; s < kSets; ++s) sum = vaddq_s32(sum, acc[s][n / 2][n % 2]);
       return sum;
     }
-    static inline __attribute__((always_inline)) float32x4_t columns(const float32x4_t* v, unsigned n) {
+    static inline LOWBIT_ALWAYS_INLINE float32x4_t columns(const float32x4_t* v, unsigned n) {
       return v[n % 2];
     }
     template <class V>
-    static inline __attribute__((always_inline)) V row(const V* values, unsigned i, unsigned h) {
+    static inline LOWBIT_ALWAYS_INLINE V row(const V* values, unsigned i, unsigned h) {
       return values[2 * i + h];
     }
   };

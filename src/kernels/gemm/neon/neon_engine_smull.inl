@@ -26,6 +26,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/neon/neon_rows.inl"
 #include "kernels/simd/vec_neon.inl"
 
@@ -44,8 +46,7 @@ struct Engine {
     int32x4_t acc[kRows][4], base[kRows];
     int8x16_t lhs[kRows];
 
-    inline __attribute__((always_inline)) void begin(const int32x4_t* sums,
-                                                     const RowFactors<kRows>& factors) {
+    inline LOWBIT_ALWAYS_INLINE void begin(const int32x4_t* sums, const RowFactors<kRows>& factors) {
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i) {
         base[i] = factors.times(sums[0], i);
@@ -54,13 +55,13 @@ struct Engine {
       }
     }
 
-    inline __attribute__((always_inline)) void set_lhs(const uint8x16_t* codes) {
+    inline LOWBIT_ALWAYS_INLINE void set_lhs(const uint8x16_t* codes) {
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i) lhs[i] = vreinterpretq_s8_u8(codes[i]);
     }
 
     template <unsigned kStep>
-    inline __attribute__((always_inline)) void step(const int8x16_t* w) {
+    inline LOWBIT_ALWAYS_INLINE void step(const int8x16_t* w) {
 #pragma GCC unroll 64
       for (unsigned i = 0; i < kRows; ++i)
 #pragma GCC unroll 64
@@ -74,15 +75,15 @@ struct Engine {
         }
     }
 
-    inline __attribute__((always_inline)) int32x4_t value(unsigned i) const {
+    inline LOWBIT_ALWAYS_INLINE int32x4_t value(unsigned i) const {
       const int32x4_t sum = vpaddq_s32(vpaddq_s32(acc[i][0], acc[i][1]), vpaddq_s32(acc[i][2], acc[i][3]));
       return vaddq_s32(sum, base[i]);
     }
-    static inline __attribute__((always_inline)) float32x4_t columns(const float32x4_t* v, unsigned) {
+    static inline LOWBIT_ALWAYS_INLINE float32x4_t columns(const float32x4_t* v, unsigned) {
       return v[0];
     }
     template <class V>
-    static inline __attribute__((always_inline)) V row(const V* values, unsigned i, unsigned) {
+    static inline LOWBIT_ALWAYS_INLINE V row(const V* values, unsigned i, unsigned) {
       return values[i];
     }
   };

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/epilogue.inl"
 #include "kernels/gemm/neon/neon_weights.inl"
 
@@ -26,8 +28,8 @@ inline uint8x16_t flipped(uint8x16_t codes) {
 }
 
 /// The `left` < 16 codes from a[at] on, the rest zero; `at` codes before them belong to the same run.
-inline __attribute__((always_inline)) uint8x16_t load_tail(const std::uint8_t* a, std::uint32_t at,
-                                                           std::uint32_t left) {
+inline LOWBIT_ALWAYS_INLINE uint8x16_t load_tail(const std::uint8_t* a, std::uint32_t at,
+                                                 std::uint32_t left) {
   alignas(16) static constexpr std::uint8_t kIota[16] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                          8, 9, 10, 11, 12, 13, 14, 15};
   const uint8x16_t iota = vld1q_u8(kIota);
@@ -56,7 +58,7 @@ struct Strip {
 
   /// Granule kAt of the codes of A that the tile holds, and those after it, `codes` in all.
   template <unsigned kAt>
-  inline __attribute__((always_inline)) void granules(std::uint32_t codes) {
+  inline LOWBIT_ALWAYS_INLINE void granules(std::uint32_t codes) {
     constexpr unsigned kCodes = Source::kSteps * Engine::kStepCodes;
     if constexpr (kAt * kCodes < 16) {
       if (kAt * kCodes >= codes) return;
@@ -67,14 +69,14 @@ struct Strip {
     }
   }
   template <unsigned kFirst, unsigned kStep>
-  inline __attribute__((always_inline)) void steps(const int8x16_t* w) {
+  inline LOWBIT_ALWAYS_INLINE void steps(const int8x16_t* w) {
     if constexpr (kStep < Source::kSteps) {
       tile.template step<kFirst + kStep>(w + kStep * Engine::kStepVecs);
       steps<kFirst, kStep + 1>(w);
     }
   }
 
-  inline __attribute__((always_inline)) void run(const std::uint8_t* const* a, std::uint32_t codes) {
+  inline LOWBIT_ALWAYS_INLINE void run(const std::uint8_t* const* a, std::uint32_t codes) {
     uint8x16_t lhs[kRows];
     std::uint32_t t = 0;
     for (; t + 16 <= codes; t += 16) {
@@ -91,7 +93,7 @@ struct Strip {
   }
 };
 
-inline __attribute__((always_inline)) void read_sums(const std::byte* record, bool compact, int32x4_t* sums) {
+inline LOWBIT_ALWAYS_INLINE void read_sums(const std::byte* record, bool compact, int32x4_t* sums) {
 #pragma GCC unroll 64
   for (unsigned h = 0; h < kHalves; ++h) {
     if (compact) {
@@ -102,8 +104,7 @@ inline __attribute__((always_inline)) void read_sums(const std::byte* record, bo
   }
 }
 
-inline __attribute__((always_inline)) void read_scales(const std::byte* record, bool compact,
-                                                       float32x4_t* scales) {
+inline LOWBIT_ALWAYS_INLINE void read_scales(const std::byte* record, bool compact, float32x4_t* scales) {
   if (compact) {
     const auto* halves = reinterpret_cast<const __fp16*>(record) + Engine::kCols;
 #pragma GCC unroll 64
@@ -116,20 +117,20 @@ inline __attribute__((always_inline)) void read_scales(const std::byte* record, 
 }
 
 template <unsigned kShift>
-inline __attribute__((always_inline)) float32x4_t shifted_float(int32x4_t sum) {
+inline LOWBIT_ALWAYS_INLINE float32x4_t shifted_float(int32x4_t sum) {
   if constexpr (kShift == 0) return vcvtq_f32_s32(sum);
   return vcvtq_n_f32_s32(sum, kShift == 0 ? 1 : kShift);
 }
 
 template <unsigned kShift>
-inline __attribute__((always_inline)) int32x4_t shifted(int32x4_t sum) {
+inline LOWBIT_ALWAYS_INLINE int32x4_t shifted(int32x4_t sum) {
   if constexpr (kShift == 0) return sum;
   return vshrq_n_s32(sum, kShift == 0 ? 1 : kShift);
 }
 
 template <unsigned kRows>
-inline __attribute__((always_inline)) void row_pointers(const TileArgs& args, const KRun& run, unsigned i0,
-                                                        const std::uint8_t** a) {
+inline LOWBIT_ALWAYS_INLINE void row_pointers(const TileArgs& args, const KRun& run, unsigned i0,
+                                              const std::uint8_t** a) {
   const std::ptrdiff_t* offset = args.a_offset + run.tap * args.a_offset_stride + i0;
 #pragma GCC unroll 64
   for (unsigned i = 0; i < kRows; ++i) a[i] = args.a + offset[i] + run.offset;
@@ -137,8 +138,7 @@ inline __attribute__((always_inline)) void row_pointers(const TileArgs& args, co
 
 /// The integer sums of kRows rows, for a matrix with one scale group: out [kRows][kCols].
 template <class Source, unsigned kRows, bool kExact>
-__attribute__((noinline)) void accumulate(const TileArgs& args, const Block& b, unsigned i0,
-                                          std::int32_t* out) {
+LOWBIT_NOINLINE void accumulate(const TileArgs& args, const Block& b, unsigned i0, std::int32_t* out) {
   Strip<Source, kRows, kExact> strip;
   using Tile = typename Strip<Source, kRows, kExact>::Tile;
   strip.source.start(b.block, b.scratch);
@@ -162,7 +162,7 @@ __attribute__((noinline)) void accumulate(const TileArgs& args, const Block& b, 
 
 /// The scaled sums of kRows rows, for a matrix with several scale groups: out [kRows][kCols].
 template <class Source, unsigned kRows, bool kExact>
-__attribute__((noinline)) void accumulate(const TileArgs& args, const Block& b, unsigned i0, float* out) {
+LOWBIT_NOINLINE void accumulate(const TileArgs& args, const Block& b, unsigned i0, float* out) {
   Strip<Source, kRows, kExact> strip;
   using Tile = typename Strip<Source, kRows, kExact>::Tile;
   const bool compact = b.header->compact;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 namespace lowbit::kernels::neon {
@@ -20,7 +21,7 @@ struct RowFactors {
   int32x4_t factor[kVecs];
 
   /// `zeros` [kRows] may be null: then all rows have the same factor, 128 or 0.
-  inline __attribute__((always_inline)) RowFactors(bool flipped, const std::int32_t* zeros)
+  inline LOWBIT_ALWAYS_INLINE RowFactors(bool flipped, const std::int32_t* zeros)
       : flip(flipped), has_zeros(zeros != nullptr) {
     alignas(16) std::int32_t values[kVecs * 4] = {};
     for (unsigned i = 0; i < kRows && zeros != nullptr; ++i) values[i] = (flip ? 128 : 0) - zeros[i];
@@ -29,7 +30,7 @@ struct RowFactors {
   }
 
   /// Factor of row i times the sums of four columns.
-  inline __attribute__((always_inline)) int32x4_t times(int32x4_t sums, unsigned i) const {
+  inline LOWBIT_ALWAYS_INLINE int32x4_t times(int32x4_t sums, unsigned i) const {
     if (!has_zeros) return flip ? vshlq_n_s32(sums, 7) : vdupq_n_s32(0);
     const int32x4_t f = factor[i / 4];
     switch (i % 4) {
@@ -45,7 +46,7 @@ struct RowFactors {
   }
 
   /// Factors of rows 2p and 2p + 1, each times two columns.
-  inline __attribute__((always_inline)) int32x4_t times_pair(int32x4_t sums, unsigned p) const {
+  inline LOWBIT_ALWAYS_INLINE int32x4_t times_pair(int32x4_t sums, unsigned p) const {
     if (!has_zeros) return flip ? vshlq_n_s32(sums, 7) : vdupq_n_s32(0);
     const int32x4_t f = factor[p / 2];
     return vmulq_s32(sums, p % 2 ? vzip2q_s32(f, f) : vzip1q_s32(f, f));

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/neon/neon_panel.inl"
 
 namespace lowbit::kernels::neon {
@@ -18,14 +20,14 @@ template <class Decode>
 struct Extras {
   int8x16_t value[Engine::kStepVecs];
 
-  inline __attribute__((always_inline)) void read_tables(const std::byte* tables) {
+  inline LOWBIT_ALWAYS_INLINE void read_tables(const std::byte* tables) {
 #pragma GCC unroll 64
     for (unsigned v = 0; v < Engine::kStepVecs; ++v)
       value[v] = vld1q_s8(reinterpret_cast<const std::int8_t*>(tables) + 16 * v);
   }
 
   /// Spreads the zero points at the end of a record over the bytes of their columns.
-  inline __attribute__((always_inline)) void read_zero_points(const std::byte* record_end) {
+  inline LOWBIT_ALWAYS_INLINE void read_zero_points(const std::byte* record_end) {
     std::uint64_t bytes = 0;
     __builtin_memcpy(&bytes, record_end - Engine::kCols, Engine::kCols);
     const int8x16_t zeros = vcombine_s8(vcreate_s8(bytes), vcreate_s8(0));
@@ -49,17 +51,17 @@ struct Packed {
   const std::byte* codes;
   Extras<Decode> extras;
 
-  inline __attribute__((always_inline)) void start(const std::byte* block, const std::byte*) {
+  inline LOWBIT_ALWAYS_INLINE void start(const std::byte* block, const std::byte*) {
     codes = block;
     if constexpr (Decode::kTables) {
       extras.read_tables(block);
       codes += 16 * Engine::kStepVecs;
     }
   }
-  inline __attribute__((always_inline)) void start_group(const std::byte* record_end) {
+  inline LOWBIT_ALWAYS_INLINE void start_group(const std::byte* record_end) {
     if constexpr (Decode::kZeroPoints) extras.read_zero_points(record_end);
   }
-  inline __attribute__((always_inline)) void load(int8x16_t* w) {
+  inline LOWBIT_ALWAYS_INLINE void load(int8x16_t* w) {
     constexpr unsigned kPerVec = Granule<Decode>::kPerVec;
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; v += kPerVec) {
@@ -78,11 +80,9 @@ struct Decoded {
   static constexpr bool kFullRange = Decode::kMaxWeight == 128;
   const std::byte* codes;
 
-  inline __attribute__((always_inline)) void start(const std::byte*, const std::byte* scratch) {
-    codes = scratch;
-  }
-  inline __attribute__((always_inline)) void start_group(const std::byte*) {}
-  inline __attribute__((always_inline)) void load(int8x16_t* w) {
+  inline LOWBIT_ALWAYS_INLINE void start(const std::byte*, const std::byte* scratch) { codes = scratch; }
+  inline LOWBIT_ALWAYS_INLINE void start_group(const std::byte*) {}
+  inline LOWBIT_ALWAYS_INLINE void load(int8x16_t* w) {
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v)
       w[v] = vld1q_s8(reinterpret_cast<const std::int8_t*>(codes) + 16 * v);

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/x86_few_rows.inl"
 #include "kernels/gemm/x86_dot/dot_engine.inl"
 
@@ -20,17 +22,17 @@ class FewSums {
   // Sets of accumulators that take turns, as in DotTile.
   static constexpr unsigned kSets = kAll * kVecs >= 9 ? 1 : Format::kVectors < 4 || kAll * kVecs >= 5 ? 2 : 4;
 
-  inline __attribute__((always_inline)) explicit FewSums(const PanelHeader& h) : format_(h.levels) {}
+  inline LOWBIT_ALWAYS_INLINE explicit FewSums(const PanelHeader& h) : format_(h.levels) {}
 
-  inline __attribute__((always_inline)) void start(unsigned i, unsigned v, VecI sum) {
+  inline LOWBIT_ALWAYS_INLINE void start(unsigned i, unsigned v, VecI sum) {
     acc_[0][i][v] = sum;
 #pragma GCC unroll 64
     for (unsigned s = 1; s < kSets; ++s) acc_[s][i][v] = broadcast_i(0);
   }
 
   /// Moves both to the next codes.
-  inline __attribute__((always_inline)) void run(std::uint32_t steps, std::size_t step_bytes, FewCursor& at,
-                                                 const std::byte*& codes) {
+  inline LOWBIT_ALWAYS_INLINE void run(std::uint32_t steps, std::size_t step_bytes, FewCursor& at,
+                                       const std::byte*& codes) {
     for (; steps > 0; --steps) {
       step(at, codes);
       at.a += kStepCodes;
@@ -39,7 +41,7 @@ class FewSums {
     }
   }
 
-  inline __attribute__((always_inline)) VecI sum(unsigned i, unsigned v) const {
+  inline LOWBIT_ALWAYS_INLINE VecI sum(unsigned i, unsigned v) const {
     VecI s = acc_[0][i][v];
 #pragma GCC unroll 64
     for (unsigned t = 1; t < kSets; ++t) s = add_i(s, acc_[t][i][v]);
@@ -47,7 +49,7 @@ class FewSums {
   }
 
  private:
-  inline __attribute__((always_inline)) void step(const FewCursor& at, const std::byte* codes) {
+  inline LOWBIT_ALWAYS_INLINE void step(const FewCursor& at, const std::byte* codes) {
     VecI q[kVecs][Format::kVectors];
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs * kVectorBytes; v += 64) fetch_to_l2(codes + kAheadBytes + v);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/x86_strip.inl"
 #include "kernels/simd/fetch_ahead.inl"
 #include "kernels/simd/keep_pointer.inl"
@@ -31,7 +33,7 @@ class DotTile {
   static constexpr unsigned kStride = kVecs * kLanes;
 
   /// Goes on with the sums at `open` if `continues`; else the caller starts a group.
-  inline __attribute__((always_inline)) DotTile(const std::int32_t* open, bool continues) {
+  inline LOWBIT_ALWAYS_INLINE DotTile(const std::int32_t* open, bool continues) {
     if (!continues) return;
     keep_one_pointer(open);
     clear_others();
@@ -43,8 +45,8 @@ class DotTile {
 
   /// Starts a group, or goes on with one: `start` is as in GroupTerms. Accumulators start there, so that the
   /// integer of a group is exact whatever the zero points are.
-  inline __attribute__((always_inline)) void start_group(bool continues, const std::int32_t* row_zero,
-                                                         const std::int32_t* start) {
+  inline LOWBIT_ALWAYS_INLINE void start_group(bool continues, const std::int32_t* row_zero,
+                                               const std::int32_t* start) {
     clear_others();
     keep_one_pointer(start);
 #pragma GCC unroll 64
@@ -60,8 +62,8 @@ class DotTile {
   }
 
   /// `quads` quads of codes; moves the weights.
-  inline __attribute__((always_inline)) void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
-                                                   std::uint32_t quads, bool, WeightStream& stream) {
+  inline LOWBIT_ALWAYS_INLINE void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                         std::uint32_t quads, bool, WeightStream& stream) {
     const std::byte*& b = stream.next;
     for (; quads >= kUnroll; quads -= kUnroll) {
       keep_in_memory<kRows>(offset);
@@ -87,13 +89,13 @@ class DotTile {
     }
   }
 
-  inline __attribute__((always_inline)) VecI sum(unsigned i, unsigned v) const {
+  inline LOWBIT_ALWAYS_INLINE VecI sum(unsigned i, unsigned v) const {
     VecI s = acc_[0][i][v];
 #pragma GCC unroll 64
     for (unsigned t = 1; t < kSplit; ++t) s = add_i(s, acc_[t][i][v]);
     return s;
   }
-  inline __attribute__((always_inline)) void put_aside(std::int32_t* open) const {
+  inline LOWBIT_ALWAYS_INLINE void put_aside(std::int32_t* open) const {
     keep_one_pointer(open);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
@@ -102,7 +104,7 @@ class DotTile {
   }
   /// closed = fma(float(sum), scale, closed). The float sums stay in memory: a tile of half the accumulators,
   /// with these in registers, was slower for groups of 32 codes already.
-  inline __attribute__((always_inline)) void flush(const float* scales, float* closed) const {
+  inline LOWBIT_ALWAYS_INLINE void flush(const float* scales, float* closed) const {
     keep_one_pointer(closed);
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
@@ -130,7 +132,7 @@ class DotTile {
   VecI acc_[kSplit][kRows][kVecs];
 
   /// Accumulators start at 0 but for the first set.
-  inline __attribute__((always_inline)) void clear_others() {
+  inline LOWBIT_ALWAYS_INLINE void clear_others() {
 #pragma GCC unroll 64
     for (unsigned s = 1; s < kSplit; ++s)
 #pragma GCC unroll 64
@@ -141,8 +143,8 @@ class DotTile {
 
   /// kSteps quads of codes: row i of A starts at a + offset[i], the weights lie at b.
   template <unsigned kSteps>
-  inline __attribute__((always_inline)) void steps(const std::uint8_t* a, const std::ptrdiff_t* offset,
-                                                   const std::byte* b) {
+  inline LOWBIT_ALWAYS_INLINE void steps(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                         const std::byte* b) {
 #pragma GCC unroll 64
     for (unsigned u0 = 0; u0 < kSteps; u0 += kTogether) {
       VecI w[kTogether][kVecs];

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/simd/vec_avx2.inl"
+#include "lowbit/core/detail/compiler.h"
 #include "lowbit/kernels/gemm_kernel.h"
 
 #include "kernels/gemm/common/x86_format_lut4.inl"
@@ -36,7 +37,7 @@ struct FewLevels {
     low_ = broadcast_table(low);
     high_ = broadcast_table(high);
   }
-  inline __attribute__((always_inline)) void decode(VecI packed, VecI* q) const {
+  inline LOWBIT_ALWAYS_INLINE void decode(VecI packed, VecI* q) const {
     const VecI first = and_bits(packed, mask_), second = and_bits(shift_right<4>(packed), mask_);
     q[0] = look_up(low_, first);
     q[1] = look_up(high_, first);

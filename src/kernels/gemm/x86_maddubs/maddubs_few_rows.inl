@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/x86_few_rows.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_engine.inl"
 #include "kernels/simd/fetch_ahead.inl"
@@ -23,13 +25,13 @@ class FewSums {
   static constexpr std::int32_t kMiddle = W::kMiddle;
   static constexpr unsigned kSets = 1;
 
-  inline __attribute__((always_inline)) explicit FewSums(const PanelHeader& h) : weights_(h) {}
+  inline LOWBIT_ALWAYS_INLINE explicit FewSums(const PanelHeader& h) : weights_(h) {}
 
-  inline __attribute__((always_inline)) void start(unsigned i, unsigned v, VecI sum) { sum_[i][v] = sum; }
+  inline LOWBIT_ALWAYS_INLINE void start(unsigned i, unsigned v, VecI sum) { sum_[i][v] = sum; }
 
   /// Moves both to the next codes.
-  inline __attribute__((always_inline)) void run(std::uint32_t steps, std::size_t step_bytes, FewCursor& at,
-                                                 const std::byte*& codes) {
+  inline LOWBIT_ALWAYS_INLINE void run(std::uint32_t steps, std::size_t step_bytes, FewCursor& at,
+                                       const std::byte*& codes) {
     for (; steps >= W::kBatchSteps; steps -= W::kBatchSteps) {
       clear_words();
 #pragma GCC unroll 4
@@ -42,12 +44,12 @@ class FewSums {
     widen();
   }
 
-  inline __attribute__((always_inline)) VecI sum(unsigned i, unsigned v) const {
+  inline LOWBIT_ALWAYS_INLINE VecI sum(unsigned i, unsigned v) const {
     return sum_[i][v];
   }
 
  private:
-  inline __attribute__((always_inline)) void clear_words() {
+  inline LOWBIT_ALWAYS_INLINE void clear_words() {
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kAll; ++i)
 #pragma GCC unroll 64
@@ -55,8 +57,7 @@ class FewSums {
 #pragma GCC unroll 64
         for (unsigned part = 0; part < W::kParts; ++part) words_[i][v][part] = broadcast_i(0);
   }
-  inline __attribute__((always_inline)) void step(std::size_t step_bytes, FewCursor& at,
-                                                  const std::byte*& codes) {
+  inline LOWBIT_ALWAYS_INLINE void step(std::size_t step_bytes, FewCursor& at, const std::byte*& codes) {
     VecI q[kVecs][Format::kVectors * W::kParts];
     fetch_to_l2(codes + kAheadBytes);
 #pragma GCC unroll 64
@@ -76,7 +77,7 @@ class FewSums {
     at.ones += kStepCodes;
     codes += step_bytes;
   }
-  inline __attribute__((always_inline)) void widen() {
+  inline LOWBIT_ALWAYS_INLINE void widen() {
     const VecI ones = broadcast_word(1), sixteens = broadcast_word(16);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kAll; ++i)
@@ -109,7 +110,7 @@ struct FewCodes {
   static constexpr std::int32_t kMiddle = Format::kMiddle;
 
   explicit FewCodes(const PanelHeader& h) : format_(h.levels) {}
-  inline __attribute__((always_inline)) void decode(VecI packed, VecI* q) const { format_.decode(packed, q); }
+  inline LOWBIT_ALWAYS_INLINE void decode(VecI packed, VecI* q) const { format_.decode(packed, q); }
 
  private:
   Format format_;

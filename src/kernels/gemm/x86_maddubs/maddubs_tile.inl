@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lowbit/core/detail/compiler.h"
+
 #include "kernels/gemm/common/x86_strip.inl"
 #include "kernels/gemm/x86_maddubs/maddubs_int16_ops.inl"
 #include "kernels/simd/keep_pointer.inl"
@@ -50,19 +52,19 @@ class MaddubsTile {
   static constexpr unsigned kStride = kColumns;
 
   /// `open`: where the sums of the open group are; there are some if `continues`.
-  inline __attribute__((always_inline)) MaddubsTile(std::int32_t* open, bool continues)
+  inline LOWBIT_ALWAYS_INLINE MaddubsTile(std::int32_t* open, bool continues)
       : open_(open), fresh_(!continues) {}
 
   /// `start` is as in GroupTerms. It is added as the group, or its part in a chunk, ends.
-  inline __attribute__((always_inline)) void start_group(bool, const std::int32_t* row_zero,
-                                                         const std::int32_t* start) {
+  inline LOWBIT_ALWAYS_INLINE void start_group(bool, const std::int32_t* row_zero,
+                                               const std::int32_t* start) {
     row_zero_ = row_zero;
     start_ = start;
   }
 
   /// `quads` quads of codes; moves the weights. What `ends` a group stays in registers, for flush.
-  inline __attribute__((always_inline)) void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
-                                                   std::uint32_t quads, bool ends, WeightStream& stream) {
+  inline LOWBIT_ALWAYS_INLINE void piece(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                         std::uint32_t quads, bool ends, WeightStream& stream) {
     do {
       const unsigned step = quads >= M::kBatch ? M::kBatch : 1;
       if (step == M::kBatch) {
@@ -80,7 +82,7 @@ class MaddubsTile {
   }
 
   /// closed = fma(float(sum), scale, closed).
-  inline __attribute__((always_inline)) void flush(const float* scales, float* closed) {
+  inline LOWBIT_ALWAYS_INLINE void flush(const float* scales, float* closed) {
     add_start();
     keep_one_pointer(closed);
 #pragma GCC unroll 64
@@ -95,7 +97,7 @@ class MaddubsTile {
   }
 
   /// The sums of one group were put aside all along.
-  inline __attribute__((always_inline)) void put_aside(std::int32_t*) {
+  inline LOWBIT_ALWAYS_INLINE void put_aside(std::int32_t*) {
     if constexpr (kGrouped) {
       load();
       add_start();
@@ -104,10 +106,9 @@ class MaddubsTile {
   }
 
   /// The groups of an even chunk, a batch each: what a segment may be else costs a tenth of the time.
-  static inline __attribute__((always_inline)) void run_even_groups(const Strip& strip,
-                                                                    const std::byte* weights, unsigned i,
-                                                                    unsigned v, const std::int32_t* row_zero,
-                                                                    float* closed) {
+  static inline LOWBIT_ALWAYS_INLINE void run_even_groups(const Strip& strip, const std::byte* weights,
+                                                          unsigned i, unsigned v,
+                                                          const std::int32_t* row_zero, float* closed) {
     const std::uint8_t* a = strip.segments[0].a;
     std::ptrdiff_t offset[kRows];
 #pragma GCC unroll 64
@@ -132,8 +133,8 @@ class MaddubsTile {
 
   /// kRows x kVecs sums over a batch of quads.
   template <unsigned kQuads>
-  inline __attribute__((always_inline)) void batch(const std::uint8_t* a, const std::ptrdiff_t* offset,
-                                                   const std::byte* b) {
+  inline LOWBIT_ALWAYS_INLINE void batch(const std::uint8_t* a, const std::ptrdiff_t* offset,
+                                         const std::byte* b) {
     VecI words[kRows][kStreams];
 #pragma GCC unroll 64
     for (unsigned q = 0; q < kQuads; ++q) {
@@ -153,7 +154,7 @@ class MaddubsTile {
     widen(words);
   }
 
-  inline __attribute__((always_inline)) void add(const std::int32_t* open) {
+  inline LOWBIT_ALWAYS_INLINE void add(const std::int32_t* open) {
     keep_one_pointer(open);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
@@ -161,7 +162,7 @@ class MaddubsTile {
       for (unsigned v = 0; v < kVecs; ++v)
         sum_[i][v] = add_i(sum_[i][v], load_i(open + i * kColumns + v * kLanes));
   }
-  inline __attribute__((always_inline)) void load() {
+  inline LOWBIT_ALWAYS_INLINE void load() {
     const std::int32_t* open = open_;
     keep_one_pointer(open);
 #pragma GCC unroll 64
@@ -169,7 +170,7 @@ class MaddubsTile {
 #pragma GCC unroll 64
       for (unsigned v = 0; v < kVecs; ++v) sum_[i][v] = load_i(open + i * kColumns + v * kLanes);
   }
-  inline __attribute__((always_inline)) void store() const {
+  inline LOWBIT_ALWAYS_INLINE void store() const {
     std::int32_t* open = open_;
     keep_one_pointer(open);
 #pragma GCC unroll 64
@@ -177,7 +178,7 @@ class MaddubsTile {
 #pragma GCC unroll 64
       for (unsigned v = 0; v < kVecs; ++v) store_i(open + i * kColumns + v * kLanes, sum_[i][v]);
   }
-  inline __attribute__((always_inline)) void add_start() {
+  inline LOWBIT_ALWAYS_INLINE void add_start() {
 #pragma GCC unroll 64
     for (unsigned v = 0; v < kVecs; ++v) {
       const VecI start = load_i(start_ + v * kLanes);
@@ -187,7 +188,7 @@ class MaddubsTile {
             row_zero_ ? sub_i(sum_[i][v], mul_i(broadcast_i(row_zero_[i]), start)) : add_i(sum_[i][v], start);
     }
   }
-  inline __attribute__((always_inline)) void widen(const VecI (&words)[kRows][kStreams]) {
+  inline LOWBIT_ALWAYS_INLINE void widen(const VecI (&words)[kRows][kStreams]) {
     const VecI ones = broadcast_word(1), sixteens = broadcast_word(16);
 #pragma GCC unroll 64
     for (unsigned i = 0; i < kRows; ++i)
