@@ -34,7 +34,9 @@ line() {
   # shellcheck disable=SC2086
   "$lowbit" eval "$folder/$name.lowbit" $data --threads "$threads" >"$folder/$name.eval"
   rm -f "$folder/$name.checkpoint"
-  echo "$name: $(grep -m 1 -oE '[0-9.]+ %' "$folder/$name.eval") of the test images, $seconds s" | tee "$folder/$name.txt"
+  local right
+  right=$(awk 'match($0, /[0-9.]+ %/) { print substr($0, RSTART, RLENGTH); exit }' "$folder/$name.eval")
+  echo "$name: $right of the test images, $seconds s" | tee "$folder/$name.txt"
 }
 
 [ -e "$folder/lenet5.onnx" ] || scripts/make_networks.py "$folder" lenet5
