@@ -6,8 +6,8 @@
 //   nested.set_bits(4);                        // all layers
 //   nested.set_bits("conv1", 8);               // one
 //   run(nested.model(), in, out, workspace);
-//   save(nested, "net.nested");   NestedModel small = load_nested("net.nested", 4);   // reads half of the
-//   codes
+//   save(nested, "net.nested");
+//   NestedModel small = load_nested("net.nested", 4);   // reads half of the codes
 //
 // Each width has scales, biases and (2 bits) levels of its own, and the codes are chosen for all widths at
 // once, by the errors that each makes in the outputs of its layer: Park et al., "Any-Precision LLM", ICML

@@ -6,9 +6,12 @@
 // w_p^2 / [H^-1]_pp goes, and the others change by -w_p / [H^-1]_pp times column p of H^-1. What stays is
 // then the least-squares optimum among the weights that are left.
 //
-//   Model pruned = prune(fp32, {.sparsity = 0.6, .overrides = {{"conv1", 0.0}}}, &stats);   // capture() made
-//   stats Model q = quantize(pruned, table, {.scheme = "int4"});    // zeros stay zeros: symmetric codes have
-//   one save(q, "net.lowbit", {.compress = true});                // and cost next to nothing
+//   LayerStats stats = capture(fp32, batches);
+//   Model pruned = prune(fp32, {.sparsity = 0.6, .overrides = {{"conv1", 0.0}}}, &stats);
+//   Model q = quantize(pruned, table, {.scheme = "int4"});
+//   save(q, "net.lowbit", {.compress = true});
+//
+// Zeros stay zeros, as symmetric codes have one, and cost next to nothing in a compressed file.
 #pragma once
 
 #include <span>
