@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eval/named_recovery.h"
 
+#include <fmt/format.h>
+
 #include <string_view>
 #include <utility>
 
@@ -10,22 +12,21 @@
 namespace lowbit::eval {
 namespace {
 
-constexpr std::string_view kBlocks = "brecq";
+constexpr std::string_view kBlocks = "brecq", kCommaBlocks = ",brecq";
 
 }  // namespace
 
 NamedRecovery parse_named_recovery(const std::string& text) {
   if (text == kBlocks) return {parse_recovery("fast"), true};
-  const std::string ending = "," + std::string(kBlocks);
-  const bool blocks = text.ends_with(ending);
-  const std::string steps = blocks ? text.substr(0, text.size() - ending.size()) : text;
-  if (("," + steps + ",").find(ending + ",") != std::string::npos)
+  const bool blocks = text.ends_with(kCommaBlocks);
+  const std::string steps = blocks ? text.substr(0, text.size() - kCommaBlocks.size()) : text;
+  if (fmt::format(",{},", steps).find(fmt::format("{},", kCommaBlocks)) != std::string::npos)
     throw Error(ErrorCode::invalid_argument, "brecq learns from what all other steps leave: it comes last");
   return {parse_recovery(steps), blocks};
 }
 
 std::string named_recovery_steps() {
-  return recovery_step_names() + ", and last " + std::string(kBlocks);
+  return fmt::format("{}, and last {}", recovery_step_names(), kBlocks);
 }
 
 Recovery make_recovery(NamedRecovery named) {
