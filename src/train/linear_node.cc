@@ -195,13 +195,22 @@ class LinearNode final : public TapeNode {
     const std::int64_t groups = SampleGroups(args.batch).count;
     const std::int64_t pitch = kernel_.gradient_pitch(forward_shape(most_rows_));
     const int tasks = concurrency_;
+    // Sums of inputs lie next to each other by outputs, weights the other way round: a few outputs at a time,
+    // so that lines of memory are used while they are near.
+    constexpr std::int64_t kOutputs = 16;
     args.executor->parallel_for(tasks, [&](int t) {
-      for (std::int64_t o = out_ * t / tasks; o < out_ * (t + 1) / tasks; ++o)
+      const std::int64_t last = out_ * (t + 1) / tasks;
+      for (std::int64_t first = out_ * t / tasks; first < last; first += kOutputs) {
+        const std::int64_t count = std::min(kOutputs, last - first);
         for (std::int64_t i = 0; i < in_; ++i) {
-          float sum = 0;
-          for (std::int64_t g = 0; g < groups; ++g) sum += weight_sums[g * sum_floats_ + i * pitch + o];
-          weights_.gradient()[o * in_ + i] = sum;
+          float sums[kOutputs] = {};
+          for (std::int64_t g = 0; g < groups; ++g) {
+            const float* from = weight_sums + g * sum_floats_ + i * pitch + first;
+            for (std::int64_t o = 0; o < count; ++o) sums[o] += from[o];
+          }
+          for (std::int64_t o = 0; o < count; ++o) weights_.gradient()[(first + o) * in_ + i] = sums[o];
         }
+      }
     });
     weights_.end_backward();
     for (std::int64_t o = 0; o < out_; ++o)
