@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "fuzz.h"
+#include "lowbit/core/error.h"
 #include "lowbit/io/gguf/gguf_writer.h"
 
 namespace lowbit::fuzz {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "fuzz.h"
+#include "lowbit/core/error.h"
 #include "lowbit/io/safetensors/compressed_tensors.h"
 #include "lowbit/quant/affine.h"
 #include "lowbit/quant/block_float.h"
