@@ -153,11 +153,11 @@ class Study {
       const CostTable::Candidate& candidate = table_.layers[l].candidates[static_cast<std::size_t>(rest[l])];
       layers += candidate.bytes, loaded += candidate.loaded_bytes;
     }
-    for (const TimedNetwork& network : networks_)
-      if (network.scheme == mixtures_.rest() && !network.choice.empty())
-        plain = save_to_bytes(network.model).size();
     for (const CostTable::Whole& whole : table_.wholes)
-      if (whole.scheme == mixtures_.rest()) file = whole.bytes;
+      if (whole.scheme == mixtures_.rest()) file = plain = whole.bytes;
+    if (options_.compress)
+      for (const TimedNetwork& network : networks_)
+        if (network.scheme == mixtures_.rest()) plain = save_to_bytes(network.model).size();
     table_.rest_bytes = file > layers ? file - layers : 0;
     table_.rest_loaded_bytes = plain > loaded ? plain - loaded : 0;
   }

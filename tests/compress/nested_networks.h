@@ -6,16 +6,9 @@
 
 #include "lowbit/compress/nested.h"
 #include "lowbit/model/calibrate.h"
-#include "support/random.h"
+#include "support/gaussians.h"
 
 namespace lowbit::testing {
-
-inline std::vector<float> gaussians(std::size_t count, float scale, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& v : values) v = random.gaussian() * scale;
-  return values;
-}
 
 /// Two convolutions (one of two groups), a pool, and a Linear without biases.
 inline Graph nested_network() {

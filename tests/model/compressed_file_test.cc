@@ -9,18 +9,14 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "support/gaussians.h"
 #include "support/mend_checksum.h"
 #include "support/random.h"
 
 namespace lowbit {
 namespace {
 
-std::vector<float> gaussians(std::size_t count, float scale, std::uint64_t seed) {
-  testing::Random random(seed);
-  std::vector<float> values(count);
-  for (float& v : values) v = random.gaussian() * scale;
-  return values;
-}
+using testing::gaussians;
 
 /// 20,000 weights, which are many enough to have tables.
 Graph network() {

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/file_io.h"
+#include "core/written_parts.h"
 #include "io/gguf/gguf_layout.h"
 #include "lowbit/core/cast.h"
 #include "lowbit/core/error.h"
@@ -144,15 +144,11 @@ void GgufWriter::write(const std::function<void(std::span<const std::byte>)>& ou
 }
 
 std::vector<std::byte> GgufWriter::bytes() const {
-  std::vector<std::byte> all;
-  write([&](std::span<const std::byte> part) { all.insert(all.end(), part.begin(), part.end()); });
-  return all;
+  return joined_parts([this](const PartWriter& out) { write(out); });
 }
 
 void GgufWriter::save(const std::string& path) const {
-  OutputFile file(path);
-  write([&](std::span<const std::byte> part) { file.write(part); });
-  file.commit();
+  write_parts(path, [this](const PartWriter& out) { write(out); });
 }
 
 }  // namespace lowbit

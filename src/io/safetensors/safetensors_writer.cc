@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/file_io.h"
+#include "core/written_parts.h"
 #include "io/safetensors/header.h"
 #include "io/safetensors/types.h"
 #include "lowbit/core/cast.h"
@@ -132,15 +132,11 @@ void SafetensorsWriter::write(const std::function<void(std::span<const std::byte
 }
 
 std::vector<std::byte> SafetensorsWriter::bytes() const {
-  std::vector<std::byte> all;
-  write([&](std::span<const std::byte> part) { all.insert(all.end(), part.begin(), part.end()); });
-  return all;
+  return joined_parts([this](const PartWriter& out) { write(out); });
 }
 
 void SafetensorsWriter::save(const std::string& path) const {
-  OutputFile file(path);
-  write([&](std::span<const std::byte> part) { file.write(part); });
-  file.commit();
+  write_parts(path, [this](const PartWriter& out) { write(out); });
 }
 
 }  // namespace lowbit
