@@ -13,6 +13,7 @@
 #include "io/load_any_model.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/model/serialize.h"
+#include "model/compressed_bytes.h"
 #include "report/machine.h"
 #include "report/model_info.h"
 #include "report/printable.h"
@@ -83,7 +84,8 @@ void run_info(const InfoArguments& options) {
   report::ModelInfo info = report::describe(model, options.file);
   if (io::is_lowbit_file(options.file)) {
     info.file_bytes = file_size(options.file);
-    info.plain_bytes = save_to_bytes(model).size();
+    info.plain_bytes =
+        detail::is_compressed_file(options.file) ? save_to_bytes(model).size() : info.file_bytes;
   }
   fmt::print("{}", options.json ? report::json_text(to_json(info))
                                 : report::format_model_info(info, report::use_colour()));

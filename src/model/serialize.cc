@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "core/file_io.h"
@@ -231,6 +232,14 @@ std::vector<std::byte> save_to_bytes(const Model& model, const SaveOptions& opti
   FieldWriter payload;
   write(payload, model.complete_data(), kind.version);
   return detail::seal(kind, payload.take());
+}
+
+bool detail::is_compressed_file(const std::string& path) {
+  std::uint32_t version = 0;  // behind the magic
+  const std::string head = read_prefix(path, kModelFile.magic.size() + sizeof(version));
+  if (head.size() < kModelFile.magic.size() + sizeof(version)) return false;
+  std::memcpy(&version, head.data() + kModelFile.magic.size(), sizeof(version));
+  return version > kPlainVersion;
 }
 
 std::vector<std::size_t> detail::compressed_node_bytes(const Model& model) {

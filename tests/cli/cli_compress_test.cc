@@ -23,6 +23,8 @@ TEST(CompressCommand, WritesTheSameModelInFewerBytes) {
   EXPECT_NE(info.out.find("compressed from " + std::to_string(folder.read("net.lowbit").size())),
             std::string::npos)
       << info.out;
+  const auto plain = run_command("info " + model);
+  EXPECT_EQ(plain.out.find("compressed from"), std::string::npos) << plain.out;
   EXPECT_NE(run_command("info " + small + " --json").out.find("\"uncompressed_bytes\""), std::string::npos);
   EXPECT_EQ(run_command("compress " + small + " -o -").out, folder.read("small.lowbit"));
 }
