@@ -3,7 +3,7 @@
 // prints how far apart the outputs are, in how many samples the largest output is another one, and which products ONNX
 // Runtime really ran. Usage:
 //
-//   node check_export.mjs LOWBIT MODEL INPUT=SAMPLES.npy... [--form qdq|nbits|fp32] [--exact-sums]
+//   node check_export.mjs LOWBIT MODEL INPUT=SAMPLES.npy... [--form qdq|qlinear|nbits|fp32] [--exact-sums]
 //        [--ort DIR] [--most 0.03]
 //
 // MODEL is a .lowbit or .onnx file. Exits with 1 where an output is off by more than --most of its largest value.

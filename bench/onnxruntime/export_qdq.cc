@@ -2,17 +2,18 @@
 // export_qdq: from one FP32 network and one set of calibration images, everything that compare.mjs needs: the
 // int8 network for ONNX Runtime and for lowbit, and the test images as both get them. Usage: --help.
 #include <fmt/format.h>
+#include <onnx/onnx_pb.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <fstream>
-#include <variant>
+#include <vector>
 
 #include "data/data_options.h"
 #include "data/samples.h"
-#include "io/qdq_writer.h"
 #include "lowbit/core/error.h"
+#include "lowbit/io/onnx/export.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
@@ -32,40 +33,6 @@ void write_file(const std::string& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!file.flush()) throw Error(ErrorCode::io, "cannot write " + path);
-}
-
-void write_onnx(const std::string& path, const onnx::ModelProto& model) {
-  write_file(path, model.SerializeAsString());
-}
-
-// BatchNormalization becomes part of the convolution before it, as every runtime does at load; the graph
-// keeps its other operators, whose ranges the int8 file needs one by one.
-void fold_scale_shift(Graph& graph) {
-  for (std::size_t i = 0; i < graph.nodes.size();) {
-    const auto* shift = std::get_if<ops::ScaleShiftOp>(&graph.nodes[i].op);
-    const int before = shift ? graph.producer(graph.nodes[i].inputs[0]) : -1;
-    if (before < 0 || graph.consumers(graph.nodes[i].inputs[0]).size() != 1) {
-      ++i;
-      continue;
-    }
-    Graph::Node& producer = graph.nodes[static_cast<std::size_t>(before)];
-    auto* conv = std::get_if<ops::Conv2dOp>(&producer.op);
-    if (!conv) {
-      ++i;
-      continue;
-    }
-    const auto rows = static_cast<std::size_t>(conv->out_channels());
-    const std::size_t columns = conv->weight.data.size() / rows;
-    conv->bias.resize(rows);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const float scale = shift->scale[shift->scale.size() == 1 ? 0 : r];
-      for (std::size_t c = 0; c < columns; ++c) conv->weight.data[r * columns + c] *= scale;
-      conv->bias[r] = conv->bias[r] * scale + shift->shift[shift->shift.size() == 1 ? 0 : r];
-    }
-    producer.output = graph.nodes[i].output;
-    graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-  remove_dead_nodes(graph);
 }
 
 CalibrationTable observe(const Model& model, const data::Samples& images) {
@@ -104,20 +71,19 @@ void write_images(const data::Samples& images, const std::string& folder) {
 }
 
 void export_all(const Options& options) {
-  Graph graph = import_onnx(options.model);
-  fold_scale_shift(graph);
-  const Model unfused{Graph(graph)};
-  const data::Samples calibration(options.data, data::Split::calibration, data::inputs_of(unfused),
-                                  options.data.calib, options.data.seed);
-  const CalibrationTable table = observe(unfused, calibration);
-  const onnx::ModelProto quantized = io::QdqWriter(graph, table).write();
-  write_onnx(options.folder + "/ort-int8.onnx", quantized);
-  write_onnx(options.folder + "/relu.onnx", trivial_model(quantized));
-
   const Model fp32 = load_onnx(options.model);
+  const data::Samples calibration(options.data, data::Split::calibration, data::inputs_of(fp32),
+                                  options.data.calib, options.data.seed);
+  const Model int8 = quantize(fp32, observe(fp32, calibration), {.scheme = "int8"});
+  const std::vector<std::byte> bytes = export_onnx_to_bytes(int8);
+  const std::string quantized(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  onnx::ModelProto model;
+  if (!model.ParseFromString(quantized)) throw Error(ErrorCode::corrupt_file, "the exported file is broken");
+  write_file(options.folder + "/ort-int8.onnx", quantized);
+  write_file(options.folder + "/relu.onnx", trivial_model(model).SerializeAsString());
   save(fp32, options.folder + "/fp32.lowbit");
-  save(quantize(fp32, observe(fp32, calibration), {.scheme = "int8"}), options.folder + "/int8.lowbit");
-  write_images({options.data, data::Split::evaluation, data::inputs_of(unfused), options.images, 0},
+  save(int8, options.folder + "/int8.lowbit");
+  write_images({options.data, data::Split::evaluation, data::inputs_of(fp32), options.images, 0},
                options.folder);
 }
 

@@ -29,9 +29,10 @@ void run_export(const ExportArguments& options) {
   OutputFile output = open_output(options.output);
   std::FILE* notes = notes_beside(options.output);
   const Model model = io::load_model(options.model, options.onnx);
-  const OnnxForm form = options.form == "fp32"    ? OnnxForm::fp32
-                        : options.form == "nbits" ? OnnxForm::nbits
-                                                  : OnnxForm::qdq;
+  const OnnxForm form = options.form == "fp32"      ? OnnxForm::fp32
+                        : options.form == "nbits"   ? OnnxForm::nbits
+                        : options.form == "qlinear" ? OnnxForm::qlinear
+                                                    : OnnxForm::qdq;
   const std::vector<std::byte> bytes =
       export_onnx_to_bytes(model, {.form = form, .exact_sums = options.exact_sums});
   output.write(bytes);
@@ -53,9 +54,11 @@ void add_export_command(CLI::App& program) {
   command
       ->add_option(
           "--form", options->form,
-          "qdq: codes between QuantizeLinear and DequantizeLinear; nbits: the same, but MatMulNBits of "
-          "ONNX Runtime where weights alone are quantized; fp32: what codes stand for")
-      ->check(CLI::IsMember({"qdq", "nbits", "fp32"}))
+          "qdq: codes between QuantizeLinear and DequantizeLinear; qlinear: integer operators of the "
+          "standard "
+          "(QLinearConv, QLinearMatMul, MatMulInteger); nbits: as qdq, but MatMulNBits of ONNX Runtime where "
+          "weights alone are quantized; fp32: what codes stand for")
+      ->check(CLI::IsMember({"qdq", "qlinear", "nbits", "fp32"}))
       ->capture_default_str();
   command->add_flag(
       "--exact-sums", options->exact_sums,

@@ -46,6 +46,8 @@ TEST_F(Export, WritesTheSameNetwork) {
   ASSERT_EQ(run_command("export " + file("q.lowbit") + " -o " + file("q.onnx")).status, 0);
   EXPECT_EQ(outputs("q.onnx").size(), outputs("q.lowbit").size());
   EXPECT_NE(run_command("info " + file("q.onnx")).out.find("of the file"), std::string::npos);
+  ASSERT_EQ(run_command("export " + file("q.lowbit") + " --form qlinear -o " + file("i.onnx")).status, 0);
+  EXPECT_NE(run_command("info " + file("i.onnx")).out.find("of the file"), std::string::npos);
   const auto piped = run_command("export " + file("q.lowbit") + " -o -");
   EXPECT_EQ(piped.out, folder_.read("q.onnx"));
 }
@@ -55,7 +57,7 @@ TEST_F(Export, BadUsage) {
     return refused_without_a_file(folder_, arguments, part);
   };
   EXPECT_TRUE(bad("export " + model_, "--output"));
-  EXPECT_TRUE(bad("export " + model_ + " --form qlinear -o " + file("a.onnx"), "--form"));
+  EXPECT_TRUE(bad("export " + model_ + " --form integers -o " + file("a.onnx"), "--form"));
   EXPECT_TRUE(bad("export " + file("none.lowbit") + " -o " + file("a.onnx"), "none.lowbit"));
   EXPECT_TRUE(bad("export " + model_ + " -o " + file("no/a.onnx"), "no/a.onnx"));
 }

@@ -3,6 +3,7 @@
 // that they stand for:
 //
 //   QLinearConv, QLinearMatMul                                      static codes
+//   MatMulInteger or ConvInteger, Cast, Mul                         static codes, results in floats
 //   DynamicQuantizeLinear, MatMulInteger, Cast, Mul                 codes of values found at run time
 #pragma once
 

@@ -307,6 +307,18 @@ Codes GraphWriter::read_codes(ValueId id) {
   return codes;
 }
 
+Codes GraphWriter::read_codes_reshaped(ValueId id, const Integers& dims) {
+  Codes codes = read_codes(id);
+  codes.name = op("Reshape", {codes.name, integers(dims)});
+  return codes;
+}
+
+Codes GraphWriter::codes_to_give(const QParams& qparams) {
+  Codes codes;
+  codes.scale = parameters(qparams, codes.zero_point);
+  return codes;
+}
+
 Codes GraphWriter::quantized_when_run(const std::string& floats_in) {
   const std::vector<std::string> results = op_of("DynamicQuantizeLinear", {floats_in}, {}, 3);
   return {results[0], results[1], results[2]};
@@ -319,6 +331,21 @@ std::string GraphWriter::limited(std::string result, const ops::Activation& limi
   if (limits.lo == 0.0f && limits.hi == std::numeric_limits<float>::infinity()) return op("Relu", {result});
   return op("Clip", {result, std::isinf(limits.lo) ? "" : scalar(limits.lo),
                      std::isinf(limits.hi) ? "" : scalar(limits.hi)});
+}
+
+/// Rounding keeps order: limits may be rounded themselves, and limit codes.
+std::string GraphWriter::limited_codes(std::string codes, const ops::Activation& limits, ValueId id) {
+  const ValueType& type = model_.type(id);
+  if (type.bits == 8 && (limits.is_identity() || keeps_codes(limits, type))) return codes;
+  const auto bound = [&](float real) {
+    const double code =
+        std::nearbyint(static_cast<double>(real) / type.qparams.scale) + type.qparams.zero_point;
+    const auto stored =
+        static_cast<std::uint8_t>(std::clamp<double>(code, type.codes().qmin, type.codes().qmax));
+    return constant(onnx::TensorProto::UINT8, raw_bytes(std::span(&stored, 1)), {});
+  };
+  const std::string lowest = bound(limits.lo);
+  return op("Clip", {codes, lowest, bound(limits.hi)});
 }
 
 void GraphWriter::store(ValueId id, std::string result) {
@@ -359,6 +386,21 @@ void GraphWriter::give_images(const Graph::Node& node, std::string result, const
   store(node.output, std::move(result));
   std::string& codes = values_[static_cast<std::size_t>(node.output)].codes;
   codes = op("Reshape", {codes, dims});
+}
+
+void GraphWriter::give_codes(const Graph::Node& node, std::string codes, const ops::Activation& limits) {
+  codes = limited_codes(std::move(codes), limits, node.output);
+  const std::string& name = graph().values[static_cast<std::size_t>(node.output)].name;
+  rename_result(codes, unique(name + "_quantized"));
+  values_[static_cast<std::size_t>(node.output)].codes = std::move(codes);
+}
+
+void GraphWriter::give_image_codes(const Graph::Node& node, std::string codes,
+                                   const ops::Activation& limits) {
+  give_codes(node, std::move(codes), limits);
+  if (graph().has_batch) return;
+  std::string& stored = values_[static_cast<std::size_t>(node.output)].codes;
+  stored = op("Reshape", {stored, integers(tensor_dims(shape(node.output)))});
 }
 
 std::string GraphWriter::through_codes(const std::string& floats_in, const QParams& qparams) {

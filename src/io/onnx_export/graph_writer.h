@@ -62,12 +62,18 @@ class GraphWriter {
   /// Of a coded value; and as N x C x H x W.
   Codes read_codes(ValueId id);
   Codes read_image_codes(ValueId id);
+  Codes read_codes_reshaped(ValueId id, const Integers& dims);
+  /// Scale and zero point of codes that an operator is to give.
+  Codes codes_to_give(const QParams& qparams);
   /// Codes of floats in the range that they have when the network runs.
   Codes quantized_when_run(const std::string& floats);
   /// The result of the node, limited by its activation; becomes codes where the value is coded.
   void give(const Graph::Node& node, std::string result, const ops::Activation& limits = {});
   /// Of images, as read_images() has them.
   void give_images(const Graph::Node& node, std::string result, const ops::Activation& limits = {});
+  /// Of a coded value: the result is u8 codes of it already.
+  void give_codes(const Graph::Node& node, std::string codes, const ops::Activation& limits = {});
+  void give_image_codes(const Graph::Node& node, std::string codes, const ops::Activation& limits = {});
   /// QuantizeLinear and DequantizeLinear around a result between two operators.
   std::string through_codes(const std::string& floats, const QParams& qparams);
 
@@ -99,6 +105,7 @@ class GraphWriter {
   std::string unique(std::string hint);
   void rename_result(std::string& from, const std::string& to);
   std::string limited(std::string result, const ops::Activation& limits, ValueId id);
+  std::string limited_codes(std::string codes, const ops::Activation& limits, ValueId id);
   void store(ValueId id, std::string result);
   std::string dequantized(const std::string& codes, ValueId id);
   Integers image_dims(ValueId id) const;

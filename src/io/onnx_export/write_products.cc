@@ -20,21 +20,33 @@ void refuse_signs(const GraphWriter& w, NodeOf n) {
   if (q.weights && q.scheme.activation_bits == 1) w.refuse("its activations are signs");
 }
 
-/// As int32 behind a DequantizeLinear: input scale times weight scale is what a runtime adds it in.
-std::string integer_bias(GraphWriter& w, const Floats& bias, float input_scale, const Floats& scales) {
-  std::string raw;
+/// What a runtime adds a bias in: input scale times weight scale.
+Floats bias_units(const Floats& bias, float input_scale, const Floats& scales) {
   Floats units;
-  for (std::size_t i = 0; i < bias.size(); ++i) {
+  for (std::size_t i = 0; i < bias.size(); ++i)
     units.push_back(input_scale * scales[scales.size() == 1 ? 0 : i]);
+  return units;
+}
+
+/// As int32.
+std::string integer_bias(GraphWriter& w, const Floats& bias, const Floats& units) {
+  std::string raw;
+  for (std::size_t i = 0; i < bias.size(); ++i) {
     constexpr double kMost = std::numeric_limits<std::int32_t>::max();
-    const double code = std::nearbyint(static_cast<double>(bias[i]) / static_cast<double>(units.back()));
+    const double code = std::nearbyint(static_cast<double>(bias[i]) / static_cast<double>(units[i]));
     const auto stored = static_cast<std::int32_t>(std::clamp(std::isnan(code) ? 0.0 : code, -kMost, kMost));
     raw.append(reinterpret_cast<const char*>(&stored), sizeof stored);
   }
+  return w.constant(onnx::TensorProto::INT32, raw, {static_cast<std::int64_t>(bias.size())});
+}
+
+/// The same behind a DequantizeLinear.
+std::string real_bias(GraphWriter& w, const Floats& bias, float input_scale, const Floats& scales) {
+  const Floats units = bias_units(bias, input_scale, scales);
   const Integers dims{static_cast<std::int64_t>(bias.size())};
   const std::string zeros(bias.size() * sizeof(std::int32_t), '\0');
   return w.op("DequantizeLinear",
-              {w.constant(onnx::TensorProto::INT32, raw, dims), w.floats(units, dims),
+              {integer_bias(w, bias, units), w.floats(units, dims),
                w.constant(onnx::TensorProto::INT32, zeros, dims)},
               {{"axis", std::int64_t{0}}});
 }
@@ -74,6 +86,32 @@ QParams other_operand(const ValueType& sum, const ValueType& added) {
   return choose_qparams({std::min(s.min - a.max, 0.0f), std::max(s.max - a.min, 0.0f)}, unsigned_range(8));
 }
 
+/// Codes to codes; a sum is of codes, as other_operand() has them.
+void write_qlinear(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op, WrittenWeights& weights) {
+  const ValueId input = n.node.inputs[0], output = n.node.output;
+  const bool has_sum = n.node.inputs.size() > 1;
+  const ValueType& type = w.model().type(output);
+  const Codes x = w.read_image_codes(input),
+              y = w.codes_to_give(has_sum ? other_operand(type, w.model().type(n.node.inputs[1]))
+                                          : type.qparams);
+  const Integers dims(op.weight.shape.dims().begin(), op.weight.shape.dims().end());
+  std::vector<std::string> inputs{x.name,
+                                  x.scale,
+                                  x.zero_point,
+                                  weights.integers_by_rows(dims),
+                                  w.floats(weights.scales(), {weights.rows()}),
+                                  weights.zero_points(),
+                                  y.scale,
+                                  y.zero_point};
+  if (!op.bias.empty())
+    inputs.push_back(
+        integer_bias(w, op.bias, bias_units(op.bias, w.model().type(input).qparams.scale, weights.scales())));
+  const std::string codes = w.op("QLinearConv", inputs, window_attributes(op));
+  if (!has_sum) return w.give_image_codes(n.node, codes, op.activation);
+  const std::string product = w.op("DequantizeLinear", {codes, y.scale, y.zero_point});
+  w.give_images(n.node, w.op("Add", {product, w.read_images(n.node.inputs[1])}), op.activation);
+}
+
 }  // namespace
 
 void write(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op) {
@@ -84,7 +122,11 @@ void write(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op) {
   const Integers dims(kernel.dims().begin(), kernel.dims().end());
   std::string result;
   const bool in_codes = w.is_coded(input), has_sum = n.node.inputs.size() > 1;
-  const bool rounds = in_codes && w.is_coded(output) && (!has_sum || w.rounds_sums());
+  const bool is_qlinear = w.form() == OnnxForm::qlinear;
+  const bool rounds = in_codes && w.is_coded(output) &&
+                      (!has_sum || (w.rounds_sums() && (!is_qlinear || w.is_coded(n.node.inputs[1]))));
+  if (is_qlinear && rounds && weights.are_integers() && !weights.have_zero_points())
+    return write_qlinear(w, n, op, weights);
   if (weights.are_integers() && !rounds && !weights.have_zero_points()) {
     const Codes codes = in_codes ? w.read_image_codes(input) : w.quantized_when_run(w.read_images(input));
     const std::string sums = w.op(
@@ -95,7 +137,7 @@ void write(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op) {
     const bool integers = in_codes && weights.are_integers();
     const float scale = w.model().type(input).qparams.scale;
     if (!op.bias.empty())
-      inputs.push_back(integers ? integer_bias(w, op.bias, scale, weights.scales())
+      inputs.push_back(integers ? real_bias(w, op.bias, scale, weights.scales())
                                 : w.floats(op.bias, {weights.rows()}));
     result = w.op("Conv", inputs, window_attributes(op));
   }
@@ -123,8 +165,19 @@ void write(GraphWriter& w, NodeOf n, const ops::LinearOp& op) {
     return op.bias.empty() ? sums : w.op("Add", {sums, w.floats(op.bias, {weights.rows()})});
   };
   const bool in_codes = w.is_coded(input);
-  if (!in_codes && weights.are_integers()) {
-    const Codes codes = w.quantized_when_run(read());
+  if (weights.are_integers() && (!in_codes || w.form() == OnnxForm::qlinear)) {
+    const Codes codes = !in_codes           ? w.quantized_when_run(read())
+                        : op.flattens_input ? w.read_codes_reshaped(input, flat)
+                                            : w.read_codes(input);
+    if (in_codes && w.is_coded(output) && op.bias.empty()) {
+      const Codes y = w.codes_to_give(w.model().type(output).qparams);
+      const std::string product =
+          w.op("QLinearMatMul",
+               {codes.name, codes.scale, codes.zero_point, weights.integers_by_columns(),
+                w.floats(weights.scales(), {weights.rows()}), weights.zero_points(), y.scale, y.zero_point});
+      return w.give_codes(n.node, product, op.activation);
+    }
+    // QLinearMatMul has no bias.
     std::vector<std::string> inputs{codes.name, weights.integers_by_columns(), codes.zero_point};
     if (weights.have_zero_points()) inputs.push_back(weights.zero_points());
     const std::string sums = w.op("MatMulInteger", inputs);
@@ -147,13 +200,19 @@ void write(GraphWriter& w, NodeOf n, const ops::LinearOp& op) {
   std::vector<std::string> inputs{read(), weights.by_columns()};
   const float scale = w.model().type(input).qparams.scale;
   if (!op.bias.empty())
-    inputs.push_back(in_codes && weights.are_integers() ? integer_bias(w, op.bias, scale, weights.scales())
+    inputs.push_back(in_codes && weights.are_integers() ? real_bias(w, op.bias, scale, weights.scales())
                                                         : w.floats(op.bias, {weights.rows()}));
   w.give(n.node, w.op("Gemm", inputs), op.activation);
 }
 
 void write(GraphWriter& w, NodeOf n, const ops::MatMulOp&) {
-  w.give(n.node, w.op("MatMul", {w.read(n.node.inputs[0]), w.read(n.node.inputs[1])}));
+  const ValueId left = n.node.inputs[0], right = n.node.inputs[1], output = n.node.output;
+  if (w.form() != OnnxForm::qlinear || !w.is_coded(left) || !w.is_coded(right) || !w.is_coded(output))
+    return w.give(n.node, w.op("MatMul", {w.read(left), w.read(right)}));
+  const Codes a = w.read_codes(left), b = w.read_codes(right),
+              y = w.codes_to_give(w.model().type(output).qparams);
+  w.give_codes(n.node, w.op("QLinearMatMul", {a.name, a.scale, a.zero_point, b.name, b.scale, b.zero_point,
+                                              y.scale, y.zero_point}));
 }
 
 }  // namespace lowbit::onnx_export

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "io/onnx/onnx_builder.h"
-#include "io/qdq_writer.h"
+#include "lowbit/io/onnx/export.h"
 #include "lowbit/io/onnx/load.h"
 #include "lowbit/lowbit.h"
 #include "support/random.h"
@@ -70,14 +70,12 @@ class Network {
 
 TEST(QuantizedFile, RunsAsTheModelThatItWasWrittenOf) {
   Network network(false);
-  const Model unfused(network.graph);
-  const std::vector<Tensor> samples{network.samples};
-  const CalibrationTable table = calibrate(unfused, samples);
-  const Model read = load_file(io::QdqWriter(network.graph, table).write().SerializeAsString());
   Graph fused = network.graph;
   fuse(fused);
   const Model plain(fused);
-  const Model quantized = quantize(plain, calibrate(plain, samples), {.scheme = "int8"});
+  const Model quantized =
+      quantize(plain, calibrate(plain, std::vector<Tensor>{network.samples}), {.scheme = "int8"});
+  const Model read = load_onnx(export_onnx_to_bytes(quantized));
   EXPECT_EQ(describe_coverage(read), "1 of 5 layers int8, 4 of 5 layers int8 (weights: of the file)");
   EXPECT_EQ(read.scheme(), "as in the file");
   EXPECT_EQ(outputs(read, network.samples), outputs(quantized, network.samples));
@@ -88,11 +86,14 @@ TEST(QuantizedFile, RunsAsTheModelThatItWasWrittenOf) {
 /// What a file rounds before it is added is rounded here, too.
 TEST(QuantizedFile, SumsAreOfTheCodesOfTheFile) {
   Network network(true);
-  const Model fp32(network.graph);
-  const CalibrationTable table = calibrate(fp32, std::vector<Tensor>{network.samples});
-  const Model read = load_file(io::QdqWriter(network.graph, table).write().SerializeAsString());
+  Graph fused = network.graph;
+  fuse(fused);
+  const Model fp32(fused);
+  const std::vector<Tensor> samples{network.samples};
+  const Model quantized = quantize(fp32, calibrate(fp32, samples), {.scheme = "int8"});
+  const Model read = load_onnx(export_onnx_to_bytes(quantized));
   EXPECT_EQ(describe_coverage(read), "2 of 6 layers int8, 4 of 6 layers int8 (weights: of the file)");
-  EXPECT_GT(compare(fp32, read, std::vector<Tensor>{network.samples}).outputs[0].error.sqnr_db, 25);
+  EXPECT_GT(compare(fp32, read, samples).outputs[0].error.sqnr_db, 25);
 }
 
 /// Codes of so many elements, all that there are.

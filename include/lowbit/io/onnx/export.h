@@ -20,6 +20,12 @@ enum class OnnxForm : std::uint8_t {
   /// The same, but products whose weights alone are quantized, in blocks of 16, 32, ... of 4 or 8 bits, are
   /// MatMulNBits of com.microsoft: ONNX Runtime multiplies from these codes.
   nbits,
+  /// Integer operators themselves, for runtimes that make none of pairs: QLinearConv and QLinearMatMul where
+  /// codes
+  /// come out, else MatMulInteger and ConvInteger, whose sums are scaled in floats. What has no such operator
+  /// in
+  /// the standard (additions, pools) is between DequantizeLinear and QuantizeLinear as in qdq.
+  qlinear,
   /// The values that codes stand for as floats, and no quantization of activations.
   fp32,
 };
@@ -34,7 +40,9 @@ struct OnnxExportOptions {
 };
 
 /// Writes the fused graph; names of inputs, outputs and values are kept. What a runtime computes from it:
-/// - Activations of 8 bits: the same codes but for roundings: a runtime rounds the bias (to int32), too.
+/// - Activations of 8 bits: the same codes but for roundings: a runtime rounds the bias of a convolution, in
+/// qdq
+///   of other products too, to an int32 of units input scale times weight scale.
 /// - Weights of tables (codebooks, logarithms, sign bits): as int8 where activations are codes, else as the
 ///   floats that they stand for.
 /// - Dynamic ranges: of a tensor, where lowbit takes them of a row.
