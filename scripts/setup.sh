@@ -13,13 +13,13 @@ if [ "${1-}" = --arch ]; then
   shift 2
 fi
 packages=(cmake ninja-build g++ libeigen3-dev libgtest-dev libbenchmark-dev libfmt-dev libprotobuf-dev protobuf-compiler
-          libonnx-dev libcli11-dev nlohmann-json3-dev pkg-config python3 zlib1g-dev libpng-dev libjpeg-dev libwebp-dev "$@")
+          libonnx-dev libflatbuffers-dev flatbuffers-compiler libcli11-dev nlohmann-json3-dev pkg-config python3 zlib1g-dev libpng-dev libjpeg-dev libwebp-dev "$@")
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'TEXT'
 This script knows apt only. Please install, by your system's means:
   CMake 3.20+, Ninja, Python 3, a C++20 compiler, Eigen 3.4, fmt, GoogleTest, Google Benchmark,
-  Protobuf with protoc, ONNX (C++), CLI11, nlohmann_json, zlib, libpng, libjpeg, libwebp
+  Protobuf with protoc, ONNX (C++), FlatBuffers with flatc, CLI11, nlohmann_json, zlib, libpng, libjpeg, libwebp
 TEXT
   exit 2
 fi

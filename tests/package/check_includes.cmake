@@ -3,13 +3,13 @@
 # and bench/ that go against the layering.
 #
 #   core <- arrays <- runtime <- kernels <- coding <- fp32 <- quant <- observe <- layers <- model <- recover
-#        <- train <- search <- compress <- io/gguf <- io/onnx <- io/onnx_export <- io/json <- io/safetensors <- io <- data <- report <- eval <- cli <- python
+#        <- train <- search <- compress <- io/gguf <- io/onnx <- io/onnx_export <- io/tflite <- io/json <- io/safetensors <- io <- data <- report <- eval <- cli <- python
 #
 # (arrows: may be included by). bench/ may include all of them but cli, and nothing of tests/. Besides: core, runtime,
 # kernels, quant and observe know no Eigen, apart from the one file that adapts its thread pool; the only public header
 # that includes it is layers/eigen.h; lowbit.h is for users and never included inside.
 
-set(layers core arrays runtime kernels coding fp32 quant observe layers model recover train search compress io/gguf io/onnx io/onnx_export io/json io/safetensors io data report eval cli python)
+set(layers core arrays runtime kernels coding fp32 quant observe layers model recover train search compress io/gguf io/onnx io/onnx_export io/tflite io/json io/safetensors io data report eval cli python)
 set(thread_pool_adapter "^src/runtime/[a-z_]*(thread_pool|executor)[a-z_]*\\.(h|cc)$")
 set(violations "")
 
