@@ -121,7 +121,7 @@ void add_auto_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "auto", "the best network for this machine within limits of accuracy, time, size");
   auto options = std::make_shared<AutoArguments>();
-  command->add_option("MODEL", options->model, "an fp32 .onnx or .lowbit file")->required();
+  command->add_option("MODEL", options->model, "an fp32 .onnx, .tflite or .lowbit file")->required();
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();

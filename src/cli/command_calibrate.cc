@@ -75,7 +75,7 @@ void add_calibrate_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "calibrate", "choose ranges of activations on images: a table to read, edit and quantize with");
   auto options = std::make_shared<CalibrateArguments>();
-  command->add_option("MODEL", options->model, "an .onnx file");
+  command->add_option("MODEL", options->model, "an .onnx or .tflite file");
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   add_observer_option(*command, options->quantization);

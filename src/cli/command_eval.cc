@@ -105,7 +105,9 @@ void add_eval_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("eval", "accuracy, error, size and speed of a model in several schemes");
   auto options = std::make_shared<EvalArguments>();
-  command->add_option("MODEL", options->models, "an .onnx or .lowbit file; two are compared output by output")
+  command
+      ->add_option("MODEL", options->models,
+                   "an .onnx, .tflite or .lowbit file; two are compared output by output")
       ->required()
       ->expected(1, 2);
   add_onnx_options(*command, options->onnx);

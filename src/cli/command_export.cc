@@ -49,7 +49,7 @@ void run_export(const ExportArguments& options) {
 void add_export_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("export", "write a model as an ONNX file for other runtimes");
   auto options = std::make_shared<ExportArguments>();
-  command->add_option("MODEL", options->model, "a .lowbit or .onnx file")->required();
+  command->add_option("MODEL", options->model, "a .lowbit, .onnx or .tflite file")->required();
   add_onnx_options(*command, options->onnx);
   command
       ->add_option(

@@ -97,7 +97,7 @@ void add_info_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "info", "layers or tensors of a file, formats and sizes; without FILE, the machine");
   auto options = std::make_shared<InfoArguments>();
-  command->add_option("FILE", options->file, "an .onnx, .lowbit, .gguf or .safetensors file");
+  command->add_option("FILE", options->file, "an .onnx, .tflite, .lowbit, .gguf or .safetensors file");
   add_onnx_options(*command, options->onnx);
   command->add_flag("--json", options->json, "JSON instead of a table");
   command->callback([options] { run_info(*options); });

@@ -34,7 +34,7 @@ void add_profile_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("profile", "where the time of a run goes: each layer, its kernel and its share");
   auto options = std::make_shared<ProfileArguments>();
-  command->add_option("MODEL", options->model, "an .onnx or .lowbit file")->required();
+  command->add_option("MODEL", options->model, "an .onnx, .tflite or .lowbit file")->required();
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->run.data, Calibration::no);
   command->add_option("--batch", options->run.batch, "samples of a run")

@@ -59,7 +59,7 @@ void run_quantize(const QuantizeArguments& options) {
 void add_quantize_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("quantize", "quantize an ONNX model and save it as .lowbit");
   auto options = std::make_shared<QuantizeArguments>();
-  command->add_option("MODEL", options->model, "an .onnx file")->required();
+  command->add_option("MODEL", options->model, "an .onnx or .tflite file")->required();
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->add_option("--scheme", options->scheme, "see lowbit schemes")->capture_default_str();

@@ -124,7 +124,7 @@ void add_run_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("run", "run a model on .npy files or a .npz file and write its outputs as .npy");
   auto options = std::make_shared<RunArguments>();
-  command->add_option("MODEL", options->model, "an .onnx or .lowbit file")->required();
+  command->add_option("MODEL", options->model, "an .onnx, .tflite or .lowbit file")->required();
   add_onnx_options(*command, options->onnx);
   command
       ->add_option("--input", options->inputs,

@@ -199,7 +199,7 @@ void add_sensitivity_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "sensitivity", "what each layer costs at several widths, and which to give more bits");
   auto options = std::make_shared<SensitivityArguments>();
-  command->add_option("MODEL", options->model, "an fp32 .onnx or .lowbit file")->required();
+  command->add_option("MODEL", options->model, "an fp32 .onnx, .tflite or .lowbit file")->required();
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
