@@ -119,7 +119,7 @@ std::string Translator::emit(std::string_view type, const std::vector<std::strin
                              const std::vector<Attribute>& attributes) {
   onnx::NodeProto& node = *model_.mutable_graph()->add_node();
   node.set_op_type(std::string(type));
-  const std::string name = unique(fmt::format("{}/{}", op_name_, type));
+  std::string name = unique(fmt::format("{}/{}", op_name_, type));
   node.set_name(name);
   for (const std::string& input : inputs) node.add_input(input);
   for (const auto& [key, value] : attributes) {
@@ -188,9 +188,11 @@ std::string Translator::constant(const Tensor& tensor, const Integers& perm, con
     refuse(fmt::format("reads the constant '{}', which is neither floats nor codes of 8 bits with a scale",
                        tensor.name));
   const bool one = tensor.scales.size() == 1;
-  const auto lead = static_cast<std::int64_t>(dims.size() - perm.size());
   std::vector<Attribute> attributes;
-  if (!one) attributes.emplace_back("axis", lead + (std::ranges::find(perm, tensor.axis) - perm.begin()));
+  // One dimension among four is that of channels.
+  const std::int64_t place =
+      dims.size() == perm.size() ? std::ranges::find(perm, tensor.axis) - perm.begin() : 1;
+  if (!one) attributes.emplace_back("axis", place);
   const std::string codes =
       initializer(tensor.type == TensorType::INT8 ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8, dims,
                   std::move(raw));

@@ -408,6 +408,18 @@ TEST(LoadTflite, ConstantsThatAreDequantized) {
   o.expect(y, o.in, [&](int h, int w, int c) { return o.at(h, w, c) + added[c]; });
 }
 
+/// A row of codes with a scale for each channel, added to images.
+TEST(LoadTflite, ConstantsInCodesOfChannels) {
+  OneOperator o;
+  const int c = o.b.constant<std::int8_t>("c", {3}, TensorType::INT8, {10, -20, 30},
+                                          {{0.5f, 0.25f, 0.125f}, {0, 4, 0}, 0}),
+            y = o.out(o.in), p = o.b.tensor("p", o.in);
+  o.b.op(17, {o.input}, {p}, schema::CreatePool2DOptions(o.b.builder(), Padding::SAME, 1, 1, 1, 1));
+  o.b.op(0, {p, c}, {y}, schema::CreateAddOptions(o.b.builder()));
+  const float added[] = {5.0f, -6.0f, 3.75f};
+  o.expect(y, o.in, [&](int h, int w, int k) { return o.at(h, w, k) + added[k]; });
+}
+
 // ---------------------------------------------------------------------------------------------- refusals
 
 TEST(LoadTflite, RefusesByName) {
