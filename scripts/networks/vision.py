@@ -54,14 +54,18 @@ def rounded_channels(channels):
     return result + 8 if result < 0.9 * channels else result
 
 
-def lenet5(name, opset):
+def lenet5(name, opset, signs=False):
+    """With `signs` values have both signs in front of products: they are limited to [-1, 1]."""
+    def limit(x):
+        return b.node("Clip", [x, b.number(-1), b.number(1)]) if signs else relu(b, x)
+
     b = Builder(name, opset)
     x = b.input("image", ["N", 1, 28, 28])
     for inputs, outputs in ((1, 20), (20, 50)):
-        x = relu(b, b.conv(x, inputs, outputs, 5))
+        x = limit(b.conv(x, inputs, outputs, 5))
         x = b.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])
     x = b.node("Flatten", [x], axis=1)
-    x = relu(b, b.gemm(x, 50 * 7 * 7, 500))
+    x = limit(b.gemm(x, 50 * 7 * 7, 500))
     b.output(b.gemm(x, 500, 10), "logits", ["N", 10])
     return b.model()
 

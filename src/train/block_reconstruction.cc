@@ -120,8 +120,12 @@ class Reconstruction {
 
   std::unique_ptr<train::TapeNode> make_node(std::size_t n, train::NodeSpec& spec) {
     const Graph::Node& node = graph_.graph.nodes[n];
+    if (graph_.signs[n].layer >= 0)
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("block reconstruction: \"{}\" reads signs, which have nothing to be rounded to",
+                              quantized_.graph().nodes[index(graph_.signs[n].layer)].name));
     if (std::holds_alternative<ops::QuantizeOp>(node.op))
-      return train::make_fake_quantize(graph_.codes[n], true, spec);
+      return train::make_rounding(graph_, n, spec);
     const int to = graph_.nodes[n];
     if (to >= 0 && data_.nodes[index(to)].weights) {
       spec.scheme = &data_.nodes[index(to)].scheme;

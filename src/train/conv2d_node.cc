@@ -50,7 +50,7 @@ class Conv2dNode final : public TapeNode {
 
   void forward(const ForwardArgs& args) noexcept override {
     if (norm_ && weights_.become_codes()) norm_->keep_factors_positive();
-    product_.pack(weights_.use());
+    product_.pack(weights_.use(args.pass));
     const ops::TensorArg to = norm_ ? ops::TensorArg(raw_.get(), raw_type_) : args.output;
     const bool of_batch =
         norm_ && (args.pass == Pass::adoption || (args.pass == Pass::training && !norm_->is_frozen()));
@@ -124,8 +124,14 @@ class Conv2dNode final : public TapeNode {
     return all;
   }
   std::vector<TrainingState> states() override {
-    if (!norm_) return {};
-    return {{name_ + ".mean", norm_->stream_mean}, {name_ + ".variance", norm_->stream_variance}};
+    std::vector<TrainingState> all;
+    if (norm_)
+      all = {{name_ + ".mean", norm_->stream_mean}, {name_ + ".variance", norm_->stream_variance}};
+    weights_.add_states(all);
+    return all;
+  }
+  void set_oscillation_control(const OscillationControl& control) override {
+    weights_.set_oscillation_control(control);
   }
   void set_momentum(double part) override {
     if (norm_) norm_->momentum = part;

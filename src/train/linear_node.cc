@@ -68,7 +68,7 @@ class LinearNode final : public TapeNode {
   }
 
   void forward(const ForwardArgs& args) noexcept override {
-    pack();
+    pack(args.pass);
     for_groups(*args.executor, args.batch,
                [&](std::int64_t, std::int64_t first, std::int64_t last, std::int64_t task) {
                  for (std::int64_t s = first; s < last; s += step(last - first))
@@ -98,6 +98,14 @@ class LinearNode final : public TapeNode {
     if (has_bias_) all.push_back({name_ + ".bias", Shape{out_}, ParameterKind::bias, bias_, bias_gradient_});
     return all;
   }
+  std::vector<TrainingState> states() override {
+    std::vector<TrainingState> all;
+    weights_.add_states(all);
+    return all;
+  }
+  void set_oscillation_control(const OscillationControl& control) override {
+    weights_.set_oscillation_control(control);
+  }
   void update(ops::Op& op) const override {
     auto& linear = std::get<ops::LinearOp>(op);
     linear.weight = weights_.tensor();
@@ -118,8 +126,8 @@ class LinearNode final : public TapeNode {
   /// Samples whose rows are multiplied together, of `samples`.
   std::int64_t step(std::int64_t samples) const { return rows_ == 1 ? samples : 1; }
 
-  void pack() noexcept {
-    used_ = weights_.use();
+  void pack(Pass pass) noexcept {
+    used_ = weights_.use(pass);
     float* transposed = floats(transposed_);
     for (std::int64_t o = 0; o < out_; ++o)
       for (std::int64_t i = 0; i < in_; ++i)

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
 #include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 
@@ -29,6 +33,7 @@ class Converter {
 
  private:
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+  static std::size_t at64(std::int64_t i) { return static_cast<std::size_t>(i); }
 
   ValueId add_value(ValueId old, const char* ending = "") {
     const Graph::Value& value = quantized_.graph().values[at(old)];
@@ -44,19 +49,21 @@ class Converter {
   }
 
   void add_node(std::string name, ops::Op op, std::vector<ValueId> inputs, ValueId output, int node,
-                ValueId codes = -1) {
+                ValueId codes = -1, const SignInput& signs = {}) {
     result_.graph.nodes.push_back({std::move(name), std::move(op), std::move(inputs), output});
     result_.nodes.push_back(node);
     result_.fp32_nodes.push_back(node < 0 ? -1 : fp32_node_);
     result_.codes_of.push_back(codes);
     result_.codes.push_back(codes < 0 ? ValueType{} : quantized_.type(codes));
+    result_.signs.push_back(signs);
   }
 
   void convert_node(int n) {
     const Graph::Node& node = quantized_.graph().nodes[at(n)];
     fp32_node_ = next_fp32_node(node);
     const NodeQuantization& q = quantized_.quantization(n);
-    if (q.weights && (q.scheme.dynamic || q.scheme.activation_bits == 1))
+    const bool reads_signs = q.weights && q.scheme.activation_bits == 1;
+    if (q.weights && q.scheme.dynamic && !reads_signs)
       throw Error(ErrorCode::unsupported,
                   fmt::format("\"{}\" cannot be trained as {}: its activations have no ranges of their own",
                               node.name, q.name()));
@@ -75,7 +82,9 @@ class Converter {
     } else {
       const bool becomes_codes = makes_codes(node);
       made = add_value(node.output, becomes_codes ? kBeforeCodes : "");
-      add_node(node.name, with_weights(node), std::move(inputs), made, n);
+      ops::Op op = with_weights(node);
+      if (reads_signs) inputs[0] = add_signs(n, op, inputs[0]);
+      add_node(node.name, std::move(op), std::move(inputs), made, n);
       if (!becomes_codes) {
         values_[at(node.output)] = made;
         return;
@@ -85,6 +94,47 @@ class Converter {
     add_node(quantized_.graph().values[at(node.output)].name, ops::QuantizeOp{}, {made}, codes, -1,
              node.output);
     values_[at(node.output)] = codes;
+  }
+
+  /// A value of the signs that node n reads; the padding of its window becomes a border of them.
+  ValueId add_signs(int n, ops::Op& op, ValueId from) {
+    const Graph::Node& node = quantized_.graph().nodes[at(n)];
+    SignInput signs{.layer = n, .is_dynamic = quantized_.quantization(n).scheme.dynamic};
+    ValueType type = result_.types[at(from)];
+    if (auto* conv = std::get_if<ops::Conv2dOp>(&op))
+      pad(*conv, quantized_.type(node.output).layout(), type, signs);
+    else
+      signs.of_rows = !std::get<ops::LinearOp>(op).flattens_input;
+    if (!signs.is_dynamic) signs.scale = sign_scale(n, *ops::weight_of(op));
+    const std::string name = node.name + ":signs";
+    const ValueId made = result_.graph.add_value(name, type.shape);
+    result_.types.push_back(type);
+    add_node(name, ops::QuantizeOp{}, {from}, made, -1, -1, signs);
+    return made;
+  }
+
+  static void pad(ops::Conv2dOp& conv, const SampleLayout& out, ValueType& type, SignInput& signs) {
+    ops::Window& w = conv.window;
+    const SampleLayout in = type.layout();
+    const auto behind = [&](std::size_t axis, std::int64_t outputs, std::int64_t inputs) {
+      const std::int64_t reach = (outputs - 1) * w.stride[axis] + (w.kernel[axis] - 1) * w.dilation[axis] + 1;
+      return std::max<std::int64_t>(0, reach - w.pad[axis] - inputs);
+    };
+    signs.pad = {w.pad[0], w.pad[1], behind(0, out.height, in.height), behind(1, out.width, in.width)};
+    w.pad = {0, 0, 0, 0};
+    type.shape = Shape{in.channels, in.height + signs.pad[0] + signs.pad[2],
+                       in.width + signs.pad[1] + signs.pad[3]};
+  }
+
+  /// What the scales of a layer have in them besides the mean magnitude of their row.
+  float sign_scale(int n, const Tensor& weight) {
+    if (!complete_) complete_ = quantized_.complete_data();
+    const std::vector<float>& scales = complete_->nodes[at(n)].weights->scales;
+    const std::int64_t row = weight.shape.elements() / weight.shape[0];
+    double sum = 0;
+    for (std::int64_t i = 0; i < row; ++i) sum += std::fabs(static_cast<double>(weight.data[at64(i)]));
+    const auto scale = static_cast<float>(static_cast<double>(scales[0]) * static_cast<double>(row) / sum);
+    return std::isnormal(scale) ? scale : 1.0f;
   }
 
   /// Whether the output has codes that are not those of the input.
@@ -121,12 +171,18 @@ class Converter {
   }
 
   const Model &fp32_, &quantized_;
+  std::optional<detail::ModelData> complete_{};  ///< of the quantized model, where scales are asked for
   int seen_ = 0, fp32_node_ = -1;  ///< nodes of the fp32 model so far; that of the node at hand
   std::vector<ValueId> values_;    ///< per value of the quantized model
   QuantizedGraph result_;
 };
 
 }  // namespace
+
+std::unique_ptr<TapeNode> make_rounding(const QuantizedGraph& graph, std::size_t n, const NodeSpec& spec) {
+  if (graph.codes_of[n] < 0) return make_sign_activation(graph.signs[n], spec);
+  return make_fake_quantize(graph.codes[n], spec);
+}
 
 QuantizedGraph quantized_graph(const Model& fp32, const Model& quantized) {
   return Converter(fp32, quantized).convert();

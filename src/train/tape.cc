@@ -91,13 +91,14 @@ std::unique_ptr<train::TapeNode> Tape::State::make_node(const Graph& graph, std:
                                                         train::NodeSpec& spec) const {
   spec.epsilon = options.batch_norm_epsilon;
   spec.is_frozen = options.freeze_batch_norm;
-  spec.learns_steps = options.learn_steps;
+  spec.how = options.fake_quantization;
+  spec.tracks_oscillations = options.track_oscillations;
   if (quantized && converted.nodes[n] >= 0) {
     const NodeQuantization& q = quantized->quantization(converted.nodes[n]);
     if (q.weights) spec.scheme = &q.scheme;
   }
   if (std::holds_alternative<ops::QuantizeOp>(graph.nodes[n].op))
-    return train::make_fake_quantize(converted.codes[n], options.learn_steps, spec);
+    return train::make_rounding(converted, n, spec);
   return train::make_tape_node(graph.nodes[n].op, spec);
 }
 
@@ -162,6 +163,15 @@ void Tape::set_batch_norm_momentum(double part) {
   for (const auto& node : state_->tape.nodes()) node->set_momentum(part);
 }
 
+void Tape::set_oscillation_control(const OscillationControl& control) {
+  if (!(control.dampening >= 0 && control.freeze_above >= 0))
+    throw Error(ErrorCode::invalid_argument, "oscillations: numbers cannot be negative");
+  if (control.freeze_above > 0 && !state_->options.track_oscillations)
+    throw Error(ErrorCode::invalid_argument,
+                "oscillations: the tape was made without tracking them, so that nothing can be frozen");
+  for (const auto& node : state_->tape.nodes()) node->set_oscillation_control(control);
+}
+
 Model Tape::model() const {
   Graph graph = state_->model.graph();
   for (std::size_t n = 0; n < state_->tape.nodes().size(); ++n) {
@@ -177,6 +187,10 @@ Model Tape::quantized_model() const {
   train::TrainedCodes codes(*state_->quantized, state_->converted);
   for (std::size_t n = 0; n < state_->tape.nodes().size(); ++n) codes.take(n, *state_->tape.nodes()[n]);
   return std::move(codes).model();
+}
+
+const TapeOptions& Tape::options() const {
+  return state_->options;
 }
 
 std::size_t Tape::bytes() const {

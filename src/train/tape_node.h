@@ -18,6 +18,7 @@
 #include "lowbit/layers/step.h"
 #include "lowbit/quant/quantized_matrix.h"
 #include "lowbit/runtime/executor.h"
+#include "lowbit/train/fake_quantization.h"
 #include "lowbit/train/tape.h"
 
 namespace lowbit::train {
@@ -92,7 +93,8 @@ struct NodeSpec {
   float epsilon = 1e-5f;
   bool is_frozen = false;
   const Scheme* scheme = nullptr;  ///< of a product whose weights become codes, else null
-  bool learns_steps = true;
+  FakeQuantization how{};
+  bool tracks_oscillations = false;
   std::shared_ptr<WeightQuantizer> quantizer{};  ///< of such a product, in place of that of the scheme
 
   ops::StepSpec step() const { return {.inputs = inputs, .output = output, .isa = isa}; }
@@ -111,6 +113,7 @@ class TapeNode {
   virtual std::vector<Parameter> parameters() { return {}; }
   virtual std::vector<TrainingState> states() { return {}; }
   virtual void set_momentum(double) {}
+  virtual void set_oscillation_control(const OscillationControl&) {}
   /// Writes what the parameters are into the operator that the node was made from.
   virtual void update(ops::Op&) const {}
   /// Of a product whose weights become codes: those.

@@ -29,12 +29,18 @@ TrainedCodes::TrainedCodes(const Model& quantized, const QuantizedGraph& graph)
 
 void TrainedCodes::take(std::size_t n, const TapeNode& node) {
   if (std::holds_alternative<ops::QuantizeOp>(graph_.graph.nodes[n].op)) {
+    if (graph_.codes_of[n] < 0) {
+      sign_scales_[graph_.signs[n].layer] = static_cast<const SignActivation&>(node).scale();
+      return;
+    }
     qparams_[graph_.codes_of[n]] = static_cast<const FakeQuantize&>(node).qparams();
     return;
   }
   const std::size_t to = index(graph_.nodes[n]);
   node.update(data_.graph.nodes[to].op);
   if (std::optional<QuantizedMatrix> matrix = node.codes()) {
+    if (const auto scale = sign_scales_.find(graph_.nodes[n]); scale != sign_scales_.end())
+      for (float& s : matrix->scales) s *= scale->second;
     data_.nodes[to].weights = std::move(matrix);
     free_memory_of_weights(data_.graph.nodes[to].op);
   }

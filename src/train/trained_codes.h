@@ -15,7 +15,8 @@ class TrainedCodes {
   /// `graph` was made of `quantized`, and outlives this.
   TrainedCodes(const Model& quantized, const QuantizedGraph& graph);
 
-  /// What node `n` of the graph has learned: weights and biases, or the step of an activation.
+  /// What node `n` of the graph has learned: weights and biases, or the step of an activation. In the order
+  /// of the graph: a product after the signs that it reads.
   void take(std::size_t n, const TapeNode& node);
   Model model() &&;
 
@@ -23,6 +24,7 @@ class TrainedCodes {
   const QuantizedGraph& graph_;
   detail::ModelData data_;
   std::map<ValueId, QParams> qparams_;  ///< of values of the quantized model
+  std::map<int, float> sign_scales_;    ///< of nodes of the quantized model that read signs
 };
 
 }  // namespace lowbit::train

@@ -9,10 +9,12 @@
 #include <numeric>
 #include <utility>
 
+#include "core/elementary_trigonometry.h"
 #include "core/random.h"
 #include "lowbit/core/error.h"
-#include "lowbit/train/losses.h"
+#include "train/rate_search.h"
 #include "train/training_checkpoint.h"
+#include "train/training_loss.h"
 #include "train/training_samples.h"
 
 namespace lowbit {
@@ -46,8 +48,10 @@ std::uint64_t training_hash(const Tape& tape, const TrainerOptions& o, const Lab
   }
   for (const double v : {o.optimizer.momentum, o.optimizer.beta1, o.optimizer.beta2, o.optimizer.epsilon,
                          o.optimizer.weight_decay, o.optimizer.step_rate, o.schedule.peak, o.label_smoothing,
-                         o.teacher_part, o.temperature})
+                         o.teacher_part, o.temperature, o.dampening, o.freeze_above})
     add(v);
+  const FakeQuantization& f = tape.options().fake_quantization;
+  add(f.activations), add(f.weights), add(f.rounding), add(f.signs), add(f.ewgs_scaling), add(f.range_part);
   for (const std::int64_t v : {o.epochs, o.batch, o.schedule.warm_up, o.augmentation.pad,
                                o.reestimation_batches, o.patience, samples.count()})
     add(v);
@@ -66,12 +70,12 @@ class Run {
         samples_(samples),
         held_out_(held_out),
         optimizer_(tape.parameters(), options.optimizer),
-        schedule_(options.schedule) {
-    batch_size_ = std::min(options.batch, samples.count());
+        schedule_(options.schedule),
+        batch_size_(std::min(options.batch, samples.count())),
+        loss_(options, batch_size_) {
     steps_ = samples.count() / batch_size_;
     schedule_.total = steps_ * options.epochs;
     if (schedule_.warm_up < 0) schedule_.warm_up = steps_;
-    if (options.teacher) teacher_.emplace(*options.teacher, WorkspaceOptions{.batch = batch_size_});
   }
 
   TrainingResult go() {
@@ -112,8 +116,9 @@ class Run {
                                                 static_cast<std::size_t>(batch_size_));
       train::read_batch(samples_, which, options_, at_.epoch, batch_, labels_);
       const double rate = schedule_.rate(at_.epoch * steps_ + at_.step);
+      tape_.set_oscillation_control(oscillation_control());
       tape_.forward(batch_);
-      const double loss = find_loss();
+      const double loss = loss_.find(tape_, batch_, labels_);
       if (!std::isfinite(loss)) {
         at_.result.end = TrainingEnd::diverged;
         return false;
@@ -131,6 +136,13 @@ class Run {
       }
     }
     return true;
+  }
+
+  /// Dampening grows along a cosine, the threshold of freezing falls along one from four times what it ends at.
+  OscillationControl oscillation_control() const {
+    const double part = static_cast<double>(at_.epoch * steps_ + at_.step) / static_cast<double>(schedule_.total),
+                 left = 0.5 * (1 + elementary::cos(3.141592653589793 * part));
+    return {options_.dampening * (1 - left), options_.freeze_above * (1 + 3 * left)};
   }
 
   void end_epoch() {
@@ -161,31 +173,12 @@ class Run {
     options_.progress(p);
   }
 
-  /// Of the batch, with the gradient of the output.
-  double find_loss() {
-    const TensorView y = tape_.output();
-    const MutableTensorView g = tape_.output_gradient();
-    const double loss = softmax_cross_entropy(y, labels_, g, options_.label_smoothing);
-    if (!teacher_) return loss;
-    if (!(taught_.shape == y.shape)) taught_ = Tensor(y.shape), other_gradient_ = Tensor(y.shape);
-    lowbit::run(*options_.teacher, batch_, taught_, *teacher_);
-    const double distance = distillation(y, taught_, other_gradient_, options_.temperature);
-    const double part = options_.teacher_part;
-    const auto theirs = static_cast<float>(part), ours = static_cast<float>(1 - part);
-    const std::int64_t classes = y.shape[1];
-    for (std::int64_t i = 0; i < y.shape[0]; ++i)
-      for (std::int64_t c = 0; c < classes; ++c) {
-        float& at = g.data[i * g.strides[0] + c * g.strides[1]];
-        at = ours * at + theirs * other_gradient_.data[static_cast<std::size_t>(i * classes + c)];
-      }
-    return (1 - part) * loss + part * distance;
-  }
-
   TrainingResult finish() {
     at_.best.put_back(tape_);
     if (at_.result.end == TrainingEnd::stopped || at_.result.best_epoch == 0 ||
         options_.reestimation_batches == 0 || tape_.states().empty())
       return at_.result;
+    tape_.set_oscillation_control({});
     const std::int64_t batches = std::min(options_.reestimation_batches, steps_);
     for (std::int64_t i = 0; i < batches; ++i) {
       train::read_batch(samples_, numbers_from(i * batch_size_, batch_size_), options_, -1, batch_, labels_);
@@ -201,10 +194,10 @@ class Run {
   const LabelledSamples &samples_, &held_out_;
   Optimizer optimizer_;
   RateSchedule schedule_;
-  std::optional<Workspace> teacher_;
-  std::int64_t batch_size_ = 0, steps_ = 0;  ///< steps of an epoch
+  std::int64_t batch_size_, steps_ = 0;  ///< steps of an epoch
+  train::TrainingLoss loss_;
   train::Checkpoint at_;
-  Tensor batch_, taught_, other_gradient_;
+  Tensor batch_;
   std::vector<std::int64_t> labels_;
 };
 
@@ -221,17 +214,29 @@ Trainer::Trainer(Tape& tape, const TrainerOptions& options) : tape_(tape), optio
         fmt::format("the teacher's part of the loss has to be in [0, 1], it is {}", options.teacher_part));
   check(options.reestimation_batches >= 0 && options.patience >= 0,
         "numbers of batches and of epochs cannot be negative");
+  check(options.dampening >= 0 && options.freeze_above >= 0, "numbers of oscillations cannot be negative");
+  check(options.freeze_above == 0 || tape.options().track_oscillations,
+        "the tape was made without tracking oscillations, so that nothing can be frozen");
   check(!options.teacher || !options.teacher->is_quantized(), "the teacher has to be an fp32 model");
 }
 
-TrainingResult Trainer::run(const LabelledSamples& samples, const LabelledSamples& held_out) {
+std::int64_t Trainer::find_classes(const LabelledSamples& samples) {
   check(samples.count() > 0 && samples.read != nullptr, "there are no samples");
   Tensor one;
   std::vector<std::int64_t> label;
   train::read_batch(samples, numbers_from(0, 1), options_, -1, one, label);
   tape_.infer(one);  // says what the output is
   const Shape& output = tape_.output().shape;
-  const std::int64_t classes = output.rank() < 2 ? 0 : output[1];
+  return output.rank() < 2 ? 0 : output[1];
+}
+
+double Trainer::find_rate(const LabelledSamples& samples) {
+  check_labels(samples, find_classes(samples), "samples");
+  return train::search_rate(tape_, options_, samples);
+}
+
+TrainingResult Trainer::run(const LabelledSamples& samples, const LabelledSamples& held_out) {
+  const std::int64_t classes = find_classes(samples);
   check_labels(samples, classes, "samples");
   check_labels(held_out, classes, "held-out samples");
   return Run(tape_, options_, samples, held_out).go();

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // WeightQuantizer: what a layer multiplies by in place of its weights while it is trained for codes, and how
-// gradients pass (straight through the rounding).
+// gradients pass. Each kind has a file of its own and a row of the table in weight_quantizer.cc:
 //
-//   uniform, ternary  w' = step clamp(rint(w / step), qmin, qmax), with a step for each row or for all; its
-//                     logarithm is learned (Esser et al., "Learned Step Size Quantization", ICLR 2020): the
-//                     gradient is that of step times step, scaled by 1 / sqrt(n qmax), n the weights of a
-//                     step
-//   binary            w' = mean|w| sign(w) for each row (Rastegari et al., "XNOR-Net", ECCV 2016); signs pass
-//                     gradients where |w| <= 1
+//   uniform_weights.cc       integers, -1 0 1: a learned step (LSQ)
+//   dorefa_weights.cc        the same codes, of tanh(w)
+//   binary_weights.cc        signs with the mean magnitude of a row (XNOR-Net)
+//   ttq_weights.cc           0 and a learned level for each sign (TTQ)
+//   learned_levels.cc        tables that are learned (k-means, quantiles at the beginning)
+//   scaled_table_weights.cc  tables that stay, with a learned scale: additive powers of two and others
+//
+// Gradients of steps, scales and levels are scaled by 1 / sqrt(n qmax): n the weights that share one, qmax
+// the largest code, 1 for levels.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,9 +23,26 @@
 #include "lowbit/core/scheme.h"
 #include "lowbit/core/tensor.h"
 #include "lowbit/quant/quantized_matrix.h"
+#include "lowbit/train/fake_quantization.h"
 #include "lowbit/train/tape.h"
 
 namespace lowbit::train {
+
+/// What the weights of a layer are to become.
+struct WeightQuantizerSpec {
+  const Scheme& scheme;
+  const Tensor& weights;  ///< rows are output channels
+  const FakeQuantization& how;
+
+  bool per_tensor() const { return scheme.granularity.kind == Granularity::Kind::tensor; }
+  /// Integer kernels round the levels of tables.
+  bool meets_integers() const { return scheme.activation_bits > 1; }
+  std::int64_t rows() const { return weights.shape[0]; }
+  std::int64_t columns() const { return weights.shape.elements() / (rows() > 0 ? rows() : 1); }
+  float scaling() const {
+    return how.rounding == RoundingGradient::ewgs ? static_cast<float>(how.ewgs_scaling) : 0.0f;
+  }
+};
 
 class WeightQuantizer {
  public:
@@ -35,12 +57,24 @@ class WeightQuantizer {
   /// What forward() gives, as codes: rows times positive factors, columns in the order `column(i)`.
   virtual QuantizedMatrix codes(std::span<const float> weights, std::span<const double> factors,
                                 std::span<const std::int64_t> columns) const = 0;
+
+  /// Whether weights are a step times a code: then find_codes() and step_at() say which.
+  virtual bool has_steps() const { return false; }
+  virtual void find_codes(std::span<const float>, std::span<float>) const noexcept {}
+  virtual float step_at(std::size_t) const noexcept { return 1.0f; }
 };
 
-/// Steps begin where the squared error of the weights is least. Throws Error(unsupported) for a scheme that
-/// cannot be trained, naming the layer.
-std::unique_ptr<WeightQuantizer> make_weight_quantizer(const Scheme& scheme, const Tensor& weights,
-                                                       bool learns_steps, const std::string& layer);
+/// Steps and scales begin where the squared error of the weights is least, levels as the scheme's quantizer
+/// has them. Throws Error(unsupported) for a scheme that cannot be trained, naming the layer.
+std::unique_ptr<WeightQuantizer> make_weight_quantizer(const WeightQuantizerSpec& spec, const std::string& layer);
+
+/// Which make_weight_quantizer() chooses from.
+std::unique_ptr<WeightQuantizer> make_uniform_weights(const WeightQuantizerSpec& spec);
+std::unique_ptr<WeightQuantizer> make_dorefa_weights(const WeightQuantizerSpec& spec);
+std::unique_ptr<WeightQuantizer> make_binary_weights(const WeightQuantizerSpec& spec);
+std::unique_ptr<WeightQuantizer> make_ttq_weights(const WeightQuantizerSpec& spec);
+std::unique_ptr<WeightQuantizer> make_learned_levels(const WeightQuantizerSpec& spec);
+std::unique_ptr<WeightQuantizer> make_scaled_table_weights(const WeightQuantizerSpec& spec);
 
 /// Rows of a weight in the order of its elements ([in][height][width] of a convolution) against the order
 /// (height, width, in) of the columns of codes: which element each column is.

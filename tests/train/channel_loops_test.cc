@@ -60,11 +60,14 @@ LoopResults run_loops(const ChannelLoops& loops, const LoopCase& c) {
   }
   loops.round({n, x.data(), 4, 0.25f, -3, 7, out.data()});
   keep(out);
-  for (const bool adds : {false, true}) {
-    result.sums.push_back(loops.round_gradient({n, x.data(), g.data(), 4, -3, 7, out.data(), adds}));
+  const auto round_gradient = [&](float* to, bool adds, float scaling) {
+    const RoundSums sums = loops.round_gradient({n, x.data(), g.data(), 4, -3, 7, to, adds, scaling});
+    result.sums.insert(result.sums.end(), {sums.inside, sums.below, sums.above});
     keep(out);
-  }
-  result.sums.push_back(loops.round_gradient({n, x.data(), g.data(), 4, -3, 7, nullptr, false}));
+  };
+  for (const bool adds : {false, true}) round_gradient(out.data(), adds, 0.0f);
+  round_gradient(out.data(), false, 0.5f);
+  round_gradient(nullptr, false, 0.0f);
   return result;
 }
 
@@ -88,10 +91,15 @@ TEST(ChannelLoops, TheScalarOnesAreTheDefinition) {
   const std::vector<float> reals{0.2f, 0.25f, 0.75f, -1, 9, 2};
   kChannelLoopsScalar.round({6, reals.data(), 2, 0.5f, -1, 4, out.data()});
   EXPECT_EQ(out, (std::vector<float>{0, 0, 1, -0.5f, 2, 2}));
-  const double sum =
+  const RoundSums rounded =
       kChannelLoopsScalar.round_gradient({6, reals.data(), g.data(), 2, -1, 4, out.data(), false});
   EXPECT_EQ(out, (std::vector<float>{1, 2, 3, 0, 0, 6}));
-  EXPECT_NEAR(sum, 1 * (0 - 0.4) + 2 * (0 - 0.5) + 3 * (2 - 1.5) + 4 * -1 + 5 * 4 + 6 * 0, 1e-6);
+  EXPECT_NEAR(rounded.inside, 1 * (0 - 0.4) + 2 * (0 - 0.5) + 3 * (2 - 1.5) + 6 * 0, 1e-6);
+  EXPECT_EQ(rounded.below, 4);
+  EXPECT_EQ(rounded.above, 5);
+  const std::vector<float> falling{-1, -2, 3, 4, 5, 6};
+  kChannelLoopsScalar.round_gradient({6, reals.data(), falling.data(), 2, -1, 4, out.data(), false, 0.5f});
+  EXPECT_EQ(out, (std::vector<float>{-1 + 0.5f * 1 * 0.4f, -2 + 0.5f * 2 * 0.5f, 3 - 0.5f * 3 * 0.5f, 0, 0, 6}));
 }
 
 std::vector<const ChannelLoops*> loops_of_this_build() {

@@ -121,7 +121,8 @@ TEST_P(TrainedCodes, AreThoseOfTheIntegerModel) {
 
 INSTANTIATE_TEST_SUITE_P(Schemes, TrainedCodes,
                          ::testing::Values("int8", "int4", "int4-a4", "int3-a3", "int2-a2", "int2",
-                                           "int4-tensor", "ternary", "binary", "ternary-a4"),
+                                           "int4-tensor", "ternary", "binary", "ternary-a4", "ttq", "apot4",
+                                           "kmeans2", "nf4-a4"),
                          [](const auto& c) {
                            std::string name = c.param;
                            std::replace(name.begin(), name.end(), '-', '_');
@@ -212,7 +213,7 @@ TEST(TrainedSteps, GradientsAreTheirFormulas) {
 TEST(TrainedSteps, StayWhereTheyAreNotLearned) {
   const Model fp32 = network_for_codes();
   const Tensor inputs = inputs_for_codes(4, 6);
-  Tape tape(fp32, quantized_by(fp32, "int4-a4", inputs), {.batch = 4, .learn_steps = false});
+  Tape tape(fp32, quantized_by(fp32, "int4-a4", inputs), {.batch = 4, .fake_quantization = {.activations = ActivationSteps::fixed, .weights = WeightSteps::fixed}});
   for (const Parameter& p : tape.parameters()) EXPECT_NE(p.kind, ParameterKind::log_step) << p.name;
   const std::vector<float> before = tape.quantized_model().data().nodes[1].weights->scales;
   descend(tape, inputs, 2, 0.01f);
@@ -226,7 +227,7 @@ TEST(TrainedCodesRefusals, NameTheLayer) {
     const Model quantized = quantized_by(fp32, scheme, inputs);
     return error_of([&] { Tape tape(fp32, quantized); }, ErrorCode::unsupported);
   };
-  EXPECT_TRUE(says(refused("nf4"), {"\"first\" cannot be trained as nf4"}));
+  EXPECT_TRUE(says(refused("absmean"), {"\"first\" cannot be trained as absmean"}));
   EXPECT_TRUE(says(refused("int8-dynamic"), {"\"first\" cannot be trained as int8-dynamic"}));
   Random r(2);
   const Model other = Sequential({3, 16, 16}).add(layer_of(r, 3, 4), "other").model();

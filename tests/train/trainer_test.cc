@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <numeric>
@@ -11,8 +13,11 @@
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "lowbit/train/losses.h"
 #include "support/error_of.h"
 #include "support/temporary_folder.h"
+#include "train/oscillations.h"
+#include "train/rate_search.h"
 #include "train/training_samples.h"
 
 namespace lowbit::testing {
@@ -98,6 +103,124 @@ TEST(Trainer, EndsWithWhatWasBestWhereItDiverges) {
   const std::vector<std::byte> before = save_to_bytes(tape.model());
   EXPECT_EQ(Trainer(tape, o).run(blobs(192, 1), blobs(64, 2)).end, TrainingEnd::diverged);
   EXPECT_TRUE(save_to_bytes(tape.model()) == before);
+}
+
+TEST(Trainer, KeepsTheBestEpochWhereALaterOneDiverges) {
+  LabelledSamples samples = blobs(192, 1), held_out = blobs(64, 2);
+  TrainerOptions o = some_options();
+  o.epochs = 2;
+  Tape two(blob_network(), {.batch = 32});
+  o.schedule.kind = RateSchedule::Kind::constant;
+  Trainer(two, o).run(samples, held_out);
+
+  Tape tape(blob_network(), {.batch = 32});
+  std::int64_t reads = 0;
+  samples.read = [&, read = samples.read](std::int64_t i, std::span<float> out) {
+    read(i, out);
+    if (++reads > 2 * 192 + 40) out[0] = std::nanf("");
+  };
+  o.epochs = 5;
+  const TrainingResult r = Trainer(tape, o).run(samples, held_out);
+  EXPECT_EQ(r.end, TrainingEnd::diverged);
+  EXPECT_EQ(r.epochs, 2);
+  EXPECT_TRUE(save_to_bytes(tape.model()) == save_to_bytes(two.model()));
+}
+
+TEST(Trainer, FindsARateThatLearns) {
+  Tape tape(blob_network(), {.batch = 32});
+  TrainerOptions o = some_options();
+  const LabelledSamples samples = blobs(192, 1), held_out = blobs(64, 2);
+  const std::vector<std::byte> before = save_to_bytes(tape.model());
+  o.schedule.peak = Trainer(tape, o).find_rate(samples);
+  EXPECT_TRUE(save_to_bytes(tape.model()) == before);
+  EXPECT_GT(o.schedule.peak, 1e-4);
+  EXPECT_LT(o.schedule.peak, 0.1);
+  EXPECT_GT(Trainer(tape, o).run(samples, held_out).best_accuracy, 0.9);
+}
+
+TEST(RateSearch, TakesATenthOfTheRateOfTheLeastLoss) {
+  const std::vector<double> rates{1e-3, 1e-2, 1e-1, 1, 10, 100};
+  EXPECT_DOUBLE_EQ(train::choose_rate(rates, std::vector<double>{4, 3, 1, 90, 0, 0}), 1e-2);
+  EXPECT_DOUBLE_EQ(train::choose_rate(rates, std::vector<double>{4, 3, 2, NAN, 0, 0}), 1e-2);
+  EXPECT_DOUBLE_EQ(train::choose_rate(rates, std::vector<double>{4, 5, 5, 5, 5, 5}), 1e-4);
+}
+
+Model rounded_blobs(const Model& fp32, const Scheme& scheme) {
+  Tensor batch;
+  std::vector<std::int64_t> labels;
+  train::read_batch(blobs(192, 1), train::shuffled(64, 1, 0), {}, -1, batch, labels);
+  const std::vector<TensorView> batches{batch};
+  return quantize(fp32, calibrate(fp32, batches), {.scheme = scheme});
+}
+
+TEST(Oscillations, AreDampenedByTheDistanceFromTheCode) {
+  const Model fp32 = blob_network();
+  Tape tape(fp32, rounded_blobs(fp32, "int3-a4"), {.batch = 32});
+  Tensor batch;
+  std::vector<std::int64_t> labels;
+  train::read_batch(blobs(192, 1), train::shuffled(32, 1, 0), {}, -1, batch, labels);
+  std::vector<float> plain;
+  const Parameter *weight = nullptr, *steps = nullptr;
+  for (const Parameter& p : tape.parameters()) {
+    if (p.name == "first.weight") weight = &p;
+    if (p.name == "first.log_step") steps = &p;
+  }
+  ASSERT_TRUE(weight && steps);
+  for (const double dampening : {0.0, 0.25}) {
+    tape.set_oscillation_control({.dampening = dampening});
+    tape.forward(batch);
+    softmax_cross_entropy(tape.output(), labels, tape.output_gradient());
+    tape.backward();
+    if (dampening == 0) plain.assign(weight->gradient.begin(), weight->gradient.end());
+  }
+  std::size_t beyond = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const double step = std::exp(static_cast<double>(steps->value[i / 9])),
+                 at = static_cast<double>(weight->value[i]) / step, code = std::nearbyint(std::clamp(at, -4.0, 3.0));
+    const bool is_beyond = std::fabs(at - code) > 0.5;
+    beyond += is_beyond;
+    EXPECT_NEAR(weight->gradient[i] - plain[i], is_beyond ? 0 : 2 * 0.25 * (at - code) * step, 1e-5);
+  }
+  EXPECT_LT(beyond, plain.size() / 2);
+}
+
+TEST(Oscillations, ThatGoOnFreezeTheirCodes) {
+  const Scheme scheme("int3-wo");
+  const Tensor weights(Shape{1, 4}, {0.3f, 0.1f, -0.2f, 1.0f});
+  const auto quantizer = train::make_weight_quantizer({scheme, weights, {}}, "layer");
+  train::Oscillations oscillations(4);
+  std::vector<float> w = weights.data;
+  const float step = quantizer->step_at(0);
+  for (int i = 0; i < 40; ++i) {
+    w[0] = (i % 4 == 3 ? 0.6f : 0.4f) * step;  // mostly 0, turns back in every other step
+    w[1] = (i < 20 ? 0.4f : 0.6f) * step;      // moves once
+    oscillations.observe(*quantizer, w, 0.1);
+  }
+  EXPECT_EQ(oscillations.frozen(), 1u);
+  w = {2 * step, 2 * step, 2 * step, 2 * step};
+  oscillations.hold(*quantizer, w);
+  EXPECT_EQ(w, (std::vector<float>{0, 2 * step, 2 * step, 2 * step}));
+}
+
+TEST(Oscillations, FreezingGoesOnFromACheckpointToTheSameBits) {
+  const TemporaryFolder folder;
+  const Model fp32 = blob_network(), rounded = rounded_blobs(fp32, "int2-a4");
+  TrainerOptions o = some_options();
+  o.schedule.peak = 0.05;
+  o.freeze_above = 0.005;
+  const auto train = [&] {
+    Tape tape(fp32, rounded, {.batch = 32, .track_oscillations = true});
+    Trainer(tape, o).run(blobs(192, 1), blobs(64, 2));
+    return save_to_bytes(tape.quantized_model());
+  };
+  const std::vector<std::byte> expected = train();
+  o.checkpoint = folder / "training.state";
+  int steps = 0;
+  o.stop = [&] { return ++steps == 8; };
+  train();
+  EXPECT_TRUE(train() == expected);
+  Tape without(fp32, rounded, {.batch = 32});
+  EXPECT_TRUE(says(error_of([&] { Trainer(without, o); }, ErrorCode::invalid_argument), {"oscillations"}));
 }
 
 TEST(Trainer, EndsWithoutProgress) {

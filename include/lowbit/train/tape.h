@@ -29,6 +29,7 @@
 #include "lowbit/core/view.h"
 #include "lowbit/model/model.h"
 #include "lowbit/runtime/executor.h"
+#include "lowbit/train/fake_quantization.h"
 
 namespace lowbit {
 
@@ -36,7 +37,9 @@ enum class ParameterKind : std::uint8_t {
   weight,    ///< of a product, or the rows of an Embedding
   bias,      ///< what is added: of a product, of a normalization
   factor,    ///< what a channel is multiplied by: of a normalization
-  log_step,  ///< the natural logarithm of the step between codes
+  log_step,  ///< the natural logarithm of the step between codes, or of another scale
+  offset,    ///< the real that code 0 of an activation stands for
+  level,     ///< of a table that weights are taken from
 };
 
 /// Numbers that are trained together.
@@ -53,6 +56,13 @@ struct TrainingState {
   std::span<double> value{};
 };
 
+/// What is done about weights of int2 to int8 and ternary layers that go to and fro between two codes: Nagel
+/// et al., "Overcoming Oscillations in Quantization-Aware Training", ICML 2022. Not for WeightSteps::dorefa.
+struct OscillationControl {
+  double dampening = 0;     ///< times the squared distance of weights from their codes is added to the loss
+  double freeze_above = 0;  ///< codes that turn back in more than this part of the steps stay; 0: none
+};
+
 struct TapeOptions {
   std::int64_t batch = 32;               ///< the largest that forward() will get
   int threads = 1;                       ///< including the caller's
@@ -64,7 +74,9 @@ struct TapeOptions {
   float batch_norm_epsilon = 1e-5f;
   /// Leaves batch normalization as it is: the statistics of the whole stream count, and do not change.
   bool freeze_batch_norm = false;
-  bool learn_steps = true;       ///< steps between codes are parameters; else they stay as they begin
+  /// How weights and activations learn where their codes lie, for a tape with a quantized model.
+  FakeQuantization fake_quantization{};
+  bool track_oscillations = false;  ///< so that codes can be frozen; takes 32 bytes a weight
   bool input_gradients = false;  ///< backward() also leaves the gradients of the inputs
 };
 
@@ -79,8 +91,8 @@ class Tape {
   /// `fp32`, is in the forward pass what its code stands for. Ranges of activations begin as there, steps of
   /// weights where their squared error is least; zero points stay. Throws besides Error(invalid_argument) for
   /// a model that was not made of `fp32`, Error(unsupported) naming a layer whose scheme cannot be trained:
-  /// weights have to be int2 to int8, ternary or binary with a scale for the channel or the tensor,
-  /// activations 2 to 8 bits with ranges from calibration, or floats.
+  /// weights have to be int2 to int8, ternary, ttq, binary or a table of levels with a scale for the channel
+  /// or the tensor; activations 2 to 8 bits with ranges from calibration, signs, or floats.
   Tape(const Model& fp32, const Model& quantized, const TapeOptions& options = {});
   Tape(Tape&&) noexcept;
   Tape& operator=(Tape&&) noexcept;
@@ -120,6 +132,10 @@ class Tape {
   /// they become the means of these batches. Throws Error(invalid_argument) unless it is in [0, 1].
   void set_batch_norm_momentum(double part);
 
+  /// For the steps from now on. Throws Error(invalid_argument) for a number below 0, or for freezing without
+  /// TapeOptions::track_oscillations.
+  void set_oscillation_control(const OscillationControl& control);
+
   /// The fp32 network with what the parameters are now, batch normalization folded into the weights.
   Model model() const;
   /// The quantized model that does in integers what the forward pass does in floats. A batch normalization is
@@ -128,6 +144,7 @@ class Tape {
   Model quantized_model() const;
   /// Of values, gradients and what the nodes keep.
   std::size_t bytes() const;
+  const TapeOptions& options() const;
 
  private:
   struct State;

@@ -49,6 +49,13 @@ struct RoundGradientArgs {
   float inverse = 1, lo = 0, hi = 0;
   float* to = nullptr;  ///< null: not wanted
   bool adds = false;
+  float scaling = 0;  ///< gradients that pass are g (1 + scaling sign(g) (x / step - code))
+};
+
+/// What the gradients of a step and of the ends of its range are made from.
+struct RoundSums {
+  double inside = 0;            ///< of g (code - x / step), x / step in [lo, hi]
+  double below = 0, above = 0;  ///< of g outside
 };
 
 struct ChannelLoops {
@@ -62,9 +69,7 @@ struct ChannelLoops {
                          const float* constant, float* g);
   void (*pass)(const PassArgs&);
   void (*round)(const RoundArgs&);
-  /// Returns the sum of gradients times what the logarithm of the step changes, over the step: code - x /
-  /// step inside of the range, the code at its ends.
-  double (*round_gradient)(const RoundGradientArgs&);
+  RoundSums (*round_gradient)(const RoundGradientArgs&);
 };
 
 extern const ChannelLoops kChannelLoopsScalar, kChannelLoopsAvx2, kChannelLoopsAvx512, kChannelLoopsNeon;

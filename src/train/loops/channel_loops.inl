@@ -136,37 +136,59 @@ void round(const RoundArgs& a) {
   for (; i < a.count; ++i) round_at<Narrow>(a, i);
 }
 
-/// Returns what element i adds to the sum.
+/// What elements add to RoundSums.
 template <class V>
-inline typename V::F round_gradient_at(const RoundGradientArgs& a, std::int64_t i) {
+struct RoundParts {
+  typename V::F inside, below, above;
+};
+
+template <class V>
+inline void round_gradient_at(const RoundGradientArgs& a, std::int64_t i, RoundParts<V>& sums) {
   const typename V::F at = V::mul(V::load(a.x + i), V::all(a.inverse)), g = V::load(a.gradient + i),
                       lo = V::all(a.lo), hi = V::all(a.hi), zero = V::all(0.0f),
-                      code = rounded<V>(at, a.lo, a.hi);
-  const typename V::F change = V::choose(at, lo, code, V::choose(hi, at, code, V::sub(code, at)));
-  if (a.to) {
-    const typename V::F passes = V::choose(at, lo, zero, V::choose(hi, at, zero, g));
-    V::store(a.to + i, a.adds ? V::add(V::load(a.to + i), passes) : passes);
-  }
-  return V::mul(g, change);
+                      distance = V::sub(rounded<V>(at, a.lo, a.hi), at);
+  const typename V::F below = V::choose(at, lo, g, zero), above = V::choose(hi, at, g, zero),
+                      inside = V::choose(at, lo, zero, V::choose(hi, at, zero, g)),
+                      error = V::choose(at, lo, zero, V::choose(hi, at, zero, distance));  // at may be infinite
+  sums.inside = V::add(sums.inside, V::mul(inside, error));
+  sums.below = V::add(sums.below, below);
+  sums.above = V::add(sums.above, above);
+  if (!a.to) return;
+  const typename V::F magnitude = V::choose(inside, zero, V::sub(zero, inside), inside),
+                      passes = V::sub(inside, V::mul(V::mul(V::all(a.scaling), magnitude), error));
+  V::store(a.to + i, a.adds ? V::add(V::load(a.to + i), passes) : passes);
 }
 
-double round_gradient(const RoundGradientArgs& a) {
+inline void add_part(VecF part, double& sum) {
+  float floats[kWidth];
+  Wide::store(floats, part);
+  for (const float f : floats) sum += static_cast<double>(f);
+}
+
+RoundSums round_gradient(const RoundGradientArgs& a) {
   constexpr std::int64_t kParts = 32, kBlock = 32 * kParts, kVectors = kParts / kWidth;
-  double sum = 0;
+  RoundSums sums;
   std::int64_t i = 0;
   for (; i + kParts <= a.count;) {
-    VecF parts[kVectors];
-    for (VecF& part : parts) part = Wide::all(0.0f);
+    RoundParts<Wide> parts[kVectors];
+    for (RoundParts<Wide>& p : parts) p.inside = p.below = p.above = Wide::all(0.0f);
     const std::int64_t end = i + kBlock < a.count ? i + kBlock : a.count;
     for (; i + kParts <= end; i += kParts)
-      for (std::int64_t v = 0; v < kVectors; ++v)
-        parts[v] = Wide::add(parts[v], round_gradient_at<Wide>(a, i + v * kWidth));
-    float floats[kParts];
-    for (std::int64_t v = 0; v < kVectors; ++v) Wide::store(floats + v * kWidth, parts[v]);
-    for (const float part : floats) sum += static_cast<double>(part);
+      for (std::int64_t v = 0; v < kVectors; ++v) round_gradient_at<Wide>(a, i + v * kWidth, parts[v]);
+    for (const RoundParts<Wide>& p : parts) {
+      add_part(p.inside, sums.inside);
+      add_part(p.below, sums.below);
+      add_part(p.above, sums.above);
+    }
   }
-  for (; i < a.count; ++i) sum += static_cast<double>(round_gradient_at<Narrow>(a, i));
-  return sum;
+  for (; i < a.count; ++i) {
+    RoundParts<Narrow> part{0.0f, 0.0f, 0.0f};
+    round_gradient_at<Narrow>(a, i, part);
+    sums.inside += static_cast<double>(part.inside);
+    sums.below += static_cast<double>(part.below);
+    sums.above += static_cast<double>(part.above);
+  }
+  return sums;
 }
 
 constexpr ChannelLoops loops_called(const char* name, Isa required) {
