@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "eval/scheme_options.h"
+#include "io/load_any_model.h"
 #include "lowbit/core/error.h"
 #include "report/check_report.h"
 #include "report/printable.h"
@@ -25,6 +26,10 @@ struct CheckArguments {
 
 void run_check(const CheckArguments& options) {
 #ifdef LOWBIT_WITH_ONNX
+  if (io::is_tflite_file(options.file))
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("{} is a TensorFlow Lite file: lowbit info says what becomes of it", options.file));
   report::Check check{
       .path = options.file, .file = describe_onnx(options.file), .scheme = parse_scheme(options.scheme)};
   require_built(check.scheme);

@@ -60,12 +60,12 @@ std::string raw_of(std::span<const T> values) {
 
 void Translator::refuse(const std::string& what) const {
   throw Error(ErrorCode::unsupported,
-              fmt::format("{}: {} {} ({}) {}", file_.name(), "operator", op_number_, op_->name, what));
+              fmt::format("{}: operator {} ({}) {}", file_.name(), op_number_, op_->name, what));
 }
 
 void Translator::reject(const std::string& what) const {
   throw Error(ErrorCode::corrupt_file,
-              fmt::format("{}: {} {} ({}) {}", file_.name(), "operator", op_number_, op_->name, what));
+              fmt::format("{}: operator {} ({}) {}", file_.name(), op_number_, op_->name, what));
 }
 
 int Translator::resolved(int tensor) const {
@@ -325,6 +325,7 @@ void Translator::add_input(int number) {
   for (const std::int64_t d : is_image ? permuted(tensor.dims, kToImage) : tensor.dims)
     type->mutable_shape()->add_dim()->set_dim_value(d);
   give(0, is_image ? Order::image : Order::file, tensor.name);
+  op_ = nullptr;
 }
 
 void Translator::add_output(int number) {
@@ -341,6 +342,7 @@ void Translator::add_output(int number) {
   onnx::ValueInfoProto& info = *model_.mutable_graph()->add_output();
   info.set_name(name);
   info.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
+  op_ = nullptr;
 }
 
 void Translator::refuse_unknown_operators() const {

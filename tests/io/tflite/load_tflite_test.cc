@@ -300,7 +300,9 @@ TEST(LoadTflite, FunctionsOfElements) {
       {101, [](float v) { return std::fabs(v); }},
       {92, [](float v) { return v * v; }},
       {117, [](float v) { return v * std::clamp(v / 6 + 0.5f, 0.0f, 1.0f); }}};
-  for (const auto& [code, f] : all) {
+  for (const auto& one : all) {
+    const int code = one.first;
+    const std::function<float(float)>& f = one.second;
     SCOPED_TRACE(code);
     OneOperator o;
     const int y = o.out(o.in);
