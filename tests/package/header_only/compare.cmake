@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DEMULATOR= "-DPROGRAMS=a;b;..." -DSCRATCH=folder -P compare.cmake: runs the programs; all must write the same
+# cmake "-DPROGRAMS=a;b;..." -DSCRATCH=folder -P compare.cmake: runs the programs; all must write the same
 # bytes.
 set(first "")
 foreach(program IN LISTS PROGRAMS)
   get_filename_component(name ${program} NAME)
-  execute_process(COMMAND ${EMULATOR} ${program} RESULT_VARIABLE result OUTPUT_FILE ${SCRATCH}/${name}.bytes)
+  execute_process(COMMAND ${program} RESULT_VARIABLE result OUTPUT_FILE ${SCRATCH}/${name}.bytes)
   if(NOT result EQUAL 0)
     message(FATAL_ERROR "${name} ended with ${result}")
   endif()
