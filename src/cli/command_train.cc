@@ -122,6 +122,15 @@ void add_train_command(CLI::App& program) {
       ->add_option("--reestimate", t.reestimation_batches,
                    "batches whose statistics those of the normalizations become in the end")
       ->capture_default_str();
+  command
+      ->add_option("--prune", t.pruning.sparsity,
+                   "part of all weights that becomes zero, the least important of all layers")
+      ->check(CLI::Range(0.0, 0.9999));
+  add_layer_part_option(*command, "--prune-layer", t.pruning.overrides);
+  command->add_option("--prune-until", t.pruning.until, "part of all steps in which these weights go")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_flag("--keep-zeros", t.pruning.keep_zeros, "weights that are zero stay zero");
   command->add_option("--patience", t.patience, "epochs without progress after which training ends (0: none)")
       ->capture_default_str();
   command->add_option("--checkpoint", t.checkpoint, "a file to go on from after an interruption");

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "core/refuse.h"
 #include "data/dataset.h"
 #include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
@@ -138,6 +139,27 @@ void add_data_options(CLI::App& app, data::DataOptions& options, Calibration cal
       ->capture_default_str();
   app.add_option("--seed", options.seed, "another than 0: a random subset of calibration images")
       ->capture_default_str();
+}
+
+void add_layer_part_option(CLI::App& app, const char* name,
+                           std::vector<std::pair<std::string, double>>& parts) {
+  const std::string option = name;
+  app.add_option_function<std::vector<std::string>>(
+         option,
+         [option, &parts](const std::vector<std::string>& texts) {
+           parts.clear();
+           for (const std::string& text : texts) {
+             const std::size_t equals = text.rfind('=');
+             double part = -1;
+             if (equals != std::string::npos && equals > 0 &&
+                 CLI::detail::lexical_cast(text.substr(equals + 1), part) && part >= 0 && part <= 1)
+               parts.emplace_back(text.substr(0, equals), part);
+             else
+               refuse(fmt::format("{} \"{}\" is not PATTERN=PART, with a part from 0 to 1", option, text));
+           }
+         },
+         "PATTERN=PART: another part for layers whose name matches")
+      ->allow_extra_args(false);
 }
 
 void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options) {

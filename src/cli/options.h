@@ -34,6 +34,9 @@ void add_evaluation_options(CLI::App& app, std::int64_t& images, data::DataOptio
 /// leaves without effect.
 void add_table_option(CLI::App& app, eval::QuantizationOptions& options);
 void add_recover_option(CLI::App& app, eval::QuantizationOptions& options);
+/// PATTERN=PART: a part, from 0 to 1, of the weights of layers whose name matches.
+void add_layer_part_option(CLI::App& app, const char* name,
+                           std::vector<std::pair<std::string, double>>& parts);
 /// The overrides, the observer, the threads.
 void add_quantization_options(CLI::App& app, eval::QuantizationOptions& options);
 

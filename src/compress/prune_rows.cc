@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "compress/prune_rows.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -33,6 +36,9 @@ class Allowance {
       total_ += left_[b];
     }
   }
+  /// So many of the row, wherever they are.
+  Allowance(std::int64_t columns, std::int64_t count) : of_(columns), total_(count), left_(1, count) {}
+
   std::int64_t total() const { return total_; }
   bool allows(std::int64_t column) const { return left_[index(column / of_)] > 0; }
   void take(std::int64_t column) { --left_[index(column / of_)]; }
@@ -121,9 +127,10 @@ std::vector<float> prune_by_magnitude(const MatrixView& weights, const PrunePatt
   return out;
 }
 
-std::vector<float> prune_by_error(const MatrixView& weights, std::span<const OutputError> errors,
-                                  const PrunePattern& pattern, int threads) {
-  check_pattern(pattern);
+namespace {
+
+std::vector<float> prune_each_row(const MatrixView& weights, std::span<const OutputError> errors, int threads,
+                                  const std::function<Allowance(std::int64_t row)>& allowance) {
   output_losses(weights, weights, errors, threads);  // checks what it is given
   std::vector<std::vector<double>> inverses;
   for (const OutputError& error : errors) {
@@ -136,11 +143,27 @@ std::vector<float> prune_by_error(const MatrixView& weights, std::span<const Out
     for (std::int64_t r = first; r < last; ++r) {
       std::vector<double> w;
       for (std::int64_t c = 0; c < weights.cols; ++c) w.push_back(weights(r, c));
-      prune_row(w, inverses[index(r / rows_of_group)], Allowance(weights.cols, pattern));
+      prune_row(w, inverses[index(r / rows_of_group)], allowance(r));
       for (std::size_t c = 0; c < w.size(); ++c) out[index(r * weights.cols) + c] = static_cast<float>(w[c]);
     }
   });
   return out;
+}
+
+}  // namespace
+
+std::vector<float> prune_by_error(const MatrixView& weights, std::span<const OutputError> errors,
+                                  const PrunePattern& pattern, int threads) {
+  check_pattern(pattern);
+  return prune_each_row(weights, errors, threads,
+                        [&](std::int64_t) { return Allowance(weights.cols, pattern); });
+}
+
+std::vector<float> detail::prune_counts_by_error(const MatrixView& weights,
+                                                 std::span<const OutputError> errors,
+                                                 std::span<const std::int64_t> counts, int threads) {
+  return prune_each_row(weights, errors, threads,
+                        [&](std::int64_t r) { return Allowance(weights.cols, counts[index(r)]); });
 }
 
 }  // namespace lowbit

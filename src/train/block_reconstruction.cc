@@ -124,8 +124,7 @@ class Reconstruction {
       throw Error(ErrorCode::unsupported,
                   fmt::format("block reconstruction: \"{}\" reads signs, which have nothing to be rounded to",
                               quantized_.graph().nodes[index(graph_.signs[n].layer)].name));
-    if (std::holds_alternative<ops::QuantizeOp>(node.op))
-      return train::make_rounding(graph_, n, spec);
+    if (std::holds_alternative<ops::QuantizeOp>(node.op)) return train::make_rounding(graph_, n, spec);
     const int to = graph_.nodes[n];
     if (to >= 0 && data_.nodes[index(to)].weights) {
       spec.scheme = &data_.nodes[index(to)].scheme;

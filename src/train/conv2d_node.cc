@@ -125,8 +125,7 @@ class Conv2dNode final : public TapeNode {
   }
   std::vector<TrainingState> states() override {
     std::vector<TrainingState> all;
-    if (norm_)
-      all = {{name_ + ".mean", norm_->stream_mean}, {name_ + ".variance", norm_->stream_variance}};
+    if (norm_) all = {{name_ + ".mean", norm_->stream_mean}, {name_ + ".variance", norm_->stream_variance}};
     weights_.add_states(all);
     return all;
   }

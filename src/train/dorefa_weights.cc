@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// DoReFa: codes are those of tanh(w) in its range, w' = step rint(qmax tanh(w) / max|tanh(w)|), so that weights
-// spread over all of them whatever their size (Zhou et al., "DoReFa-Net", 2016). The paper has the step
-// 1 / qmax, and leaves scales to batch normalization; here the step is learned from the least squared error
-// on: its gradient is that of a sum of codes. The gradient of a weight is step qmax (1 - tanh(w)^2) /
+// DoReFa: codes are those of tanh(w) in its range, w' = step rint(qmax tanh(w) / max|tanh(w)|), so that
+// weights spread over all of them whatever their size (Zhou et al., "DoReFa-Net", 2016). The paper has the
+// step 1 / qmax, and leaves scales to batch normalization; here the step is learned from the least squared
+// error on: its gradient is that of a sum of codes. The gradient of a weight is step qmax (1 - tanh(w)^2) /
 // max|tanh(w)| times that of w', the maximum being a number. Codes are symmetric, where the paper has none
 // for 0.
 #include <algorithm>

@@ -28,7 +28,8 @@ class LearnedLevels final : public WeightQuantizer {
         quantize(MatrixView(spec.weights.data.data(), rows_, columns_), spec.scheme);
     const std::size_t stride = start.levels_per_row() ? start.table_size() : 0;
     for (std::size_t t = 0; t < tables_.size(); ++t)
-      for (std::size_t k = 0; k < count_; ++k) levels_.push_back(start.levels[t * stride + k] * start.scales[t]);
+      for (std::size_t k = 0; k < count_; ++k)
+        levels_.push_back(start.levels[t * stride + k] * start.scales[t]);
     gradient_.resize(levels_.size());
   }
 
@@ -67,8 +68,8 @@ class LearnedLevels final : public WeightQuantizer {
       tables[t].set(std::span(levels_).subspan(t * count_, count_));
     for (std::int64_t r = 0; r < rows_; ++r)
       for (const std::int64_t c : columns)
-        made.push_back(static_cast<std::uint8_t>(
-            tables[tables.size() == 1 ? 0 : static_cast<std::size_t>(r)].nearest(
+        made.push_back(
+            static_cast<std::uint8_t>(tables[tables.size() == 1 ? 0 : static_cast<std::size_t>(r)].nearest(
                 weights[static_cast<std::size_t>(r * columns_ + c)])));
     return matrix_from_codes(TableCodes{.codes = {made.data(), rows_, columns_},
                                         .levels = levels_,

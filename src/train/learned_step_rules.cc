@@ -24,8 +24,8 @@ class LearnedStep final : public ActivationRule {
     return {static_cast<float>(elementary::exp(static_cast<double>(log_step_[0]))), zero_point_};
   }
   void backward(const RoundSums& sums, double scale) override {
-    const double ends = static_cast<double>(qmax_ - zero_point_) * sums.above -
-                        static_cast<double>(zero_point_) * sums.below;
+    const double ends =
+        static_cast<double>(qmax_ - zero_point_) * sums.above - static_cast<double>(zero_point_) * sums.below;
     gradient_[0] = static_cast<float>(scale * static_cast<double>(qparams().scale) *
                                       (learns_inside_ ? sums.inside + ends : ends));
   }

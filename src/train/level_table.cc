@@ -19,8 +19,9 @@ void LevelTable::set(std::span<const float> levels) {
   }
   order_.resize(used_.size());
   std::iota(order_.begin(), order_.end(), std::size_t{0});
-  std::sort(order_.begin(), order_.end(),
-                   [this](std::size_t a, std::size_t b) { return used_[a] != used_[b] ? used_[a] < used_[b] : a < b; });
+  std::sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
+    return used_[a] != used_[b] ? used_[a] < used_[b] : a < b;
+  });
   middles_.clear();
   for (std::size_t i = 1; i < order_.size(); ++i)
     middles_.push_back(0.5f * used_[order_[i - 1]] + 0.5f * used_[order_[i]]);

@@ -122,8 +122,8 @@ class Converter {
     };
     signs.pad = {w.pad[0], w.pad[1], behind(0, out.height, in.height), behind(1, out.width, in.width)};
     w.pad = {0, 0, 0, 0};
-    type.shape = Shape{in.channels, in.height + signs.pad[0] + signs.pad[2],
-                       in.width + signs.pad[1] + signs.pad[3]};
+    type.shape =
+        Shape{in.channels, in.height + signs.pad[0] + signs.pad[2], in.width + signs.pad[1] + signs.pad[3]};
   }
 
   /// What the scales of a layer have in them besides the mean magnitude of their row.
@@ -172,8 +172,8 @@ class Converter {
 
   const Model &fp32_, &quantized_;
   std::optional<detail::ModelData> complete_{};  ///< of the quantized model, where scales are asked for
-  int seen_ = 0, fp32_node_ = -1;  ///< nodes of the fp32 model so far; that of the node at hand
-  std::vector<ValueId> values_;    ///< per value of the quantized model
+  int seen_ = 0, fp32_node_ = -1;                ///< nodes of the fp32 model so far; that of the node at hand
+  std::vector<ValueId> values_;                  ///< per value of the quantized model
   QuantizedGraph result_;
 };
 

@@ -39,11 +39,11 @@ std::unique_ptr<SignActivation> make_sign_activation(const SignInput& how, const
 inline constexpr const char* kBeforeCodes = ":sum";
 
 struct QuantizedGraph {
-  Graph graph;  ///< weights as floats; a Quantize node is a FakeQuantize or a SignActivation
-  std::vector<ValueType> types;   ///< per value, f32 but for integers
-  std::vector<int> nodes;         ///< per node: the node of the quantized model, -1: none
-  std::vector<int> fp32_nodes;    ///< per node: that of the fp32 model, -1: none
-  std::vector<ValueType> codes;   ///< per node: of Quantize, what its output is in codes
+  Graph graph;                   ///< weights as floats; a Quantize node is a FakeQuantize or a SignActivation
+  std::vector<ValueType> types;  ///< per value, f32 but for integers
+  std::vector<int> nodes;        ///< per node: the node of the quantized model, -1: none
+  std::vector<int> fp32_nodes;   ///< per node: that of the fp32 model, -1: none
+  std::vector<ValueType> codes;  ///< per node: of Quantize, what its output is in codes
   std::vector<ValueId> codes_of;  ///< per node: of Quantize, the value of the quantized model, -1: of signs
   std::vector<SignInput> signs;   ///< per node: of a SignActivation
 };

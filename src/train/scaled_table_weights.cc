@@ -29,8 +29,8 @@ float best_scale(std::span<const float> weights, const LevelTable& table) {
     if (!std::isnormal(scale) || !std::isnormal(inverse)) continue;
     double error = 0;
     for (const float w : weights) {
-      const double d = static_cast<double>(w) -
-                       static_cast<double>(table.used(table.nearest(w * inverse)) * scale);
+      const double d =
+          static_cast<double>(w) - static_cast<double>(table.used(table.nearest(w * inverse)) * scale);
       error += d * d;
     }
     if (error < least) least = error, best = scale;

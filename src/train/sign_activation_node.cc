@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The signs of what a product reads: y = scale sign(x), zero counting as positive. The scale is one number
 // that is learned (its gradient is the sum of gradients times signs, scaled as that of a step), or the mean
-// |x| of each sample or row, through which gradients go too (XNOR-Net). A convolution pads with +1: the border
-// is part of the output, and its product has no padding of its own.
+// |x| of each sample or row, through which gradients go too (XNOR-Net). A convolution pads with +1: the
+// border is part of the output, and its product has no padding of its own.
 #include <algorithm>
 #include <cmath>
 

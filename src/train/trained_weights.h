@@ -70,8 +70,8 @@ class TrainedWeights {
   }
 
  private:
-  /// The gradient of dampening |w - w'|^2, w' being a number. Beyond the last code w' does not follow: nothing
-  /// draws it back.
+  /// The gradient of dampening |w - w'|^2, w' being a number. Beyond the last code w' does not follow:
+  /// nothing draws it back.
   void dampen() noexcept {
     const auto factor = static_cast<float>(2 * control_.dampening);
     for (std::size_t i = 0; i < gradient_.size(); ++i) {

@@ -16,6 +16,7 @@
 #include "train/training_checkpoint.h"
 #include "train/training_loss.h"
 #include "train/training_samples.h"
+#include "train/weight_masks.h"
 
 namespace lowbit {
 namespace {
@@ -57,6 +58,11 @@ std::uint64_t training_hash(const Tape& tape, const TrainerOptions& o, const Lab
     add(v);
   add(o.seed), add(o.optimizer.kind), add(o.schedule.kind), add(o.augmentation.flip);
   add(o.teacher != nullptr);
+  add(o.pruning.sparsity), add(o.pruning.until), add(o.pruning.keep_zeros);
+  for (const auto& [pattern, share] : o.pruning.overrides) {
+    hash = detail::fnv1a(pattern.data(), pattern.size(), hash);
+    add(share);
+  }
   return hash;
 }
 
@@ -75,6 +81,7 @@ class Run {
         loss_(options, batch_size_) {
     steps_ = samples.count() / batch_size_;
     schedule_.total = steps_ * options.epochs;
+    masks_.emplace(tape.parameters(), options.pruning, schedule_.total);
     if (schedule_.warm_up < 0) schedule_.warm_up = steps_;
   }
 
@@ -117,6 +124,7 @@ class Run {
       train::read_batch(samples_, which, options_, at_.epoch, batch_, labels_);
       const double rate = schedule_.rate(at_.epoch * steps_ + at_.step);
       tape_.set_oscillation_control(oscillation_control());
+      masks_->prune(at_.epoch * steps_ + at_.step);
       tape_.forward(batch_);
       const double loss = loss_.find(tape_, batch_, labels_);
       if (!std::isfinite(loss)) {
@@ -124,7 +132,9 @@ class Run {
         return false;
       }
       tape_.backward();
+      masks_->before_step();
       optimizer_.step(rate);
+      masks_->after_step();
       at_.loss_sum += loss;
       ++at_.step;
       if (at_.step == steps_) end_epoch();
@@ -138,9 +148,11 @@ class Run {
     return true;
   }
 
-  /// Dampening grows along a cosine, the threshold of freezing falls along one from four times what it ends at.
+  /// Dampening grows along a cosine, the threshold of freezing falls along one from four times what it ends
+  /// at.
   OscillationControl oscillation_control() const {
-    const double part = static_cast<double>(at_.epoch * steps_ + at_.step) / static_cast<double>(schedule_.total),
+    const double part = static_cast<double>(at_.epoch * steps_ + at_.step) /
+                        static_cast<double>(schedule_.total),
                  left = 0.5 * (1 + elementary::cos(3.141592653589793 * part));
     return {options_.dampening * (1 - left), options_.freeze_above * (1 + 3 * left)};
   }
@@ -151,6 +163,7 @@ class Run {
     r.epochs = at_.epoch + 1;
     r.losses.push_back(at_.loss_sum / static_cast<double>(steps_));
     r.accuracies.push_back(accuracy);
+    if (!masks_->is_complete(r.epochs * steps_)) return;
     if (accuracy > r.best_accuracy) {
       r.best_accuracy = accuracy;
       r.best_epoch = r.epochs;
@@ -193,6 +206,7 @@ class Run {
   const TrainerOptions& options_;
   const LabelledSamples &samples_, &held_out_;
   Optimizer optimizer_;
+  std::optional<train::WeightMasks> masks_;
   RateSchedule schedule_;
   std::int64_t batch_size_, steps_ = 0;  ///< steps of an epoch
   train::TrainingLoss loss_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trained ternary quantization: weights within 0.05 of the largest magnitude are 0, others wp or -wn, whose
-// logarithms are learned (Zhu, Han, Mao, Dally, "Trained Ternary Quantization", ICLR 2017). The gradient of wp
-// is the sum of those of its weights, that of wn the negative sum of its own; those of weights are multiplied
-// by wp, wn, or 1 where they are 0. A row has levels of its own, or the tensor has.
+// logarithms are learned (Zhu, Han, Mao, Dally, "Trained Ternary Quantization", ICLR 2017). The gradient of
+// wp is the sum of those of its weights, that of wn the negative sum of its own; those of weights are
+// multiplied by wp, wn, or 1 where they are 0. A row has levels of its own, or the tensor has.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integers and -1, 0, 1 with a learned step: w' = step clamp(rint(w / step), qmin, qmax), for each row or all.
+// Integers and -1, 0, 1 with a learned step: w' = step clamp(rint(w / step), qmin, qmax), for each row or
+// all.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -129,8 +130,8 @@ class UniformWeights final : public WeightQuantizer {
 }  // namespace
 
 std::unique_ptr<WeightQuantizer> make_uniform_weights(const WeightQuantizerSpec& spec) {
-  const IntRange codes = spec.scheme.weights == WeightKind::ternary ? IntRange{-1, 1}
-                                                                    : signed_range(spec.scheme.bits);
+  const IntRange codes =
+      spec.scheme.weights == WeightKind::ternary ? IntRange{-1, 1} : signed_range(spec.scheme.bits);
   return std::make_unique<UniformWeights>(spec.weights, spec, codes);
 }
 

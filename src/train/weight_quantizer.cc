@@ -32,7 +32,8 @@ bool can_be_trained(const Scheme& scheme) {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_quantizer(const WeightQuantizerSpec& spec, const std::string& layer) {
+std::unique_ptr<WeightQuantizer> make_weight_quantizer(const WeightQuantizerSpec& spec,
+                                                       const std::string& layer) {
   const bool has_steps =
       spec.scheme.weights == WeightKind::affine || spec.scheme.weights == WeightKind::ternary;
   if (can_be_trained(spec.scheme))

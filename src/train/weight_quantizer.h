@@ -66,7 +66,8 @@ class WeightQuantizer {
 
 /// Steps and scales begin where the squared error of the weights is least, levels as the scheme's quantizer
 /// has them. Throws Error(unsupported) for a scheme that cannot be trained, naming the layer.
-std::unique_ptr<WeightQuantizer> make_weight_quantizer(const WeightQuantizerSpec& spec, const std::string& layer);
+std::unique_ptr<WeightQuantizer> make_weight_quantizer(const WeightQuantizerSpec& spec,
+                                                       const std::string& layer);
 
 /// Which make_weight_quantizer() chooses from.
 std::unique_ptr<WeightQuantizer> make_uniform_weights(const WeightQuantizerSpec& spec);

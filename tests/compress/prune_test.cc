@@ -6,9 +6,12 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <string>
 
 #include "lowbit/core/error.h"
+#include "lowbit/model/layer_weights.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/recover/capture.h"
 #include "nested_networks.h"
@@ -141,6 +144,81 @@ TEST(Prune, NetworksLoseLessByErrorThanByMagnitude) {
   EXPECT_EQ(std::count(head.begin(), head.end(), 0.0f), 0);
 }
 
+std::vector<float> weights_of(const Model& model, const std::string& name) {
+  for (const Graph::Node& node : model.graph().nodes)
+    if (node.name == name) return weight_matrix(node.op).data;
+  return {};
+}
+
+TEST(Prune, LayersCompeteWithinTheirScope) {
+  const testing::NestedNetwork network;
+  const Model by_layer = prune(network.fp32, {.sparsity = 0.25, .scope = PruneScope::layer});
+  for (const LayerSparsity& layer : weight_sparsity(by_layer)) EXPECT_EQ(layer.zeros * 4, layer.weights);
+  // Of each layer the smallest, wherever they are.
+  const std::vector<float> before = weights_of(network.fp32, "conv1"), after = weights_of(by_layer, "conv1");
+  float largest_gone = 0, least_left = 1e9f;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    (after[i] == 0 ? largest_gone : least_left) = after[i] == 0 ? std::max(largest_gone, std::abs(before[i]))
+                                                                : std::min(least_left, std::abs(before[i]));
+  EXPECT_LT(largest_gone, least_left);
+
+  const Model by_network =
+      prune(network.fp32, {.sparsity = 0.5, .scope = PruneScope::network, .overrides = {{"head", 0.1}}});
+  std::int64_t zeros = 0, weights = 0;
+  for (const LayerSparsity& layer : weight_sparsity(by_network)) {
+    if (layer.name == "head") {
+      EXPECT_EQ(layer.zeros, 4);
+      continue;
+    }
+    zeros += layer.zeros, weights += layer.weights;
+  }
+  EXPECT_EQ(zeros * 2, weights);
+}
+
+/// Of each layer those of least w^2 / (sum of the squares that are no smaller), by its definition.
+TEST(Prune, NetworksRankByLamp) {
+  const testing::NestedNetwork network;
+  struct Weight {
+    double score;
+    std::string layer;
+    std::size_t at;
+  };
+  std::vector<Weight> all;
+  for (const char* name : {"conv1", "conv2", "head"}) {
+    const std::vector<float> w = weights_of(network.fp32, name);
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      double sum = 0;
+      for (const float other : w)
+        if (std::abs(other) >= std::abs(w[i])) sum += static_cast<double>(other) * other;
+      all.push_back({static_cast<double>(w[i]) * w[i] / sum, name, i});
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Weight& a, const Weight& b) { return a.score < b.score; });
+  const Model pruned = prune(network.fp32, {.sparsity = 0.7, .scope = PruneScope::network});
+  const auto gone = static_cast<std::size_t>(std::llround(0.7 * static_cast<double>(all.size())));
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(weights_of(pruned, all[i].layer)[all[i].at] == 0, i < gone) << all[i].layer << ' ' << all[i].at;
+}
+
+TEST(Prune, NetworksRankByTheErrorOfOutputs) {
+  const testing::NestedNetwork network;
+  const LayerStats stats = capture(
+      network.fp32, std::vector<TensorView>{TensorView(network.samples.data.data(), network.samples.shape)});
+  const PruneOptions options{.sparsity = 0.6, .scope = PruneScope::network};
+  const Model by_error = prune(network.fp32, options, &stats), by_magnitude = prune(network.fp32, options);
+  const auto fp32 = testing::outputs_of(network.fp32);
+  const auto error = [&](const Model& model) {
+    const auto out = testing::outputs_of(model);
+    double sum = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) sum += (out[i] - fp32[i]) * (out[i] - fp32[i]);
+    return sum;
+  };
+  EXPECT_LT(error(by_error), error(by_magnitude));
+  std::int64_t zeros = 0, weights = 0;
+  for (const LayerSparsity& layer : weight_sparsity(by_error)) zeros += layer.zeros, weights += layer.weights;
+  EXPECT_NEAR(static_cast<double>(zeros) / static_cast<double>(weights), 0.6, 0.002);
+}
+
 TEST(Prune, WhatCannotBeIsRefused) {
   const std::vector<float> w(8, 1.0f);
   const MatrixView view(w.data(), 2, 4);
@@ -149,6 +227,9 @@ TEST(Prune, WhatCannotBeIsRefused) {
   EXPECT_THROW(prune_by_magnitude(view, {.keep = 3}), Error);
   const testing::NestedNetwork network;
   EXPECT_THROW(prune(network.fp32, {.overrides = {{"nowhere", 0.1}}}), Error);
+  EXPECT_THROW(prune(network.fp32, {.scope = PruneScope::layer, .keep = 2, .of = 4}), Error);
+  EXPECT_THROW(prune(network.fp32, {.sparsity = 2, .scope = PruneScope::network}), Error);
+  EXPECT_THROW(weight_sparsity(quantize(network.fp32, {.scheme = "int8-dynamic"})), Error);
   EXPECT_THROW(prune(quantize(network.fp32, {.scheme = "int8-dynamic"})), Error);
 }
 

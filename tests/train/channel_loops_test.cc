@@ -99,7 +99,8 @@ TEST(ChannelLoops, TheScalarOnesAreTheDefinition) {
   EXPECT_EQ(rounded.above, 5);
   const std::vector<float> falling{-1, -2, 3, 4, 5, 6};
   kChannelLoopsScalar.round_gradient({6, reals.data(), falling.data(), 2, -1, 4, out.data(), false, 0.5f});
-  EXPECT_EQ(out, (std::vector<float>{-1 + 0.5f * 1 * 0.4f, -2 + 0.5f * 2 * 0.5f, 3 - 0.5f * 3 * 0.5f, 0, 0, 6}));
+  EXPECT_EQ(out,
+            (std::vector<float>{-1 + 0.5f * 1 * 0.4f, -2 + 0.5f * 2 * 0.5f, 3 - 0.5f * 3 * 0.5f, 0, 0, 6}));
 }
 
 std::vector<const ChannelLoops*> loops_of_this_build() {

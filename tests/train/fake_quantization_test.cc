@@ -200,7 +200,8 @@ TEST(TrainedWeightGradients, OfDorefaGoThroughTheHyperbolicTangent) {
   for (std::size_t row = 0; row < 2; ++row) {
     const double step = std::exp(static_cast<double>(q.parameters[0].value[row]));
     double largest = 0, sum = 0;
-    for (std::size_t i = row * 8; i < row * 8 + 8; ++i) largest = std::max(largest, std::tanh(std::fabs(q.w(i))));
+    for (std::size_t i = row * 8; i < row * 8 + 8; ++i)
+      largest = std::max(largest, std::tanh(std::fabs(q.w(i))));
     for (std::size_t i = row * 8; i < row * 8 + 8; ++i) {
       const double t = std::tanh(q.w(i)), code = std::nearbyint(3 * t / largest);
       EXPECT_NEAR(q.used[i], step * code, 1e-6);
@@ -216,8 +217,8 @@ TEST(TrainedWeightGradients, OfEwgsGrowWithTheDistanceToTheCode) {
       scaled{Scheme("int4-wo"), {.rounding = RoundingGradient::ewgs, .ewgs_scaling = 0.5}};
   EXPECT_EQ(plain.used, scaled.used);
   for (std::size_t i = 0; i < 16; ++i) {
-    const double step = std::exp(static_cast<double>(plain.parameters[0].value[i / 8])), at = plain.w(i) / step,
-                 sign = plain.g(i) < 0 ? -1 : 1;
+    const double step = std::exp(static_cast<double>(plain.parameters[0].value[i / 8])),
+                 at = plain.w(i) / step, sign = plain.g(i) < 0 ? -1 : 1;
     const double expected =
         plain.gradient[i] == 0 ? 0 : plain.g(i) * (1 + 0.5 * sign * (at - std::nearbyint(at)));
     EXPECT_NEAR(scaled.gradient[i], expected, 1e-5);

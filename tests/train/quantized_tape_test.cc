@@ -213,7 +213,9 @@ TEST(TrainedSteps, GradientsAreTheirFormulas) {
 TEST(TrainedSteps, StayWhereTheyAreNotLearned) {
   const Model fp32 = network_for_codes();
   const Tensor inputs = inputs_for_codes(4, 6);
-  Tape tape(fp32, quantized_by(fp32, "int4-a4", inputs), {.batch = 4, .fake_quantization = {.activations = ActivationSteps::fixed, .weights = WeightSteps::fixed}});
+  Tape tape(fp32, quantized_by(fp32, "int4-a4", inputs),
+            {.batch = 4,
+             .fake_quantization = {.activations = ActivationSteps::fixed, .weights = WeightSteps::fixed}});
   for (const Parameter& p : tape.parameters()) EXPECT_NE(p.kind, ParameterKind::log_step) << p.name;
   const std::vector<float> before = tape.quantized_model().data().nodes[1].weights->scales;
   descend(tape, inputs, 2, 0.01f);

@@ -69,7 +69,8 @@ TEST_P(TrainedSigns, AreThoseOfTheQuantizedModel) {
     std::int64_t differ = 0;
     for (std::int64_t i = 0; i < 10; ++i)
       for (std::int64_t c = 0; c < 5; ++c)
-        differ += std::fabs(got.data[static_cast<std::size_t>(i * 5 + c)] - y.data[i * y.strides[0] + c]) > 1e-3f;
+        differ +=
+            std::fabs(got.data[static_cast<std::size_t>(i * 5 + c)] - y.data[i * y.strides[0] + c]) > 1e-3f;
     EXPECT_LE(differ, 1);
   };
   if (GetParam().normalizes) {
@@ -117,8 +118,7 @@ void expect_formulas(const std::string& scheme, SignGradient how) {
     for (std::int64_t o = 0; o < 3; ++o) g.data[s * g.strides[0] + o] = static_cast<float>(s - o);
   tape.backward();
   const Parameter *weight = nullptr, *step = nullptr;
-  for (const Parameter& p : tape.parameters())
-    (p.name == "fc.weight" ? weight : step) = &p;
+  for (const Parameter& p : tape.parameters()) (p.name == "fc.weight" ? weight : step) = &p;
   ASSERT_NE(weight, nullptr);
   const bool is_dynamic = scheme.ends_with("dynamic");
   ASSERT_EQ(step == nullptr, is_dynamic);
@@ -143,13 +143,14 @@ void expect_formulas(const std::string& scheme, SignGradient how) {
     if (!is_dynamic) scale = std::exp(static_cast<double>(step->value[0]));
     for (std::size_t i = 0; i < 8; ++i) {
       const double u = static_cast<double>(inputs.data[s * 8 + i]) / scale;
-      const double slope = how == SignGradient::clipped ? (std::fabs(u) <= 1 ? 1 : 0)
-                                                        : std::max(0.0, 2 - 2 * std::fabs(u));
+      const double slope =
+          how == SignGradient::clipped ? (std::fabs(u) <= 1 ? 1 : 0) : std::max(0.0, 2 - 2 * std::fabs(u));
       const double share = is_dynamic ? dot / 8 * (u < 0 ? -1 : 1) : 0;
       const TensorView dx = tape.input_gradient();
-      EXPECT_NEAR(static_cast<double>(dx.data[static_cast<std::ptrdiff_t>(s) * dx.strides[0] +
-                                              static_cast<std::ptrdiff_t>(i)]),
-                  arrives[i] * slope + share, 1e-5);
+      EXPECT_NEAR(
+          static_cast<double>(
+              dx.data[static_cast<std::ptrdiff_t>(s) * dx.strides[0] + static_cast<std::ptrdiff_t>(i)]),
+          arrives[i] * slope + share, 1e-5);
     }
   }
   if (!is_dynamic) {

@@ -176,7 +176,8 @@ TEST(Oscillations, AreDampenedByTheDistanceFromTheCode) {
   std::size_t beyond = 0;
   for (std::size_t i = 0; i < plain.size(); ++i) {
     const double step = std::exp(static_cast<double>(steps->value[i / 9])),
-                 at = static_cast<double>(weight->value[i]) / step, code = std::nearbyint(std::clamp(at, -4.0, 3.0));
+                 at = static_cast<double>(weight->value[i]) / step,
+                 code = std::nearbyint(std::clamp(at, -4.0, 3.0));
     const bool is_beyond = std::fabs(at - code) > 0.5;
     beyond += is_beyond;
     EXPECT_NEAR(weight->gradient[i] - plain[i], is_beyond ? 0 : 2 * 0.25 * (at - code) * step, 1e-5);

@@ -14,6 +14,7 @@
 // Zeros stay zeros, as symmetric codes have one, and cost next to nothing in a compressed file.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -40,17 +41,38 @@ std::vector<float> prune_by_magnitude(const MatrixView& weights, const PrunePatt
 std::vector<float> prune_by_error(const MatrixView& weights, std::span<const OutputError> errors,
                                   const PrunePattern& pattern, int threads = 1);
 
+/// What weights compete with, to stay.
+enum class PruneScope : std::uint8_t {
+  row,    ///< the others of their output channel
+  layer,  ///< all of the layer
+  /// All of all layers, so that layers end with shares of their own: by squares relative to those of the
+  /// larger weights of the layer (LAMP; Lee and others, "Layer-adaptive Sparsity for the Magnitude-based
+  /// Pruning", ICLR 2021), with stats by the error of the layer's outputs that each makes alone, relative to
+  /// their energy.
+  network,
+};
+
 struct PruneOptions {
   double sparsity = 0.5;
-  int keep = 0, of = 0;  ///< as in PrunePattern
-  /// {pattern of names, sparsity}: layers with another share; the last match wins. 0: untouched.
+  PruneScope scope = PruneScope::row;
+  int keep = 0, of = 0;  ///< as in PrunePattern; within rows alone
+  /// {pattern of names, sparsity}: layers with another share, in which they take part in no ranking with
+  /// other layers; the last match wins. 0: untouched.
   std::vector<std::pair<std::string, double>> overrides{};
   int threads = 1;
 };
 
 /// Conv2d and Linear of an fp32 model, rows being output channels. With `stats` (capture() of that model,
-/// full second moments) by error, else by magnitude. Throws Error(invalid_argument) for a quantized model or
-/// an override that matches no layer, Error(not_found) for stats that lack a layer.
+/// full second moments) by error, else by magnitude. Throws Error(invalid_argument) for a quantized model, a
+/// pattern that cannot be, or an override that matches no layer, Error(not_found) for stats that lack a
+/// layer.
 Model prune(const Model& fp32, const PruneOptions& options = {}, const LayerStats* stats = nullptr);
+
+/// What part of the weights of each Conv2d and Linear of an fp32 model is zero.
+struct LayerSparsity {
+  std::string name;
+  std::int64_t weights = 0, zeros = 0;
+};
+std::vector<LayerSparsity> weight_sparsity(const Model& fp32);
 
 }  // namespace lowbit

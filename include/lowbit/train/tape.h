@@ -77,7 +77,7 @@ struct TapeOptions {
   /// How weights and activations learn where their codes lie, for a tape with a quantized model.
   FakeQuantization fake_quantization{};
   bool track_oscillations = false;  ///< so that codes can be frozen; takes 32 bytes a weight
-  bool input_gradients = false;  ///< backward() also leaves the gradients of the inputs
+  bool input_gradients = false;     ///< backward() also leaves the gradients of the inputs
 };
 
 class Tape {

@@ -14,6 +14,7 @@
 #include "lowbit/core/shape.h"
 #include "lowbit/model/model.h"
 #include "lowbit/train/optimizer.h"
+#include "lowbit/train/pruning_schedule.h"
 #include "lowbit/train/tape.h"
 
 namespace lowbit {
@@ -60,6 +61,8 @@ struct TrainerOptions {
   /// along a cosine, and the part of turns above which codes stay falls to it from four times as much.
   /// Freezing needs TapeOptions::track_oscillations. OscillationControl says what they are; 0: nothing.
   double dampening = 0, freeze_above = 0;
+  /// Epochs count as the best only once all weights that shall become zero are.
+  PruningSchedule pruning{};
   /// After training, batches whose mean statistics become those of batch normalization; 0: they stay.
   std::int64_t reestimation_batches = 0;
   /// Where the state goes after every epoch and where stop() said so; read first if it is there. Empty:
@@ -90,8 +93,8 @@ class Trainer {
   /// number training ends, and these are kept as well. Throws besides Error(corrupt_file) for a damaged
   /// checkpoint, Error(invalid_argument) for one of another training, Error(io) where it cannot be written.
   TrainingResult run(const LabelledSamples& samples, const LabelledSamples& held_out);
-  /// A rate for these samples, by 60 steps at rates from 1e-5 to 1, after which the tape is as before: a tenth
-  /// of the one at which the loss was least. What the schedule's peak is does not matter.
+  /// A rate for these samples, by 60 steps at rates from 1e-5 to 1, after which the tape is as before: a
+  /// tenth of the one at which the loss was least. What the schedule's peak is does not matter.
   double find_rate(const LabelledSamples& samples);
 
  private:

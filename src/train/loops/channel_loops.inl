@@ -149,7 +149,8 @@ inline void round_gradient_at(const RoundGradientArgs& a, std::int64_t i, RoundP
                       distance = V::sub(rounded<V>(at, a.lo, a.hi), at);
   const typename V::F below = V::choose(at, lo, g, zero), above = V::choose(hi, at, g, zero),
                       inside = V::choose(at, lo, zero, V::choose(hi, at, zero, g)),
-                      error = V::choose(at, lo, zero, V::choose(hi, at, zero, distance));  // at may be infinite
+                      error =
+                          V::choose(at, lo, zero, V::choose(hi, at, zero, distance));  // at may be infinite
   sums.inside = V::add(sums.inside, V::mul(inside, error));
   sums.below = V::add(sums.below, below);
   sums.above = V::add(sums.above, above);

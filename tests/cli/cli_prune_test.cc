@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// lowbit prune: weights of an fp32 model become zero.
+#include <gtest/gtest.h>
+
+#include "cli/command_runner.h"
+
+namespace lowbit::cli {
+namespace {
+
+using lowbit::testing::refused_without_a_file;
+using lowbit::testing::run_command;
+using lowbit::testing::TemporaryFolder;
+
+const std::string glyphs_network = LOWBIT_SOURCE_DIR "/examples/models/glyphs-cnn.onnx";
+
+TEST(PruneCommand, MakesWeightsZeroAndSaysOfWhichLayers) {
+  const TemporaryFolder folder;
+  for (const char* options : {"--sparsity 0.5", "--keep 2:4", "--sparsity 0.5 --data glyphs --calib 60",
+                              "--sparsity 0.5 --scope row --data glyphs --calib 60 --magnitude"}) {
+    const auto result =
+        run_command("prune " + glyphs_network + " " + options + " -o " + (folder / "a.lowbit"));
+    ASSERT_EQ(result.status, 0) << options << result.err;
+    EXPECT_NE(result.out.find("weights are zero (5"), std::string::npos) << options << result.out;
+    EXPECT_EQ(run_command("eval " + (folder / "a.lowbit") + " --data glyphs --images 50").status, 0);
+  }
+}
+
+TEST(PruneCommand, BadUsage) {
+  const TemporaryFolder folder;
+  const std::string out = " -o " + (folder / "a.lowbit");
+  EXPECT_TRUE(refused_without_a_file(folder, "prune " + glyphs_network + " --keep 5:4" + out, "5:4"));
+  EXPECT_TRUE(
+      refused_without_a_file(folder, "prune " + glyphs_network + " --sparsity 1.5" + out, "sparsity"));
+  EXPECT_TRUE(refused_without_a_file(folder, "prune " + glyphs_network + " --layer conv=x" + out, "conv=x"));
+  EXPECT_TRUE(refused_without_a_file(folder, "prune " + glyphs_network + " --layer no=0.5" + out, "'no'"));
+  EXPECT_TRUE(
+      refused_without_a_file(folder, "prune " + glyphs_network + " --keep 2:4 --scope layer" + out, "scope"));
+}
+
+}  // namespace
+}  // namespace lowbit::cli
