@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <memory>
 
 #include "cli/commands.h"
@@ -17,13 +18,15 @@
 #include "lowbit/core/error.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "report/sparkline.h"
 
 namespace lowbit::cli {
 namespace {
 
 struct TrainArguments : eval::TrainingOptions {
   OnnxOptions onnx;
-  std::string model, output, optimizer = "adam", schedule = "cosine";
+  std::string model, output, optimizer = "adam", schedule = "cosine", rate = "0.001";
+  std::string activation_steps = "lsq", weight_steps = "lsq", estimator = "ste", sign_gradient = "polynomial";
   bool normalizes = false;
 };
 
@@ -41,6 +44,23 @@ const char* describe_end(TrainingEnd end) {
   return "";
 }
 
+/// The rate is a number, or found.
+void take_rate(TrainArguments& options) {
+  options.finds_rate = options.rate == "auto";
+  double& peak = options.trainer.schedule.peak;
+  if (!options.finds_rate && (!CLI::detail::lexical_cast(options.rate, peak) || !(peak >= 0) || std::isinf(peak)))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("--lr is a rate of 0 or more, or auto, not '{}'", options.rate));
+}
+
+void take_fake_quantization(TrainArguments& options) {
+  FakeQuantization& how = options.fake_quantization;
+  how.activations = parse_activation_steps(options.activation_steps);
+  how.weights = parse_weight_steps(options.weight_steps);
+  how.rounding = parse_rounding_gradient(options.estimator);
+  how.signs = parse_sign_gradient(options.sign_gradient);
+}
+
 void run_train(TrainArguments options) {
   eval::parse_scheme_option(options.scheme);
   data::parse_data_spec(options.data.data, options.data.labels);
@@ -50,6 +70,8 @@ void run_train(TrainArguments options) {
   options.trainer.schedule.kind = options.schedule == "constant" ? RateSchedule::Kind::constant
                                   : options.schedule == "cosine" ? RateSchedule::Kind::cosine
                                                                  : RateSchedule::Kind::steps;
+  take_rate(options);
+  take_fake_quantization(options);
   if (options.normalizes) options.batch_norm = {"*"};
   OutputFile output = open_output(options.output);
   std::FILE* notes = notes_beside(options.output);
@@ -71,11 +93,45 @@ void run_train(TrainArguments options) {
         "before\n",
         output.path(), trained.model.scheme(), trained.images, r.epochs, describe_end(r.end),
         100 * r.best_accuracy, trained.validation, r.best_epoch, 100 * trained.start_accuracy);
+    if (r.losses.size() > 1)
+      fmt::print(notes, "loss of the epochs: {} from {:.4f} to {:.4f}\n", report::sparkline(r.losses),
+                 r.losses.front(), r.losses.back());
   }
   if (r.end == TrainingEnd::diverged)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("training diverged in epoch {}: the loss is no number; a lower --lr may help{}",
                             r.epochs + 1, r.best_epoch > 0 ? "; the best epoch before is kept" : ""));
+}
+
+/// How codes are learned.
+void add_code_options(CLI::App& command, TrainArguments& options) {
+  FakeQuantization& how = options.fake_quantization;
+  command
+      .add_option("--activation-steps", options.activation_steps, "how ranges of activations are learned")
+      ->capture_default_str()
+      ->check(CLI::IsMember(activation_steps_names()));
+  command.add_option("--weight-steps", options.weight_steps, "how steps of integer and ternary weights are")
+      ->capture_default_str()
+      ->check(CLI::IsMember(weight_steps_names()));
+  command.add_option("--estimator", options.estimator, "what a gradient becomes in a rounding")
+      ->capture_default_str()
+      ->check(CLI::IsMember(rounding_gradient_names()));
+  command.add_option("--ewgs-scaling", how.ewgs_scaling, "of --estimator ewgs")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--sign-gradient", options.sign_gradient, "of activations of one sign")
+      ->capture_default_str()
+      ->check(CLI::IsMember(sign_gradient_names()));
+  command
+      .add_option("--dampening", options.trainer.dampening,
+                  "draws weights to their codes, so that they do not oscillate; it grows to this")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--freeze-above", options.trainer.freeze_above,
+                  "codes stay that turn back in more than this part of the steps (0: none)")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
 }
 
 }  // namespace
@@ -84,8 +140,8 @@ void add_train_command(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("train", "train an ONNX model for a scheme and save it as .lowbit");
   auto options = std::make_shared<TrainArguments>();
-  options->trainer.schedule = {.kind = RateSchedule::Kind::cosine, .peak = 1e-3, .warm_up = 0};
-  command->add_option("MODEL", options->model, "an .onnx or .tflite file")->required();
+  options->trainer.schedule.warm_up = 0;
+  command->add_option("MODEL", options->model, "an .onnx file")->required();
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
@@ -97,7 +153,8 @@ void add_train_command(CLI::App& program) {
       ->capture_default_str()
       ->check(above_zero);
   command->add_option("--batch", t.batch, "samples of a step")->capture_default_str()->check(above_zero);
-  command->add_option("--lr", t.schedule.peak, "the highest learning rate")->capture_default_str();
+  command->add_option("--lr", options->rate, "the highest learning rate; auto: by a few steps at rising rates")
+      ->capture_default_str();
   command->add_option("--schedule", options->schedule, "how it falls")
       ->capture_default_str()
       ->check(CLI::IsMember({"cosine", "steps", "constant"}));
@@ -106,6 +163,7 @@ void add_train_command(CLI::App& program) {
   command->add_option("--optimizer", options->optimizer, "")
       ->capture_default_str()
       ->check(CLI::IsMember({"adam", "adamw", "sgd"}));
+  add_code_options(*command, *options);
   command->add_option("--weight-decay", t.optimizer.weight_decay, "of weights")->capture_default_str();
   command->add_option("--images", options->images, "samples to train with (default: all)")->check(above_zero);
   command

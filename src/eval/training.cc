@@ -70,8 +70,11 @@ TrainedModel train_model(const Model& fp32, const TrainingOptions& options) {
   trainer.stop = options.stops;
   trainer.progress = ProgressLine();
   trainer.teacher = options.distill ? &fp32 : nullptr;
-  const TapeOptions tape_options{
-      .batch = trainer.batch, .threads = options.quantization.threads, .batch_norm = options.batch_norm};
+  const TapeOptions tape_options{.batch = trainer.batch,
+                                 .threads = options.quantization.threads,
+                                 .batch_norm = options.batch_norm,
+                                 .fake_quantization = options.fake_quantization,
+                                 .track_oscillations = trainer.freeze_above > 0};
   const Scheme scheme = parse_scheme(options.scheme);
   std::optional<Model> rounded;
   if (!scheme.is_fp32() || !options.quantization.overrides.empty())
@@ -84,8 +87,13 @@ TrainedModel train_model(const Model& fp32, const TrainingOptions& options) {
     tape.adopt_statistics(TensorView(batch[0].floats, batch[0].type.shape));
   }
   const double start = measure_accuracy(tape, validation, trainer.batch);
+  if (options.finds_rate) {
+    trainer.schedule.peak = Trainer(tape, trainer).find_rate(training);
+    fmt::print(stderr, "rate {:.2g}, by a range test\n", trainer.schedule.peak);
+  }
   const TrainingResult result = Trainer(tape, trainer).run(training, validation);
-  return {rounded ? tape.quantized_model() : tape.model(), result, count, held_out, start};
+  return {rounded ? tape.quantized_model() : tape.model(), result,
+          count,    held_out, start, trainer.schedule.peak};
 }
 
 }  // namespace lowbit::eval

@@ -23,6 +23,8 @@ struct TrainingOptions {
   std::int64_t images = 0;                ///< to train on; 0: all
   std::int64_t validation = 0;  ///< of these, held out to choose the best epoch; 0: a tenth, at most 5000
   bool distill = false;         ///< the teacher is the fp32 model
+  FakeQuantization fake_quantization{};
+  bool finds_rate = false;  ///< the schedule's peak by Trainer::find_rate
   TrainerOptions trainer{};
   std::function<bool()> stops{};
 };
@@ -32,6 +34,7 @@ struct TrainedModel {
   TrainingResult result;
   std::int64_t images = 0, validation = 0;
   double start_accuracy = 0;  ///< of the validation images, before the first step
+  double rate = 0;            ///< the schedule's peak
 };
 
 /// Shows progress. Throws as Samples, ModelQuantizer, Tape and Trainer; Error(invalid_argument) for data

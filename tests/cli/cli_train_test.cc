@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,91 @@ TEST_F(Train, GoesOnFromACheckpointToTheSameBytes) {
   EXPECT_EQ(folder_.read("again.lowbit"), once) << "nothing is left to do";
 }
 
+TEST_F(Train, TakesEveryWayOfLearningCodes) {
+  for (const char* options :
+       {"--activation-steps lsq+ --weight-steps dorefa", "--activation-steps pact --estimator ewgs",
+        "--activation-steps adaptive --dampening 0.001 --freeze-above 0.02",
+        "--activation-steps fixed --weight-steps fixed"}) {
+    const CommandResult result = run_command(start_ + " --epochs 2 " + options + " -o " + file("t.lowbit"));
+    EXPECT_EQ(result.status, 0) << options << result.err;
+  }
+  const CommandResult signs =
+      run_command("train " + model_ + data_ + " --scheme binary-a1 --override second=int8 --sign-gradient clipped" +
+                  " --batch 20 -o " + file("s.lowbit"));
+  EXPECT_EQ(signs.status, 0) << signs.err;
+  EXPECT_NE(run_command("info " + file("s.lowbit")).out.find("binary-a1"), std::string::npos);
+}
+
+TEST_F(Train, FindsARateAndDrawsTheLoss) {
+  const std::string start = "train " + model_ + data_ + " --scheme int4-a4 --lr auto --batch 20 --epochs 4 -o ";
+  const CommandResult result = run_command(start + file("a.lowbit"));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.err.find("by a range test"), std::string::npos) << result.err;
+  EXPECT_NE(result.out.find("loss of the epochs: \u2588"), std::string::npos) << result.out;
+  ASSERT_EQ(run_command(start + file("b.lowbit")).status, 0);
+  EXPECT_EQ(folder_.read("a.lowbit"), folder_.read("b.lowbit"));
+}
+
+#ifndef _WIN32
+/// Starts the training and kills it when it has written its first checkpoint.
+void kill_after_a_checkpoint(const std::string& arguments, const std::string& checkpoint) {
+  const std::string inode = "$(ls -i " + checkpoint + " 2>/dev/null)";
+  const std::string line = "before=" + inode + "; \"" LOWBIT_COMMAND "\" " + arguments +
+                           " >/dev/null 2>&1 & p=$!; while kill -0 $p 2>/dev/null && [ \"" + inode +
+                           "\" = \"$before\" ]; do :; done; kill -9 $p; wait $p 2>/dev/null";
+  const int ignored = std::system(("before=; " + line).c_str());
+  static_cast<void>(ignored);
+}
+
+TEST_F(Train, GoesOnAfterKillsToTheSameBytes) {
+  const std::string whole = start_ + " --epochs 300 --estimator ewgs --freeze-above 0.01",
+                    start = whole + " --checkpoint " + file("c") + " -o " + file("killed.lowbit");
+  ASSERT_EQ(run_command(whole + " -o " + file("whole.lowbit")).status, 0);
+  for (int i = 0; i < 3; ++i) kill_after_a_checkpoint(start, file("c"));
+  const std::string checkpoint = folder_.read("c");
+  EXPECT_GT(checkpoint.size(), 1000u);
+
+  // Files of more than 4 or 8 KiB, as the checkpoint is, cannot be written: as on a full disk.
+  const CommandResult full = run_command(start, "trap '' XFSZ; ulimit -f 8; ");
+  EXPECT_EQ(full.status, 2) << full.err;
+  EXPECT_NE(full.err.find("lowbit: "), std::string::npos) << full.err;
+  EXPECT_EQ(folder_.read("c"), checkpoint) << "the one before is kept";
+
+  ASSERT_EQ(run_command(start).status, 0);
+  EXPECT_EQ(folder_.read("killed.lowbit"), folder_.read("whole.lowbit"));
+}
+
+TEST_F(Train, AFullDeviceIsASentence) {
+  const std::string start = start_ + " --epochs 2 --checkpoint " + file("c");
+  const CommandResult full = run_command(start + " -o /dev/full");
+  EXPECT_EQ(full.status, 2) << full.err;
+  EXPECT_NE(full.err.find("lowbit: "), std::string::npos) << full.err;
+  EXPECT_NE(full.err.find("/dev/full"), std::string::npos) << full.err;
+  ASSERT_EQ(run_command(start + " -o " + file("again.lowbit")).status, 0) << "nothing is lost";
+  ASSERT_EQ(run_command(start_ + " --epochs 2 -o " + file("whole.lowbit")).status, 0);
+  EXPECT_EQ(folder_.read("again.lowbit"), folder_.read("whole.lowbit"));
+  const CommandResult checkpoint =
+      run_command(start_ + " --epochs 2 --checkpoint /dev/full -o " + file("o.lowbit"));
+  EXPECT_EQ(checkpoint.status, 2);
+  EXPECT_NE(checkpoint.err.find("/dev/full"), std::string::npos) << checkpoint.err;
+}
+#endif
+
+TEST_F(Train, DivergenceAndForeignLabelsAreSentences) {
+  const CommandResult diverged =
+      run_command("train " + model_ + data_ + " --optimizer sgd --schedule constant --lr 1e30 --batch 20 -o " +
+                  file("d.lowbit"));
+  EXPECT_EQ(diverged.status, 2) << diverged.err;
+  EXPECT_NE(diverged.err.find("diverged in epoch 1"), std::string::npos) << diverged.err;
+  std::vector<std::int64_t> labels(400, 2);
+  labels[17] = 4;
+  folder_.write("z.npy", data::npy_integers({400}, labels));
+  EXPECT_TRUE(refused_without_a_file(folder_,
+                                     "train " + model_ + " --data npy:" + file("x.npy") + " --labels " +
+                                         file("z.npy") + " --scheme int4-a4 -o " + file("z.lowbit"),
+                                     "is 4, there are classes 0 to 3"));
+}
+
 TEST_F(Train, BadUsage) {
   const auto bad = [&](const std::string& arguments, const std::string& part) {
     return refused_without_a_file(folder_, arguments + " -o " + file("o"), part);
@@ -70,6 +156,9 @@ TEST_F(Train, BadUsage) {
   EXPECT_TRUE(bad("train " + model_ + " --data npy:" + file("x.npy"), "labels"));
   EXPECT_TRUE(bad(start_ + " --optimizer lion", "--optimizer"));
   EXPECT_TRUE(bad(start_ + " --epochs 0", "--epochs"));
+  EXPECT_TRUE(bad("train " + model_ + data_ + " --lr fast", "--lr is a rate"));
+  EXPECT_TRUE(bad(start_ + " --activation-steps lsq++", "--activation-steps"));
+  EXPECT_TRUE(bad(start_ + " --dampening -1", "--dampening"));
   EXPECT_TRUE(bad(start_ + " --validate 400", "too few"));
   EXPECT_TRUE(bad("train " + model_ + data_ + " --scheme int4-a44", "int4-a44"));
 }
