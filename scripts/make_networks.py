@@ -129,6 +129,7 @@ def networks(options):
         "lenet5": (lambda n: vision.lenet5(n, 13), *of_images("image", (1, 28, 28), (3, 28, 28), channels=1)),
         "lenet5-signs": (lambda n: vision.lenet5(n, 13, signs=True),
                          *of_images("image", (1, 28, 28), (3, 28, 28), channels=1)),
+        "lenet300": (lambda n: vision.lenet300(n, 13), *of_images("image", (1, 28, 28), (3, 28, 28), channels=1)),
         "mobilenetv3": (lambda n: vision.mobilenet_v3(n, 14, 224, classes), *of_images("input", *images)),
         "mobilenetv3-opset11": (lambda n: vision.mobilenet_v3(n, 11, 224, classes), *of_images("input", *images)),
         "efficientnet": (lambda n: vision.efficientnet(n, 13, 224, classes), *of_images("input", *images)),

@@ -48,7 +48,6 @@
 #include "lowbit/model/sequential.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/observe/aciq.h"
-#include "lowbit/observe/adaptive_range.h"
 #include "lowbit/observe/batch_mean.h"
 #include "lowbit/observe/batch_median.h"
 #include "lowbit/observe/batch_ranges.h"

@@ -70,6 +70,15 @@ def lenet5(name, opset, signs=False):
     return b.model()
 
 
+def lenet300(name, opset):
+    b = Builder(name, opset)
+    x = b.node("Flatten", [b.input("image", ["N", 1, 28, 28])], axis=1)
+    x = relu(b, b.gemm(x, 784, 300))
+    x = relu(b, b.gemm(x, 300, 100))
+    b.output(b.gemm(x, 100, 10), "logits", ["N", 10])
+    return b.model()
+
+
 # Kernel, expanded and output channels, squeeze-excite, hard-swish, stride.
 MOBILENET_V3_LARGE = (
     (3, 16, 16, False, False, 1), (3, 64, 24, False, False, 2), (3, 72, 24, False, False, 1),

@@ -141,7 +141,7 @@ void add_train_command(CLI::App& program) {
       program.add_subcommand("train", "train an ONNX model for a scheme and save it as .lowbit");
   auto options = std::make_shared<TrainArguments>();
   options->trainer.schedule.warm_up = 0;
-  command->add_option("MODEL", options->model, "an .onnx file")->required();
+  command->add_option("MODEL", options->model, "an .onnx or .tflite file")->required();
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();

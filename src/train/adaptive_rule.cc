@@ -2,8 +2,8 @@
 // The range of an activation follows those of the training batches, from that of calibration on.
 #include <array>
 
-#include "lowbit/observe/adaptive_range.h"
 #include "lowbit/observe/choose_qparams.h"
+#include "lowbit/quant/dynamic.h"
 #include "train/activation_rule.h"
 
 namespace lowbit::train {
@@ -12,7 +12,7 @@ namespace {
 class AdaptiveRule final : public ActivationRule {
  public:
   AdaptiveRule(double part, const QParams& start, IntRange codes)
-      : empty_(part),
+      : empty_(static_cast<float>(part)),
         codes_(codes),
         ends_{-static_cast<double>(start.scale) * start.zero_point,
               static_cast<double>(start.scale) * (codes.qmax - start.zero_point)} {}
@@ -21,8 +21,7 @@ class AdaptiveRule final : public ActivationRule {
   bool observes() const override { return true; }
   void observe(Range batch) override {
     AdaptiveRange range = empty_;
-    range.update(this->range());
-    range.update(batch);
+    for (const Range& r : {this->range(), batch}) range.update(std::array{r.min, r.max});
     ends_ = {static_cast<double>(range.range().min), static_cast<double>(range.range().max)};
   }
   void backward(const RoundSums&, double) override {}

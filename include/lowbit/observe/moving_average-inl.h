@@ -8,20 +8,31 @@
 LOWBIT_BEGIN_EXACT
 namespace lowbit {
 
-LOWBIT_INLINE MovingAverageObserver::MovingAverageObserver(double constant) : empty_(constant) {}
+LOWBIT_INLINE MovingAverageObserver::MovingAverageObserver(double constant) : constant_(constant) {
+  if (!(constant > 0 && constant <= 1))
+    detail::throw_error(
+        ErrorCode::invalid_argument,
+        detail::sentence("the constant of a moving average is above 0 and at most 1, not {}", constant));
+}
 
 LOWBIT_INLINE void MovingAverageObserver::merge(const MovingAverageObserver& other) {
-  if (other.empty_.part() != empty_.part())
+  if (other.constant_ != constant_)
     detail::throw_error(ErrorCode::invalid_argument,
                         detail::sentence("moving averages with the constants {} and {} cannot be merged",
-                                         empty_.part(), other.empty_.part()));
+                                         constant_, other.constant_));
   merge_batches(other);
 }
 
 LOWBIT_INLINE Range MovingAverageObserver::range(IntRange) const {
-  AdaptiveRange range = empty_;
-  for (const Range& r : finite_ranges()) range.update(r);
-  return range.range();
+  double min = 0, max = 0;
+  bool first = true;
+  for (const Range& r : finite_ranges()) {
+    const double constant = first ? 1 : constant_;
+    min += constant * (double(r.min) - min);
+    max += constant * (double(r.max) - max);
+    first = false;
+  }
+  return {static_cast<float>(min), static_cast<float>(max)};
 }
 
 }  // namespace lowbit

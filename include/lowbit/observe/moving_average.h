@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MovingAverageObserver: an AdaptiveRange of the batches, whose weights fade into the past, as
+// MovingAverageObserver: ranges of batches, averaged with weights that fade into the past, as
 // torch.ao.quantization's MovingAverageMinMaxObserver does: min and max of the first batch, then min +=
 // constant * (batch's min - min), and likewise max. The batches are replayed in the order of their numbers,
 // whatever order they came in.
@@ -7,7 +7,6 @@
 
 #include "lowbit/core/config.h"
 #include "lowbit/core/qparams.h"
-#include "lowbit/observe/adaptive_range.h"
 #include "lowbit/observe/batch_ranges.h"
 
 namespace lowbit {
@@ -23,7 +22,7 @@ class MovingAverageObserver : public BatchRangeObserver {
   Range range(IntRange codes) const;
 
  private:
-  AdaptiveRange empty_;
+  double constant_;
 };
 
 }  // namespace lowbit
