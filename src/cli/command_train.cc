@@ -48,7 +48,8 @@ const char* describe_end(TrainingEnd end) {
 void take_rate(TrainArguments& options) {
   options.finds_rate = options.rate == "auto";
   double& peak = options.trainer.schedule.peak;
-  if (!options.finds_rate && (!CLI::detail::lexical_cast(options.rate, peak) || !(peak >= 0) || std::isinf(peak)))
+  if (!options.finds_rate &&
+      (!CLI::detail::lexical_cast(options.rate, peak) || !(peak >= 0) || std::isinf(peak)))
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("--lr is a rate of 0 or more, or auto, not '{}'", options.rate));
 }
@@ -106,8 +107,7 @@ void run_train(TrainArguments options) {
 /// How codes are learned.
 void add_code_options(CLI::App& command, TrainArguments& options) {
   FakeQuantization& how = options.fake_quantization;
-  command
-      .add_option("--activation-steps", options.activation_steps, "how ranges of activations are learned")
+  command.add_option("--activation-steps", options.activation_steps, "how ranges of activations are learned")
       ->capture_default_str()
       ->check(CLI::IsMember(activation_steps_names()));
   command.add_option("--weight-steps", options.weight_steps, "how steps of integer and ternary weights are")
@@ -153,7 +153,8 @@ void add_train_command(CLI::App& program) {
       ->capture_default_str()
       ->check(above_zero);
   command->add_option("--batch", t.batch, "samples of a step")->capture_default_str()->check(above_zero);
-  command->add_option("--lr", options->rate, "the highest learning rate; auto: by a few steps at rising rates")
+  command
+      ->add_option("--lr", options->rate, "the highest learning rate; auto: by a few steps at rising rates")
       ->capture_default_str();
   command->add_option("--schedule", options->schedule, "how it falls")
       ->capture_default_str()

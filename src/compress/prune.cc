@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "compress/prune_rows.h"
-#include "compress/prune_scores.h"
 #include "core/refuse.h"
 #include "lowbit/model/layer_weights.h"
 #include "model/node_schemes.h"
 #include "recover/index.h"
+#include "recover/prune_scores.h"
 
 namespace lowbit {
 namespace {

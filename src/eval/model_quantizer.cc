@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "eval/calibration.h"
 #include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
@@ -38,7 +40,7 @@ Model ModelQuantizer::quantize(const Scheme& scheme) {
   const QuantizeOptions options{
       .scheme = scheme, .overrides = options_.overrides, .kv_cache_bits = options_.kv_cache_bits};
   if (!needs_calibration(scheme, options_.overrides)) return lowbit::quantize(fp32_, options);
-  return lowbit::quantize(fp32_, table(), options);
+  return lowbit::quantize(fp32_, table_for(scheme), options);
 }
 
 Model ModelQuantizer::recovered(const Scheme& scheme) {
@@ -53,7 +55,7 @@ Model ModelQuantizer::recovered(const Scheme& scheme) {
     progress->update(static_cast<std::int64_t>(p.layer));
     return true;
   };
-  Model model = lowbit::quantize(fp32_, table(),
+  Model model = lowbit::quantize(fp32_, table_for(scheme),
                                  {.scheme = scheme,
                                   .overrides = options_.overrides,
                                   .kv_cache_bits = options_.kv_cache_bits,
@@ -62,13 +64,28 @@ Model ModelQuantizer::recovered(const Scheme& scheme) {
   return model;
 }
 
+const CalibrationTable& ModelQuantizer::table_for(const Scheme& scheme) {
+  // Scales of signs are means of magnitudes, which ranges do not say.
+  const auto has_static_signs = [](const Scheme& s) {
+    return !s.is_fp32() && !s.dynamic && s.activation_bits == 1;
+  };
+  const bool signs =
+      has_static_signs(scheme) || std::any_of(options_.overrides.begin(), options_.overrides.end(),
+                                              [&](const auto& o) { return has_static_signs(o.second); });
+  if (signs && !keeps_distributions_ && options_.table.empty()) {
+    keeps_distributions_ = true;
+    table_.reset();
+  }
+  return table();
+}
+
 const CalibrationTable& ModelQuantizer::table() {
   if (!table_) {
     if (data_.data.empty())
       throw Error(ErrorCode::invalid_argument,
                   options_.recover == "none" ? "--data is required: the scheme needs calibration images"
                                              : "--data is required: --recover works on calibration images");
-    table_ = merge_calibration_shards({calibrate_samples(fp32_, data_, options_, {}, false)});
+    table_ = merge_calibration_shards({calibrate_samples(fp32_, data_, options_, {}, keeps_distributions_)});
   }
   return *table_;
 }

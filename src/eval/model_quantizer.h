@@ -52,8 +52,11 @@ class ModelQuantizer {
   const data::DataOptions& data_;
   const QuantizationOptions& options_;
   Model recovered(const Scheme& scheme);
+  /// table(), with what the scheme needs of it.
+  const CalibrationTable& table_for(const Scheme& scheme);
 
   std::optional<CalibrationTable> table_;
+  bool keeps_distributions_ = false;
   std::optional<RecoveryReport> recovery_;
 };
 

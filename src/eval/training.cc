@@ -92,8 +92,8 @@ TrainedModel train_model(const Model& fp32, const TrainingOptions& options) {
     fmt::print(stderr, "rate {:.2g}, by a range test\n", trainer.schedule.peak);
   }
   const TrainingResult result = Trainer(tape, trainer).run(training, validation);
-  return {rounded ? tape.quantized_model() : tape.model(), result,
-          count,    held_out, start, trainer.schedule.peak};
+  return {
+      rounded ? tape.quantized_model() : tape.model(), result, count, held_out, start, trainer.schedule.peak};
 }
 
 }  // namespace lowbit::eval

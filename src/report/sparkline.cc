@@ -9,7 +9,8 @@
 namespace lowbit::report {
 
 std::string sparkline(std::span<const double> values) {
-  constexpr std::array kBlocks{"\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588"};
+  constexpr std::array kBlocks{"\u2581", "\u2582", "\u2583", "\u2584",
+                               "\u2585", "\u2586", "\u2587", "\u2588"};
   double least = std::numeric_limits<double>::infinity(), most = -least;
   for (const double v : values)
     if (std::isfinite(v)) least = std::min(least, v), most = std::max(most, v);

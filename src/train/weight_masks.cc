@@ -7,9 +7,9 @@
 #include <cmath>
 #include <string_view>
 
-#include "compress/prune_scores.h"
 #include "core/refuse.h"
 #include "model/node_schemes.h"
+#include "recover/prune_scores.h"
 
 namespace lowbit::train {
 namespace {

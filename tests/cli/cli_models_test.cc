@@ -57,6 +57,13 @@ TEST_F(Command, RunWritesWhatTheLibraryComputes) {
   EXPECT_EQ(folder_.read("y.npy"), data::npy_file({100, 4}, expected));
 }
 
+TEST_F(Command, SignsOfActivationsAreCalibrated) {
+  const auto result =
+      run_command("eval " + model_ + " --data npy:" + x_ + " --scheme int8,binary-a1,int4-a4");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("binary-a1"), std::string::npos) << result.out;
+}
+
 TEST_F(Command, RecoversAndSaysWhatEachStepDid) {
   const std::string data = " --data npy:" + x_ + " --calib 80";
   const auto saved = run_command("quantize " + model_ + data + " --scheme int3 --recover gptq,bias -o " +

@@ -71,15 +71,16 @@ TEST_F(Train, TakesEveryWayOfLearningCodes) {
     const CommandResult result = run_command(start_ + " --epochs 2 " + options + " -o " + file("t.lowbit"));
     EXPECT_EQ(result.status, 0) << options << result.err;
   }
-  const CommandResult signs =
-      run_command("train " + model_ + data_ + " --scheme binary-a1 --override second=int8 --sign-gradient clipped" +
-                  " --batch 20 -o " + file("s.lowbit"));
+  const CommandResult signs = run_command(
+      "train " + model_ + data_ + " --scheme binary-a1 --override second=int8 --sign-gradient clipped" +
+      " --batch 20 -o " + file("s.lowbit"));
   EXPECT_EQ(signs.status, 0) << signs.err;
   EXPECT_NE(run_command("info " + file("s.lowbit")).out.find("binary-a1"), std::string::npos);
 }
 
 TEST_F(Train, FindsARateAndDrawsTheLoss) {
-  const std::string start = "train " + model_ + data_ + " --scheme int4-a4 --lr auto --batch 20 --epochs 4 -o ";
+  const std::string start =
+      "train " + model_ + data_ + " --scheme int4-a4 --lr auto --batch 20 --epochs 4 -o ";
   const CommandResult result = run_command(start + file("a.lowbit"));
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.err.find("by a range test"), std::string::npos) << result.err;
@@ -135,8 +136,8 @@ TEST_F(Train, AFullDeviceIsASentence) {
 
 TEST_F(Train, DivergenceAndForeignLabelsAreSentences) {
   const CommandResult diverged =
-      run_command("train " + model_ + data_ + " --optimizer sgd --schedule constant --lr 1e30 --batch 20 -o " +
-                  file("d.lowbit"));
+      run_command("train " + model_ + data_ +
+                  " --optimizer sgd --schedule constant --lr 1e30 --batch 20 -o " + file("d.lowbit"));
   EXPECT_EQ(diverged.status, 2) << diverged.err;
   EXPECT_NE(diverged.err.find("diverged in epoch 1"), std::string::npos) << diverged.err;
   std::vector<std::int64_t> labels(400, 2);

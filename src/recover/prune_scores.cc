@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compress/prune_scores.h"
+#include "recover/prune_scores.h"
 
 #include <algorithm>
 #include <cmath>
