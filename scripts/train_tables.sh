@@ -43,16 +43,16 @@ for network in lenet5 lenet300; do
   [ -e "$folder/$network.onnx" ] || scripts/make_networks.py "$folder" "$network"
 done
 ends="--override /Conv=int8 --override /Gemm_1=int8"
-moved="--augment-pad 2 --validate 2000"
-digits="$moved --batch-norm --reestimate 100"
+digits="--batch-norm --augment-pad 2 --reestimate 100 --validate 2000"
 # shellcheck disable=SC2086
 {
   line lenet5-fp32 "$folder/lenet5.onnx" "$mnist" --scheme fp32 $digits --lr 2e-3 --epochs 4
   line lenet5-int4-a4 lenet5-fp32 "$mnist" --scheme int4-a4 $ends $digits --lr 1e-3 --epochs 3
   line lenet5-int2-a2 lenet5-fp32 "$mnist" --scheme int2-a2 $ends $digits --lr 1e-3 --epochs 4
   line lenet5-pruned lenet5-fp32 "$mnist" --scheme int4 $digits --lr 1e-3 --epochs 4 --prune 0.95
-  line lenet300-fp32 "$folder/lenet300.onnx" "$mnist" --scheme fp32 $moved --lr 2e-3 --epochs 30
-  line lenet300-pruned lenet300-fp32 "$mnist" --scheme int4 $moved --lr 1e-3 --epochs 20 --prune 0.93
+  line lenet300-fp32 "$folder/lenet300.onnx" "$mnist" --scheme fp32 --validate 2000 --lr 1e-3 --epochs 12
+  line lenet300-pruned lenet300-fp32 "$mnist" --scheme int4 --validate 2000 --lr 1e-3 --epochs 28 --prune 0.9 \
+    --prune-until 0.4 --distill
   line lenet5-ternary lenet5-fp32 "$mnist" --scheme ternary $ends $digits --lr 1e-3 --epochs 3
 }
 
