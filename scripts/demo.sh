@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh
-cmake --preset release -G Ninja -DLOWBIT_TESTS=OFF -DLOWBIT_BENCH=OFF -DLOWBIT_EXAMPLES=OFF -B build/demo
+cmake --preset release -G Ninja -DLOWBIT_TESTS=OFF -DLOWBIT_BENCH=OFF -DLOWBIT_EXAMPLES=OFF \
+  -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -B build/demo  # a folder in one go, in a fraction of the time
 cmake --build build/demo --target lowbit_command
 exec build/demo/src/cli/lowbit demo "$@"
