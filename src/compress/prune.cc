@@ -115,17 +115,12 @@ void prune_by_ranking(std::span<const Layer> layers, const PruneOptions& options
   for (std::size_t i = 0; i < together.size(); ++i) prune_ranked(*together[i], gone[i], options.threads);
 }
 
-void check_share(double share) {
-  if (!(share >= 0 && share <= 1))
-    refuse(fmt::format("the share of weights to prune is from 0 to 1, not {}", share));
-}
-
 }  // namespace
 
 Model prune(const Model& fp32, const PruneOptions& options, const LayerStats* stats) {
   if (fp32.is_quantized()) refuse("pruning works on fp32 models");
-  check_share(options.sparsity);
-  for (const auto& [pattern, share] : options.overrides) check_share(share);
+  detail::check_share(options.sparsity);
+  for (const auto& [pattern, share] : options.overrides) detail::check_share(share);
   if (options.of > 0 && options.scope != PruneScope::row)
     refuse(
         fmt::format("{} of {} weights stay in each row: the scope has to be rows", options.keep, options.of));

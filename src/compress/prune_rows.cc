@@ -49,8 +49,7 @@ class Allowance {
 };
 
 void check_pattern(const PrunePattern& p) {
-  if (!(p.sparsity >= 0 && p.sparsity <= 1))
-    refuse(fmt::format("the share of weights to prune is from 0 to 1, not {}", p.sparsity));
+  detail::check_share(p.sparsity);
   if (p.of < 0 || p.keep < 0 || (p.of > 0 && p.keep > p.of) || (p.of == 0 && p.keep > 0))
     refuse(fmt::format("{} of {} weights cannot stay", p.keep, p.of));
 }
@@ -157,6 +156,11 @@ std::vector<float> prune_by_error(const MatrixView& weights, std::span<const Out
   check_pattern(pattern);
   return prune_each_row(weights, errors, threads,
                         [&](std::int64_t) { return Allowance(weights.cols, pattern); });
+}
+
+void detail::check_share(double share) {
+  if (!(share >= 0 && share <= 1))
+    refuse(fmt::format("the share of weights to prune is from 0 to 1, not {}", share));
 }
 
 std::vector<float> detail::prune_counts_by_error(const MatrixView& weights,

@@ -11,6 +11,9 @@
 
 namespace lowbit::detail {
 
+/// Throws Error(invalid_argument) unless it is from 0 to 1.
+void check_share(double share);
+
 /// As prune_by_error(), counts[r] weights of row r.
 std::vector<float> prune_counts_by_error(const MatrixView& weights, std::span<const OutputError> errors,
                                          std::span<const std::int64_t> counts, int threads);

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "eval/calibration.h"
 #include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
@@ -65,14 +63,7 @@ Model ModelQuantizer::recovered(const Scheme& scheme) {
 }
 
 const CalibrationTable& ModelQuantizer::table_for(const Scheme& scheme) {
-  // Scales of signs are means of magnitudes, which ranges do not say.
-  const auto has_static_signs = [](const Scheme& s) {
-    return !s.is_fp32() && !s.dynamic && s.activation_bits == 1;
-  };
-  const bool signs =
-      has_static_signs(scheme) || std::any_of(options_.overrides.begin(), options_.overrides.end(),
-                                              [&](const auto& o) { return has_static_signs(o.second); });
-  if (signs && !keeps_distributions_ && options_.table.empty()) {
+  if (needs_distributions(scheme, options_.overrides) && !keeps_distributions_ && options_.table.empty()) {
     keeps_distributions_ = true;
     table_.reset();
   }

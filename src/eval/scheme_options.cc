@@ -44,12 +44,27 @@ Overrides parse_overrides(const std::vector<std::string>& texts) {
   return overrides;
 }
 
+namespace {
+
+bool has_static_ranges(const Scheme& s) {
+  return !s.is_fp32() && !s.dynamic && s.activation_bits > 0;
+}
+
+template <class Predicate>
+bool any_scheme(const Scheme& scheme, const Overrides& overrides, Predicate predicate) {
+  return predicate(scheme) ||
+         std::any_of(overrides.begin(), overrides.end(), [&](const auto& o) { return predicate(o.second); });
+}
+
+}  // namespace
+
 bool needs_calibration(const Scheme& scheme, const Overrides& overrides) {
-  const auto has_static_ranges = [](const Scheme& s) {
-    return !s.is_fp32() && !s.dynamic && s.activation_bits > 0;
-  };
-  return has_static_ranges(scheme) || std::any_of(overrides.begin(), overrides.end(),
-                                                  [&](const auto& o) { return has_static_ranges(o.second); });
+  return any_scheme(scheme, overrides, has_static_ranges);
+}
+
+bool needs_distributions(const Scheme& scheme, const Overrides& overrides) {
+  return any_scheme(scheme, overrides,
+                    [](const Scheme& s) { return has_static_ranges(s) && s.activation_bits == 1; });
 }
 
 }  // namespace lowbit::eval

@@ -23,5 +23,7 @@ std::vector<Scheme> parse_scheme_list(const std::string& text);
 Overrides parse_overrides(const std::vector<std::string>& texts);
 /// Whether quantizing with `scheme` and the overrides takes ranges found on images beforehand.
 bool needs_calibration(const Scheme& scheme, const Overrides& overrides);
+/// Whether these ranges have to come with distributions: scales of signs are means of magnitudes.
+bool needs_distributions(const Scheme& scheme, const Overrides& overrides);
 
 }  // namespace lowbit::eval

@@ -74,7 +74,7 @@ std::optional<CompressedWeights> layer_of(GgmlType type, QuantizedMatrix matrix)
   return weights;
 }
 
-/// Tries on a copy: add_compressed() refuses what the format has no number for.
+/// False where the format has no number for it, which add_compressed() refuses.
 bool add_layer(SafetensorsWriter& writer, const std::string& layer, const CompressedWeights& weights) {
   try {
     add_compressed(writer, layer, weights);

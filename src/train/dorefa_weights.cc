@@ -10,7 +10,7 @@
 
 #include "core/elementary.h"
 #include "lowbit/quant/given_codes.h"
-#include "train/weight_quantizer.h"
+#include "train/row_steps.h"
 
 namespace lowbit::train {
 namespace {
@@ -21,83 +21,69 @@ class DorefaWeights final : public WeightQuantizer {
       : is_ternary_(spec.scheme.weights == WeightKind::ternary),
         bits_(spec.scheme.bits),
         qmax_(static_cast<float>(is_ternary_ ? 1 : signed_range(bits_).qmax)),
-        rows_(spec.rows()),
-        columns_(spec.columns()),
-        size_(static_cast<std::size_t>(spec.per_tensor() ? rows_ * columns_ : columns_)),
         scaling_(spec.scaling()),
         at_(spec.weights.data.size()),
-        slope_(spec.weights.data.size()) {
-    log_steps_.resize(spec.weights.data.size() / size_);
-    gradient_.resize(log_steps_.size());
+        slope_(spec.weights.data.size()),
+        steps_(spec) {
     place(spec.weights.data);
-    for (std::size_t i = 0; i < log_steps_.size(); ++i)
-      log_steps_[i] = static_cast<float>(elementary::log(best_step_of_codes(spec.weights.data, i)));
+    for (std::size_t i = 0; i < steps_.count(); ++i) steps_.set(i, best_step_of_codes(spec.weights.data, i));
   }
 
   void forward(std::span<const float> weights, std::span<float> used) noexcept override {
     place(weights);
-    for (std::size_t e = 0; e < used.size(); ++e) used[e] = code(e) * step_of(e / size_);
+    for (std::size_t i = 0; i < steps_.count(); ++i) {
+      const float step = steps_[i];
+      for (std::size_t e = i * steps_.size(); e < (i + 1) * steps_.size(); ++e) used[e] = code(e) * step;
+    }
   }
 
   void backward(std::span<const float>, std::span<float> gradient) noexcept override {
-    const double factor = 1 / std::sqrt(static_cast<double>(size_) * static_cast<double>(qmax_));
-    for (std::size_t i = 0; i < log_steps_.size(); ++i) {
-      const float step = step_of(i);
+    const double factor = 1 / std::sqrt(static_cast<double>(steps_.size()) * static_cast<double>(qmax_));
+    for (std::size_t i = 0; i < steps_.count(); ++i) {
+      const float step = steps_[i];
       double sum = 0;
-      for (std::size_t e = i * size_; e < (i + 1) * size_; ++e) {
+      for (std::size_t e = i * steps_.size(); e < (i + 1) * steps_.size(); ++e) {
         sum += static_cast<double>(gradient[e]) * static_cast<double>(code(e));
         gradient[e] += scaling_ * std::fabs(gradient[e]) * (at_[e] - code(e));
         gradient[e] *= step * slope_[e];
       }
-      gradient_[i] = static_cast<float>(factor * static_cast<double>(step) * sum);
+      steps_.set_gradient(i, factor * static_cast<double>(step) * sum);
     }
   }
 
-  std::vector<Parameter> parameters(const std::string& layer) override {
-    return {{layer + ".log_step", Shape{static_cast<std::int64_t>(log_steps_.size())},
-             ParameterKind::log_step, log_steps_, gradient_}};
-  }
+  std::vector<Parameter> parameters(const std::string& layer) override { return steps_.parameters(layer); }
 
   QuantizedMatrix codes(std::span<const float> weights, std::span<const double> factors,
                         std::span<const std::int64_t> columns) const override {
     DorefaWeights now = *this;
     now.place(weights);
-    std::vector<std::int8_t> made;
-    std::vector<float> scales;
-    for (std::int64_t r = 0; r < rows_; ++r) {
-      const float step = step_of(log_steps_.size() == 1 ? 0 : static_cast<std::size_t>(r));
-      scales.push_back(static_cast<float>(static_cast<double>(step) * factors[static_cast<std::size_t>(r)]));
-      for (const std::int64_t c : columns)
-        made.push_back(static_cast<std::int8_t>(now.code(static_cast<std::size_t>(r * columns_ + c))));
-    }
-    const CodesView view(made.data(), rows_, columns_);
-    if (is_ternary_) return matrix_from_codes(TernaryCodes{.codes = view, .scales = scales});
-    return matrix_from_codes(AffineCodes{.codes = view, .bits = bits_, .scales = scales});
+    const auto made =
+        steps_.codes<std::int8_t>(factors, columns, [&](std::size_t e, float) { return now.code(e); });
+    const CodesView view = steps_.view(made);
+    if (is_ternary_) return matrix_from_codes(TernaryCodes{.codes = view, .scales = made.scales});
+    return matrix_from_codes(AffineCodes{.codes = view, .bits = bits_, .scales = made.scales});
   }
 
  private:
   /// Where weights lie among the codes, and how fast they move there.
   void place(std::span<const float> weights) noexcept {
-    for (std::size_t first = 0; first < weights.size(); first += size_) {
+    for (std::size_t first = 0; first < weights.size(); first += steps_.size()) {
       float largest = 0;
-      for (std::size_t e = first; e < first + size_; ++e) {
+      for (std::size_t e = first; e < first + steps_.size(); ++e) {
         at_[e] = static_cast<float>(elementary::tanh(static_cast<double>(weights[e])));
         largest = std::max(largest, std::fabs(at_[e]));
       }
       const float factor = largest > 1e-30f ? qmax_ / largest : 0.0f;
-      for (std::size_t e = first; e < first + size_; ++e) {
+      for (std::size_t e = first; e < first + steps_.size(); ++e) {
         slope_[e] = factor * (1 - at_[e] * at_[e]);
         at_[e] *= factor;
       }
     }
   }
   float code(std::size_t e) const { return round_within(at_[e], -qmax_, qmax_); }
-  float step_of(std::size_t i) const {
-    return static_cast<float>(elementary::exp(static_cast<double>(log_steps_[i])));
-  }
   double best_step_of_codes(std::span<const float> weights, std::size_t i) const {
     double dot = 0, squares = 0;
-    for (std::size_t e = i * size_; e < (i + 1) * size_; ++e) {
+    for (std::size_t e = i * steps_.size(); e < (i + 1) * steps_.size(); ++e) {
       dot += static_cast<double>(weights[e]) * static_cast<double>(code(e));
       squares += static_cast<double>(code(e)) * static_cast<double>(code(e));
     }
@@ -107,11 +93,9 @@ class DorefaWeights final : public WeightQuantizer {
   const bool is_ternary_;
   const int bits_;
   const float qmax_;
-  const std::int64_t rows_, columns_;
-  const std::size_t size_;  ///< weights of a step
   const float scaling_;
   std::vector<float> at_, slope_;  ///< of the last forward pass
-  std::vector<float> log_steps_, gradient_;
+  RowSteps steps_;
 };
 
 }  // namespace

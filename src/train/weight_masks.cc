@@ -71,6 +71,7 @@ void WeightMasks::prune(std::int64_t i) {
   };
   double share = 0;
   for (Layer& layer : layers_) {
+    if (layer.share == 0) continue;
     std::vector<double> own = detail::lamp_scores(layer.weight.value);
     if (layer.alone) {
       clear(layer, detail::least_scores(std::span(&own, 1), layer.share * part)[0]);

@@ -117,20 +117,25 @@ TEST(Prune, ByErrorTakesTheWeightThatIsMissedLeast) {
   }
 }
 
+LayerStats stats_of(const testing::NestedNetwork& network) {
+  return capture(network.fp32,
+                 std::vector<TensorView>{TensorView(network.samples.data.data(), network.samples.shape)});
+}
+
+/// Squared, of all outputs.
+double squared_change(const Model& pruned, const testing::NestedNetwork& network) {
+  const auto fp32 = testing::outputs_of(network.fp32), out = testing::outputs_of(pruned);
+  double sum = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) sum += (out[i] - fp32[i]) * (out[i] - fp32[i]);
+  return sum;
+}
+
 TEST(Prune, NetworksLoseLessByErrorThanByMagnitude) {
   const testing::NestedNetwork network;
-  const LayerStats stats = capture(
-      network.fp32, std::vector<TensorView>{TensorView(network.samples.data.data(), network.samples.shape)});
-  const auto fp32 = testing::outputs_of(network.fp32);
-  const auto error = [&](const Model& model) {
-    const auto out = testing::outputs_of(model);
-    double sum = 0;
-    for (std::size_t i = 0; i < out.size(); ++i) sum += (out[i] - fp32[i]) * (out[i] - fp32[i]);
-    return sum;
-  };
+  const LayerStats stats = stats_of(network);
   PruneOptions options{.sparsity = 0.5, .overrides = {{"head", 0.0}}};
   const Model by_error = prune(network.fp32, options, &stats), by_magnitude = prune(network.fp32, options);
-  EXPECT_LT(error(by_error), error(by_magnitude));
+  EXPECT_LT(squared_change(by_error, network), squared_change(by_magnitude, network));
   const Model quantized = quantize(by_error, {.scheme = "int8-dynamic"});
   for (int i = 0; i < 2; ++i) {  // zeros stay zeros
     const auto codes = quantized.weights(i);
@@ -202,18 +207,10 @@ TEST(Prune, NetworksRankByLamp) {
 
 TEST(Prune, NetworksRankByTheErrorOfOutputs) {
   const testing::NestedNetwork network;
-  const LayerStats stats = capture(
-      network.fp32, std::vector<TensorView>{TensorView(network.samples.data.data(), network.samples.shape)});
+  const LayerStats stats = stats_of(network);
   const PruneOptions options{.sparsity = 0.6, .scope = PruneScope::network};
   const Model by_error = prune(network.fp32, options, &stats), by_magnitude = prune(network.fp32, options);
-  const auto fp32 = testing::outputs_of(network.fp32);
-  const auto error = [&](const Model& model) {
-    const auto out = testing::outputs_of(model);
-    double sum = 0;
-    for (std::size_t i = 0; i < out.size(); ++i) sum += (out[i] - fp32[i]) * (out[i] - fp32[i]);
-    return sum;
-  };
-  EXPECT_LT(error(by_error), error(by_magnitude));
+  EXPECT_LT(squared_change(by_error, network), squared_change(by_magnitude, network));
   std::int64_t zeros = 0, weights = 0;
   for (const LayerSparsity& layer : weight_sparsity(by_error)) zeros += layer.zeros, weights += layer.weights;
   EXPECT_NEAR(static_cast<double>(zeros) / static_cast<double>(weights), 0.6, 0.002);
