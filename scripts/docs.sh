@@ -12,14 +12,15 @@ LOWBIT_VERSION=$(sed -nE 's/^#define LOWBIT_VERSION_(MAJOR|MINOR|PATCH) //p' inc
   doxygen docs/Doxyfile
 
 cd build/docs/html
-dead=0
-while read -r link; do
-  page=${link%%#*} anchor=
-  case $link in *'#'*) anchor=${link#*#} ;; esac
-  if [ ! -e "$page" ] || { [ -n "$anchor" ] && ! grep -qE "(id|name)=\"$anchor\"" "$page"; }; then
-    echo "dead link: $link" >&2
-    dead=1
-  fi
-done < <(grep -oh 'href="[^":]*"' ./*.html | sed -E 's/href="(.*)"/\1/' | grep -v '^#' | sort -u)
-[ "$dead" -eq 0 ]
+# What can be linked to: files, and what has a name in a page.
+places() {
+  find . -mindepth 1 | sed 's#^\./##'
+  grep -oE '(id|name)="[^"]*"' -- *.html | sed -E 's/:(id|name)="(.*)"/#\2/'
+}
+dead=$(LC_ALL=C comm -23 <(grep -oh 'href="[^":]*"' -- *.html | sed -E 's/href="(.*)"/\1/' | grep -v '^#' | LC_ALL=C sort -u) \
+                         <(places | LC_ALL=C sort -u))
+if [ -n "$dead" ]; then
+  sed 's/^/dead link: /' <<<"$dead" >&2
+  exit 1
+fi
 echo "build/docs/html/index.html"
