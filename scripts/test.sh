@@ -4,6 +4,7 @@
 #
 #   scripts/test.sh [PRESET] [ARGUMENT...]    default: release
 #   CXX=clang++-14 scripts/test.sh ...        with another compiler than g++
+#   LOWBIT_TESTS_WHOLE=ON scripts/test.sh     starts each program of tests twice, for half of its cases, not for each case
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +25,8 @@ scripts/setup.sh "${packages[@]}"
 # All is built, once: a folder in one go takes half the time. The other presets that are tested say it themselves.
 # Programs are large: lld links them in a third of the time.
 [ "$preset" != release ] || options=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0
-                                     -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld)
+                                     -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld
+                                     "-DLOWBIT_TESTS_WHOLE=${LOWBIT_TESTS_WHOLE:-OFF}")
 [[ $preset != asan-ubsan || ${CXX-} != clang* ]] || options=(-DLOWBIT_FUZZ=ON -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld)
 cmake --preset "$preset" -G Ninja ${options[@]+"${options[@]}"}
 cmake --build --preset "$preset"
