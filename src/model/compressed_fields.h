@@ -18,19 +18,17 @@
 
 namespace lowbit::detail {
 
+/// The structure and the blocks behind it, as read_compressed() takes them.
+std::vector<std::byte> join_compressed(const std::vector<std::byte>& structure,
+                                       const coding::BlockWriter& blocks);
+
 /// What `write`, which gets a FieldWriter, writes.
 template <class Write>
 std::vector<std::byte> write_compressed(const Write& write) {
   coding::BlockWriter blocks;
   FieldWriter fields(blocks);
   write(fields);
-  const std::vector<std::byte> structure = fields.take();
-  FieldWriter payload;
-  payload("size", static_cast<std::uint64_t>(structure.size()));
-  payload("structure", coding::context_encode(structure));
-  std::vector<std::byte> bytes = payload.take();
-  bytes.insert(bytes.end(), blocks.blocks().begin(), blocks.blocks().end());
-  return bytes;
+  return join_compressed(fields.take(), blocks);
 }
 
 /// What `read` returns, which gets a FieldReader. Throws Error(corrupt_file).

@@ -192,7 +192,7 @@ std::string format_network_report(const NetworkReport& report, bool colour) {
     table.add_row({model.name, model.scheme, percent(part(model.correct, report.images)),
                    percent(part(model.agree, report.images)), with_separators(model.bytes),
                    time_text(model.time.ns), speed_text(report.original().time.ns, model.time.ns)});
-  text += "\n" + table.to_string(colour) + "\nnext:\n";
+  text += fmt::format("\n{}\nnext:\n", table.to_string(colour));
   for (const Advice& advice : advise(report)) {
     text += fmt::format("- {} {}\n", advice.title, advice.why);
     if (!advice.command.empty()) text += "  " + advice.command + "\n";

@@ -80,7 +80,7 @@ std::string describe_tensor_file(const std::string& path, bool colour) {
   if (!info.metadata.empty()) {
     Table metadata({{"metadata", Align::left}, {"value", Align::left}});
     for (const auto& [key, value] : info.metadata) metadata.add_row({key, value.substr(0, 100)});
-    text += "\n" + metadata.to_string(colour);
+    text += fmt::format("\n{}", metadata.to_string(colour));
   }
   Table tensors(
       {{"tensor", Align::left}, {"type", Align::left}, {"shape"}, {"bytes"}, {"as a matrix", Align::left}});

@@ -34,7 +34,10 @@ std::size_t bias_bytes(const Graph::Node& node) {
 
 std::string names_of(const std::vector<RecoveryStep>& steps) {
   std::string names;
-  for (const RecoveryStep step : steps) names += (names.empty() ? "" : ",") + std::string(step_name(step));
+  for (const RecoveryStep step : steps) {
+    if (!names.empty()) names += ',';
+    names += step_name(step);
+  }
   return names;
 }
 

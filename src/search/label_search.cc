@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "search/lagrangian.h"
@@ -152,13 +151,16 @@ std::vector<Label> one_of_each_cell(const std::vector<Label>& labels, std::size_
 LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std::size_t most_labels) {
   Lagrangian bounds(problem, goal);
   LabelResult result;
-  std::optional<Incumbent> best = bounds.incumbent();
+  // The best so far, in parts: g++ 12 takes what an optional of them holds for uninitialized.
+  bool found = bounds.incumbent().has_value();
+  double least = found ? bounds.incumbent()->goal : 0;
+  std::vector<int> choice = found ? bounds.incumbent()->choice : std::vector<int>();
   LabelSearch search(problem);
   const LimitedView view(goal);
   for (std::size_t l = 0; l < problem.layers(); ++l) {
     search.extend([&](const Criteria& sums) {
       if (!bounds.can_fit(sums, l + 1)) return false;
-      return !best || bounds.bound(sums, l + 1) < best->goal * (1 - kRounding);
+      return !found || bounds.bound(sums, l + 1) < least * (1 - kRounding);
     });
     search.drop_beaten(view.count(), view);
     if (search.now().size() > most_labels) {
@@ -168,9 +170,12 @@ LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std
   }
   for (std::size_t i = 0; i < search.now().size(); ++i) {
     const double value = weighted_sum(goal.weights, search.now()[i].sums);
-    if (!best || value < best->goal) best = Incumbent{value, search.choice(i)};
+    if (found && !(value < least)) continue;
+    found = true;
+    least = value;
+    choice = search.choice(i);
   }
-  if (best) result.choices.push_back(std::move(best->choice));
+  if (found) result.choices.push_back(std::move(choice));
   return result;
 }
 
