@@ -39,7 +39,7 @@ line() {
   echo "$name: $right of the test images, $seconds s" | tee "$folder/$name.txt"
 }
 
-for network in lenet5 lenet300; do
+for network in lenet5 lenet5-signs lenet300; do
   [ -e "$folder/$network.onnx" ] || scripts/make_networks.py "$folder" "$network"
 done
 ends="--override /Conv=int8 --override /Gemm_1=int8"
@@ -54,6 +54,8 @@ digits="--batch-norm --augment-pad 2 --reestimate 100 --validate 2000"
   line lenet300-pruned lenet300-fp32 "$mnist" --scheme int4 --validate 2000 --lr 1e-3 --epochs 28 --prune 0.9 \
     --prune-until 0.4 --distill
   line lenet5-ternary lenet5-fp32 "$mnist" --scheme ternary $ends $digits --lr 1e-3 --epochs 3
+  line lenet5-signs-fp32 "$folder/lenet5-signs.onnx" "$mnist" --scheme fp32 $digits --lr 2e-3 --epochs 4
+  line lenet5-binary-a1 lenet5-signs-fp32 "$mnist" --scheme binary-a1 $ends $digits --distill --lr 1e-3 --epochs 10
 }
 
 ends="--override conv_1=int8 --override logits=int8"
@@ -61,8 +63,8 @@ images="--batch-norm --augment-pad 4 --augment-flip --reestimate 100 --validate 
 # shellcheck disable=SC2086
 {
   line resnet20-fp32 "$shared/models/resnet20-cifar10.onnx" "$cifar" --scheme fp32 $images --lr 0.02 --epochs 10
-  line resnet20-int4-a4 resnet20-fp32 "$cifar" --scheme int4-a4 $ends $images --distill --lr 0.02 --epochs 10
-  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $ends $images --distill --lr 0.02 --epochs 10
+  line resnet20-int4-a4 resnet20-fp32 "$cifar" --scheme int4-a4 $ends $images --distill --lr 0.02 --epochs 6
+  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $ends $images --distill --lr 0.02 --epochs 8
   line resnet20-int2-a2 resnet20-fp32 "$cifar" --scheme int2-a2 $ends $images --distill --lr 0.04 --epochs 15
   line resnet20-int2 resnet20-fp32 "$cifar" --scheme int2 $ends $images --distill --lr 0.02 --epochs 10
   line resnet20-ternary resnet20-fp32 "$cifar" --scheme ternary $ends $images --distill --lr 0.02 --epochs 10

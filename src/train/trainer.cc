@@ -192,9 +192,14 @@ class Run {
         options_.reestimation_batches == 0 || tape_.states().empty())
       return at_.result;
     tape_.set_oscillation_control({});
+    // Of samples as training saw them: a moved image has an edge of zeros, so that statistics of whole images
+    // are others, and every layer would shrink what it was trained to give.
+    const std::vector<std::int64_t> order = train::shuffled(samples_.count(), options_.seed, options_.epochs);
     const std::int64_t batches = std::min(options_.reestimation_batches, steps_);
     for (std::int64_t i = 0; i < batches; ++i) {
-      train::read_batch(samples_, numbers_from(i * batch_size_, batch_size_), options_, -1, batch_, labels_);
+      const std::span<const std::int64_t> which(order.data() + i * batch_size_,
+                                                static_cast<std::size_t>(batch_size_));
+      train::read_batch(samples_, which, options_, options_.epochs, batch_, labels_);
       tape_.set_batch_norm_momentum(1.0 / static_cast<double>(i + 1));
       tape_.forward(batch_);
     }

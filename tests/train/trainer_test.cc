@@ -256,19 +256,20 @@ TEST(Trainer, CodesLearnFromATeacher) {
   EXPECT_GT(r.best_accuracy, measure_accuracy(plain, held_out, 32));
 }
 
-TEST(Trainer, ReestimatesStatistics) {
+TEST(Trainer, ReestimatesStatisticsOfSamplesAsTrainingSeesThem) {
   Tape tape(blob_network(), {.batch = 32, .batch_norm = {"first"}});
   TrainerOptions o = some_options();
   o.reestimation_batches = 2;
+  o.augmentation = {.pad = 2, .flip = true};
   o.schedule.peak = 0;
   const LabelledSamples samples = blobs(192, 1);
   Trainer(tape, o).run(samples, blobs(64, 2));
   std::vector<double> mean(tape.states()[0].value.size());
-  for (const std::int64_t first : {0, 32}) {
+  const std::vector<std::int64_t> order = train::shuffled(192, o.seed, o.epochs);
+  for (const std::size_t first : {0, 32}) {
     Tensor batch;
-    std::vector<std::int64_t> labels, which;
-    for (std::int64_t i = 0; i < 32; ++i) which.push_back(first + i);
-    train::read_batch(samples, which, {}, -1, batch, labels);
+    std::vector<std::int64_t> labels;
+    train::read_batch(samples, std::span(order).subspan(first, 32), o, o.epochs, batch, labels);
     Tape other(blob_network(), {.batch = 32, .batch_norm = {"first"}});
     other.adopt_statistics(batch);
     for (std::size_t c = 0; c < mean.size(); ++c) mean[c] += other.states()[0].value[c] / 2;
