@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "kernels/dispatch/wide_gemm_kernel.h"
 #include "layers/conv2d_steps.h"
 #include "layers/conv2d_taps_and_padding.h"
 #include "layers/dynamic_input.h"
@@ -37,8 +38,11 @@ struct ConvWeights {
   bool have_zeros = false;
 };
 
+// From so many pixels on, bytes are read faster than codes are decoded.
+constexpr std::int64_t kManyPixels = 32;
+
 ConvWeights pack_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec,
-                         const LayerQuantization& quantization) {
+                         const LayerQuantization& quantization, std::int64_t pixels) {
   ConvWeights packed;
   const EffectiveWeights w(*spec.weights, activations_of(row_input(spec)));
   packed.restorer = WeightRestorer(w);
@@ -47,7 +51,9 @@ ConvWeights pack_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec,
   for (std::int64_t g = 0; g < op.groups; ++g) {
     const kernels::WeightSpec part = w.spec(taps, g * per_group, per_group);
     const auto row = static_cast<std::size_t>(g * per_group);
-    kernels::PackedWeights group(part, spec.isa);
+    kernels::PackedWeights group(part, pixels >= kManyPixels
+                                           ? kernels::select_wide_gemm_kernel(part, spec.isa)
+                                           : kernels::select_gemm_kernel(part, spec.isa));
     const std::span<const float> bias =
         op.bias.empty() ? std::span<const float>{} : std::span(op.bias).subspan(row, part.n);
     const std::span<const float> units(w.units());
@@ -83,7 +89,8 @@ class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeig
     }
     const auto* same = ops::same_node<Conv2dQuantizedWeights>(spec);
     weights_ =
-        same ? same->weights_ : std::make_shared<const ConvWeights>(pack_weights(op, spec, quantization_));
+        same ? same->weights_
+             : std::make_shared<const ConvWeights>(pack_weights(op, spec, quantization_, out_.pixels()));
   }
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }

@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 
+#include "kernels/dispatch/wide_gemm_kernel.h"
 #include "kernels/gemm/format_names.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
@@ -54,6 +55,15 @@ const GemmKernel& select_gemm_kernel(const WeightSpec& spec, Isa isa) {
                             kFormatNames[static_cast<std::size_t>(spec.format)],
                             kActNames[static_cast<std::size_t>(spec.act)]));
   return other != nullptr ? *other : *reference;
+}
+
+const GemmKernel& select_wide_gemm_kernel(const WeightSpec& spec, Isa isa) {
+  for (const GemmKernel* kernel : kGemmKernels)
+    if (kernel->format == WeightFormat::s8 && kernel->act == ActType::u8 && spec.act == ActType::u8 &&
+        (has_isa(kernel->required, Isa::avx512vnni) || has_isa(kernel->required, Isa::avxvnni)) &&
+        has_isa(isa, kernel->required) && kernel->supports(spec))
+      return *kernel;
+  return select_gemm_kernel(spec, isa);
 }
 
 const DepthwiseKernel* const* depthwise_kernels(std::size_t* count) {
