@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/command_runner.h"
+#include "support/effort.h"
 
 namespace lowbit::cli {
 namespace {
@@ -15,8 +16,10 @@ const std::string glyphs_network = LOWBIT_SOURCE_DIR "/examples/models/glyphs-cn
 
 TEST(PruneCommand, MakesWeightsZeroAndSaysOfWhichLayers) {
   const TemporaryFolder folder;
-  for (const char* options : {"--sparsity 0.5", "--keep 2:4", "--sparsity 0.5 --data glyphs --calib 60",
-                              "--sparsity 0.5 --scope row --data glyphs --calib 60 --magnitude"}) {
+  const std::string data = " --data glyphs --calib " + std::to_string(lowbit::testing::affordable(60));
+  for (const std::string& options :
+       {std::string("--sparsity 0.5"), std::string("--keep 2:4"), "--sparsity 0.5" + data,
+        "--sparsity 0.5 --scope row --magnitude" + data}) {
     const auto result =
         run_command("prune " + glyphs_network + " " + options + " -o " + (folder / "a.lowbit"));
     ASSERT_EQ(result.status, 0) << options << result.err;

@@ -10,6 +10,7 @@
 #include "cli/command_runner.h"
 #include "data/file_bytes.h"
 #include "data/npy.h"
+#include "support/effort.h"
 
 namespace lowbit::cli {
 namespace {
@@ -95,13 +96,14 @@ void kill_after_a_checkpoint(const std::string& arguments, const std::string& ch
   const std::string inode = "$(ls -i " + checkpoint + " 2>/dev/null)";
   const std::string line = "before=" + inode + "; \"" LOWBIT_COMMAND "\" " + arguments +
                            " >/dev/null 2>&1 & p=$!; while kill -0 $p 2>/dev/null && [ \"" + inode +
-                           "\" = \"$before\" ]; do :; done; kill -9 $p; wait $p 2>/dev/null";
+                           "\" = \"$before\" ]; do sleep 0.005; done; kill -9 $p; wait $p 2>/dev/null";
   const int ignored = std::system(("before=; " + line).c_str());
   static_cast<void>(ignored);
 }
 
 TEST_F(Train, GoesOnAfterKillsToTheSameBytes) {
-  const std::string whole = start_ + " --epochs 300 --estimator ewgs --freeze-above 0.01",
+  const std::string epochs = std::to_string(lowbit::testing::affordable(300));
+  const std::string whole = start_ + " --epochs " + epochs + " --estimator ewgs --freeze-above 0.01",
                     start = whole + " --checkpoint " + file("c") + " -o " + file("killed.lowbit");
   ASSERT_EQ(run_command(whole + " -o " + file("whole.lowbit")).status, 0);
   for (int i = 0; i < 3; ++i) kill_after_a_checkpoint(start, file("c"));

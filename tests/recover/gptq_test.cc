@@ -136,6 +136,7 @@ TEST(Gptq, IsThePaperBeyondABlock) {
   const RoundingResult result = gptq(layer.view(), grid, errors);
   const Matrix h = matrix_of(errors[0].second_moment, kColumns);
   for (const std::int64_t r : {0, 7, 10}) {
+    if (testing::kSlowdown > 1 && r != 7) continue;  // the paper's way inverts a matrix for every column
     const std::vector<int> row = gptq_of_paper(grid, r, row_of(layer, r), h, 0.01, true);
     for (std::int64_t c = 0; c < layer.columns; ++c)
       ASSERT_EQ(result.codes.code(r, c), grid.code(r, c, row[static_cast<std::size_t>(c)])) << r << ", " << c;

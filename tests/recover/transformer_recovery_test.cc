@@ -8,6 +8,7 @@
 #include "lowbit/model/serialize.h"
 #include "recover/quick_recovery.h"
 #include "recover/transformer_network.h"
+#include "support/effort.h"
 #include "support/random.h"
 
 namespace lowbit {
@@ -26,6 +27,7 @@ class RecoverTransformer : public ::testing::TestWithParam<bool> {
 
 TEST_P(RecoverTransformer, LowersTheErrorOnSamplesThatItHasNotSeen) {
   for (const char* scheme : {"int4-g8-wo", "int3", "int4-g8-dynamic", "int8", "int8-dynamic"}) {
+    if (testing::kSlowdown > 1 && std::string(scheme) != "int4-g8-dynamic") continue;
     SCOPED_TRACE(scheme);
     RecoveryReport report;
     RecoverOptions how = quick("wide,ranges,descent,bias");
@@ -54,7 +56,9 @@ TEST_P(RecoverTransformer, GivesTheSameBytesWithAnyNumberOfThreadsAndFromArrays)
     return save_to_bytes(quantize(fp32, table, {.scheme = "int3-a4", .recover = recover(how)}));
   };
   const auto one = bytes(1, false);
-  EXPECT_EQ(bytes(2, false), one);
+  if (testing::kSlowdown == 1) {
+    EXPECT_EQ(bytes(2, false), one);
+  }
   EXPECT_EQ(bytes(3, true), one);
 }
 

@@ -11,6 +11,7 @@
 #include "io/onnx/onnx_builder.h"
 #include "lowbit/core/error.h"
 #include "lowbit/io/onnx/load.h"
+#include "support/effort.h"
 #include "support/error_of.h"
 #include "support/graph_interpreter.h"
 #include "support/shared_data.h"
@@ -207,7 +208,7 @@ TEST(TrainedModels, MnistNetworksRecognizeDigits) {
 TEST(TrainedModels, ResNet20ClassifiesTheSameBeforeAndAfterFusion) {
   LOWBIT_REQUIRE_SHARED("models/resnet20-cifar10.onnx");
   LOWBIT_REQUIRE_SHARED("data/cifar10/test_batch.bin");
-  constexpr int kImages = 10;
+  constexpr int kImages = testing::kSlowdown > 1 ? 2 : 10;
   const Graph g = import_onnx(testing::shared_data("models/resnet20-cifar10.onnx").string());
   Graph fused = g;
   fuse(fused);
@@ -224,7 +225,7 @@ TEST(TrainedModels, ResNet20ClassifiesTheSameBeforeAndAfterFusion) {
     for (std::size_t k = 0; k < 10; ++k) EXPECT_NEAR(before.data[k], after.data[k], 1e-4);
     right += top1(after) == record[0];
   }
-  EXPECT_GE(right, 7);
+  EXPECT_GE(right, 7 * kImages / 10);
 }
 
 }  // namespace
