@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exports a model with `lowbit export`, runs the file in ONNX Runtime and the model in lowbit on the same input, and
-// prints how far apart the outputs are, in how many samples the largest output is another one, and which products ONNX
-// Runtime really ran. Usage:
+// prints how far apart the outputs are (also in steps of 1/255 of their range), in how many samples the largest output is
+// another one, and which products ONNX Runtime really ran. Usage:
 //
 //   node check_export.mjs LOWBIT MODEL INPUT=SAMPLES.npy... [--form qdq|qlinear|nbits|fp32] [--exact-sums]
 //        [--ort DIR] [--most 0.03]
@@ -65,15 +65,23 @@ console.log(`onnxruntime-node ${version}, form ${options.form}: ` +
 let worst = 0;
 session.outputNames.forEach((name, i) => {
   const a = readNpy(files[i]).data, b = theirs[name].data, width = theirs[name].dims.at(-1) ?? 1;
-  let largest = 0, off = 0, other = 0;
+  let largest = 0, off = 0, other = 0, low = Infinity, high = -Infinity, equal = 0, far = 0;
   for (let j = 0; j < b.length; ++j) {
     largest = Math.max(largest, Math.abs(Number(a[j])));
     off = Math.max(off, Math.abs(Number(a[j]) - Number(b[j])));
+    low = Math.min(low, Number(a[j])), high = Math.max(high, Number(a[j]));
+  }
+  const step = (high - low) / 255;
+  for (let j = 0; j < b.length; ++j) {
+    equal += Number(a[j]) === Number(b[j]);
+    far += Math.abs(Number(a[j]) - Number(b[j])) > step;
   }
   const best = (v, at) => v.slice(at, at + width).reduce((m, x, k, all) => (x > all[m] ? k : m), 0);
   for (let at = 0; at < b.length; at += width) other += best(a, at) !== best(b, at);
   const error = a.length === b.length ? off / (largest || 1) : Infinity;
   console.log(`${name}: off by ${error.toExponential(1)} of the largest; another largest in ${other} of ${b.length / width}`);
+  console.log(`  ${equal} of ${b.length} numbers are equal, ${far} off by more than 1/255 of their range, the most by ` +
+    `${(off / step).toFixed(2)} of that`);
   worst = Math.max(worst, Number.isNaN(error) ? Infinity : error);
 });
 process.exit(worst <= Number(options.most) ? 0 : 1);

@@ -70,6 +70,12 @@ void add_quantize_command(CLI::App& program) {
           "--kv-cache-bits", options->quantization.kv_cache_bits,
           "8 or 4: a decoder's keys and values, which come in and go out again, are codes of so many bits")
       ->check(CLI::IsMember({4, 8}));
+  command->add_flag("--integer-biases", options->quantization.integer_biases,
+                    "biases in whole steps of integer sums, as ONNX and TensorFlow Lite files have them");
+  command->add_flag(
+      "--rounded-sums", options->quantization.rounded_sums,
+      "residuals are added to products rounded to codes: with --integer-biases the model computes "
+      "what a runtime computes from its export, see lowbit export");
   add_table_option(*command, options->quantization);
   command->get_option("--table")->excludes(command->get_option("--data"));
   command->add_flag("--compress", options->save.compress,

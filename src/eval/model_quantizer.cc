@@ -7,7 +7,6 @@
 #include "eval/named_recovery.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_shard.h"
-#include "lowbit/model/quantize.h"
 #include "report/progress.h"
 
 namespace lowbit::eval {
@@ -32,11 +31,18 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
   if (!options.table.empty()) table_ = load_calibration(options.table, fp32);
 }
 
+QuantizeOptions ModelQuantizer::quantize_options(const Scheme& scheme) const {
+  return {.scheme = scheme,
+          .overrides = options_.overrides,
+          .kv_cache_bits = options_.kv_cache_bits,
+          .integer_biases = options_.integer_biases,
+          .rounded_sums = options_.rounded_sums};
+}
+
 Model ModelQuantizer::quantize(const Scheme& scheme) {
   recovery_.reset();
   if (options_.recover != "none") return recovered(scheme);
-  const QuantizeOptions options{
-      .scheme = scheme, .overrides = options_.overrides, .kv_cache_bits = options_.kv_cache_bits};
+  const QuantizeOptions options = quantize_options(scheme);
   if (!needs_calibration(scheme, options_.overrides)) return lowbit::quantize(fp32_, options);
   return lowbit::quantize(fp32_, table_for(scheme), options);
 }
@@ -53,11 +59,9 @@ Model ModelQuantizer::recovered(const Scheme& scheme) {
     progress->update(static_cast<std::int64_t>(p.layer));
     return true;
   };
-  Model model = lowbit::quantize(fp32_, table_for(scheme),
-                                 {.scheme = scheme,
-                                  .overrides = options_.overrides,
-                                  .kv_cache_bits = options_.kv_cache_bits,
-                                  .recover = make_recovery(std::move(how))});
+  QuantizeOptions options = quantize_options(scheme);
+  options.recover = make_recovery(std::move(how));
+  Model model = lowbit::quantize(fp32_, table_for(scheme), options);
   recovery_ = std::move(report);
   return model;
 }

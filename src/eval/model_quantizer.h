@@ -10,6 +10,7 @@
 #include "eval/scheme_options.h"
 #include "lowbit/model/calibrate.h"
 #include "lowbit/model/model.h"
+#include "lowbit/model/quantize.h"
 #include "lowbit/recover/recover.h"
 
 namespace lowbit::eval {
@@ -21,7 +22,8 @@ struct QuantizationOptions {
   int threads = 1;
   std::string table;             ///< a RangeTable; empty: calibrate
   std::string recover = "none";  ///< else what parse_named_recovery takes
-  int kv_cache_bits = 0;         ///< as in QuantizeOptions
+  int kv_cache_bits = 0;         ///< as in QuantizeOptions, the next two too
+  bool integer_biases = false, rounded_sums = false;
 };
 
 /// What they ask for, without progress or report; empty for none. Throws as parse_named_recovery.
@@ -51,6 +53,7 @@ class ModelQuantizer {
   const Model& fp32_;
   const data::DataOptions& data_;
   const QuantizationOptions& options_;
+  QuantizeOptions quantize_options(const Scheme& scheme) const;
   Model recovered(const Scheme& scheme);
   /// table(), with what the scheme needs of it.
   const CalibrationTable& table_for(const Scheme& scheme);

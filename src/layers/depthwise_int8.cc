@@ -134,7 +134,7 @@ class DepthwiseInt8 final : public ops::SharingStep<DepthwiseInt8> {
     for (std::size_t o = 0; o < rows; ++o)
       sums.push_back(std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(o * taps),
                                      weights.begin() + static_cast<std::ptrdiff_t>((o + 1) * taps), 0));
-    ColumnTerms terms(rows, false, sums, effective.column_scales(), effective.units(), op.bias, q_);
+    ColumnTerms terms(rows, taps, false, sums, effective.column_scales(), effective.units(), op.bias, q_);
     AlignedBytes panel = aligned_bytes(kernel_.panel_bytes(shape_, weights.data()));
     kernel_.pack(shape_, weights.data(), panel.get());
     return std::make_shared<const Packed>(Packed{std::move(panel), std::move(sums), std::move(terms)});

@@ -16,30 +16,20 @@ void require_finite(std::span<const float> values, const char* what) {
 ColumnTerms::ColumnTerms(const kernels::PackedWeights& weights, std::span<const float> scales,
                          std::span<const float> units, std::span<const float> bias,
                          const LayerQuantization& q)
-    : ColumnTerms(weights.n(), weights.groups() > 1, weights.column_sums(), scales, units, bias, q) {}
+    : ColumnTerms(weights.n(), weights.k(), weights.groups() > 1, weights.column_sums(), scales, units, bias,
+                  q) {}
 
-ColumnTerms::ColumnTerms(std::size_t n, bool grouped, std::span<const std::int32_t> sums,
+ColumnTerms::ColumnTerms(std::size_t n, std::size_t k, bool grouped, std::span<const std::int32_t> sums,
                          std::span<const float> scales, std::span<const float> units,
                          std::span<const float> bias, const LayerQuantization& q) {
   const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
   const float s_in = q.input ? q.input->scale : 1.0f;
-  multiplier.resize(n);
+  std::vector<float> steps(n);  // of the sums, in reals
   for (std::size_t j = 0; j < n; ++j) {
     // Separate roundings, in this order, on every CPU.
-    float s = grouped || scales.empty() ? s_in : s_in * scales[j];
-    if (!units.empty()) s *= units[units.size() > 1 ? j : 0];
-    multiplier[j] = s * inverse_out;
+    steps[j] = grouped || scales.empty() ? s_in : s_in * scales[j];
+    if (!units.empty()) steps[j] *= units[units.size() > 1 ? j : 0];
   }
-  if (!bias.empty()) {
-    addend.resize(n);
-    for (std::size_t j = 0; j < n; ++j) addend[j] = bias[j] * inverse_out;
-  }
-  if (q.residual) {
-    const float residual[] = {q.residual->scale * inverse_out};
-    require_finite(residual, "a residual scale");
-  }
-  require_finite(multiplier, "a combined scale");
-  require_finite(addend, "a bias in units of the output");
   if (q.input && !grouped) {
     constant.resize(n);
     const auto zero = static_cast<std::uint32_t>(q.input->zero_point);
@@ -48,6 +38,41 @@ ColumnTerms::ColumnTerms(std::size_t n, bool grouped, std::span<const std::int32
       constant[j] = static_cast<std::int32_t>(0u - zero * sum);
     }
   }
+  multiplier.resize(n);
+  if (q.output && !constant.empty() && take_integer_bias(k, bias, steps)) {
+    // A division, as in QLinearConv of ONNX: who computes so is to find the same codes.
+    for (std::size_t j = 0; j < n; ++j) multiplier[j] = steps[j] / q.output->scale;
+  } else {
+    for (std::size_t j = 0; j < n; ++j) multiplier[j] = steps[j] * inverse_out;
+    addend.resize(bias.size());
+    for (std::size_t j = 0; j < bias.size(); ++j) addend[j] = bias[j] * inverse_out;
+  }
+  if (q.residual) {
+    const float residual[] = {q.residual->scale * inverse_out};
+    require_finite(residual, "a residual scale");
+  }
+  require_finite(multiplier, "a combined scale");
+  require_finite(addend, "a bias in units of the output");
+}
+
+/// Adds biases that are whole numbers of steps to the constants; false where one is not, or all are zero.
+bool ColumnTerms::take_integer_bias(std::size_t k, std::span<const float> bias,
+                                    std::span<const float> steps) {
+  constexpr double kMost = 1 << 24;  // below it a float tells whole numbers apart
+  constexpr double kLargestProduct = 255.0 * 128.0, kLargestSum = 2147483647.0;
+  if (static_cast<double>(k) * kLargestProduct + kMost > kLargestSum) return false;
+  bool any = false;
+  std::vector<std::int32_t> whole(bias.size());
+  for (std::size_t j = 0; j < bias.size(); ++j) {
+    const double number = std::nearbyint(static_cast<double>(bias[j]) / static_cast<double>(steps[j]));
+    if (!(std::fabs(number) < kMost) || static_cast<float>(number) * steps[j] != bias[j]) return false;
+    whole[j] = static_cast<std::int32_t>(number);
+    any = any || whole[j] != 0;
+  }
+  for (std::size_t j = 0; any && j < bias.size(); ++j)
+    constant[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(constant[j]) +
+                                            static_cast<std::uint32_t>(whole[j]));
+  return any;
 }
 
 kernels::Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q) {

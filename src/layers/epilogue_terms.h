@@ -30,18 +30,22 @@ void require_finite(std::span<const float> values, const char* what);
 /// convolution).
 struct ColumnTerms {
   std::vector<std::int32_t>
-      constant;                   ///< -z_in * sum(w - z_w); empty for a dynamic input or several scale groups
+      constant;  ///< -z_in * sum(w - z_w) [+ integer bias]; empty for a dynamic input or several scale groups
   std::vector<float> multiplier;  ///< [s_in] * s_w [/ s_out]; weight scale left out for several scale groups
-  std::vector<float> addend;      ///< bias [/ s_out]; empty without a bias
+  std::vector<float> addend;      ///< bias [/ s_out]; empty without a bias, or with an integer one
 
   /// EffectiveWeights::column_scales(), `bias` (or empty) and EffectiveWeights::units() (none, one or one
   /// each) of these columns.
   ColumnTerms(const kernels::PackedWeights& weights, std::span<const float> scales,
               std::span<const float> units, std::span<const float> bias, const LayerQuantization& q);
-  /// The same for `n` columns that are packed otherwise; `grouped`: with several scale groups. `sums`: of the
-  /// integer weights of each column.
-  ColumnTerms(std::size_t n, bool grouped, std::span<const std::int32_t> sums, std::span<const float> scales,
-              std::span<const float> units, std::span<const float> bias, const LayerQuantization& q);
+  /// The same for `n` columns that are packed otherwise, of sums over `k` products; `grouped`: with several
+  /// scale groups. `sums`: of the integer weights of each column.
+  ColumnTerms(std::size_t n, std::size_t k, bool grouped, std::span<const std::int32_t> sums,
+              std::span<const float> scales, std::span<const float> units, std::span<const float> bias,
+              const LayerQuantization& q);
+
+ private:
+  bool take_integer_bias(std::size_t k, std::span<const float> bias, std::span<const float> steps);
 };
 
 /// The parts of an epilogue that are the same for all columns: output type, clamp, zero points, residual

@@ -16,6 +16,7 @@
 #include "model/find_caches.h"
 #include "model/node_schemes.h"
 #include "model/quantize_nodes.h"
+#include "model/runtime_arithmetic.h"
 
 namespace lowbit {
 namespace {
@@ -335,10 +336,7 @@ void check_cache_bits(const QuantizeOptions& options) {
     throw Error(ErrorCode::unsupported, "a recovery keeps caches of keys and values in floats");
 }
 
-Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
-  require_fp32(fp32);
-  if (table) check_made_for(*table, fp32);
-  check_cache_bits(options);
+Model quantize_or_recover(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
   if (options.recover) {
     QuantizeOptions rest = options;
     rest.recover = nullptr;
@@ -346,6 +344,18 @@ Model quantize_model(const Model& fp32, const CalibrationTable* table, const Qua
   }
   return quantize_nodes(fp32, table, node_schemes(fp32.graph(), options), quantized_name(options),
                         {options.weights, options.ranges, options.wide_sums, options.kv_cache_bits});
+}
+
+Model quantize_model(const Model& fp32, const CalibrationTable* table, const QuantizeOptions& options) {
+  require_fp32(fp32);
+  if (table) check_made_for(*table, fp32);
+  check_cache_bits(options);
+  Model model = quantize_or_recover(fp32, table, options);
+  if (!options.integer_biases && !options.rounded_sums) return model;
+  detail::ModelData data = model.complete_data();
+  if (options.rounded_sums) round_sums(data);
+  if (options.integer_biases) round_biases(data);
+  return Model(std::move(data));
 }
 
 /// Of one value's type alone: of floats and codes, or of wider and narrower codes.

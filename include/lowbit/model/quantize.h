@@ -59,6 +59,13 @@ struct QuantizeOptions {
   /// are rows in codes of so many bits (layers/row_codes.h), whatever the scheme; see docs/quantization.md.
   /// 0: floats.
   int kv_cache_bits = 0;
+  /// Biases of products of codes become whole numbers of steps of their sums (scale of the input times scale
+  /// of the column's weights), as runtimes of ONNX and TensorFlow Lite keep them; where codes come out, such
+  /// biases are added to the integer sums. Layers whose weights have scales of groups or offsets keep theirs.
+  bool integer_biases = false;
+  /// What a convolution of codes adds (a residual) is added by an operator of its own, to a product that was
+  /// rounded to codes of 8 bits: slower, and what runtimes of ONNX compute.
+  bool rounded_sums = false;
   /// Empty: weights and ranges are what the other options say, nothing more.
   Recovery recover{};
 };

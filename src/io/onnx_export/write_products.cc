@@ -10,7 +10,7 @@
 
 #include "io/onnx_export/write_ops.h"
 #include "io/onnx_export/written_weights.h"
-#include "lowbit/observe/choose_qparams.h"
+#include "model/runtime_arithmetic.h"
 
 namespace lowbit::onnx_export {
 namespace {
@@ -72,27 +72,13 @@ std::vector<Attribute> window_attributes(const ops::Conv2dOp& op) {
           {"group", op.groups}};
 }
 
-Range reals_of(const ValueType& type) {
-  const auto real = [&](std::int32_t code) {
-    return type.qparams.scale * static_cast<float>(code - type.qparams.zero_point);
-  };
-  return {real(type.codes().qmin), real(type.codes().qmax)};
-}
-
-/// What a sum with `added` needs of its other operand for all codes of `sum`: what lies beyond gives the
-/// first or the last code all the same.
-QParams other_operand(const ValueType& sum, const ValueType& added) {
-  const Range s = reals_of(sum), a = reals_of(added);
-  return choose_qparams({std::min(s.min - a.max, 0.0f), std::max(s.max - a.min, 0.0f)}, unsigned_range(8));
-}
-
-/// Codes to codes; a sum is of codes, as other_operand() has them.
+/// Codes to codes; a sum is of codes, as summand_qparams() has them.
 void write_qlinear(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op, WrittenWeights& weights) {
   const ValueId input = n.node.inputs[0], output = n.node.output;
   const bool has_sum = n.node.inputs.size() > 1;
   const ValueType& type = w.model().type(output);
   const Codes x = w.read_image_codes(input),
-              y = w.codes_to_give(has_sum ? other_operand(type, w.model().type(n.node.inputs[1]))
+              y = w.codes_to_give(has_sum ? summand_qparams(type, w.model().type(n.node.inputs[1]))
                                           : type.qparams);
   const Integers dims(op.weight.shape.dims().begin(), op.weight.shape.dims().end());
   std::vector<std::string> inputs{x.name,
@@ -144,7 +130,7 @@ void write(GraphWriter& w, NodeOf n, const ops::Conv2dOp& op) {
   if (has_sum) {
     const ValueId added = n.node.inputs[1];
     if (rounds && w.is_coded(added))
-      result = w.through_codes(result, other_operand(w.model().type(output), w.model().type(added)));
+      result = w.through_codes(result, summand_qparams(w.model().type(output), w.model().type(added)));
     result = w.op("Add", {result, w.read_images(added)});
   }
   w.give_images(n.node, result, op.activation);

@@ -131,6 +131,28 @@ TEST_P(ExportQLinear, EveryProductIsAnIntegerOneAndComesBack) {
 
 INSTANTIATE_TEST_SUITE_P(Schemes, ExportQLinear, ::testing::Values("int8", "int8-a4"));
 
+/// With biases and sums of integers the model is the function that its files are.
+TEST(ExportQLinearBits, OfIntegerBiases) {
+  QLinearNetwork network;
+  const Model fp32 = network.model();
+  const Tensor samples = network.numbers({20, 3, 12, 12}, 1.0f);
+  const CalibrationTable table = calibrate(fp32, std::vector<Tensor>{samples});
+  const Model model = quantize(fp32, table, {.scheme = "int8", .integer_biases = true, .rounded_sums = true});
+  const std::vector<float> expected = results(model, samples);
+  for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qlinear}) {
+    const Model again = load_onnx(export_onnx_to_bytes(model, {.form = form}));
+    EXPECT_EQ(fallback_count(again), 0) << describe_coverage(again);
+    EXPECT_EQ(results(again, samples), expected);
+  }
+  const Model plain = quantize(fp32, table, {.scheme = "int8"});
+  EXPECT_NE(results(load_onnx(export_onnx_to_bytes(plain)), samples), results(plain, samples));
+  // Sums that were rounded before need no other operators than those that were not.
+  const auto count = [](const Model& m) {
+    return operators_of(graph_of(export_onnx_to_bytes(m, {.form = OnnxForm::qlinear})));
+  };
+  EXPECT_EQ(count(model), count(plain));
+}
+
 /// Codes that lie beyond what an operator may give are limited where they are codes.
 TEST(ExportQLinearLimits, OfCodes) {
   QLinearNetwork network;
