@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lowbit prune: weights of an fp32 model become zero.
+// lowbit prune: weights of an fp32 model become zero, or whole channels go.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +16,7 @@
 #include "eval/auto_preprocess.h"
 #include "io/load_any_model.h"
 #include "lowbit/compress/prune.h"
+#include "lowbit/compress/prune_channels.h"
 #include "lowbit/model/serialize.h"
 #include "lowbit/recover/capture.h"
 #include "report/progress.h"
@@ -32,6 +33,7 @@ struct PruneArguments {
   std::string model, output, pattern, scope = "network";
   data::DataOptions data;
   PruneOptions prune;
+  std::optional<double> channels{};
   bool magnitude = false;
 };
 
@@ -57,11 +59,44 @@ LayerStats capture_layers(const Model& fp32, const PruneArguments& options) {
   return capturer.finish();
 }
 
+std::string percent(std::int64_t part, std::int64_t of) {
+  return fmt::format("{:.1f} %", of == 0 ? 0.0 : 100 * static_cast<double>(part) / static_cast<double>(of));
+}
+
+void print_zeros(const Model& pruned, const std::string& output, std::FILE* notes) {
+  report::Table table({{"layer", report::Table::Align::left}, {"weights"}, {"zero"}});
+  std::int64_t weights = 0, zeros = 0;
+  for (const LayerSparsity& layer : weight_sparsity(pruned)) {
+    table.add_row({layer.name, fmt::format("{}", layer.weights), percent(layer.zeros, layer.weights)});
+    weights += layer.weights, zeros += layer.zeros;
+  }
+  fmt::print(notes, "{}{}: {} of {} weights are zero ({})\n", table.to_string(report::use_colour()), output,
+             zeros, weights, percent(zeros, weights));
+}
+
+void print_channels(const std::vector<RemovedChannels>& layers, const Model& fp32, const Model& smaller,
+                    const std::string& output, std::FILE* notes) {
+  report::Table table({{"layer", report::Table::Align::left},
+                       {"channels"},
+                       {"left"},
+                       {"why all stay", report::Table::Align::left}});
+  for (const RemovedChannels& layer : layers)
+    table.add_row({layer.layer, fmt::format("{}", layer.channels), fmt::format("{}", layer.kept.size()),
+                   layer.untouched});
+  fmt::print(notes, "{}{}: {} bytes of weights and biases, {} of {}\n", table.to_string(report::use_colour()),
+             output, smaller.stored_bytes(),
+             percent(static_cast<std::int64_t>(smaller.stored_bytes()),
+                     static_cast<std::int64_t>(fp32.stored_bytes())),
+             fp32.stored_bytes());
+}
+
 void run_prune(PruneArguments options) {
   PruneOptions& prune_options = options.prune;
   prune_options.scope = options.scope == "row"     ? PruneScope::row
                         : options.scope == "layer" ? PruneScope::layer
                                                    : PruneScope::network;
+  if (options.channels && prune_options.scope == PruneScope::row)
+    refuse("--scope row is for weights: channels compete with those of their layer, or with all");
   if (!options.pattern.empty()) {
     parse_pattern(options.pattern, prune_options);
     prune_options.scope = PruneScope::row;
@@ -75,27 +110,25 @@ void run_prune(PruneArguments options) {
                        fp32.scheme()));
   std::optional<LayerStats> stats;
   if (by_error) stats = capture_layers(fp32, options);
-  const Model pruned = prune(fp32, prune_options, stats ? &*stats : nullptr);
+  std::vector<RemovedChannels> removed;
+  const Model pruned =
+      options.channels ? prune_channels(fp32, {.fraction = *options.channels, .scope = prune_options.scope},
+                                        stats ? &*stats : nullptr, &removed)
+                       : prune(fp32, prune_options, stats ? &*stats : nullptr);
   output.write(save_to_bytes(pruned));
   output.commit();
-
-  report::Table table({{"layer", report::Table::Align::left}, {"weights"}, {"zero"}});
-  std::int64_t weights = 0, zeros = 0;
-  const auto percent = [](std::int64_t part, std::int64_t of) {
-    return fmt::format("{:.1f} %", of == 0 ? 0.0 : 100 * static_cast<double>(part) / static_cast<double>(of));
-  };
-  for (const LayerSparsity& layer : weight_sparsity(pruned)) {
-    table.add_row({layer.name, fmt::format("{}", layer.weights), percent(layer.zeros, layer.weights)});
-    weights += layer.weights, zeros += layer.zeros;
-  }
-  fmt::print(notes_beside(options.output), "{}{}: {} of {} weights are zero ({})\n",
-             table.to_string(report::use_colour()), output.path(), zeros, weights, percent(zeros, weights));
+  std::FILE* notes = notes_beside(options.output);
+  if (options.channels)
+    print_channels(removed, fp32, pruned, output.path(), notes);
+  else
+    print_zeros(pruned, output.path(), notes);
 }
 
 }  // namespace
 
 void add_prune_command(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("prune", "make weights of a network zero, for a smaller file");
+  CLI::App* command = program.add_subcommand(
+      "prune", "make weights of a network zero, or remove channels, for a smaller file");
   auto options = std::make_shared<PruneArguments>();
   command->add_option("MODEL", options->model, "an .onnx file, or an fp32 .lowbit file")->required();
   add_onnx_options(*command, options->onnx);
@@ -113,7 +146,14 @@ void add_prune_command(CLI::App& program) {
   command->add_option("--keep", options->pattern, "N:M: in each row N of M weights stay, 2:4 for example")
       ->excludes("--sparsity")
       ->excludes("--scope");
+  command
+      ->add_option("--channels", options->channels,
+                   "part of the channels that is removed, with all that belongs to them: a smaller network")
+      ->check(CLI::Range(0.0, 1.0))
+      ->excludes("--sparsity")
+      ->excludes("--keep");
   add_layer_part_option(*command, "--layer", options->prune.overrides);
+  command->get_option("--layer")->excludes("--channels");
   command->add_flag("--magnitude", options->magnitude,
                     "by magnitude also with --data; else by the error in the outputs of layers");
   command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
@@ -122,6 +162,7 @@ void add_prune_command(CLI::App& program) {
       "Examples: lowbit prune net.onnx --data mnist:data --sparsity 0.6 -o pruned.lowbit   the rest makes "
       "good\n"
       "          lowbit prune net.onnx --keep 2:4 -o pruned.lowbit                         by magnitude\n"
+      "          lowbit prune net.onnx --data mnist:data --channels 0.2 -o smaller.lowbit  whole channels\n"
       "          lowbit train net.onnx --data mnist:data --scheme fp32 --prune 0.9 ...     while training");
   command->callback([options] {
     eval::resolve_auto_preprocess(options->data, options->model, options->onnx);

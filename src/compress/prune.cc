@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "compress/prune_rows.h"
+#include "compress/put_matrix.h"
 #include "core/refuse.h"
 #include "lowbit/model/layer_weights.h"
 #include "model/node_schemes.h"
@@ -18,20 +19,7 @@ namespace lowbit {
 namespace {
 
 using detail::index;
-
-/// weight_matrix() of `op` becomes `values`.
-void put_matrix(ops::Op& op, const std::vector<float>& values) {
-  if (auto* linear = std::get_if<ops::LinearOp>(&op)) {
-    linear->weight.data = values;
-    return;
-  }
-  Tensor& w = std::get<ops::Conv2dOp>(op).weight;
-  const std::int64_t channels = w.shape[1], taps = w.shape[2] * w.shape[3];
-  for (std::int64_t o = 0; o < w.shape[0]; ++o)
-    for (std::int64_t c = 0; c < channels; ++c)
-      for (std::int64_t t = 0; t < taps; ++t)
-        w.data[index((o * channels + c) * taps + t)] = values[index((o * taps + t) * channels + c)];
-}
+using detail::put_matrix;
 
 /// A layer with weights to prune.
 struct Layer {
