@@ -135,6 +135,11 @@ std::unique_ptr<TapeNode> make_node(const ops::AveragePoolOp& op, const NodeSpec
 std::unique_ptr<TapeNode> make_node(const ops::GlobalAveragePoolOp& op, const NodeSpec& spec);
 std::unique_ptr<TapeNode> make_node(const ops::SoftmaxOp& op, const NodeSpec& spec);
 std::unique_ptr<TapeNode> make_node(const ops::MatMulOp& op, const NodeSpec& spec);
+std::unique_ptr<TapeNode> make_node(const ops::AttentionOp& op, const NodeSpec& spec);
+std::unique_ptr<TapeNode> make_node(const ops::BinaryOp& op, const NodeSpec& spec);
+std::unique_ptr<TapeNode> make_node(const ops::ReduceOp& op, const NodeSpec& spec);
+std::unique_ptr<TapeNode> make_node(const ops::LrnOp& op, const NodeSpec& spec);
+std::unique_ptr<TapeNode> make_node(const ops::RecurrentOp& op, const NodeSpec& spec);
 /// Operators that move elements: Concat, Flatten, Reshape, Pad, Slice, Transpose.
 std::unique_ptr<TapeNode> make_movement_node(const ops::Op& op, const NodeSpec& spec);
 /// Whichever it is. Throws Error(unsupported) naming the node where its operator has no gradient.

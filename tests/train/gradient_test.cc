@@ -223,6 +223,117 @@ GradientCase layer_norm_case(Random& r) {
   return one_node(r, op, {x});
 }
 
+/// Heads before or behind rows, fewer heads of keys and values, masks of their own for each score or one for
+/// several; or one value that is queries, keys and values. What a mask adds to all keys has no gradient.
+GradientCase attention_case(Random& r) {
+  ops::AttentionOp op;
+  op.scale = 0.5f + 0.25f * static_cast<float>(r.integer(0, 4));
+  const std::int64_t b = r.integer(1, 2), groups = r.integer(1, 2), heads = groups * r.integer(1, 2);
+  const std::int64_t rows = r.integer(1, 5), keys = r.integer(1, 6), size = r.integer(1, 6);
+  if (r.integer(0, 4) == 0) {
+    GradientCase c = one_node(
+        r, op, {Shape{b, heads, rows, size}, Shape{b, heads, rows, size}, Shape{b, heads, rows, size}});
+    c.graph.nodes[0].inputs = {0, 0, 0};
+    return c;
+  }
+  const auto shape = [&](bool& by_head, std::int64_t h, std::int64_t n, std::int64_t width) {
+    by_head = r.integer(0, 1) != 0;
+    return by_head ? Shape{b, h, n, width} : Shape{b, n, h, width};
+  };
+  std::vector<Shape> inputs{shape(op.queries_by_head, heads, rows, size),
+                            shape(op.keys_by_head, groups, keys, size),
+                            shape(op.values_by_head, groups, keys, r.integer(1, 6))};
+  op.result_by_head = r.integer(0, 1) != 0;
+  const auto one_or = [&](std::int64_t n) { return r.integer(0, 1) ? n : std::int64_t{1}; };
+  if (r.integer(0, 1)) inputs.push_back({one_or(b), one_or(heads), one_or(rows), keys});
+  return one_node(r, op, inputs);
+}
+
+/// A network whose input `which` is moved from [-1, 1] to [1, 3].
+GradientCase above_zero(GradientCase c, std::size_t which) {
+  const ValueId in = c.graph.inputs[which];
+  GradientCase moved;
+  moved.samples = c.samples;
+  for (const ValueId id : c.graph.inputs)
+    moved.graph.add_value(c.graph.values[static_cast<std::size_t>(id)].name,
+                          c.graph.values[static_cast<std::size_t>(id)].shape);
+  moved.graph.inputs = c.graph.inputs;
+  const ValueId up = moved.graph.add_node("up", ops::ScaleShiftOp{{1.0f}, {2.0f}, {}}, {in});
+  std::vector<ValueId> inputs = c.graph.nodes[0].inputs;
+  inputs[which] = up;
+  moved.graph.outputs = {moved.graph.add_node("node", c.graph.nodes[0].op, inputs)};
+  return moved;
+}
+
+GradientCase reduce_case(Random& r) {
+  ops::ReduceOp op;
+  op.reduction = static_cast<ops::Reduction>(r.integer(0, 9));
+  op.keep_axes = r.integer(0, 1) != 0;
+  Shape x = random_map(r);
+  if (r.integer(0, 1))
+    x = r.integer(0, 1) ? Shape{r.integer(1, 6), r.integer(1, 6)} : Shape{2, 2, 3, r.integer(1, 4)};
+  for (std::int64_t axis = 0; axis < x.rank(); ++axis)
+    if (r.integer(0, 1)) op.axes.push_back(axis);
+  if (op.axes.empty()) op.axes = {0};
+  if (static_cast<int>(op.axes.size()) == x.rank()) op.keep_axes = true;
+  GradientCase c = one_node(r, op, {x});
+  return op.reduction == ops::Reduction::log_sum ? above_zero(c, 0) : c;
+}
+
+GradientCase binary_case(Random& r) {
+  ops::BinaryOp op;
+  op.function = static_cast<ops::BinaryFunction>(r.integer(0, 5));
+  const bool divides = op.function == ops::BinaryFunction::div;
+  const Shape x =
+      r.integer(0, 1) ? random_map(r) : Shape{2, r.integer(1, 3), r.integer(1, 4), r.integer(1, 5)};
+  const auto part = [&] {
+    std::vector<std::int64_t> dims(x.dims().begin(), x.dims().end());
+    for (std::int64_t& d : dims) d = r.integer(0, 2) ? d : 1;
+    return Shape(dims);
+  };
+  switch (r.integer(0, 2)) {
+    case 0: {
+      GradientCase c = r.integer(0, 1) ? one_node(r, op, {x, part()}) : one_node(r, op, {part(), x});
+      return divides ? above_zero(c, 1) : c;
+    }
+    case 1: {
+      const Shape shape = part();
+      op.constant = Tensor(shape, random_values(r, shape.elements(), 0.5f));
+      op.constant_first = r.integer(0, 1) != 0;
+      for (float& v : op.constant.data) v += divides && !op.constant_first ? 2.0f : 0.0f;
+      GradientCase c = one_node(r, op, {x});
+      return divides && op.constant_first ? above_zero(c, 0) : c;
+    }
+    default: {
+      if (divides) op.function = ops::BinaryFunction::mul;
+      GradientCase c = one_node(r, op, {x, x});
+      c.graph.nodes[0].inputs = {0, 0};
+      return c;
+    }
+  }
+}
+
+GradientCase lrn_case(Random& r) {
+  ops::LrnOp op;
+  op.size = r.integer(1, 6);
+  op.alpha = 0.5f, op.beta = 0.75f;
+  op.offset = r.integer(0, 1) ? 1.0f : 2.0f;
+  return one_node(r, op, {random_map(r)});
+}
+
+GradientCase recurrent_case(Random& r) {
+  ops::RecurrentOp op;
+  op.cell = static_cast<ops::Cell>(r.integer(0, 2));
+  op.batch = r.integer(1, 2);
+  op.reverse = r.integer(0, 1) != 0;
+  const std::int64_t n = r.integer(1, 5), width = op.gates() * n;
+  op.weight = Tensor(Shape{width, n}, random_values(r, width * n, 0.7f));
+  if (r.integer(0, 2)) op.bias = random_values(r, width, 0.3f);
+  std::vector<Shape> inputs{Shape{r.integer(1, 4) * op.batch, width}};
+  if (r.integer(0, 1)) inputs.resize(static_cast<std::size_t>(1 + op.states()), Shape{op.batch, n});
+  return one_node(r, op, inputs);
+}
+
 GradientCase embedding_case(Random& r) {
   GradientCase c;
   c.rows = r.integer(1, 6);
@@ -266,8 +377,33 @@ INSTANTIATE_TEST_SUITE_P(
                       OperatorCase{"Concat", concat_case}, OperatorCase{"Movement", movement_case},
                       OperatorCase{"Function", function_case}, OperatorCase{"Softmax", softmax_case},
                       OperatorCase{"MatMul", matmul_case}, OperatorCase{"LayerNorm", layer_norm_case},
-                      OperatorCase{"Embedding", embedding_case}),
+                      OperatorCase{"Attention", attention_case}, OperatorCase{"Reduce", reduce_case},
+                      OperatorCase{"Binary", binary_case}, OperatorCase{"Lrn", lrn_case},
+                      OperatorCase{"Recurrent", recurrent_case}, OperatorCase{"Embedding", embedding_case}),
     [](const auto& c) { return std::string(c.param.name); });
+
+/// Zeros in a product, and equal elements of an extreme: random numbers have neither.
+TEST(ReduceGradients, ZerosAndEqualElements) {
+  const auto gradients = [](ops::Reduction reduction, std::vector<float> x) {
+    Graph graph;
+    graph.inputs = {graph.add_value("x", Shape{static_cast<std::int64_t>(x.size())})};
+    graph.outputs = {graph.add_node("node", ops::ReduceOp{reduction, {0}, true}, graph.inputs)};
+    Tape tape(Model(graph), {.batch = 1, .input_gradients = true});
+    const Tensor in(Shape{1, static_cast<std::int64_t>(x.size())}, x);
+    tape.forward(in);
+    tape.output_gradient().data[0] = 1.0f;
+    tape.backward();
+    const float* g = tape.input_gradient().data;
+    return std::vector<float>(g, g + x.size());
+  };
+  using Floats = std::vector<float>;
+  EXPECT_EQ(gradients(ops::Reduction::prod, {2, 3, 4}), (Floats{12, 8, 6}));
+  EXPECT_EQ(gradients(ops::Reduction::prod, {2, 0, 4}), (Floats{0, 8, 0}));
+  EXPECT_EQ(gradients(ops::Reduction::prod, {0, 0, 4}), (Floats{0, 0, 0}));
+  EXPECT_EQ(gradients(ops::Reduction::max, {1, 5, 5}), (Floats{0, 1, 0}));
+  EXPECT_EQ(gradients(ops::Reduction::min, {5, 1, 1}), (Floats{0, 1, 0}));
+  EXPECT_EQ(gradients(ops::Reduction::l2, {0, 0}), (Floats{0, 0}));
+}
 
 }  // namespace
 }  // namespace lowbit::testing
