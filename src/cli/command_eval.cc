@@ -38,10 +38,18 @@ bool says_how_to_quantize(const EvalArguments& options) {
          !options.quantization.table.empty();
 }
 
+[[noreturn]] void refuse_comparison() {
+  throw Error(ErrorCode::invalid_argument,
+              "--against-floats goes with one quantized model, whose integers it compares with floats");
+}
+
 report::EvalReport evaluate_one(const EvalArguments& options, const std::vector<Scheme>& schemes) {
   const std::string& path = options.models[0];
   const Model model = io::load_model(path, options.onnx);
-  if (!model.is_quantized()) return eval::evaluate_schemes(model, schemes, options);
+  if (!model.is_quantized()) {
+    if (options.compares_floats) refuse_comparison();
+    return eval::evaluate_schemes(model, schemes, options);
+  }
   if (says_how_to_quantize(options))
     throw Error(
         ErrorCode::invalid_argument,
@@ -54,6 +62,7 @@ report::EvalReport evaluate_two(const EvalArguments& options) {
   if (says_how_to_quantize(options))
     throw Error(ErrorCode::invalid_argument,
                 "--scheme, --override and --table go with one model; two are compared as they are");
+  if (options.compares_floats) refuse_comparison();
   std::vector<std::pair<std::string, Model>> models;
   for (const std::string& path : options.models)
     models.emplace_back(file_name(path), io::load_model(path, options.onnx));
@@ -123,6 +132,9 @@ void add_eval_command(CLI::App& program) {
   command->add_option("--batch", options->batch, "images a run")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
+  command->add_flag("--against-floats", options->compares_floats,
+                    "count the answers and codes of a quantized model that floats rounded to its codes, as "
+                    "training computes, have otherwise");
   add_quantization_options(*command, options->quantization);
   add_recover_option(*command, options->quantization);
   add_table_option(*command, options->quantization);

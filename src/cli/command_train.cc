@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -16,16 +17,20 @@
 #include "eval/training.h"
 #include "io/load_any_model.h"
 #include "lowbit/core/error.h"
+#include "lowbit/io/json/network.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
+#include "report/deployment_line.h"
 #include "report/sparkline.h"
+#include "report/training_page.h"
 
 namespace lowbit::cli {
 namespace {
 
 struct TrainArguments : eval::TrainingOptions {
   OnnxOptions onnx;
-  std::string model, output, optimizer = "adam", schedule = "cosine", rate = "0.001";
+  std::string model, network, output, report;
+  std::string optimizer = "adam", schedule = "cosine", rate = "0.001";
   std::string activation_steps = "lsq", weight_steps = "lsq", estimator = "ste", sign_gradient = "polynomial";
   bool normalizes = false;
 };
@@ -62,6 +67,42 @@ void take_fake_quantization(TrainArguments& options) {
   how.signs = parse_sign_gradient(options.sign_gradient);
 }
 
+/// Of a file, or of random weights.
+Model load_start(const TrainArguments& options) {
+  if (options.model.empty() == options.network.empty())
+    throw Error(ErrorCode::invalid_argument,
+                "train takes a MODEL, or --from-scratch and a list of layers: one of the two");
+  if (!options.network.empty()) return load_network(options.network, options.data.seed);
+  const Model fp32 = io::load_model(options.model, options.onnx);
+  if (fp32.is_quantized())
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{} is quantized already ({}); training needs an fp32 model", options.model,
+                            fp32.scheme()));
+  return fp32;
+}
+
+report::TrainingReport report_of(const TrainArguments& options, const eval::TrainedModel& trained) {
+  report::TrainingReport report;
+  report.model = options.network.empty() ? options.model : options.network;
+  report.data = options.data.data, report.scheme = trained.model.scheme(), report.output = options.output;
+  report.images = trained.images, report.held_out = trained.validation;
+  report.start_accuracy = trained.start_accuracy;
+  report.result = trained.result;
+  report.deployed = trained.deployed;
+  const TrainerOptions& t = options.trainer;
+  report.options = {{"optimizer", options.optimizer},
+                    {"highest rate", fmt::format("{:g}", trained.rate)},
+                    {"schedule", options.schedule},
+                    {"images of a step", fmt::format("{}", t.batch)},
+                    {"weight decay", fmt::format("{:g}", t.optimizer.weight_decay)},
+                    {"seed", fmt::format("{}", options.data.seed)}};
+  if (options.normalizes) report.options.emplace_back("batch normalization", "behind every convolution");
+  if (options.distill) report.options.emplace_back("teacher", "the fp32 network");
+  if (t.pruning.sparsity > 0)
+    report.options.emplace_back("weights that become zero", fmt::format("{:g}", t.pruning.sparsity));
+  return report;
+}
+
 void run_train(TrainArguments options) {
   eval::parse_scheme_option(options.scheme);
   data::parse_data_spec(options.data.data, options.data.labels);
@@ -76,11 +117,9 @@ void run_train(TrainArguments options) {
   if (options.normalizes) options.batch_norm = {"*"};
   OutputFile output = open_output(options.output);
   std::FILE* notes = notes_beside(options.output);
-  const Model fp32 = io::load_model(options.model, options.onnx);
-  if (fp32.is_quantized())
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("{} is quantized already ({}); training needs an fp32 model", options.model,
-                            fp32.scheme()));
+  std::optional<OutputFile> page;
+  if (!options.report.empty()) page.emplace(open_output(options.report));
+  const Model fp32 = load_start(options);
   options.stops = interrupted;
   const FinishOnInterrupt finish;
   const eval::TrainedModel trained = eval::train_model(fp32, options);
@@ -94,9 +133,14 @@ void run_train(TrainArguments options) {
         "before\n",
         output.path(), trained.model.scheme(), trained.images, r.epochs, describe_end(r.end),
         100 * r.best_accuracy, trained.validation, r.best_epoch, 100 * trained.start_accuracy);
+    if (trained.deployed) fmt::print(notes, "{}\n", report::deployment_line(*trained.deployed));
     if (r.losses.size() > 1)
       fmt::print(notes, "loss of the epochs: {} from {:.4f} to {:.4f}\n", report::sparkline(r.losses),
                  r.losses.front(), r.losses.back());
+  }
+  if (page) {
+    page->write(report::training_page(report_of(options, trained)));
+    page->commit();
   }
   if (r.end == TrainingEnd::diverged)
     throw Error(ErrorCode::invalid_argument,
@@ -137,11 +181,12 @@ void add_code_options(CLI::App& command, TrainArguments& options) {
 }  // namespace
 
 void add_train_command(CLI::App& program) {
-  CLI::App* command =
-      program.add_subcommand("train", "train an ONNX model for a scheme and save it as .lowbit");
+  CLI::App* command = program.add_subcommand("train", "train a model for a scheme and save it as .lowbit");
   auto options = std::make_shared<TrainArguments>();
   options->trainer.schedule.warm_up = 0;
-  command->add_option("MODEL", options->model, "an .onnx or .tflite file")->required();
+  command->add_option("MODEL", options->model, "an .onnx, .tflite or .lowbit file");
+  command->add_option("--from-scratch", options->network,
+                      "in its place: a .json file with a list of layers, whose weights are random by --seed");
   add_onnx_options(*command, options->onnx);
   add_data_options(*command, options->data);
   command->get_option("--data")->required();
@@ -171,6 +216,9 @@ void add_train_command(CLI::App& program) {
       ->add_option("--validate", options->validation,
                    "of these, held out to choose the best epoch (default: a tenth, at most 5000)")
       ->check(above_zero);
+  command->add_option("--label-smoothing", t.label_smoothing, "part of the label that all classes share")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.9999));
   command->add_flag("--distill", options->distill, "learn from the outputs of the fp32 model too");
   command->add_flag("--batch-norm", options->normalizes,
                     "normalize behind every convolution while training; folded into weights afterwards");
@@ -192,13 +240,14 @@ void add_train_command(CLI::App& program) {
   command->add_flag("--keep-zeros", t.pruning.keep_zeros, "weights that are zero stay zero");
   command->add_option("--patience", t.patience, "epochs without progress after which training ends (0: none)")
       ->capture_default_str();
+  command->add_option("--report", options->report, "an HTML file with the curves of loss and accuracy");
   command->add_option("--checkpoint", t.checkpoint, "a file to go on from after an interruption");
   command->add_option("-o,--output", options->output, "the .lowbit file to write; - is standard output")
       ->required();
   command->footer(
       "Example: lowbit train mnist.onnx --data mnist:data --scheme int4-a4 --epochs 3 -o mnist.lowbit");
   command->callback([options] {
-    eval::resolve_auto_preprocess(options->data, options->model, options->onnx);
+    if (options->network.empty()) eval::resolve_auto_preprocess(options->data, options->model, options->onnx);
     options->trainer.seed = options->data.seed + 1;
     run_train(*options);
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The network of `lowbit demo`, built into the program: examples/models/glyphs-cnn.onnx, trained by
-// scripts/train_glyphs.cc on the images of data/glyphs.h.
+// The network of `lowbit demo`, built into the program: examples/models/glyphs-cnn.onnx, trained on the
+// images of data/glyphs.h. scripts/train_glyphs.cc trains another one with the same layers.
 #pragma once
 
 #include <cstddef>

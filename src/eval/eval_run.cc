@@ -6,9 +6,11 @@
 #include <algorithm>
 
 #include "eval/evaluation.h"
+#include "eval/labelled_samples.h"
 #include "eval/model_quantizer.h"
 #include "eval/warnings.h"
 #include "lowbit/model/quantize.h"
+#include "lowbit/train/deployment.h"
 
 namespace lowbit::eval {
 namespace {
@@ -74,6 +76,10 @@ report::EvalReport make_report(const std::vector<std::pair<std::string, Model>>&
     report.rows.push_back(make_row(models[i].first, models[i].second, results[i]));
   add_speedups(report.rows);
   report.warnings = warnings(models[0].second, images, results[0]);
+  if (options.compares_floats)
+    report.deployed = compare_deployed(
+        models[0].second, labelled_samples(images, 0, report.images, "a comparison with rounded floats"),
+        std::min<std::int64_t>(100, std::max<std::int64_t>(1, report.images)), threads);
   if (report.images < images.count())
     report.warnings.push_back(fmt::format("stopped after {} of {} samples", report.images, images.count()));
   return report;

@@ -20,6 +20,8 @@ struct EvalOptions {
   QuantizationOptions quantization;
   std::int64_t images = 0;  ///< 0: all
   std::int64_t batch = 1;
+  /// Of one quantized model: what it computes in integers against the same in rounded floats.
+  bool compares_floats = false;
   /// Once it is true, no further scheme is begun and a moment later no further sample: the report has what is
   /// done, and a warning that says so.
   std::function<bool()> stops{};

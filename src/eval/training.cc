@@ -5,31 +5,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <optional>
 
 #include "data/samples.h"
+#include "eval/labelled_samples.h"
 #include "lowbit/core/error.h"
 #include "report/terminal.h"
 
 namespace lowbit::eval {
 namespace {
-
-/// Samples first to first + count - 1. Lives as long as `from`.
-LabelledSamples part_of(const data::Samples& from, std::int64_t first, std::int64_t count) {
-  LabelledSamples part;
-  part.shape = from.inputs()[0].type.shape;
-  for (std::int64_t i = first; i < first + count; ++i) {
-    const std::optional<std::int64_t> label = from.label(i);
-    if (!label) throw Error(ErrorCode::invalid_argument, "training needs data with labels");
-    part.labels.push_back(*label);
-  }
-  part.read = [&from, first](std::int64_t i, std::span<float> out) {
-    const data::SampleArrays arrays = from.read(first + i, 1);
-    std::memcpy(out.data(), data::views(arrays)[0].floats, out.size_bytes());
-  };
-  return part;
-}
 
 /// A line that is written over, on a terminal; else a line for each epoch.
 class ProgressLine {
@@ -80,7 +64,8 @@ TrainedModel train_model(const Model& fp32, const TrainingOptions& options) {
   if (!scheme.is_fp32() || !options.quantization.overrides.empty())
     rounded = ModelQuantizer(fp32, options.data, options.quantization).quantize(scheme);
   Tape tape = rounded ? Tape(fp32, *rounded, tape_options) : Tape(fp32, tape_options);
-  const LabelledSamples training = part_of(samples, 0, count), validation = part_of(samples, count, held_out);
+  const LabelledSamples training = labelled_samples(samples, 0, count, "training"),
+                        validation = labelled_samples(samples, count, held_out, "training");
   if (!options.batch_norm.empty()) {
     const data::SampleArrays first = samples.read(0, std::min(trainer.batch, count));
     const std::vector<arrays::ArrayView> batch = data::views(first);
@@ -92,8 +77,10 @@ TrainedModel train_model(const Model& fp32, const TrainingOptions& options) {
     fmt::print(stderr, "rate {:.2g}, by a range test\n", trainer.schedule.peak);
   }
   const TrainingResult result = Trainer(tape, trainer).run(training, validation);
-  return {
+  TrainedModel trained{
       rounded ? tape.quantized_model() : tape.model(), result, count, held_out, start, trainer.schedule.peak};
+  if (rounded) trained.deployed = compare_deployed(tape, validation);
+  return trained;
 }
 
 }  // namespace lowbit::eval

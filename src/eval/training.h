@@ -11,6 +11,7 @@
 #include "data/data_options.h"
 #include "eval/model_quantizer.h"
 #include "lowbit/model/model.h"
+#include "lowbit/train/deployment.h"
 #include "lowbit/train/trainer.h"
 
 namespace lowbit::eval {
@@ -35,6 +36,8 @@ struct TrainedModel {
   std::int64_t images = 0, validation = 0;
   double start_accuracy = 0;  ///< of the validation images, before the first step
   double rate = 0;            ///< the schedule's peak
+  /// Of a quantized model, on the validation images.
+  std::optional<DeploymentComparison> deployed{};
 };
 
 /// Shows progress. Throws as Samples, ModelQuantizer, Tape and Trainer; Error(invalid_argument) for data

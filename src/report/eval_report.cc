@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/deployment_line.h"
 #include "report/figures.h"
 #include "report/recovery_report.h"
 #include "report/table.h"
@@ -82,7 +83,8 @@ std::string format_report(const EvalReport& report, bool colour) {
   for (const EvalRow& row : report.rows)
     if (row.recovery)
       recoveries += fmt::format("{} recovered: {}\n", row.scheme, recovery_summary(*row.recovery));
-  return table.to_string(colour) + format_coverage(report, colour) + recoveries +
+  const std::string deployed = report.deployed ? deployment_line(*report.deployed) + "\n" : std::string();
+  return table.to_string(colour) + format_coverage(report, colour) + recoveries + deployed +
          format_warnings(report, colour);
 }
 
@@ -133,6 +135,7 @@ Json to_json(const EvalReport& report, bool with_outputs) {
   result["machine"] = to_json(report.machine);
   result["warnings"] = report.warnings;
   result["rows"] = std::move(rows);
+  if (report.deployed) result["deployed"] = deployment_json(*report.deployed);
   return result;
 }
 

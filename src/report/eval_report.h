@@ -10,6 +10,7 @@
 
 #include "lowbit/model/evaluate.h"
 #include "lowbit/recover/recover.h"
+#include "lowbit/train/deployment.h"
 #include "report/machine.h"
 
 namespace lowbit::report {
@@ -34,6 +35,8 @@ struct EvalReport {
   std::optional<std::string> observer;  ///< nothing when no scheme needed a calibration
   Machine machine;
   std::vector<EvalRow> rows;
+  /// The integers of the only model against its rounded floats, where that was asked for.
+  std::optional<DeploymentComparison> deployed{};
   std::vector<std::string> warnings{};  ///< of what the data and the network do not agree in
 };
 
@@ -43,7 +46,8 @@ std::string format_report(const EvalReport& report, bool colour);
 /// of samples, largest error.
 std::string format_outputs(const EvalReport& report, bool colour);
 /// Schema "lowbit-eval-1". top1 and agree are fractions of the images; unknown values and infinite ratios are
-/// null; "outputs" is there where `with_outputs`, "recovery" in rows that were recovered.
+/// null; "outputs" is there where `with_outputs`, "recovery" in rows that were recovered, "deployed" where
+/// integers were compared with floats.
 nlohmann::ordered_json to_json(const EvalReport& report, bool with_outputs = false);
 
 }  // namespace lowbit::report

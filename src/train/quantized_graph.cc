@@ -9,13 +9,16 @@
 
 #include "layers/weight_of.h"
 #include "lowbit/core/error.h"
+#include "lowbit/quant/effective.h"
+#include "train/weight_quantizer.h"
 
 namespace lowbit::train {
 namespace {
 
 class Converter {
  public:
-  Converter(const Model& fp32, const Model& quantized) : fp32_(fp32), quantized_(quantized) {
+  /// Without `fp32`, weights are those of codes.
+  Converter(const Model* fp32, const Model& quantized) : fp32_(fp32), quantized_(quantized) {
     result_.graph.has_batch = quantized.graph().has_batch;
   }
 
@@ -82,7 +85,7 @@ class Converter {
     } else {
       const bool becomes_codes = makes_codes(node);
       made = add_value(node.output, becomes_codes ? kBeforeCodes : "");
-      ops::Op op = with_weights(node);
+      ops::Op op = with_weights(n);
       if (reads_signs) inputs[0] = add_signs(n, op, inputs[0]);
       add_node(node.name, std::move(op), std::move(inputs), made, n);
       if (!becomes_codes) {
@@ -128,8 +131,7 @@ class Converter {
 
   /// What the scales of a layer have in them besides the mean magnitude of their row.
   float sign_scale(int n, const Tensor& weight) {
-    if (!complete_) complete_ = quantized_.complete_data();
-    const std::vector<float>& scales = complete_->nodes[at(n)].weights->scales;
+    const std::vector<float>& scales = codes_of(n).scales;
     const std::int64_t row = weight.shape.elements() / weight.shape[0];
     double sum = 0;
     for (std::int64_t i = 0; i < row; ++i) sum += std::fabs(static_cast<double>(weight.data[at64(i)]));
@@ -145,32 +147,62 @@ class Converter {
 
   /// Nodes keep their order; others stand between them.
   int next_fp32_node(const Graph::Node& node) {
-    const std::vector<Graph::Node>& nodes = fp32_.graph().nodes;
+    if (!fp32_) return -1;
+    const std::vector<Graph::Node>& nodes = fp32_->graph().nodes;
     const bool is_next = at(seen_) < nodes.size() && nodes[at(seen_)].name == node.name &&
                          nodes[at(seen_)].op.index() == node.op.index();
     return is_next ? seen_++ : -1;
   }
 
-  ops::Op with_weights(const Graph::Node& node) const {
-    const Tensor* weight = ops::weight_of(node.op);
-    if (!weight || !weight->data.empty()) return node.op;
-    const Tensor* floats = fp32_node_ < 0 ? nullptr : ops::weight_of(fp32_.graph().nodes[at(fp32_node_)].op);
-    if (!floats || floats->data.empty() || !(floats->shape == weight->shape))
+  const QuantizedMatrix& codes_of(int n) {
+    if (!complete_) complete_ = quantized_.complete_data();
+    return *complete_->nodes[at(n)].weights;
+  }
+
+  /// In the order of the shape, what the kernel of node n multiplies by.
+  Tensor weights_of_codes(int n, const Shape& shape) {
+    const int bits = quantized_.quantization(n).scheme.activation_bits;
+    const kernels::ActType act = bits == 0   ? kernels::ActType::f32
+                                 : bits == 1 ? kernels::ActType::b1
+                                             : kernels::ActType::u8;
+    const QuantizedMatrix matrix = effective_weights(codes_of(n), act);
+    const std::vector<std::int64_t> order = column_order(shape);
+    Tensor weights(shape);
+    std::vector<float> row(order.size());
+    for (std::int64_t r = 0; r < matrix.rows; ++r) {
+      dequantize_row(matrix, r, row);
+      for (std::size_t c = 0; c < order.size(); ++c) weights.data[at64(r * matrix.cols + order[c])] = row[c];
+    }
+    return weights;
+  }
+
+  Tensor floats_of(int n, const Shape& shape) {
+    if (!fp32_) return weights_of_codes(n, shape);
+    const Tensor* floats = fp32_node_ < 0 ? nullptr : ops::weight_of(fp32_->graph().nodes[at(fp32_node_)].op);
+    if (!floats || floats->data.empty() || !(floats->shape == shape))
       throw Error(
           ErrorCode::invalid_argument,
           fmt::format("the quantized model was not made of this network: it has no layer \"{}\" with {} "
                       "weights",
-                      node.name, weight->shape.to_string()));
-    ops::Op op = node.op;
+                      quantized_.graph().nodes[at(n)].name, shape.to_string()));
+    return *floats;
+  }
+
+  ops::Op with_weights(int n) {
+    ops::Op op = quantized_.graph().nodes[at(n)].op;
+    const Tensor* weight = ops::weight_of(op);
+    if (!weight || !weight->data.empty()) return op;
+    Tensor floats = floats_of(n, weight->shape);
     std::visit(
         [&](auto& layer) {
-          if constexpr (requires { layer.weight; }) layer.weight = *floats;
+          if constexpr (requires { layer.weight; }) layer.weight = std::move(floats);
         },
         op);
     return op;
   }
 
-  const Model &fp32_, &quantized_;
+  const Model* fp32_;  ///< or null
+  const Model& quantized_;
   std::optional<detail::ModelData> complete_{};  ///< of the quantized model, where scales are asked for
   int seen_ = 0, fp32_node_ = -1;                ///< nodes of the fp32 model so far; that of the node at hand
   std::vector<ValueId> values_;                  ///< per value of the quantized model
@@ -185,7 +217,11 @@ std::unique_ptr<TapeNode> make_rounding(const QuantizedGraph& graph, std::size_t
 }
 
 QuantizedGraph quantized_graph(const Model& fp32, const Model& quantized) {
-  return Converter(fp32, quantized).convert();
+  return Converter(&fp32, quantized).convert();
+}
+
+QuantizedGraph quantized_graph(const Model& quantized) {
+  return Converter(nullptr, quantized).convert();
 }
 
 }  // namespace lowbit::train

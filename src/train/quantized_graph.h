@@ -54,5 +54,7 @@ std::unique_ptr<TapeNode> make_rounding(const QuantizedGraph& graph, std::size_t
 /// Throws Error(invalid_argument) where `quantized` was not made of `fp32`, naming the layer,
 /// Error(unsupported) where it finds ranges at run time.
 QuantizedGraph quantized_graph(const Model& fp32, const Model& quantized);
+/// The same with the weights that its codes stand for where they are multiplied.
+QuantizedGraph quantized_graph(const Model& quantized);
 
 }  // namespace lowbit::train

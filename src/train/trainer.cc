@@ -12,6 +12,7 @@
 #include "core/elementary_trigonometry.h"
 #include "core/random.h"
 #include "lowbit/core/error.h"
+#include "train/answers.h"
 #include "train/rate_search.h"
 #include "train/training_checkpoint.h"
 #include "train/training_loss.h"
@@ -270,13 +271,8 @@ double measure_accuracy(Tape& tape, const LabelledSamples& samples, std::int64_t
     train::read_batch(samples, numbers_from(first, count), {}, -1, images, labels);
     tape.infer(images);
     const TensorView y = tape.output();
-    for (std::int64_t i = 0; i < count; ++i) {
-      std::int64_t best = 0;
-      const float* row = y.data + i * y.strides[0];
-      for (std::int64_t c = 1; c < y.shape[1]; ++c)
-        if (row[c * y.strides[1]] > row[best * y.strides[1]]) best = c;
-      right += best == labels[static_cast<std::size_t>(i)];
-    }
+    for (std::int64_t i = 0; i < count; ++i)
+      right += train::answer_of(y, i) == labels[static_cast<std::size_t>(i)];
   }
   return samples.count() == 0 ? 0 : static_cast<double>(right) / static_cast<double>(samples.count());
 }

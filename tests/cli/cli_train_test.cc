@@ -54,6 +54,53 @@ TEST_F(Train, LearnsAndWritesAModel) {
   EXPECT_EQ(run_command("eval " + file("t.lowbit") + data_).status, 0);
 }
 
+TEST_F(Train, SaysWhatIntegersDoOtherwise) {
+  const CommandResult result = run_command(start_ + " --epochs 4 -o " + file("t.lowbit"));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::size_t at = result.out.find("in integers ");
+  ASSERT_NE(at, std::string::npos) << result.out;
+  EXPECT_NE(result.out.find(" of 40 right, in rounded floats ", at), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("100.000000 % equal", at), std::string::npos) << result.out;
+
+  const CommandResult eval = run_command("eval " + file("t.lowbit") + data_ + " --against-floats --json -");
+  ASSERT_EQ(eval.status, 0) << eval.err;
+  EXPECT_NE(eval.out.find("\"deployed\""), std::string::npos) << eval.out;
+  EXPECT_NE(eval.out.find("\"different_answers\": 0"), std::string::npos) << eval.out;
+  EXPECT_NE(
+      run_command("eval " + file("t.lowbit") + data_ + " --against-floats").out.find("0 answers differ"),
+      std::string::npos);
+  const CommandResult fp32 = run_command("eval " + model_ + data_ + " --against-floats");
+  EXPECT_EQ(fp32.status, 2);
+  EXPECT_NE(fp32.err.find("one quantized model"), std::string::npos) << fp32.err;
+}
+
+TEST_F(Train, FromScratchAndWithAReport) {
+  folder_.write("n.json", R"({"format": "lowbit-network", "version": 1, "input": [12], "layers": [
+    {"layer": "linear", "name": "first", "outputs": 24}, {"layer": "relu"},
+    {"layer": "linear", "name": "second", "outputs": 4}]})");
+  const std::string start =
+      "train --from-scratch " + file("n.json") + data_ + " --lr 0.02 --batch 20 --epochs 8";
+  for (const char* scheme : {"fp32", "int4-a4"}) {
+    const CommandResult result = run_command(start + " --scheme " + scheme + " --report " + file("r.html") +
+                                             " -o " + file("t.lowbit"));
+    ASSERT_EQ(result.status, 0) << result.err;
+    const std::size_t at = result.out.find("held-out images"), number = result.out.rfind("; ", at) + 2;
+    ASSERT_NE(at, std::string::npos) << result.out;
+    EXPECT_GT(std::stod(result.out.substr(number)), 70) << scheme << result.out;
+    const std::string page = folder_.read("r.html");
+    EXPECT_NE(page.find("<svg"), std::string::npos);
+    EXPECT_NE(page.find(std::string("trained as ") + scheme), std::string::npos);
+    EXPECT_NE(run_command("info " + file("t.lowbit")).out.find("second"), std::string::npos);
+  }
+  const std::string first = folder_.read("t.lowbit");
+  ASSERT_EQ(run_command(start + " --scheme int4-a4 -o " + file("again.lowbit")).status, 0);
+  EXPECT_EQ(folder_.read("again.lowbit"), first);
+  ASSERT_EQ(run_command(start + " --scheme int4-a4 --seed 3 -o " + file("other.lowbit")).status, 0);
+  EXPECT_NE(folder_.read("other.lowbit"), first);
+  EXPECT_TRUE(refused_without_a_file(folder_, start + " " + model_ + " -o " + file("o"), "one of the two"));
+  EXPECT_TRUE(refused_without_a_file(folder_, "train " + data_ + " -o " + file("o"), "one of the two"));
+}
+
 TEST_F(Train, GoesOnFromACheckpointToTheSameBytes) {
   const std::string start = start_ + " --patience 0 --checkpoint " + file("c");
   ASSERT_EQ(run_command(start_ + " --epochs 3 -o " + file("whole.lowbit")).status, 0);
