@@ -72,7 +72,7 @@ TEST(NetworkJson, RefusesWhatItCannotRead) {
       says(refused(R"({"layer": "relu"}, {"layer": "conv2d", "kernel": 3})"), {"layer 2", "\"outputs\""}));
   EXPECT_TRUE(says(refused(R"({"layer": "conv2d", "outputs": 4, "kernel": [1, 2, 3]})"), {"\"kernel\""}));
   EXPECT_TRUE(says(refused(R"({"layer": "conv2d", "outputs": 1048576, "kernel": 1024})"), {"weights"}));
-  EXPECT_TRUE(says(refused(R"({"layer": "conv2d", "outputs": 4, "kernel": 9})", ErrorCode::invalid_argument),
+  EXPECT_TRUE(says(refused(R"({"layer": "conv2d", "outputs": 4, "kernel": 9})", ErrorCode::shape_mismatch),
                    {"n.json", "layer 1"}));
   EXPECT_TRUE(says(refused(R"({"layer": "flatten"}, {"layer": "conv2d", "outputs": 4, "kernel": 1})"),
                    {"layer 2", "C x H x W"}));
