@@ -56,16 +56,16 @@ std::string tiles_of(const TrainingReport& report) {
 /// A value for each epoch, the first one of epoch `first`; the best epoch is marked.
 std::string curve(const std::vector<double>& values, std::int64_t first, std::int64_t best,
                   const std::string& name) {
-  constexpr double kWidth = 480, kHeight = 240, kLeft = 52, kTop = 24, kBottom = 196;
+  constexpr double kCurveWidth = 480, kHeight = 240, kLeft = 52, kTop = 24, kBottom = 196;
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   const std::int64_t last = first + static_cast<std::int64_t>(values.size()) - 1;
   const double margin = (*high - *low) * 0.05;
-  const Scale x(0, static_cast<double>(std::max<std::int64_t>(last, 1)), kLeft, kWidth - 12),
+  const Scale x(0, static_cast<double>(std::max<std::int64_t>(last, 1)), kLeft, kCurveWidth - 12),
       y(*low - margin, *high + margin, kBottom, kTop);
-  Svg svg(kWidth, kHeight, fmt::format("{} of each epoch", name));
+  Svg svg(kCurveWidth, kHeight, fmt::format("{} of each epoch", name));
   // No more ticks than epochs: none lies between two.
   svg.x_axis(x, kTop, kBottom, static_cast<int>(std::clamp<std::int64_t>(last + 1, 2, 9)), "epochs");
-  svg.y_axis(y, kLeft, kWidth - 12, 6, name);
+  svg.y_axis(y, kLeft, kCurveWidth - 12, 6, name);
   std::vector<std::pair<double, double>> points;
   for (std::size_t i = 0; i < values.size(); ++i)
     points.emplace_back(x(static_cast<double>(first) + static_cast<double>(i)), y(values[i]));

@@ -17,7 +17,7 @@ namespace {
 
 using LayerFields = detail::Fields;
 constexpr std::int64_t kMostSize = std::int64_t{1} << 20, kMostWeights = std::int64_t{1} << 28;
-constexpr int kDeepest = 16;  // residual units in one another
+constexpr int kDeepestBlock = 16;  // residual units in one another
 
 class NetworkReader {
  public:
@@ -25,7 +25,8 @@ class NetworkReader {
 
   void add_layers(Sequential& network, const LayerFields& owner, const char* key, int depth) {
     const detail::Json& list = owner.array(key, owner.required(key));
-    if (depth > kDeepest) throw owner.error(key, fmt::format("lies in more than {} others", kDeepest));
+    if (depth > kDeepestBlock)
+      throw owner.error(key, fmt::format("lies in more than {} others", kDeepestBlock));
     for (std::size_t i = 0; i < list.size(); ++i)
       add_layer(network, list[i], fmt::format("{}: layer {} of \"{}\"", file_, i + 1, key), depth);
   }
