@@ -50,9 +50,7 @@ class GroupJoiner {
  private:
   const Shape& shape(ValueId value) const { return graph_.values[index(value)].shape; }
   int axis(ValueId value) const { return axis_[index(value)]; }
-  std::int64_t size(ValueId value) const {
-    return axis(value) >= 0 && shape(value).rank() > 0 ? shape(value)[axis(value)] : 1;
-  }
+  std::int64_t size(ValueId value) const { return channels_along(shape(value), axis(value)); }
 
   std::size_t find(std::size_t place) {
     while (parent_[place] != place) place = parent_[place] = parent_[parent_[place]];
@@ -229,6 +227,10 @@ class GroupJoiner {
 };
 
 }  // namespace
+
+std::int64_t channels_along(const Shape& shape, int axis) {
+  return axis >= 0 && shape.rank() > 0 ? shape[axis] : 1;
+}
 
 bool is_depthwise(const ops::Conv2dOp& op) {
   return op.groups > 1 && op.weight.shape[1] == 1;

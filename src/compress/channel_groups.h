@@ -27,6 +27,9 @@ struct ChannelGroups {
   std::size_t group(ValueId value, std::int64_t channel) const { return group_of[place(value, channel)]; }
 };
 
+/// Channels of a value of this shape that lie along `axis`; 1 for one without axes.
+std::int64_t channels_along(const Shape& shape, int axis);
+
 /// A convolution whose output channels each come from one channel of the input.
 bool is_depthwise(const ops::Conv2dOp& op);
 

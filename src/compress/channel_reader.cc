@@ -30,7 +30,7 @@ ChannelReader::ChannelReader(const Graph& graph, const Graph::Node& node, const 
     : weights_(weight_matrix(node.op)) {
   // Columns are (tap, channel) of a convolution, (pixel, channel) or (feature) of a layer.
   const ValueId in = node.inputs[0];
-  const std::int64_t channels = graph.values[index(in)].shape[groups.axis[index(in)]];
+  const std::int64_t channels = channels_along(graph.values[index(in)].shape, groups.axis[index(in)]);
   std::map<std::size_t, std::size_t> block_of;
   for (std::int64_t c = 0; c < columns(); ++c) {
     const std::size_t group = groups.group(in, c % channels);

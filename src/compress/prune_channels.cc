@@ -102,8 +102,7 @@ class ChannelPruner {
 
  private:
   std::int64_t channels(ValueId value) const {
-    const Shape& shape = graph_.values[index(value)].shape;
-    return shape.rank() > 0 ? shape[groups_.axis[index(value)]] : 1;
+    return detail::channels_along(graph_.values[index(value)].shape, groups_.axis[index(value)]);
   }
   std::size_t output_group(const Graph::Node& node, std::int64_t channel) const {
     return groups_.group(node.output, channel);

@@ -101,9 +101,7 @@ class Remover {
 
 std::vector<std::int64_t> kept_channels(const ChannelGroups& groups, const Graph& graph, ValueId value,
                                         const std::vector<bool>& gone) {
-  const Shape& shape = graph.values[index(value)].shape;
-  const int axis = groups.axis[index(value)];
-  const std::int64_t channels = shape.rank() > 0 && axis >= 0 ? shape[axis] : 1;
+  const std::int64_t channels = channels_along(graph.values[index(value)].shape, groups.axis[index(value)]);
   std::vector<std::int64_t> kept;
   for (std::int64_t c = 0; c < channels; ++c)
     if (!gone[groups.group(value, c)]) kept.push_back(c);

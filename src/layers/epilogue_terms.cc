@@ -13,6 +13,16 @@ void require_finite(std::span<const float> values, const char* what) {
       throw Error(ErrorCode::invalid_argument, fmt::format("{} of {} cannot be quantized with", what, v));
 }
 
+std::vector<float> steps_of_sums(std::size_t columns, float input_scale, std::span<const float> scales,
+                                 std::span<const float> units) {
+  std::vector<float> steps(columns, input_scale);
+  for (std::size_t j = 0; j < columns; ++j) {
+    if (!scales.empty()) steps[j] *= scales[j];
+    if (!units.empty()) steps[j] *= units[units.size() > 1 ? j : 0];
+  }
+  return steps;
+}
+
 ColumnTerms::ColumnTerms(const kernels::PackedWeights& weights, std::span<const float> scales,
                          std::span<const float> units, std::span<const float> bias,
                          const LayerQuantization& q)
@@ -24,12 +34,7 @@ ColumnTerms::ColumnTerms(std::size_t n, std::size_t k, bool grouped, std::span<c
                          std::span<const float> bias, const LayerQuantization& q) {
   const float inverse_out = q.output ? 1.0f / q.output->scale : 1.0f;
   const float s_in = q.input ? q.input->scale : 1.0f;
-  std::vector<float> steps(n);  // of the sums, in reals
-  for (std::size_t j = 0; j < n; ++j) {
-    // Separate roundings, in this order, on every CPU.
-    steps[j] = grouped || scales.empty() ? s_in : s_in * scales[j];
-    if (!units.empty()) steps[j] *= units[units.size() > 1 ? j : 0];
-  }
+  const std::vector<float> steps = steps_of_sums(n, s_in, grouped ? std::span<const float>() : scales, units);
   if (q.input && !grouped) {
     constant.resize(n);
     const auto zero = static_cast<std::uint32_t>(q.input->zero_point);

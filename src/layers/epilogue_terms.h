@@ -26,6 +26,11 @@ struct LayerQuantization {
 /// zero would be NaN, which has no code.
 void require_finite(std::span<const float> values, const char* what);
 
+/// Of the sums of each column, in reals: `input_scale` times what ColumnTerms says of `scales` (empty also
+/// for scales of groups) and `units`. Separate roundings, in one order, on every CPU.
+std::vector<float> steps_of_sums(std::size_t columns, float input_scale, std::span<const float> scales,
+                                 std::span<const float> units);
+
 /// Columns are the rows of one weight matrix (all channels of a layer, or those of one group of a
 /// convolution).
 struct ColumnTerms {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "layers/epilogue_terms.h"
 #include "lowbit/observe/choose_qparams.h"
 #include "lowbit/quant/effective.h"
 
@@ -20,19 +21,6 @@ const ValueType& type_of(const detail::ModelData& data, ValueId id) {
 bool is_integer_product(const detail::ModelData& data, const Graph::Node& node, const NodeQuantization& q) {
   return ops::has_weights(node.op) && q.weights && type_of(data, node.inputs[0]).dtype == DType::u8 &&
          q.weights->groups() == 1 && q.weights->planes() == 1 && q.weights->offsets.empty();
-}
-
-/// Steps of the sums of each row, rounded as ColumnTerms does.
-std::vector<float> steps_of_sums(const QuantizedMatrix& weights, float input_scale) {
-  const EffectiveWeights effective(weights, kernels::ActType::u8);
-  std::vector<float> steps(static_cast<std::size_t>(weights.rows), input_scale);
-  const std::span<const float> scales = effective.column_scales();
-  const std::vector<float>& units = effective.units();
-  for (std::size_t j = 0; j < steps.size(); ++j) {
-    if (!scales.empty()) steps[j] *= scales[j];
-    if (!units.empty()) steps[j] *= units[units.size() > 1 ? j : 0];
-  }
-  return steps;
 }
 
 Range reals_of(const ValueType& type) {
@@ -54,8 +42,10 @@ void round_biases(detail::ModelData& data) {
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i) {
     Graph::Node& node = data.graph.nodes[i];
     if (!is_integer_product(data, node, data.nodes[i])) continue;
+    const EffectiveWeights weights(*data.nodes[i].weights, kernels::ActType::u8);
     const std::vector<float> steps =
-        steps_of_sums(*data.nodes[i].weights, type_of(data, node.inputs[0]).qparams.scale);
+        steps_of_sums(static_cast<std::size_t>(weights.matrix().rows),
+                      type_of(data, node.inputs[0]).qparams.scale, weights.column_scales(), weights.units());
     const auto round = [&](std::vector<float>& bias) {
       for (std::size_t j = 0; j < bias.size(); ++j) {
         const double number = std::nearbyint(static_cast<double>(bias[j]) / static_cast<double>(steps[j]));

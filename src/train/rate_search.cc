@@ -44,9 +44,7 @@ double search_rate(Tape& tape, const TrainerOptions& options, const LabelledSamp
   const double factor = elementary::exp(-elementary::log(kFirst) / (kRates - 1));
   double rate = kFirst;
   for (int i = 0; i < kRates; ++i, rate *= factor) {
-    const std::span<const std::int64_t> which(order.data() + i % steps * size,
-                                              static_cast<std::size_t>(size));
-    read_batch(samples, which, options, i / steps, batch, labels);
+    read_batch(samples, samples_of_step(order, i % steps, size), options, i / steps, batch, labels);
     tape.forward(batch);
     rates.push_back(rate);
     losses.push_back(loss.find(tape, batch, labels));

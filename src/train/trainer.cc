@@ -120,9 +120,8 @@ class Run {
   bool run_epoch() {
     const std::vector<std::int64_t> order = train::shuffled(samples_.count(), options_.seed, at_.epoch);
     while (at_.step < steps_) {
-      const std::span<const std::int64_t> which(order.data() + at_.step * batch_size_,
-                                                static_cast<std::size_t>(batch_size_));
-      train::read_batch(samples_, which, options_, at_.epoch, batch_, labels_);
+      train::read_batch(samples_, train::samples_of_step(order, at_.step, batch_size_), options_, at_.epoch,
+                        batch_, labels_);
       const double rate = schedule_.rate(at_.epoch * steps_ + at_.step);
       tape_.set_oscillation_control(oscillation_control());
       masks_->prune(at_.epoch * steps_ + at_.step);
@@ -198,9 +197,8 @@ class Run {
     const std::vector<std::int64_t> order = train::shuffled(samples_.count(), options_.seed, options_.epochs);
     const std::int64_t batches = std::min(options_.reestimation_batches, steps_);
     for (std::int64_t i = 0; i < batches; ++i) {
-      const std::span<const std::int64_t> which(order.data() + i * batch_size_,
-                                                static_cast<std::size_t>(batch_size_));
-      train::read_batch(samples_, which, options_, options_.epochs, batch_, labels_);
+      train::read_batch(samples_, train::samples_of_step(order, i, batch_size_), options_, options_.epochs,
+                        batch_, labels_);
       tape_.set_batch_norm_momentum(1.0 / static_cast<double>(i + 1));
       tape_.forward(batch_);
     }
