@@ -191,10 +191,13 @@ class GroupJoiner {
       before += size(id);
     }
   }
+  /// What a Pad adds are channels that nothing computes; what a crop (a negative Pad) leaves out, those that
+  /// nothing reads.
   void join(const ops::PadOp& op, const Graph::Node& node) {
-    const std::size_t a = index(axis(node.output));
-    if (op.before[a] != 0 || op.after[a] != 0) return fix_all(node);
-    unite(node.inputs[0], node.output, node);
+    const std::int64_t before = op.before[index(axis(node.output))];
+    for (std::int64_t c = 0; c < size(node.inputs[0]); ++c)
+      if (c + before >= 0 && c + before < size(node.output))
+        unite(node.inputs[0], c, node.output, c + before);
   }
   void join(const ops::SliceOp& op, const Graph::Node& node) {
     const std::size_t a = index(axis(node.output));

@@ -90,6 +90,20 @@ class Remover {
     op.starts[a] = std::lower_bound(in.begin(), in.end(), op.starts[a]) - in.begin();
     op.sizes[a] = static_cast<std::int64_t>(kept(node.output).size());
   }
+  void cut(ops::PadOp& op, const Graph::Node& node, const Shape& shape) {
+    const std::size_t a = index(axis_[index(node.output)]);
+    const Kept &in = kept(node.inputs[0]), &out = kept(node.output);
+    const auto below = [](const Kept& channels, std::int64_t end) {
+      return static_cast<std::int64_t>(std::lower_bound(channels.begin(), channels.end(), end) -
+                                       channels.begin());
+    };
+    const std::int64_t size = shape[axis_[index(node.inputs[0])]], before = op.before[a], after = op.after[a];
+    // Channels that are added are those of the output, channels that are cropped those of the input.
+    const std::int64_t lost = before < 0 ? below(in, -before) : 0;
+    op.before[a] = before < 0 ? -lost : below(out, before);
+    const auto left = static_cast<std::int64_t>(in.size()), made = static_cast<std::int64_t>(out.size());
+    op.after[a] = after < 0 ? below(in, size + after) - left : made - below(out, before + size);
+  }
   template <class Op>
   void cut(Op&, const Graph::Node&, const Shape&) {}
 

@@ -191,6 +191,45 @@ TEST(PruneChannels, AreThoseOfAMaskedNetwork) {
     }
 }
 
+/// Shortcuts that are padded to more channels, and cropped to fewer: what is added goes with what it is added
+/// to.
+TEST(PruneChannels, GoThroughPadding) {
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
+    ChannelNetwork n(seed);
+    const ValueId a = n.conv("a", n.graph.inputs[0], 6);
+    ops::PadOp widen, crop, shift;
+    widen.before = {2, 0, 0}, widen.after = {3, 0, 0};
+    crop.before = {-3, 0, 0}, crop.after = {-2, 0, 0};
+    shift.before = {4, 1, 1}, shift.after = {-2, 0, 0};
+    const ValueId sum = n.graph.add_node("sum", ops::AddOp{{.lo = 0.0f}},
+                                         {n.graph.add_node("widen", widen, {a}), n.conv("b", a, 11)});
+    const ValueId less = n.graph.add_node("less", ops::AddOp{{.lo = 0.0f}},
+                                          {n.graph.add_node("crop", crop, {sum}), n.conv("c", sum, 6)});
+    const ValueId shifted = n.graph.add_node("shift", shift, {less});
+    const Model fp32 = n.model(n.conv("scores", shifted, 3));
+    std::vector<RemovedChannels> removed;
+    const Model smaller =
+        prune_channels(fp32, {.fraction = 0.5, .scope = PruneScope::network}, nullptr, &removed);
+    const auto names = by_name(removed);
+    for (const char* layer : {"a", "b", "c"}) EXPECT_EQ(names.at(layer)->untouched, "");
+    const auto kept = [&](const char* layer, std::int64_t c) {
+      return std::binary_search(names.at(layer)->kept.begin(), names.at(layer)->kept.end(), c);
+    };
+    for (std::int64_t c = 0; c < 6; ++c) {
+      EXPECT_EQ(kept("a", c), kept("b", c + 2));
+      EXPECT_EQ(kept("c", c), kept("b", c + 3));
+    }
+    const Graph mask = masked(fp32.graph(), removed);
+    for (const Tensor& sample : n.samples(3)) {
+      const std::vector<double> expected = scores_of(mask, sample), got = scores_of(smaller.graph(), sample);
+      ASSERT_EQ(expected.size(), got.size());
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_NEAR(got[i], expected[i], 1e-6 * (1 + std::fabs(expected[i])));
+    }
+    EXPECT_LT(smaller.stored_bytes(), fp32.stored_bytes() * 3 / 4);
+  }
+}
+
 /// Channels that are zero, or that nothing reads, go first and change nothing.
 TEST(PruneChannels, OfNoUseChangeNothing) {
   ChannelNetwork n(7);
