@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <exception>
@@ -23,6 +24,10 @@
 namespace {
 
 using namespace lowbit;
+
+/// Of slow networks fewer rounds.
+constexpr int kLeastRounds = 5, kMostRounds = 30;
+constexpr double kMostSeconds = 40;
 
 SampleSet random_samples(const Model& model, std::int64_t count) {
   SampleSet samples(model);
@@ -59,8 +64,14 @@ void run_program(const std::string& file, int mixtures, int threads, const std::
     models.push_back(all.make(choice));
     choices.push_back(std::move(choice));
   }
+  const auto start = std::chrono::steady_clock::now();
+  int rounds = 0;
+  const auto enough = [&] {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return ++rounds >= kLeastRounds && seconds > kMostSeconds;
+  };
   const std::vector<ModelProfile> profiles =
-      profile(models, samples.views(0, 1), {.threads = threads, .rounds = 30});
+      profile(models, samples.views(0, 1), {.threads = threads, .rounds = kMostRounds, .stops = enough});
   for (const CostTable::Whole& whole : costs.wholes)
     fmt::print("{:10} {:8.1f} us, spread {:.1f}\n", format_scheme(whole.scheme), whole.ns * 1e-3,
                whole.ns_spread * 1e-3);

@@ -34,7 +34,7 @@ constexpr int kLimitsMissed = 3;
 
 struct AutoArguments : eval::SearchRunOptions {
   OnnxOptions onnx;
-  std::string model, output, json, schemes, page;
+  std::string model, output, json, schemes, whole, page;
 };
 
 /// "2MB", "120kB", "1.5MiB", "4096".
@@ -86,6 +86,7 @@ std::string page_of(const SearchResult& result, const Model& fp32, const AutoArg
 void run_auto(AutoArguments options) {
   // What is cheap to refuse is refused before anything long starts.
   if (!options.schemes.empty()) options.candidates = eval::parse_scheme_list(options.schemes);
+  if (!options.whole.empty()) options.uniform = eval::parse_scheme_list(options.whole);
   data::parse_data_spec(options.data.data, options.data.labels);
   if (!options.costs.empty() && !options.machine.empty())
     throw Error(ErrorCode::invalid_argument, "--costs is of this machine, --machine of another: give one");
@@ -155,6 +156,11 @@ void add_auto_command(CLI::App& program) {
   command->add_option("--schemes", options->schemes,
                       "what layers may get, with commas (default: int8, int4, int4-g32, kmeans3, int3, "
                       "ternary, int2, fp32)");
+  command->add_option("--uniform", options->whole,
+                      "whole networks in one of these schemes are measured too, and may be given; all: one "
+                      "of every family");
+  command->add_flag("--train", options->train,
+                    "train the chosen mixture in half of the time, and keep what is better (needs labels)");
   command->add_option("--minutes", options->minutes, "after which the best so far is given")
       ->check(CLI::Range(0.0, 100000.0))
       ->capture_default_str();

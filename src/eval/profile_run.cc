@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "lowbit/core/error.h"
 #include "lowbit/model/profile.h"
+#include "search/energy.h"
 
 namespace lowbit::eval {
 namespace {
@@ -49,19 +52,29 @@ report::ProfileReport profile_model(const Model& model, const std::string& path,
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{} takes samples one by one, not a batch of {}", path, options.batch));
   const data::SampleArrays inputs = profile_inputs(model, options);
+  detail::EnergyCounter counter;
+  const auto start = std::chrono::steady_clock::now();
   const ModelProfile times = profile(std::span(&model, 1), data::views(inputs),
                                      {.threads = options.threads,
                                       .rounds = (options.runs + kRunsOfRound - 1) / kRunsOfRound,
                                       .runs_of_round = kRunsOfRound})[0];
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const bool counted = counter.is_readable();
+  const double joules = counted ? counter.joules().value_or(0) / seconds * times.whole.ns * 1e-9
+                                : detail::estimated_joules(model, options.batch);
   return {path,
           model.scheme(),
           options.data.data.empty() ? "random inputs" : options.data.data,
           report::this_machine(options.threads),
           options.batch,
           times.runs,
-          report::profile_rows(model, times, options.batch),
+          report::profile_rows(model, times, options.batch, options.threads),
           times.whole,
-          times.outside_ns};
+          times.outside_ns,
+          model.stored_bytes(),
+          Workspace(model, {.batch = options.batch, .threads = options.threads}).bytes(),
+          joules,
+          counted ? detail::kMeasuredEnergy : detail::kEstimatedEnergy};
 }
 
 }  // namespace lowbit::eval

@@ -66,7 +66,7 @@ std::vector<report::LayerReport> layers_of(const Model& reference, const Model& 
     layer.name = node.name, layer.op = node.op, layer.shape = node.shape, layer.scheme = node.scheme;
     layer.kernel = node.kernel, layer.type = node.type, layer.fallback = node.fallback;
     layer.has_weights = !node.weights.empty();
-    layer.bytes = node.bytes;
+    layer.bytes = node.bytes, layer.memory = rows[i].memory;
     layer.time = rows[i].time;
     layer.gproducts_per_second = rows[i].gproducts_per_second();
     const std::optional<QuantizedMatrix> codes = model.weights(number);
@@ -138,7 +138,8 @@ report::NetworkReport report_on(const std::vector<ReportSource>& sources, const 
   const std::vector<ModelResult> results =
       evaluate(models, samples, {.batch = 1, .threads = options.threads, .has_reference = true});
   const std::vector<ModelProfile> profiles = profile_all(models, samples, options.threads);
-  const std::vector<report::ProfileRow> reference_rows = report::profile_rows(models[0], profiles[0], 1);
+  const std::vector<report::ProfileRow> reference_rows =
+      report::profile_rows(models[0], profiles[0], 1, options.threads);
   const Twins twins = twins_of(reference_rows);
 
   report::NetworkReport report;
@@ -164,8 +165,9 @@ report::NetworkReport report_on(const std::vector<ReportSource>& sources, const 
       const NetworkProbe probe =
           i > 0 ? probe_layers(models[0], models[i], samples, options.threads) : NetworkProbe{};
       if (i == report.subject) report.probe_images = probe.samples;
-      model.layers = layers_of(models[0], models[i], report::profile_rows(models[i], profiles[i], 1), twins,
-                               probe, model.error.sqnr_db);
+      model.layers =
+          layers_of(models[0], models[i], report::profile_rows(models[i], profiles[i], 1, options.threads),
+                    twins, probe, model.error.sqnr_db);
     }
     report.models.push_back(std::move(model));
   }

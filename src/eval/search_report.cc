@@ -54,9 +54,22 @@ void add_search(const SearchResult& result, report::NetworkReport& report) {
   report.asked.insert(report.asked.end(), result.missed.begin(), result.missed.end());
   for (const FrontPoint& point : result.front)
     report.front.push_back(trade_off(point, batch, report.has_labels, true));
+  const auto is_on_front = [&](const FrontPoint& point) {
+    return std::any_of(result.front.begin(), result.front.end(), [&](const FrontPoint& other) {
+      return other.name == point.name && other.recovered == point.recovered;
+    });
+  };
   for (const FrontPoint& point : result.uniform)
-    report.front.push_back(trade_off(point, batch, report.has_labels, false));
+    if (!is_on_front(point)) report.front.push_back(trade_off(point, batch, report.has_labels, false));
   report.notes.insert(report.notes.end(), result.notes.begin(), result.notes.end());
+  if (result.refinement && result.refinement->kept)
+    report.notes.push_back(fmt::format(
+        "The network was trained for its codes: {}. On the samples that the "
+        "search decides by, it loses {:.2f} points, {:.2f} before.",
+        result.refinement->description, result.refinement->after->drop, result.refinement->before.drop));
+  else if (result.refinement)
+    report.notes.push_back(
+        fmt::format("The network was not made better by training: {}.", result.refinement->description));
   if (result.out_of_time)
     report.notes.push_back("The search ended by its limit of time, with the best so far.");
   if (!result.table.energy_source.empty())

@@ -20,7 +20,9 @@ struct SearchRunOptions {
   SearchLimits limits;
   SearchGoal goal = SearchGoal::both;
   std::vector<Scheme> candidates;  ///< empty: default_candidates()
-  std::int64_t check = 10000;      ///< held-out samples, at most
+  std::vector<Scheme> uniform{};   ///< SearchOptions::uniform
+  bool train = false;  ///< the chosen mixture, in half of the time, on what is neither of the two below
+  std::int64_t check = 10000;  ///< held-out samples, at most
   std::int64_t batch = 1;
   double minutes = 10;
   bool compress = true;  ///< SearchOptions::compress
@@ -30,7 +32,8 @@ struct SearchRunOptions {
 };
 
 /// Calibration and held-out samples are of the calibration split; where that has too few, half of it is held
-/// out. Throws as search(), Samples, load_cost_table and make_observer.
+/// out. Throws as search(), Samples, load_cost_table and make_observer; Error(invalid_argument) to train
+/// where there are no labels, or candidates that cannot be trained.
 SearchResult run_search(const Model& fp32, const SearchRunOptions& options);
 
 }  // namespace lowbit::eval

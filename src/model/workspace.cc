@@ -12,12 +12,6 @@
 
 namespace lowbit {
 namespace detail {
-namespace {
-
-/// First and last node that touches a value; inputs live from before the first node, outputs past the last.
-struct Lifetime {
-  int first, last;
-};
 
 std::vector<Lifetime> lifetimes(const Graph& graph) {
   const int end = static_cast<int>(graph.nodes.size());
@@ -31,8 +25,6 @@ std::vector<Lifetime> lifetimes(const Graph& graph) {
   for (const ValueId id : graph.outputs) life[static_cast<std::size_t>(id)].last = end;
   return life;
 }
-
-}  // namespace
 
 MemoryPlan plan_memory(const Graph& graph, const std::vector<ValueType>& types, std::int64_t batch,
                        bool keep_all) {

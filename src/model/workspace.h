@@ -17,6 +17,12 @@
 namespace lowbit {
 
 namespace detail {
+/// First and last node that touches a value; inputs live from before the first node, outputs past the last.
+struct Lifetime {
+  int first, last;
+};
+std::vector<Lifetime> lifetimes(const Graph& graph);  ///< one per value
+
 /// Byte offset of every value for `batch` samples, and the total. With `keep_all` no memory is shared, so
 /// that every value can be read after a run (calibration).
 struct MemoryPlan {

@@ -88,11 +88,15 @@ std::string layer_row(const LayerReport& layer, const Totals& totals, const DotA
                       totals.ns > 0 ? layer.time.ns / totals.ns * 100 : 0.0,
                       meter(totals.most_ns > 0 ? layer.time.ns / totals.most_ns : 0, "bar",
                             layer.fp32_ns && totals.most_ns > 0 ? *layer.fp32_ns / totals.most_ns : -1));
-  text += layer.has_weights ? fmt::format("<td>{}<small class=\"wide\">{:.2f} bits a weight</small>{}</td>",
-                                          size_text(layer.bytes), layer.bits,
+  const std::string memory =
+      layer.memory > 0
+          ? fmt::format("<small class=\"wide\">memory of its run {}</small>", size_text(layer.memory))
+          : std::string();
+  text += layer.has_weights ? fmt::format("<td>{}<small class=\"wide\">{:.2f} bits a weight</small>{}{}</td>",
+                                          size_text(layer.bytes), layer.bits, memory,
                                           meter(static_cast<double>(layer.bytes) / most_bytes, "bar",
                                                 static_cast<double>(layer.fp32_bytes) / most_bytes))
-                            : std::string("<td></td>");
+                            : "<td>" + memory + "</td>";
   return text + "</tr>\n";
 }
 

@@ -45,6 +45,7 @@ Json layer_json(const LayerReport& layer) {
           {"fallback", layer.fallback.empty() ? Json(nullptr) : Json(layer.fallback)},
           {"bytes", layer.bytes},
           {"fp32_bytes", layer.fp32_bytes},
+          {"memory", layer.memory},
           {"bits", layer.bits},
           {"ns", layer.time.ns},
           {"ns_spread", layer.time.spread},

@@ -38,7 +38,8 @@ struct LayerReport {
   std::string fallback{};  ///< why it stayed fp32 although the scheme asked for less
   bool has_weights = false;
   std::uint64_t bytes = 0, fp32_bytes = 0;
-  double bits = 32;  ///< a weight, scales included
+  std::uint64_t memory = 0;  ///< that a run takes while it is in this layer, beside weights
+  double bits = 32;          ///< a weight, scales included
   MeasuredTime time{};
   std::optional<double> fp32_ns{};  ///< of the same layer in the reference
   double gproducts_per_second = 0;

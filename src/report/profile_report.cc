@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "layers/count_products.h"
+#include "model/node_memory.h"
 #include "report/figures.h"
 #include "report/model_info.h"
 #include "report/table.h"
@@ -39,16 +40,19 @@ double ProfileReport::sum_ns() const {
   return sum;
 }
 
-std::vector<ProfileRow> profile_rows(const Model& model, const ModelProfile& profile, std::int64_t batch) {
+std::vector<ProfileRow> profile_rows(const Model& model, const ModelProfile& profile, std::int64_t batch,
+                                     int threads) {
   const ModelInfo info = describe(model, {});
+  const std::vector<std::size_t> memory = detail::node_memory(model, batch, threads);
   std::vector<ProfileRow> rows;
   for (std::size_t i = 0; i < info.nodes.size(); ++i) {
     const Graph::Node& node = model.graph().nodes[i];
     std::vector<Shape> inputs;
     for (const ValueId id : node.inputs) inputs.push_back(model.type(id).shape);
-    rows.push_back(
-        {info.nodes[i].name, info.nodes[i].op, info.nodes[i].scheme, info.nodes[i].kernel, profile.nodes[i],
-         ops::count_products(node.op, inputs, model.type(node.output).shape) * batch, info.nodes[i].bytes});
+    rows.push_back({info.nodes[i].name, info.nodes[i].op, info.nodes[i].scheme, info.nodes[i].kernel,
+                    profile.nodes[i],
+                    ops::count_products(node.op, inputs, model.type(node.output).shape) * batch,
+                    info.nodes[i].bytes, memory[i]});
   }
   return rows;
 }
@@ -64,15 +68,16 @@ std::string format_profile(const ProfileReport& report, bool colour) {
                {"+-"},
                {"share"},
                {"Gproducts/s"},
-               {"bytes"}});
+               {"bytes"},
+               {"memory"}});
   for (const ProfileRow& row : report.rows)
     table.add_row({row.name, row.op, row.scheme, row.kernel.empty() ? kUnknown : row.kernel,
                    in_microseconds(row.time.ns), in_microseconds(row.time.spread),
                    percent(share_of(row.time.ns, sum)),
                    row.products > 0 ? fmt::format("{:.1f}", row.gproducts_per_second()) : kUnknown,
-                   with_separators(row.bytes)});
+                   with_separators(row.bytes), with_separators(row.memory)});
   table.add_row({"(inputs and outputs)", "", "", "", in_microseconds(report.outside_ns), "",
-                 percent(share_of(report.outside_ns, sum)), "", ""});
+                 percent(share_of(report.outside_ns, sum)), "", "", ""});
   const Machine& machine = report.machine;
   return fmt::format("{} ({}) on {}; {}, {}, {} thread{}; batch {}, {} runs\n\n", report.model, report.scheme,
                      report.data, machine.cpu, machine.isa, machine.threads, machine.threads == 1 ? "" : "s",
@@ -80,7 +85,10 @@ std::string format_profile(const ProfileReport& report, bool colour) {
          table.to_string(colour) +
          fmt::format("sum: {} us; whole runs: {} +- {} us; they differ by {:+.1f} %\n", in_microseconds(sum),
                      in_microseconds(report.whole.ns), in_microseconds(report.whole.spread),
-                     report.whole.ns > 0 ? (sum / report.whole.ns - 1) * 100 : 0.0);
+                     report.whole.ns > 0 ? (sum / report.whole.ns - 1) * 100 : 0.0) +
+         fmt::format("memory: {} bytes of weights, {} of a workspace\n", with_separators(report.weight_bytes),
+                     with_separators(report.workspace_bytes)) +
+         fmt::format("energy of a run: {:.3g} J, {}\n", report.joules, report.energy_source);
 }
 
 Json to_json(const ProfileReport& report) {
@@ -95,7 +103,8 @@ Json to_json(const ProfileReport& report) {
                       {"share", share_of(row.time.ns, sum)},
                       {"products", row.products},
                       {"gproducts_per_second", row.gproducts_per_second()},
-                      {"bytes", row.bytes}});
+                      {"bytes", row.bytes},
+                      {"memory", row.memory}});
   return {{"schema", "lowbit-profile-1"},
           {"model", report.model},
           {"scheme", report.scheme},
@@ -106,6 +115,10 @@ Json to_json(const ProfileReport& report) {
           {"whole_ns", time_json(report.whole)},
           {"sum_ns", sum},
           {"outside_ns", report.outside_ns},
+          {"weight_bytes", report.weight_bytes},
+          {"workspace_bytes", report.workspace_bytes},
+          {"joules", report.joules},
+          {"energy_source", report.energy_source},
           {"layers", layers}};
 }
 

@@ -111,6 +111,17 @@ std::string layers(const SearchResult& result, bool colour) {
   return table.to_string(colour);
 }
 
+std::string training(const SearchResult& result) {
+  if (!result.refinement) return {};
+  const SearchRefinement& made = *result.refinement;
+  std::string text = "Training: " + made.description;
+  if (made.after)
+    text += fmt::format("; a drop of {:.2f} +- {:.2f} points, {:.2f} +- {:.2f} before: {}", made.after->drop,
+                        made.after->drop_error, made.before.drop, made.before.drop_error,
+                        made.kept ? "kept" : "not kept");
+  return text + "\n";
+}
+
 std::string notes(const SearchResult& result) {
   std::string text =
       fmt::format("{} ({}), {} thread{}, a batch of {}; {:.0f} s, {} networks run", result.table.cpu,
@@ -151,6 +162,7 @@ SearchJson point_json(const FrontPoint& point, bool with_layers) {
   SearchJson json{{"name", point.name},
                   {"mixture", mixture_text(point)},
                   {"recovered", point.recovered},
+                  {"refined", point.refined},
                   {"predicted",
                    {{"ns", point.predicted.ns},
                     {"bytes", point.predicted.bytes},
@@ -177,11 +189,20 @@ SearchJson points_json(const std::vector<FrontPoint>& points, bool with_layers) 
   return json;
 }
 
+SearchJson training_json(const SearchResult& result) {
+  if (!result.refinement) return nullptr;
+  const SearchRefinement& made = *result.refinement;
+  return {{"description", made.description},
+          {"before", measurement_json(made.before)},
+          {"after", made.after ? measurement_json(*made.after) : SearchJson(nullptr)},
+          {"kept", made.kept}};
+}
+
 }  // namespace
 
 std::string format_search(const SearchResult& result, bool colour) {
   return verdict(result) + "\n" + networks(result, colour) + "\n" + layers(result, colour) + "\n" +
-         notes(result);
+         training(result) + notes(result);
 }
 
 nlohmann::ordered_json to_json(const SearchResult& result) {
@@ -197,8 +218,10 @@ nlohmann::ordered_json to_json(const SearchResult& result) {
           {"fp32", measurement_json(result.fp32)},
           {"given", point_json(result.given, true)},
           {"front", points_json(result.front, true)},
+          {"predicted_front", points_json(result.predicted_front, true)},
           {"uniform", points_json(result.uniform, false)},
           {"tried", points_json(result.tried, true)},
+          {"training", training_json(result)},
           {"energy_source", result.table.energy_source},
           {"notes", result.notes},
           {"out_of_time", result.out_of_time},

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <utility>
 
-#include "layers/weight_of.h"
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/model/serialize.h"
@@ -16,21 +15,12 @@
 #include "search/cost_parts.h"
 #include "search/energy.h"
 #include "search/network_outputs.h"
+#include "search/noise_model.h"
 
 namespace lowbit::detail {
 namespace {
 
 using StudyClock = std::chrono::steady_clock;
-
-std::size_t bias_bytes(const Graph::Node& node) {
-  std::size_t elements = 0;
-  std::visit(
-      [&](const auto& op) {
-        if constexpr (requires { op.bias; }) elements = op.bias.size();
-      },
-      node.op);
-  return elements * sizeof(float);
-}
 
 std::string names_of(const std::vector<RecoveryStep>& steps) {
   std::string names;
@@ -134,11 +124,8 @@ class Study {
           if (graph.nodes[i].name != table_.layers[l].name) continue;
           const int index = network.choice.empty() ? mixtures_.index_of(l, Scheme()) : network.choice[l];
           if (index < 0) continue;
-          const Tensor* weight = ops::weight_of(graph.nodes[i].op);
-          const std::size_t codes = network.model.weight_bytes(static_cast<int>(i)),
-                            floats = static_cast<std::size_t>(weight->shape.elements()) * sizeof(float);
           CostTable::Candidate& candidate = table_.layers[l].candidates[static_cast<std::size_t>(index)];
-          candidate.loaded_bytes = (codes > 0 ? codes : floats) + bias_bytes(graph.nodes[i]);
+          candidate.loaded_bytes = loaded_weight_bytes(network.model, i);
           candidate.bytes = options_.compress ? stored[i] : candidate.loaded_bytes;
         }
       if (!network.choice.empty() && network.scheme.is_fp32()) continue;  // alternates
@@ -177,18 +164,15 @@ class Study {
     for (std::size_t l = 0; l < table_.layers.size(); ++l)
       for (CostTable::Candidate& c : table_.layers[l].candidates) {
         const SearchLayer& layer = mixtures_.layers()[l];
-        c.joules = watts > 0 ? watts * c.ns * 1e-9
-                             : batch * estimated_joules(c.scheme, layer.products,
-                                                        static_cast<double>(c.bytes) / batch, layer.values);
+        c.joules = watts > 0
+                       ? watts * c.ns * 1e-9
+                       : batch * estimated_joules(c.scheme, layer.products,
+                                                  static_cast<double>(c.loaded_bytes) / batch, layer.values);
       }
     table_.rest_joules = watts * table_.rest_ns * 1e-9;
-    for (CostTable::Whole& whole : table_.wholes) {
-      whole.joules = watts * whole.ns * 1e-9;
-      for (std::size_t l = 0; watts == 0 && l < table_.layers.size(); ++l) {
-        const int index = std::max(0, mixtures_.index_of(l, whole.scheme));
-        whole.joules += table_.layers[l].candidates[static_cast<std::size_t>(index)].joules;
-      }
-    }
+    for (std::size_t i = 0; i < table_.wholes.size(); ++i)
+      table_.wholes[i].joules = watts > 0 ? watts * table_.wholes[i].ns * 1e-9
+                                          : estimated_joules(networks_[i].model, options_.batch);
   }
 
   double measure_watts(EnergyCounter& counter) const {
@@ -200,25 +184,45 @@ class Study {
     return counter.joules().value_or(0) / seconds;
   }
 
-  /// Noise of each layer alone, which is the longest part: samples are taken as time allows.
-  void compare_outputs() {
-    std::int64_t count = std::min(options_.samples, samples_.count);
-    if (stopped()) count = std::min<std::int64_t>(count, kFewSamples);
-    const Model& fp32 = mixtures_.fp32();
-    const auto start = StudyClock::now();
-    std::vector<float> reference = first_outputs(fp32, samples_, std::min(count, kFewSamples), *executor_);
-    const double seconds = std::chrono::duration<double>(StudyClock::now() - start).count() /
-                           static_cast<double>(std::min(count, kFewSamples));
-    double networks = static_cast<double>(table_.wholes.size());
+  /// On how many samples outputs are compared, and whether for all schemes of a layer.
+  struct ComparePlan {
+    std::int64_t samples = 0;
+    bool all_schemes = true;
+  };
+
+  /// As time allows; making a network takes some, too.
+  ComparePlan plan_comparison() const {
+    const std::int64_t most = std::min(options_.samples, samples_.count), few = std::min(most, kFewSamples);
+    auto start = StudyClock::now();
+    const auto lap = [&] {
+      const auto now = StudyClock::now();
+      return std::chrono::duration<double>(now - std::exchange(start, now)).count();
+    };
+    const Model one = mixtures_.make_only(table_.layers.size() / 2, 0);
+    const double making = lap();
+    first_outputs(one, samples_, few, *executor_);
+    const double running = lap() / static_cast<double>(few);
+    const auto affordable = [&](double networks) {
+      const double each = options_.outputs_seconds / networks - making;
+      return static_cast<std::int64_t>(
+          std::clamp(each / std::max(running, 1e-12), 0.0, static_cast<double>(most)));
+    };
+    const auto wholes = static_cast<double>(table_.wholes.size());
+    double networks = wholes;
     for (const CostTable::Layer& layer : table_.layers)
       networks += static_cast<double>(layer.candidates.size());
-    const double affordable = options_.outputs_seconds / std::max(seconds * networks, 1e-12);
-    if (affordable < static_cast<double>(count))
-      count = std::max(std::min(count, kFewSamples), static_cast<std::int64_t>(affordable));
-    table_.samples = count;
-    reference = first_outputs(fp32, samples_, count, *executor_);
+    if (const std::int64_t samples = affordable(networks); samples >= few) return {samples};
+    const std::int64_t samples = affordable(wholes + 2 * static_cast<double>(table_.layers.size()));
+    return {std::clamp(samples, std::min(kLeastSamples, few), few), false};
+  }
+
+  /// Noise of each layer alone, which is the longest part.
+  void compare_outputs() {
+    const ComparePlan plan = plan_comparison();
+    table_.samples = plan.samples;
+    const std::vector<float> reference = first_outputs(mixtures_.fp32(), samples_, plan.samples, *executor_);
     const auto sqnr = [&](const Model& model) {
-      return sqnr_of(reference, first_outputs(model, samples_, count, *executor_));
+      return sqnr_of(reference, first_outputs(model, samples_, plan.samples, *executor_));
     };
     const std::vector<int> floats = float_choice();
     if (!floats.empty() && !mixtures_.rest().is_fp32())
@@ -226,18 +230,36 @@ class Study {
     for (std::size_t i = 0; i < table_.wholes.size(); ++i)
       if (!table_.wholes[i].scheme.is_fp32()) table_.wholes[i].network_sqnr_db = sqnr(networks_[i].model);
     const int total = static_cast<int>(table_.layers.size());
+    std::vector<double> gains;
     for (std::size_t l = 0; l < table_.layers.size(); ++l) {
       report("comparing outputs", static_cast<int>(l), total);
-      const std::int64_t n = stopped() ? std::min<std::int64_t>(count, kFewSamples) : count;
-      std::vector<CostTable::Candidate>& candidates = table_.layers[l].candidates;
-      run_tasks(*executor_, candidates.size(), [&](std::size_t c) {
-        if (candidates[c].scheme.is_fp32()) return;
-        const Model model = mixtures_.make_only(l, static_cast<int>(c));
-        const std::vector<float> outputs = first_outputs(model, samples_, 0, n);
-        candidates[c].network_sqnr_db = sqnr_of(
-            {reference.begin(), reference.begin() + static_cast<std::ptrdiff_t>(outputs.size())}, outputs);
+      CostTable::Layer& layer = table_.layers[l];
+      std::vector<std::size_t> compared = noise_probes(layer);
+      if (stopped()) compared.clear();
+      if (plan.all_schemes && !stopped()) {
+        compared.clear();
+        for (std::size_t c = 0; c < layer.candidates.size(); ++c)
+          if (!layer.candidates[c].scheme.is_fp32()) compared.push_back(c);
+      }
+      run_tasks(*executor_, compared.size(), [&](std::size_t i) {
+        const Model model = mixtures_.make_only(l, static_cast<int>(compared[i]));
+        layer.candidates[compared[i]].network_sqnr_db =
+            sqnr_of(reference, first_outputs(model, samples_, 0, plan.samples));
       });
+      const auto others = std::count_if(layer.candidates.begin(), layer.candidates.end(),
+                                        [](const auto& c) { return !c.scheme.is_fp32(); });
+      if (static_cast<std::ptrdiff_t>(compared.size()) == others) continue;
+      table_.extrapolated = true;
+      gains.push_back(extrapolate_noise(layer, compared, median_gain(gains)));
     }
+  }
+
+  /// 1, where there is none.
+  static double median_gain(std::vector<double> gains) {
+    if (gains.empty()) return 1;
+    const auto middle = gains.begin() + static_cast<std::ptrdiff_t>(gains.size() / 2);
+    std::nth_element(gains.begin(), middle, gains.end());
+    return *middle;
   }
 
   /// All layers fp32, where each can be; else empty.
@@ -256,7 +278,7 @@ class Study {
   }
 
   static constexpr int kLeastRounds = 7, kMostRounds = 100;
-  static constexpr std::int64_t kFewSamples = 16;
+  static constexpr std::int64_t kFewSamples = 16, kLeastSamples = 4;
 
   const Mixtures& mixtures_;
   const SampleSet& samples_;

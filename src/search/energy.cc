@@ -6,6 +6,10 @@
 #include <fstream>
 #include <system_error>
 
+#include "layers/weight_of.h"
+#include "lowbit/layers/ops.h"
+#include "search/search_layers.h"
+
 namespace lowbit::detail {
 namespace {
 
@@ -52,6 +56,21 @@ double estimated_joules(const Scheme& scheme, double products, double weight_byt
   constexpr double kInteger = 0.3e-12, kFloat = 4.6e-12, kByte = 12.5e-12;
   const bool floats = scheme.is_fp32() || scheme.activation_bits == 0;
   return products * (floats ? kFloat : kInteger) + (weight_bytes + values * (floats ? 4 : 1)) * kByte;
+}
+
+double estimated_joules(const Model& model, std::int64_t batch) {
+  const Graph& graph = model.graph();
+  const double samples = static_cast<double>(batch);
+  double joules = 0;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!ops::has_weights(graph.nodes[i].op)) continue;
+    const NodeQuantization& quantization = model.quantization(static_cast<int>(i));
+    const SearchLayer layer = search_layer(graph, i);
+    joules += samples *
+              estimated_joules(quantization.weights ? quantization.scheme : Scheme(), layer.products,
+                               static_cast<double>(loaded_weight_bytes(model, i)) / samples, layer.values);
+  }
+  return joules;
 }
 
 }  // namespace lowbit::detail

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lowbit/core/scheme.h"
+#include "lowbit/model/model.h"
 
 namespace lowbit::detail {
 
@@ -36,5 +37,7 @@ inline constexpr const char* kEstimatedEnergy =
 /// Of a layer on one sample: products and additions, weights read once, values read or written once, from a
 /// cache of 1 MB.
 double estimated_joules(const Scheme& scheme, double products, double weight_bytes, double values);
+/// Of a run of `batch` samples: of its layers with weights as they are in memory.
+double estimated_joules(const Model& model, std::int64_t batch);
 
 }  // namespace lowbit::detail

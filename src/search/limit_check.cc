@@ -8,6 +8,8 @@ namespace {
 
 /// What the clock cannot tell apart.
 constexpr double kSameTime = 1.03;
+/// What was chosen with kClockMargin to spare, measured.
+constexpr double kTight = 1.025;
 
 }  // namespace
 
@@ -28,6 +30,7 @@ LimitCheck check_limits(const LimitTerms& terms, const NetworkMeasurement& m) {
   }
   if (limits.min_speedup) {
     const double speedup = m.ns > 0 ? terms.fp32_ns / m.ns : 0;
+    result.tight = speedup < *limits.min_speedup * kTight;
     if (speedup < *limits.min_speedup)
       miss(
           *limits.min_speedup / std::max(speedup, 1e-9) - 1,

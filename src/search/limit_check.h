@@ -12,8 +12,12 @@ namespace lowbit::detail {
 struct LimitCheck {
   std::vector<std::string> missed{};  ///< a sentence for each limit
   double excess = 0;                  ///< by how much they are missed, as parts of the limits, added up
+  bool tight = false;                 ///< fast enough, but another run may find that it is not
   bool slower = false;                ///< than the rest scheme, by more than the spread, where that counts
 };
+
+/// Times of another run differ by so much, about: what must be fast should be faster by that.
+inline constexpr double kClockMargin = 1.04;
 
 /// Times and energy of fp32 and of the rest scheme are those of the table.
 struct LimitTerms {

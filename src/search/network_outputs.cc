@@ -10,7 +10,7 @@ namespace lowbit::detail {
 namespace {
 
 constexpr std::int64_t kOutputsAtOnce = 8;
-constexpr std::int64_t kPart = 64;
+constexpr std::int64_t kMostOfPart = 64;
 
 }  // namespace
 
@@ -37,10 +37,13 @@ std::vector<float> first_outputs(const Model& model, const SampleSet& samples, s
                                  Executor& executor) {
   const std::int64_t size = model.output_shape().elements();
   std::vector<float> outputs(static_cast<std::size_t>(count * size));
-  const auto parts = static_cast<std::size_t>((count + kPart - 1) / kPart);
+  const std::int64_t fair = (count + executor.concurrency() - 1) / executor.concurrency(),
+                     size_of_part = std::clamp<std::int64_t>(fair, 1, kMostOfPart);
+  const auto parts = static_cast<std::size_t>((count + size_of_part - 1) / size_of_part);
   run_tasks(executor, parts, [&](std::size_t part) {
-    const std::int64_t first = static_cast<std::int64_t>(part) * kPart;
-    const std::vector<float> some = first_outputs(model, samples, first, std::min(kPart, count - first));
+    const std::int64_t first = static_cast<std::int64_t>(part) * size_of_part;
+    const std::vector<float> some =
+        first_outputs(model, samples, first, std::min(size_of_part, count - first));
     std::copy(some.begin(), some.end(), outputs.begin() + static_cast<std::ptrdiff_t>(first * size));
   });
   return outputs;

@@ -13,11 +13,12 @@
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/model/quantize.h"
 #include "lowbit/model/serialize.h"
-#include "lowbit/search/choose.h"
+#include "search/chooser.h"
 #include "search/cost_parts.h"
 #include "search/cost_study.h"
 #include "search/front_sections.h"
 #include "search/limit_check.h"
+#include "search/measured_front.h"
 #include "search/noise_budget.h"
 #include "search/verifier.h"
 
@@ -29,6 +30,7 @@ using SearchClock = std::chrono::steady_clock;
 constexpr double kDefaultDrop = 0.5;
 constexpr double kRecoveredShare = 0.4;
 constexpr int kQuickTries = 8, kRecoveredTries = 12;
+constexpr std::size_t kFrontPoints = 8;
 
 double seconds_from(SearchClock::time_point start) {
   return std::chrono::duration<double>(SearchClock::now() - start).count();
@@ -45,6 +47,9 @@ void check_search_options(const SearchOptions& options) {
                 fmt::format("a drop of {} is no limit: it is from 0 to 100 points", *limits.max_drop));
   above_zero(limits.min_speedup, "a speed-up");
   above_zero(limits.max_joules, "an energy");
+  if (!(options.refine_part >= 0 && options.refine_part < 1))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{} of the time is no part that refining can have", options.refine_part));
   if (!(options.seconds >= 0) || !(options.margin >= 0))
     throw Error(ErrorCode::invalid_argument, fmt::format("a search cannot take {} s with a margin of {}",
                                                          options.seconds, options.margin));
@@ -65,6 +70,7 @@ class Search {
     const SearchLimits& asked = options.limits;
     if (!asked.max_drop && !asked.min_speedup && !asked.max_bytes && !asked.max_memory && !asked.max_joules)
       result_.asked.max_drop = kDefaultDrop;
+    seconds_ = options.refine ? options.seconds * (1 - options.refine_part) : options.seconds;
   }
 
   SearchResult run() {
@@ -77,19 +83,22 @@ class Search {
     set_terms();
     try_uniform();
     walk(false, kQuickTries);
-    if (options_.recover) walk_recovered();
+    if (options_.recover) until_cancelled([&] { walk(true, kRecoveredTries); });
+    until_cancelled([&] { complete_front(); });
+    refine();
     finish();
     return std::move(result_);
   }
 
  private:
+  /// That times are compared with, besides fp32, which counts where a speed-up was asked for.
   std::optional<Model> rest_network() const {
-    if (result_.table.rest_scheme.is_fp32()) return std::nullopt;
+    if (result_.table.rest_scheme.is_fp32() || result_.asked.min_speedup) return std::nullopt;
     return mixtures_->make(mixtures_->uniform(result_.table.rest_scheme, result_.table.rest_scheme));
   }
 
   bool over() {
-    const bool now = seconds_from(start_) >= options_.seconds || (options_.stops && options_.stops());
+    const bool now = seconds_from(start_) >= seconds_ || (options_.stops && options_.stops());
     result_.out_of_time = result_.out_of_time || now;
     return now;
   }
@@ -100,9 +109,11 @@ class Search {
       check_made_for(*options_.costs, fp32_);
       candidates_ = schemes_of(*options_.costs);
     }
-    const bool needs = std::any_of(candidates_.begin(), candidates_.end(), [](const Scheme& s) {
+    const auto has_ranges = [](const Scheme& s) {
       return !s.is_fp32() && !s.dynamic && s.activation_bits > 0;
-    });
+    };
+    const bool needs = std::any_of(candidates_.begin(), candidates_.end(), has_ranges) ||
+                       std::any_of(options_.uniform.begin(), options_.uniform.end(), has_ranges);
     table_ = options_.table;
     if (table_ || (!needs && !options_.recover)) return;
     report("calibrating", 0, 0);
@@ -127,12 +138,12 @@ class Search {
                     .compress = options_.compress,
                     .steps = options_.layer_steps,
                     .progress = options_.progress};
-    how.outputs_seconds = std::min(how.outputs_seconds, options_.seconds / 5);
-    how.timing_seconds = std::min(how.timing_seconds, options_.seconds / 20);
+    how.outputs_seconds = std::min(how.outputs_seconds, seconds_ / 5);
+    how.timing_seconds = std::min(how.timing_seconds, seconds_ / 20);
     // Some of the time must be left for what is made of it.
     const auto stops_at = [this](double share) {
       return [this, share] {
-        return seconds_from(start_) > options_.seconds * share || (options_.stops && options_.stops());
+        return seconds_from(start_) > seconds_ * share || (options_.stops && options_.stops());
       };
     };
     how.stops = stops_at(0.35);
@@ -179,6 +190,7 @@ class Search {
     const double ns = 1 / std::max(rest_sum_.ns, 1e-9), bytes = 1 / std::max(double(rest_sum_.bytes), 1.0);
     goal_ = {options_.goal == SearchGoal::bytes ? 1e-3 * ns : ns,
              options_.goal == SearchGoal::time ? 1e-3 * bytes : bytes, 0, 0};
+    chooser_.emplace(result_.table, terms_, goal_);
   }
 
   std::vector<int> rest_choice() const {
@@ -188,6 +200,16 @@ class Search {
       for (std::size_t c = 0; c < layer.candidates.size(); ++c)
         if (layer.candidates[c].scheme == result_.table.rest_scheme) index = static_cast<int>(c);
       choice.push_back(index);
+    }
+    return choice;
+  }
+
+  std::vector<int> uniform_choice(const Scheme& scheme) const {
+    std::vector<int> choice = rest_choice();
+    for (std::size_t l = 0; l < choice.size(); ++l) {
+      const auto& candidates = result_.table.layers[l].candidates;
+      for (std::size_t c = 0; c < candidates.size(); ++c)
+        if (candidates[c].scheme == scheme) choice[l] = static_cast<int>(c);
     }
     return choice;
   }
@@ -219,7 +241,7 @@ class Search {
 
   void offer(const FrontPoint& point, const Model& model) {
     const detail::LimitCheck check = detail::check_limits(terms_, *point.measured);
-    const Rank rank{check.excess, check.slower, value_of(*point.measured)};
+    const Rank rank{check.excess, check.tight || check.slower, value_of(*point.measured)};
     if (result_.model && !rank.is_better_than(best_)) return;
     best_ = rank;
     result_.model = model;
@@ -227,18 +249,19 @@ class Search {
     result_.missed = check.missed;
   }
 
-  /// First limits, then no slower than the rest scheme, then the goal.
+  /// First limits, then time to spare (or no slower than the rest scheme), then the goal.
   struct Rank {
     double excess = 0;
-    bool slower = false;
+    bool slow = false;
     double value = 0;
     bool is_better_than(const Rank& other) const {
-      return std::tie(excess, slower, value) < std::tie(other.excess, other.slower, other.value);
+      return std::tie(excess, slow, value) < std::tie(other.excess, other.slow, other.value);
     }
   };
 
   double value_of(const NetworkMeasurement& m) const {
-    if (!terms_.limits.max_drop) return -m.sqnr_db;
+    // A decibel is a tie-break: answers are what counts, where many samples tell them apart.
+    if (!terms_.limits.max_drop) return m.drop - 1e-3 * std::min(m.sqnr_db, 200.0);
     return goal_.ns * m.ns + goal_.bytes * static_cast<double>(m.file_bytes);
   }
 
@@ -250,69 +273,20 @@ class Search {
       if (scheme.is_fp32() && result_.model) continue;
       // At least one network there must be.
       if (result_.model && over()) return;
-      std::vector<int> choice = rest_choice();
-      for (std::size_t l = 0; l < choice.size(); ++l) {
-        const auto& candidates = result_.table.layers[l].candidates;
-        for (std::size_t c = 0; c < candidates.size(); ++c)
-          if (candidates[c].scheme == scheme) choice[l] = static_cast<int>(c);
-      }
-      attempt(choice, false, result_.uniform);
+      attempt(uniform_choice(scheme), false, result_.uniform);
       const FrontPoint& point = result_.uniform.back();
       budget_.known(point.predicted.noise, point.measured->drop + terms_.margin * point.measured->drop_error);
     }
   }
 
-  /// The limits of the table's sums, corrected by what was measured of earlier networks.
-  ChoiceLimits choice_limits(double noise) const {
-    ChoiceLimits limits;
-    const SearchLimits& asked = terms_.limits;
-    double ns = asked.min_speedup ? terms_.fp32_ns / *asked.min_speedup : ChoiceLimits::kFree;
-    if (terms_.rest_ns > 0) ns = std::min(ns, terms_.rest_ns);
-    limits.ns = ns / corrections_.ns;
-    if (asked.max_bytes) limits.bytes = static_cast<double>(*asked.max_bytes) - corrections_.bytes;
-    if (asked.max_memory) limits.memory = static_cast<double>(*asked.max_memory) - corrections_.memory;
-    if (asked.max_joules) limits.joules = *asked.max_joules;
-    limits.noise = noise;
-    return limits;
-  }
-
-  std::optional<Choice> chosen(double noise) const {
-    const ChoiceGoal error{.noise = 1};
-    const ChoiceGoal& goal = terms_.limits.max_drop ? goal_ : error;
-    return choose_within(choice_limits(noise), goal);
-  }
-
-  /// Where no choice is as fast as the rest scheme, one that is a little slower, rather than nothing.
-  std::optional<Choice> choose_within(ChoiceLimits limits, const ChoiceGoal& goal) const {
-    std::optional<Choice> choice = choose(result_.table, limits, goal);
-    if (terms_.rest_ns == 0) return choice;
-    const double ns = limits.ns;
-    for (const double factor : {1.03, 1.1, ChoiceLimits::kFree}) {
-      if (choice) break;
-      limits.ns = ns * factor;
-      choice = choose(result_.table, limits, goal);
-    }
-    return choice;
-  }
-
-  /// Learns from a network how real sums are off the table's.
-  void correct(const FrontPoint& point) {
-    const NetworkMeasurement& m = *point.measured;
-    // One measurement of a small difference is mostly noise: the mean of all counts.
-    if (point.predicted.ns > 0 && m.ns > 0) {
-      ns_ratios_ += std::log(std::clamp(m.ns / point.predicted.ns, 0.5, 2.0)), ++ratios_;
-      corrections_.ns = std::exp(ns_ratios_ / ratios_);
-    }
-    corrections_.bytes = static_cast<double>(m.file_bytes) - static_cast<double>(point.predicted.bytes);
-    corrections_.memory = static_cast<double>(m.memory) - static_cast<double>(point.predicted.memory);
-  }
-
-  void walk_recovered() {
+  /// A recovery that is out of time throws.
+  template <class Stage>
+  void until_cancelled(Stage stage) {
     try {
-      walk(true, kRecoveredTries);
+      stage();
     } catch (const Error& e) {
       if (e.code() != ErrorCode::cancelled) throw;
-      result_.out_of_time = true;  // within a recovery
+      result_.out_of_time = true;
     }
   }
 
@@ -323,54 +297,146 @@ class Search {
     const double limit = terms_.limits.max_drop.value_or(0);
     for (int i = 0; i < most; ++i) {
       report(recovered ? "recovering networks" : "trying networks", i, most);
-      const double remaining = options_.seconds - seconds_from(start_);
+      const double remaining = seconds_ - seconds_from(start_);
       // What is recovered as a whole counts for more: it must have its time.
-      if (!recovered && options_.recover && i > 0 && remaining < kRecoveredShare * options_.seconds) return;
+      if (!recovered && options_.recover && i > 0 && remaining < kRecoveredShare * seconds_) return;
       if (over() || (recovered && i > 0 && last_attempt_ > remaining)) {
         result_.out_of_time = true;
         return;
       }
       const double noise = terms_.limits.max_drop ? budget_.next(limit) : ChoiceLimits::kFree;
-      std::optional<Choice> choice = chosen(noise);
-      if (!choice) {
-        if (!terms_.limits.max_drop) return;
-        choice = least_error();
-        if (!choice) return;
-      }
+      std::optional<Choice> choice = chooser_->within(noise);
+      if (!choice && terms_.limits.max_drop) choice = chooser_->least_error();
+      const bool possible = choice.has_value();
+      if (!choice) choice = chooser_->nearest();
+      if (!choice) return;
       if (std::find(seen.begin(), seen.end(), choice->candidates) != seen.end()) {
-        if (!budget_.nudge()) return;
+        if (!possible || !budget_.nudge()) return;
         continue;
       }
       seen.push_back(choice->candidates);
       if (!choice->exact) inexact_ = true;
       const NetworkMeasurement& m = attempt(choice->candidates, recovered, result_.tried);
-      correct(result_.tried.back());
+      chooser_->learn(result_.tried.back().predicted, m);
       const detail::LimitCheck check = detail::check_limits(terms_, m);
       if (terms_.limits.max_drop) {
         budget_.measured(std::min(noise, std::max(choice->sum.noise, 1e-300)),
                          m.drop + terms_.margin * m.drop_error, limit);
         if (budget_.is_settled()) return;
-      } else if (check.missed.empty()) {
+      } else if (check.missed.empty() && !check.tight) {
         return;
       }
     }
   }
 
-  /// Where no choice has so little error: the one that has least.
-  std::optional<Choice> least_error() const {
-    return choose_within(choice_limits(ChoiceLimits::kFree), {.noise = 1});
+  /// Runs what the front still lacks, as long as there is time, for which it takes no more than the search so
+  /// far: whole networks in one scheme, and some of the predicted front.
+  void complete_front() {
+    const bool recovers = static_cast<bool>(options_.recover);
+    result_.predicted_front = detail::front_sections(result_.table, goal_);
+    std::vector<std::vector<int>> choices;
+    if (recovers)
+      for (const Scheme& scheme : schemes_of(result_.table))
+        if (!scheme.is_fp32()) choices.push_back(uniform_choice(scheme));
+    for (const std::size_t i : detail::spread_out(result_.predicted_front, kFrontPoints))
+      choices.push_back(choice_of(result_.predicted_front[i]));
+    const double begun = seconds_from(start_);
+    const auto has_time = [&](bool asked_for) {
+      const double now = seconds_from(start_);
+      return !over() && now + last_attempt_ < seconds_ && (asked_for || now - begun < begun);
+    };
+    const int total = static_cast<int>(choices.size() + options_.uniform.size());
+    int done = 0;
+    for (const Scheme& scheme : options_.uniform) {
+      report("completing the front", done++, total);
+      if (!has_time(true)) return;
+      try {
+        attempt_uniform(scheme);
+      } catch (const Error& e) {
+        if (e.code() == ErrorCode::cancelled) throw;
+        result_.notes.push_back(
+            fmt::format("a network in {} was not measured: {}", format_scheme(scheme), e.what()));
+      }
+    }
+    for (const std::vector<int>& choice : choices) {
+      report("completing the front", done++, total);
+      if (!has_time(false)) return;
+      const FrontPoint point = point_of(choice);
+      const bool seen = std::any_of(result_.tried.begin(), result_.tried.end(), [&](const FrontPoint& other) {
+        return other.recovered == recovers && detail::same_schemes(point, other);
+      });
+      if (!seen) attempt(choice, recovers, result_.tried);
+    }
+  }
+
+  /// A whole network in a scheme that layers had no chance to get.
+  void attempt_uniform(const Scheme& scheme) {
+    const std::vector<Scheme> known = schemes_of(result_.table);
+    if (scheme.is_fp32() || foreign_ || std::find(known.begin(), known.end(), scheme) != known.end()) return;
+    const auto begun = SearchClock::now();
+    const QuantizeOptions how{.scheme = scheme, .recover = options_.recover};
+    const Model model = table_ ? quantize(fp32_, *table_, how) : quantize(fp32_, how);
+    FrontPoint& point = result_.uniform.emplace_back();
+    point.name = format_scheme(scheme);
+    point.recovered = static_cast<bool>(options_.recover);
+    for (std::size_t i = 0; i < model.graph().nodes.size(); ++i)
+      if (ops::has_weights(model.graph().nodes[i].op))
+        point.layers.push_back({.layer = model.graph().nodes[i].name,
+                                .scheme = model.quantization(static_cast<int>(i)).scheme,
+                                .kernel = model.kernel(static_cast<int>(i)),
+                                .bytes = model.weight_bytes(static_cast<int>(i))});
+    point.measured = verifier_->measure(model, {}, result_.table);
+    offer(point, model);
+    last_attempt_ = seconds_from(begun);
+  }
+
+  std::vector<int> choice_of(const FrontPoint& point) const {
+    std::vector<int> choice;
+    for (std::size_t l = 0; l < point.layers.size(); ++l) {
+      const auto& candidates = result_.table.layers[l].candidates;
+      int index = 0;
+      for (std::size_t c = 0; c < candidates.size(); ++c)
+        if (candidates[c].scheme == point.layers[l].scheme) index = static_cast<int>(c);
+      choice.push_back(index);
+    }
+    return choice;
+  }
+
+  /// What the caller makes of the network that was found counts where it misses less of the limits, or loses
+  /// less accuracy.
+  void refine() {
+    if (!options_.refine || (options_.stops && options_.stops())) return;
+    report("refining", 0, 0);
+    const double seconds = options_.seconds - seconds_from(start_);
+    RefinedModel made = options_.refine(result_.given, std::max(seconds, 0.0));
+    SearchRefinement& told = result_.refinement.emplace();
+    told.description = std::move(made.description);
+    told.before = *result_.given.measured;
+    if (!made.model) return;
+    FrontPoint point = result_.given;
+    point.recovered = false, point.refined = true;
+    point.measured = verifier_->measure(*made.model, point.predicted, result_.table);
+    told.after = point.measured;
+    const detail::LimitCheck check = detail::check_limits(terms_, *point.measured);
+    const auto rank = [](double excess, const NetworkMeasurement& m) {
+      return std::tuple(excess, m.drop, -m.sqnr_db);
+    };
+    told.kept = rank(check.excess, *point.measured) < rank(best_.excess, told.before);
+    if (told.kept) {
+      result_.model = std::move(made.model);
+      result_.given = point;
+      result_.missed = check.missed;
+    }
+    result_.tried.push_back(std::move(point));
   }
 
   void finish() {
     report("front", 0, 0);
-    result_.front = detail::front_sections(result_.table, goal_);
-    for (FrontPoint& point : result_.front)
-      for (const std::vector<FrontPoint>* list : {&result_.uniform, &result_.tried})
-        for (const FrontPoint& measured : *list)
-          if (detail::same_schemes(point, measured)) {
-            point.measured = measured.measured;
-            point.recovered = measured.recovered;
-          }
+    result_.front = detail::measured_front(result_.uniform, result_.tried);
+    if (result_.table.extrapolated)
+      result_.notes.push_back(
+          "there was no time to compare the outputs of all layers in all schemes: some of their errors were "
+          "extrapolated");
     if (inexact_)
       result_.notes.push_back("there were more partial choices than were kept: choices may not be the best");
     const detail::LimitCheck check = detail::check_limits(terms_, *result_.given.measured);
@@ -398,11 +464,8 @@ class Search {
   ChoiceGoal goal_;
   detail::NoiseBudget budget_;
   Rank best_;
-  struct Corrections {
-    double ns = 1, bytes = 0, memory = 0;
-  } corrections_;
-  double ns_ratios_ = 0;  ///< logarithms of measured over predicted times, added up
-  int ratios_ = 0;
+  std::optional<detail::Chooser> chooser_;
+  double seconds_ = 0;       ///< that everything but refining has
   double last_attempt_ = 0;  ///< seconds
   bool foreign_ = false, inexact_ = false;
 };

@@ -16,7 +16,9 @@ double elements_of(const Graph& graph, ValueId id) {
   return static_cast<double>(graph.values[static_cast<std::size_t>(id)].shape.elements());
 }
 
-SearchLayer layer_of(const Graph& graph, std::size_t node) {
+}  // namespace
+
+SearchLayer search_layer(const Graph& graph, std::size_t node) {
   const Graph::Node& n = graph.nodes[node];
   SearchLayer layer{.node = static_cast<int>(node), .name = n.name};
   const Tensor& weight = *ops::weight_of(n.op);
@@ -27,7 +29,18 @@ SearchLayer layer_of(const Graph& graph, std::size_t node) {
   return layer;
 }
 
-}  // namespace
+std::size_t loaded_weight_bytes(const Model& model, std::size_t node) {
+  const ops::Op& op = model.graph().nodes[node].op;
+  std::size_t biases = 0;
+  std::visit(
+      [&](const auto& layer) {
+        if constexpr (requires { layer.bias; }) biases = layer.bias.size();
+      },
+      op);
+  const std::size_t codes = model.weight_bytes(static_cast<int>(node)),
+                    weights = static_cast<std::size_t>(ops::weight_of(op)->shape.elements());
+  return (codes > 0 ? codes : weights * sizeof(float)) + biases * sizeof(float);
+}
 
 bool runs_on_codes(const Scheme& scheme) {
   return !scheme.is_fp32() && !scheme.dynamic && scheme.activation_bits > 1;
@@ -45,7 +58,7 @@ std::vector<SearchLayer> search_layers(const Model& fp32, std::span<const Scheme
   const Graph& graph = fp32.graph();
   std::vector<SearchLayer> layers;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    if (ops::has_weights(graph.nodes[i].op)) layers.push_back(layer_of(graph, i));
+    if (ops::has_weights(graph.nodes[i].op)) layers.push_back(search_layer(graph, i));
   if (layers.empty())
     throw Error(ErrorCode::invalid_argument, "the model has no layer with weights to quantize");
   for (const Scheme& scheme : candidates) {

@@ -20,6 +20,11 @@ struct SearchLayer {
   double values = 0;              ///< elements of its inputs and its output on one sample
 };
 
+/// Without schemes. The node has weights, as fp32 or as codes.
+SearchLayer search_layer(const Graph& graph, std::size_t node);
+/// Of weights and biases of such a node, in memory.
+std::size_t loaded_weight_bytes(const Model& model, std::size_t node);
+
 /// Throws Error(invalid_argument) for a quantized model, one without such layers, or no candidates;
 /// Error(not_built) for a scheme that this build lacks.
 std::vector<SearchLayer> search_layers(const Model& fp32, std::span<const Scheme> candidates);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 
 #include "lowbit/core/error.h"
@@ -15,7 +16,9 @@
 namespace lowbit::detail {
 namespace {
 
-constexpr int kTimingRounds = 25;
+/// Of fast networks many rounds, for a median that a busy machine does not move; of slow ones few.
+constexpr int kLeastRounds = 5, kUsualRounds = 25, kMostRounds = 400;
+constexpr double kUsualSeconds = 0.4, kMostSeconds = 5;
 
 /// Points of 100 by which `gained` and `lost` answers of `count` change accuracy, and the standard error of
 /// the difference of two paired proportions.
@@ -74,9 +77,17 @@ void Verifier::compare(const std::vector<float>& outputs, NetworkMeasurement& re
 
 void Verifier::time(const Model& model, const CostTable& table, NetworkMeasurement& result) const {
   const std::vector<Model> models{options_.rest ? *options_.rest : fp32_, model};
+  const auto start = std::chrono::steady_clock::now();
+  int rounds = 0;
+  const auto enough = [&] {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    ++rounds;
+    return (rounds >= kUsualRounds && seconds > kUsualSeconds) ||
+           (rounds >= kLeastRounds && seconds > kMostSeconds);
+  };
   const std::vector<ModelProfile> profiles =
       profile(models, held_out_.views(0, std::min(options_.batch, held_out_.count)),
-              {.threads = options_.threads, .rounds = kTimingRounds});
+              {.threads = options_.threads, .rounds = kMostRounds, .stops = enough});
   const CostTable::Whole* whole = whole_of(table, options_.rest ? table.rest_scheme : Scheme());
   const double now = profiles[0].whole.ns, scale = whole && now > 0 ? whole->ns / now : 1;
   result.ns = profiles[1].whole.ns * scale;

@@ -97,6 +97,37 @@ TEST_F(AutoCommand, KeepsATableOfCosts) {
   EXPECT_TRUE(bad(options + "--machine " + costs, "another model"));
 }
 
+TEST_F(AutoCommand, MeasuresWholeNetworksOfOtherSchemes) {
+  const auto result =
+      run_command(command("--max-drop 50 --recover none --schemes int8,int4 --uniform int6,ttq --json - "));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const AutoJson json = AutoJson::parse(result.out);
+  ASSERT_EQ(json["uniform"].size(), 4u);
+  EXPECT_EQ(json["uniform"][2]["name"], "int6");
+  EXPECT_GT(json["uniform"][3]["measured"]["file_bytes"], 0);
+  EXPECT_TRUE(json["training"].is_null());
+}
+
+TEST_F(AutoCommand, TrainsTheChosenMixture) {
+  const std::string options = "--max-drop 60 --goal size --recover none --minutes 0.1 --train --json - ";
+  EXPECT_TRUE(bad(options, "labels"));
+  std::vector<std::int64_t> labels(200);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int64_t>(i % 3);
+  std::string file = data::npy_header({200}, true);
+  file += std::string(reinterpret_cast<const char*>(labels.data()), labels.size() * 8);
+  const std::string labelled = options + "--labels " + folder_.write("y.npy", file) + " ";
+  EXPECT_TRUE(bad(labelled + "--schemes int4-g32", "int4-g32"));
+  const auto result = run_command(command(labelled + "--schemes int4,ternary"));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const AutoJson json = AutoJson::parse(result.out);
+  ASSERT_TRUE(json["training"].is_object()) << result.out;
+  EXPECT_NE(json["training"]["description"].get<std::string>().find("epochs"), std::string::npos)
+      << json["training"];
+  EXPECT_EQ(json["given"]["refined"], json["training"]["kept"]);
+  EXPECT_LE(json["given"]["measured"]["drop"], json["training"]["before"]["drop"]);
+  EXPECT_EQ(json["given"]["measured"]["file_bytes"], folder_.read("best.lowbit").size());
+}
+
 TEST_F(AutoCommand, RefusesWhatCannotBe) {
   EXPECT_TRUE(bad("--max-drop -1", "max-drop"));
   EXPECT_TRUE(bad("--max-size 2XB", "2XB"));

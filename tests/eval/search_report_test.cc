@@ -22,6 +22,7 @@ SearchResult found() {
   measured.correct = 150, measured.joules = 8;
   result.front[1].measured = measured;
   result.given = result.front[1];
+  point.name = "int8";
   result.uniform = {point};
   return result;
 }

@@ -20,6 +20,7 @@ namespace {
 using testing::error_of;
 using testing::says;
 using testing::search_network;
+using testing::search_ranges;
 using testing::search_samples;
 
 class SearchOfSmallNetwork : public ::testing::Test {
@@ -82,7 +83,7 @@ TEST_F(SearchOfSmallNetwork, KeepsASizeWithTheLeastError) {
   EXPECT_LE(save_to_bytes(*result.model).size(), 5000u);
   for (const FrontPoint& uniform : result.uniform) {
     if (uniform.measured->file_bytes > 5000) continue;
-    EXPECT_GE(result.given.measured->sqnr_db, uniform.measured->sqnr_db) << uniform.name;
+    EXPECT_LE(result.given.measured->drop, uniform.measured->drop) << uniform.name;
   }
 }
 
@@ -180,14 +181,66 @@ TEST_F(SearchOfSmallNetwork, PlansForAnotherMachine) {
 
 TEST_F(SearchOfSmallNetwork, NoUniformSchemeBeatsTheFront) {
   SearchOptions how = options();
+  how.uniform = {"int6", "nf4", "int8"};  // int8 is a candidate
   const SearchResult result = search(fp32_, calibration_, held_out_, how);
-  ASSERT_GT(result.front.size(), 3u);
+  for (const char* name : {"int8", "int4", "ternary", "int6", "nf4"})
+    EXPECT_EQ(std::count_if(result.uniform.begin(), result.uniform.end(),
+                            [&](const FrontPoint& point) { return point.name == name; }),
+              1)
+        << name;
+  ASSERT_GT(result.front.size(), 1u);
+  for (const FrontPoint& uniform : result.uniform)
+    for (const FrontPoint& point : result.front) {
+      const NetworkMeasurement &u = *uniform.measured, &p = *point.measured;
+      EXPECT_FALSE(u.ns < p.ns && u.file_bytes < p.file_bytes && u.drop < p.drop) << uniform.name;
+    }
+  ASSERT_GT(result.predicted_front.size(), 3u);
   for (std::size_t c = 0; c < 4; ++c) {
     const CostSum uniform = add_up(result.table, std::vector<int>(4, static_cast<int>(c)));
-    for (const FrontPoint& point : result.front)
+    for (const FrontPoint& point : result.predicted_front)
       EXPECT_FALSE(uniform.ns < point.predicted.ns && uniform.bytes < point.predicted.bytes &&
                    uniform.noise < point.predicted.noise);
   }
+}
+
+TEST_F(SearchOfSmallNetwork, GivesWhatIsRefinedWhereThatIsBetter) {
+  SearchOptions how = options();
+  how.limits = {.max_bytes = 6000};
+  double seconds = 0;
+  RefinedModel made{{}, "nothing was made"};
+  how.refine = [&](const FrontPoint& given, double left) {
+    EXPECT_EQ(given.layers.size(), 4u);
+    seconds = left;
+    return made;
+  };
+  const SearchResult before = search(fp32_, calibration_, held_out_, how);
+  EXPECT_GT(seconds, how.seconds * 0.4);
+  ASSERT_TRUE(before.refinement && before.model);
+  EXPECT_EQ(before.refinement->description, "nothing was made");
+  EXPECT_FALSE(before.refinement->after || before.refinement->kept || before.given.refined);
+
+  made.model = quantize(fp32_, search_ranges(fp32_, calibration_), {.scheme = "int2"});
+  const SearchResult worse = search(fp32_, calibration_, held_out_, how);
+  EXPECT_FALSE(worse.refinement->kept);
+  EXPECT_GT(worse.refinement->after->drop, worse.refinement->before.drop);
+  // What is exact misses the limit that the other one keeps.
+  made.model = fp32_;
+  EXPECT_FALSE(search(fp32_, calibration_, held_out_, how).refinement->kept);
+  how.limits = {.max_drop = 50};
+  const SearchResult better = search(fp32_, calibration_, held_out_, how);
+  EXPECT_TRUE(better.refinement->kept);
+  EXPECT_TRUE(better.given.refined);
+  EXPECT_FALSE(better.model->is_quantized());
+}
+
+TEST_F(SearchOfSmallNetwork, GivesTheSmallestWhereNothingIsSmallEnough) {
+  SearchOptions how = options();
+  how.limits = {.max_drop = 1, .max_bytes = 10};
+  const SearchResult result = search(fp32_, calibration_, held_out_, how);
+  EXPECT_FALSE(result.keeps_limits());
+  for (const std::vector<FrontPoint>* list : {&result.uniform, &result.tried})
+    for (const FrontPoint& point : *list)
+      EXPECT_LE(result.given.measured->file_bytes, point.measured->file_bytes + 200);
 }
 
 TEST_F(SearchOfSmallNetwork, RefusesWhatCannotBe) {
@@ -205,6 +258,8 @@ TEST_F(SearchOfSmallNetwork, RefusesWhatCannotBe) {
   refused();
   how.limits = {.min_speedup = 0.0};
   refused();
+  how.limits = {}, how.refine_part = 1;
+  EXPECT_TRUE(says(refused(), {"refining"}));
 }
 
 TEST(LimitCheck, SaysEachLimitThatIsMissed) {
@@ -219,6 +274,9 @@ TEST(LimitCheck, SaysEachLimitThatIsMissed) {
   terms.margin = 1;
   EXPECT_EQ(detail::check_limits(terms, m).missed.size(), 1u);
   m.ns = 501, ++m.file_bytes, ++m.memory, m.joules = 2.1;
+  terms.limits.min_speedup = 1.99;
+  EXPECT_TRUE(detail::check_limits(terms, m).tight) << "1.996 times as fast";
+  terms.limits.min_speedup = 2;
   terms.rest_ns = 400;
   const detail::LimitCheck check = detail::check_limits(terms, m);
   EXPECT_EQ(check.missed.size(), 5u);

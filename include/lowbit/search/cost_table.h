@@ -64,7 +64,9 @@ struct CostTable {
   std::string cpu{}, isa{};  ///< that times are of
   int threads = 1;
   std::int64_t batch = 1;
-  std::int64_t samples = 0;     ///< that outputs were compared on
+  std::int64_t samples = 0;  ///< that outputs were compared on
+  /// Whether some network_sqnr_db follow from layer_sqnr_db, for want of time.
+  bool extrapolated = false;
   std::string recovery{};       ///< what codes are after; empty: rounded to the nearest
   bool compressed = false;      ///< bytes are of files that SaveOptions::compress makes
   std::string energy_source{};  ///< where joules come from; empty: there are none

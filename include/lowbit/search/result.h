@@ -57,9 +57,18 @@ struct FrontPoint {
   CostSum predicted;
   std::optional<NetworkMeasurement> measured{};
   bool recovered = false;  ///< measured after the recovery of the whole network
+  bool refined = false;    ///< measured after SearchOptions::refine
 
   /// For QuantizeOptions::overrides, with CostTable::rest_scheme as its scheme.
   std::vector<std::pair<std::string, Scheme>> overrides() const;
+};
+
+/// What became of SearchOptions::refine.
+struct SearchRefinement {
+  std::string description;  ///< RefinedModel's
+  NetworkMeasurement before;
+  std::optional<NetworkMeasurement> after{};
+  bool kept = false;  ///< it is the network that is given
 };
 
 struct SearchResult {
@@ -67,13 +76,16 @@ struct SearchResult {
   std::optional<Model> model{};  ///< what was found; nothing where no network could be made
   FrontPoint given;              ///< the same as numbers
   NetworkMeasurement fp32;
-  std::vector<FrontPoint> front;    ///< that no other one beats in time, bytes and error; by time
-  std::vector<FrontPoint> uniform;  ///< all layers in one scheme, as far as they were measured
-  std::vector<FrontPoint> tried;    ///< what was run, in order
+  /// Of all networks that were measured those that no other one beats in time, bytes and accuracy; by time.
+  std::vector<FrontPoint> front;
+  std::vector<FrontPoint> predicted_front;  ///< of the table's sums, before any recovery of whole networks
+  std::vector<FrontPoint> uniform;          ///< all layers in one scheme, as far as they were measured
+  std::vector<FrontPoint> tried;            ///< what was run, in order
   /// A sentence for each limit that `given` misses; empty: it keeps all.
   std::vector<std::string> missed{};
   std::vector<std::string> notes{};  ///< what a reader should know besides
-  bool out_of_time = false;          ///< the search ended by its limit, with the best so far
+  std::optional<SearchRefinement> refinement{};
+  bool out_of_time = false;  ///< the search ended by its limit, with the best so far
   double seconds = 0;
   CostTable table{};
 

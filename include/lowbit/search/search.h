@@ -30,8 +30,15 @@ enum class SearchGoal : std::uint8_t {
   bytes,
 };
 
+/// What SearchOptions::refine made.
+struct RefinedModel {
+  std::optional<Model> model{};  ///< nothing where none could be made
+  std::string description{};     ///< a sentence: what was done, or why it was not
+};
+
 struct SearchOptions {
-  /// With max_drop the goal is minimized, without it the error. Without any limit max_drop is 0.5.
+  /// With max_drop the goal is minimized, without it the drop that is measured. Without any limit max_drop is
+  /// 0.5.
   SearchLimits limits{};
   SearchGoal goal = SearchGoal::both;
   /// Unless the goal is `bytes`, or a limit of time is given: nothing slower than the rest scheme (int8) is
@@ -53,6 +60,14 @@ struct SearchOptions {
   /// Of the whole network that is returned; empty: none. One that throws
   /// Error(cancelled) ends the search with the best so far.
   Recovery recover{};
+  /// Schemes that layers do not get, but a whole network may: networks in one of them are measured as well.
+  /// Not with costs of another machine.
+  std::vector<Scheme> uniform{};
+  /// In the end: makes something better of the network that was found, with the same schemes and within so
+  /// many seconds, as training does. The result is returned where it misses less of the limits on the
+  /// held-out samples, or keeps as many and loses less accuracy.
+  std::function<RefinedModel(const FrontPoint& given, double seconds)> refine{};
+  double refine_part = 0.5;  ///< of `seconds` that are kept for it
   int threads = 1;
   std::int64_t batch = 1;  ///< that times are of
   double seconds = 600;    ///< after which nothing new is begun

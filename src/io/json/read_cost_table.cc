@@ -121,26 +121,13 @@ CostTable parse_cost_table(std::string_view text, const std::string& name) {
   const detail::Json json = detail::parse_json(text, file);
   const CostFields fields(json, file);
   detail::check_format(fields, file, "table of costs", detail::kCostFormat, detail::kCostVersion);
-  fields.allow_only({"format",
-                     "version",
-                     "model",
-                     "cpu",
-                     "isa",
-                     "threads",
-                     "batch",
-                     "samples",
-                     "recovery",
-                     "energy_source",
-                     "rest_scheme",
-                     "rest_ns",
-                     "rest_joules",
-                     "rest_bytes",
-                     "rest_loaded_bytes",
-                     "compressed",
-                     "rest_network_sqnr_db",
-                     "layers",
-                     "conversions",
-                     "wholes"});
+  fields.allow_only({"format",        "version",      "model",
+                     "cpu",           "isa",          "threads",
+                     "batch",         "samples",      "recovery",
+                     "energy_source", "rest_scheme",  "rest_ns",
+                     "rest_joules",   "rest_bytes",   "rest_loaded_bytes",
+                     "compressed",    "extrapolated", "rest_network_sqnr_db",
+                     "layers",        "conversions",  "wholes"});
   CostTable table;
   table.model = detail::read_fingerprint(fields);
   table.cpu = text_of(fields, "cpu"), table.isa = text_of(fields, "isa");
@@ -157,6 +144,7 @@ CostTable parse_cost_table(std::string_view text, const std::string& name) {
   table.rest_bytes = byte_count(fields, "rest_bytes");
   table.rest_loaded_bytes = byte_count(fields, "rest_loaded_bytes");
   table.compressed = flag(fields, "compressed");
+  table.extrapolated = flag(fields, "extrapolated");
   table.rest_network_sqnr_db = decibels_of(fields, "rest_network_sqnr_db");
   fields.required("layers");
   each_row(fields, "layers",

@@ -81,6 +81,7 @@ std::string format_cost_table(const CostTable& table) {
       {"samples", table.samples},
       {"recovery", table.recovery},
       {"energy_source", table.energy_source},
+      {"extrapolated", table.extrapolated},
       {"compressed", table.compressed},
       {"rest_scheme", format_scheme(table.rest_scheme)},
       {"rest_ns", table.rest_ns},
