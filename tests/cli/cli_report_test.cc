@@ -111,9 +111,15 @@ TEST(ProfileCommand, AccountsForTheWholeRun) {
   EXPECT_NEAR(sum, json["sum_ns"].get<double>(), 1e-6);
   EXPECT_LT(share, 1);
   EXPECT_GT(json["whole_ns"]["median"], 0);
+  // Inputs and outputs of the first layer, of floats, live together.
+  EXPECT_GE(json["layers"][0]["memory"], 64 * (12 + 16) * 4);
+  for (const ReportJson& layer : json["layers"]) EXPECT_LE(layer["memory"], json["workspace_bytes"]);
+  EXPECT_EQ(json["weight_bytes"], 4 * (12 * 16 + 16 + 16 * 4 + 4));
+  EXPECT_GT(json["joules"], 0);
+  EXPECT_FALSE(json["energy_source"].get<std::string>().empty());
   const auto table = run_command("profile " + model + " --runs 3");
   EXPECT_EQ(table.status, 0) << table.err;
-  for (const char* text : {"second", "Gproducts/s", "whole runs"})
+  for (const char* text : {"second", "Gproducts/s", "whole runs", "memory: 1,104 bytes", "energy of a run"})
     EXPECT_NE(table.out.find(text), std::string::npos) << text;
 }
 
