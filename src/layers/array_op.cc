@@ -8,6 +8,7 @@
 #include <new>
 
 #include "arrays/registry.h"
+#include "layers/copy_box.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {
@@ -166,13 +167,10 @@ class ArrayStep final : public Step {
   static void move(const Value& value, float* sample, float* array, bool to_array) {
     const Box box(value.type);
     const BoxDims strides = row_major_strides(value.type.shape);
-    for_lines(box.size, strides, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
-      for (std::int64_t c = 0; c < box.size.back(); ++c)
-        if (to_array)
-          array[theirs + c * strides.back()] = sample[ours + c];
-        else
-          sample[ours + c] = array[theirs + c * strides.back()];
-    });
+    if (to_array)
+      copy_box<float>(box.size, sample, box.stride, array, strides);
+    else
+      copy_box<float>(box.size, array, strides, sample, box.stride);
   }
 
   arrays::Prepared work_;

@@ -2,8 +2,7 @@
 // Pad and Slice: a box of the input becomes a box of the output, walked in memory order.
 #include <fmt/format.h>
 
-#include <cstring>
-
+#include "layers/copy_box.h"
 #include "layers/step_common.h"
 #include "lowbit/layers/reshape.h"
 
@@ -17,15 +16,7 @@ struct BoxCopy {
 
   template <class T>
   void run(const T* in, T* out) const {
-    const std::int64_t n = size.back(), step = in_stride.back();
-    for_lines(size, in_stride, out_stride, [&](std::int64_t from, std::int64_t to) {
-      const T* s = in + in_offset + from;
-      T* d = out + out_offset + to;
-      if (step == 1)
-        std::memcpy(d, s, static_cast<std::size_t>(n) * sizeof(T));
-      else
-        for (std::int64_t c = 0; c < n; ++c) d[c] = s[c * step];
-    });
+    copy_box(size, in + in_offset, in_stride, out + out_offset, out_stride);
   }
 };
 

@@ -4,8 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstring>
-
+#include "layers/copy_box.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {
@@ -25,23 +24,14 @@ class TransposeStep final : public Step {
   void run(const StepArgs& args) const noexcept override {
     for (std::int64_t s = 0; s < args.batch; ++s)
       if (is_codes_)
-        move(args.inputs[0].sample<const std::uint8_t>(s), args.output.sample<std::uint8_t>(s));
+        copy_box(out_.size, args.inputs[0].sample<const std::uint8_t>(s), from_,
+                 args.output.sample<std::uint8_t>(s), out_.stride);
       else
-        move(args.inputs[0].sample<const float>(s), args.output.sample<float>(s));
+        copy_box(out_.size, args.inputs[0].sample<const float>(s), from_, args.output.sample<float>(s),
+                 out_.stride);
   }
 
  private:
-  template <class T>
-  void move(const T* in, T* out) const {
-    const std::int64_t n = out_.size.back(), step = from_.back();
-    for_lines(out_.size, out_.stride, from_, [&](std::int64_t to, std::int64_t from) {
-      if (step == 1)
-        std::memcpy(out + to, in + from, static_cast<std::size_t>(n) * sizeof(T));
-      else
-        for (std::int64_t i = 0; i < n; ++i) out[to + i] = in[from + i * step];
-    });
-  }
-
   Box out_;
   BoxDims from_{};  ///< strides of the input along the output's axes
   bool is_codes_;
