@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simd/parts.inl"
 #include "kernels/simd/vec.inl"
 #include "lowbit/core/detail/compiler.h"
 #include "lowbit/kernels/gemm_kernel.h"
@@ -20,28 +21,17 @@ struct ColumnTerms {
   VecF multiplier, addend;
 };
 
-/// Vector of p[0 .. count), the other lanes `fill`; reads nothing beyond.
-template <class T>
-inline void copy_partial(T* buffer, const T* p, unsigned count, T fill) {
-  for (unsigned t = 0; t < kLanes; ++t) buffer[t] = t < count ? p[t] : fill;
-}
-
+/// Lanes [0, count) of a column's terms, all of them if kFull.
 template <bool kFull>
 inline VecI column_i(const std::int32_t* p, unsigned j, unsigned count) {
   if (p == nullptr) return broadcast_i(0);
-  if constexpr (kFull) return load_i(p + j);
-  std::int32_t buffer[kLanes];
-  copy_partial(buffer, p + j, count, std::int32_t{0});
-  return load_i(buffer);
+  return kFull ? load_i(p + j) : load_i(p + j, count);
 }
 
 template <bool kFull>
 inline VecF column_f(const float* p, unsigned j, unsigned count, float absent) {
   if (p == nullptr) return broadcast_f(absent);
-  if constexpr (kFull) return load_f(p + j);
-  float buffer[kLanes];
-  copy_partial(buffer, p + j, count, absent);
-  return load_f(buffer);
+  return kFull ? load_f(p + j) : load_f(p + j, count, absent);
 }
 
 /// Columns [j, j + count), kLanes of them if kFull. Inlined, since a call would go through memory.
@@ -53,24 +43,14 @@ inline LOWBIT_ALWAYS_INLINE ColumnTerms column_terms(const Epilogue& e, unsigned
           column_f<kFull>(e.multiplier, j, count, 1.0f), column_f<kFull>(e.addend, j, count, -0.0f)};
 }
 
-template <bool kFull>
-inline VecF residual_f(const std::uint8_t* p, unsigned count) {
-  if constexpr (kFull) return load_u8_as_float(p);
-  std::uint8_t buffer[kLanes];
-  copy_partial(buffer, p, count, std::uint8_t{0});
-  return load_u8_as_float(buffer);
-}
+/// What is added to the floats: codes at p, as reals.
+struct ResidualTerms {
+  VecF zero, scale;
 
-template <bool kFull, class T, class V>
-inline void store_part(T* p, V v, unsigned count, void (*store)(T*, V)) {
-  if constexpr (kFull) {
-    store(p, v);
-  } else {
-    T buffer[kLanes];
-    store(buffer, v);
-    for (unsigned t = 0; t < count; ++t) p[t] = buffer[t];
-  }
-}
+  explicit ResidualTerms(const Epilogue& e)
+      : zero(broadcast_f(e.residual_zero)), scale(broadcast_f(e.residual_scale)) {}
+  VecF reals(VecF codes) const { return mul_f(sub_f(codes, zero), scale); }
+};
 
 /// The float half: everything after the first conversion. `row` is the row of C.
 template <OutType kOut, bool kFull, bool kRows>
@@ -82,15 +62,17 @@ inline void finish_float(VecF f, const Epilogue& e, const ColumnTerms& t, unsign
   }
   f = add_f(f, t.addend);
   if (e.residual) {
-    const VecF r = residual_f<kFull>(e.residual + i * e.residual_row_bytes + j, count);
-    f = add_f(f, mul_f(sub_f(r, broadcast_f(e.residual_zero)), broadcast_f(e.residual_scale)));
+    const std::uint8_t* codes = e.residual + i * e.residual_row_bytes + j;
+    f = add_f(f, ResidualTerms(e).reals(kFull ? load_u8_as_float(codes) : load_u8_as_float(codes, count)));
   }
   f = clamp_above(clamp_below(f, broadcast_f(e.lo)), broadcast_f(e.hi));
   if constexpr (kOut == OutType::f32) {
-    store_part<kFull>(reinterpret_cast<float*>(row) + j, f, count, store_f);
+    auto* out = reinterpret_cast<float*>(row) + j;
+    kFull ? store_f(out, f) : store_f(out, f, count);
   } else {
-    store_part<kFull>(reinterpret_cast<std::uint8_t*>(row) + j,
-                      add_i(round_to_int(f), broadcast_i(e.zero_point)), count, store_u8);
+    auto* out = reinterpret_cast<std::uint8_t*>(row) + j;
+    const VecI code = add_i(round_to_int(f), broadcast_i(e.zero_point));
+    kFull ? store_u8(out, code) : store_u8(out, code, count);
   }
 }
 
@@ -104,7 +86,8 @@ inline void finish(VecI v, const Epilogue& e, const ColumnTerms& t, unsigned i, 
     if (e.row_b) v = sub_i(v, mul_i(broadcast_i(e.row_b[i]), t.col_b));
   }
   if constexpr (kOut == OutType::s32) {
-    store_part<kFull>(reinterpret_cast<std::int32_t*>(row) + j, v, count, store_i);
+    auto* out = reinterpret_cast<std::int32_t*>(row) + j;
+    kFull ? store_i(out, v) : store_i(out, v, count);
   } else {
     finish_float<kOut, kFull, kRows>(to_float(v), e, t, i, j, count, row);
   }
@@ -142,9 +125,9 @@ inline void epilogue_columns(const TileArgs& args, const AccBlock<T>& b, unsigne
                                static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes);
 }
 
-// What most products need (u8 output, no row terms, no residual) goes four vectors at a time, so that the
-// conversion to bytes is shared: rounding and clamping are both monotonic, so clamping below may come after
-// rounding, on bytes. The sum with the zero point cannot overflow the 16 bits that it is formed in.
+// What most products need (u8 output, no row terms) goes four vectors at a time, so that the conversion to
+// bytes is shared: rounding and clamping are both monotonic, so clamping below may come after rounding, on
+// bytes. The sum with the zero point cannot overflow the 16 bits that it is formed in.
 struct ByteTerms {
   VecF hi;
   VecI zero_point, lo;  // 16-bit lanes; bytes
@@ -169,20 +152,27 @@ inline VecF add_constant(VecF f, const ColumnTerms&) {
   return f;
 }
 
-template <bool kConstant, class T>
+template <bool kConstant, bool kResidual, class T>
 inline void epilogue_quad_columns(const TileArgs& args, const AccBlock<T>& b, unsigned j) {
-  const ByteTerms bytes = byte_terms(args.epilogue);
+  const Epilogue& e = args.epilogue;
+  const ByteTerms bytes = byte_terms(e);
+  const ResidualTerms residual(e);
+  const std::size_t residual_step = kResidual ? e.residual_row_bytes : 0;
+  const std::uint8_t* added = kResidual ? e.residual + b.i0 * residual_step + b.j0 + j : nullptr;
   ColumnTerms t[4];
-  for (unsigned q = 0; q < 4; ++q) t[q] = column_terms<true>(args.epilogue, b.j0 + j + q * kLanes, kLanes);
-  for (unsigned r = 0; r < b.m; ++r) {
+  for (unsigned q = 0; q < 4; ++q) t[q] = column_terms<true>(e, b.j0 + j + q * kLanes, kLanes);
+  auto* row = static_cast<std::uint8_t*>(args.c) + b.i0 * args.c_row_bytes + b.j0 + j;
+  const std::size_t row_bytes = args.c_row_bytes;
+  for (unsigned r = 0; r < b.m; ++r, row += row_bytes, added += residual_step) {
     VecI codes[4];
     for (unsigned q = 0; q < 4; ++q) {
       auto acc = load_acc(b.acc + r * b.stride + j + q * kLanes);
       if constexpr (kConstant) acc = add_constant(acc, t[q]);
-      codes[q] = round_to_int(clamp_above(quad_float(acc, t[q]), bytes.hi));
+      VecF f = quad_float(acc, t[q]);
+      if constexpr (kResidual) f = add_f(f, residual.reals(load_u8_as_float(added + q * kLanes)));
+      codes[q] = round_to_int(clamp_above(f, bytes.hi));
     }
-    auto* row = static_cast<std::byte*>(args.c) + (b.i0 + r) * args.c_row_bytes;
-    store_four_u8(reinterpret_cast<std::uint8_t*>(row) + b.j0 + j, codes, bytes.zero_point, bytes.lo);
+    store_four_u8(row, codes, bytes.zero_point, bytes.lo);
   }
 }
 
@@ -191,12 +181,14 @@ template <OutType kOut, bool kRows, class T>
 inline unsigned epilogue_quads(const TileArgs& args, const AccBlock<T>& b) {
   unsigned j = 0;
   if constexpr (kOut == OutType::u8 && !kRows && kLanes > 1) {
-    if (args.epilogue.residual != nullptr) return 0;
+    const bool constant = args.epilogue.column_constant != nullptr;
     for (; j + 4 * kLanes <= b.n; j += 4 * kLanes) {
-      if (args.epilogue.column_constant) {
-        epilogue_quad_columns<true>(args, b, j);
+      if (args.epilogue.residual) {
+        epilogue_quad_columns<true, true>(args, b, j);
+      } else if (constant) {
+        epilogue_quad_columns<true, false>(args, b, j);
       } else {
-        epilogue_quad_columns<false>(args, b, j);
+        epilogue_quad_columns<false, false>(args, b, j);
       }
     }
   }
