@@ -34,15 +34,32 @@ class QuantizeStep final : public Step {
 
   void run(const StepArgs& args) const noexcept override {
     for_pixel_blocks(args, in_.pixels(), in_.channels, [&](std::int64_t s, std::int64_t p0, std::int64_t p1) {
-      const float* in = args.inputs[0].sample<const float>(s);
-      auto* out = args.output.sample<std::uint8_t>(s);
-      quantize_pixels(in + p0 * in_.pixel_stride, p1 - p0, in_.channels, out_.pixel_stride, params_,
-                      out + p0 * out_.pixel_stride);
+      const StridedFloats* outside = args.outside;
+      const float* in =
+          outside ? outside->data + s * outside->sample_stride : args.inputs[0].sample<const float>(s);
+      std::uint8_t* out = args.output.sample<std::uint8_t>(s) + p0 * out_.pixel_stride;
+      if (outside && !lies_as_input(*outside))
+        quantize_planes(in + p0, outside->stride.back(), p1 - p0, in_.channels, out_.pixel_stride, params_,
+                        out);
+      else
+        quantize_pixels(in + p0 * in_.channels, p1 - p0, in_.channels, out_.pixel_stride, params_, out);
     });
+  }
+  bool reads_outside(const StridedFloats& floats) const override {
+    return lies_as_input(floats) || (in_.channels <= kMostPlanes && has_pixels_apart(floats, 1));
   }
   std::string kernel() const override { return kernels::elementwise().name; }
 
  private:
+  /// Whether the pixels of a caller's floats lie one behind the other, so far apart.
+  bool has_pixels_apart(const StridedFloats& floats, std::int64_t apart) const {
+    const std::int64_t x = floats.stride[Shape::kMaxRank - 2], y = floats.stride[Shape::kMaxRank - 3];
+    return (in_.width == 1 || x == apart) && (in_.height == 1 || y == apart * in_.width);
+  }
+  bool lies_as_input(const StridedFloats& floats) const {
+    return (in_.channels == 1 || floats.stride.back() == 1) && has_pixels_apart(floats, in_.channels);
+  }
+
   kernels::QuantizeParams params_;
   SampleLayout in_, out_;
 };

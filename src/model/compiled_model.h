@@ -19,6 +19,9 @@ struct CompiledSteps {
   std::vector<std::unique_ptr<const ops::Op>> ops;  ///< one per node; null: that of the graph
   std::vector<std::unique_ptr<ops::Step>> steps;    ///< one per node
   std::vector<bool> zero_pixel;  ///< per value: some step reads the pixel behind each sample
+  /// Of each node at the beginning, until one is something else: the input (its place among those of the
+  /// graph) that it quantizes and nothing else reads, so that it may read it where the caller has it.
+  std::vector<std::size_t> quantized_inputs;
 };
 
 struct CompiledModel {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
 
 #include "layers/coded_row.h"
+#include "layers/copy_box.h"
 #include "layers/step_common.h"
 #include "lowbit/core/error.h"
 #include "lowbit/layers/row_codes.h"
@@ -76,20 +76,16 @@ std::byte* coded_row(const ops::TensorArg& value, std::int64_t b, std::int64_t f
   return value.sample<std::byte>(b) + first / layout.channels * layout.pixel_stride;
 }
 
-/// Between sample `b` of a value of floats and its elements in logical order.
-template <class T>
-void copy_row_major(T* array, const ops::TensorArg& value, std::int64_t b) {
+void copy_floats(const ops::StridedFloats& from, const ops::TensorArg& value, std::int64_t count) {
   const ops::Box box(*value.type);
-  const ops::BoxDims stride = ops::row_major_strides(value.type->shape);
-  auto* sample = value.sample<float>(b);
-  ops::for_lines(box.size, stride, box.stride, [&](std::int64_t theirs, std::int64_t ours) {
-    for (std::int64_t c = 0; c < box.size.back(); ++c) {
-      if constexpr (std::is_const_v<T>)
-        sample[ours + c] = array[theirs + c * stride.back()];
-      else
-        array[theirs + c * stride.back()] = sample[ours + c];
-    }
-  });
+  for (std::int64_t b = 0; b < count; ++b)
+    ops::copy_box<float>(box.size, from.data + b * from.sample_stride, from.stride, value.sample<float>(b),
+                         box.stride);
+}
+/// Sample b.
+void copy_floats(const ops::TensorArg& value, std::int64_t b, float* theirs, const ops::BoxDims& stride) {
+  const ops::Box box(*value.type);
+  ops::copy_box<float>(box.size, value.sample<float>(b), box.stride, theirs, stride);
 }
 
 }  // namespace
@@ -169,35 +165,47 @@ TensorView slice_batch(const TensorView& batch, std::int64_t first, std::int64_t
   return {batch.data + first * batch.strides[0], with_count(batch.shape, count), batch.strides};
 }
 
+ops::StridedFloats floats_of(const TensorView& batch, const ValueType& sample) {
+  if (sample.dtype != DType::f32) return {};
+  return {batch.data, batch.strides[0], strides_of(batch.shape, batch.strides, sample.shape)};
+}
+
+ops::StridedFloats floats_of(const arrays::ArrayView& batch, const ValueType& sample) {
+  if (sample.dtype != DType::f32) return {};
+  return {batch.floats, sample.shape.elements(), ops::row_major_strides(sample.shape)};
+}
+
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
+  if (to.type->dtype == DType::f32) return copy_floats(floats_of(from, *to.type), to, count);
   for_sample_lines(
       from, *to.type, count,
       [&](std::int64_t b, const float* theirs, std::int64_t step, std::int64_t ours, std::int64_t n) {
         if (to.type->dtype == DType::i64)
           for (std::int64_t c = 0; c < n; ++c)
             to.sample<std::int64_t>(b)[ours + c] = nearest_integer(theirs[c * step]);
-        else if (to.type->dtype == DType::rows)
-          encode_row(theirs, step, n, to.type->bits, coded_row(to, b, ours));
         else
-          for (std::int64_t c = 0; c < n; ++c) to.sample<float>(b)[ours + c] = theirs[c * step];
+          encode_row(theirs, step, n, to.type->bits, coded_row(to, b, ours));
       });
 }
 
 void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept {
+  if (from.type->dtype == DType::f32) {
+    const ops::BoxDims stride = strides_of(to.shape, to.strides, from.type->shape);
+    for (std::int64_t b = 0; b < count; ++b) copy_floats(from, b, to.data + b * to.strides[0], stride);
+    return;
+  }
   for_sample_lines(to, *from.type, count,
                    [&](std::int64_t b, float* theirs, std::int64_t step, std::int64_t ours, std::int64_t n) {
                      if (from.type->dtype == DType::i64)
                        for (std::int64_t c = 0; c < n; ++c)
                          theirs[c * step] = static_cast<float>(from.sample<std::int64_t>(b)[ours + c]);
-                     else if (from.type->dtype == DType::rows)
-                       decode_row(coded_row(from, b, ours), n, from.type->bits, step, theirs);
                      else
-                       for (std::int64_t c = 0; c < n; ++c)
-                         theirs[c * step] = from.sample<float>(b)[ours + c];
+                       decode_row(coded_row(from, b, ours), n, from.type->bits, step, theirs);
                    });
 }
 
 void copy_in(const arrays::ArrayView& from, const ops::TensorArg& to, std::int64_t count) noexcept {
+  if (to.type->dtype == DType::f32) return copy_floats(floats_of(from, *to.type), to, count);
   const std::int64_t size = to.type->shape.elements();
   const std::size_t bytes = coded_rows_bytes(to.type->shape, to.type->bits);
   for (std::int64_t b = 0; b < count; ++b) {
@@ -206,10 +214,8 @@ void copy_in(const arrays::ArrayView& from, const ops::TensorArg& to, std::int64
     else if (to.type->dtype == DType::rows)
       encode_rows(from.floats + b * size, to.type->layout().pixels(), to.type->layout().channels,
                   to.type->bits, to.sample<std::byte>(b));
-    else if (from.integers)
-      std::copy_n(from.integers + b * size, size, to.sample<std::int64_t>(b));
     else
-      copy_row_major(from.floats + b * size, to, b);
+      std::copy_n(from.integers + b * size, size, to.sample<std::int64_t>(b));
   }
 }
 
@@ -225,7 +231,7 @@ void copy_out(const ops::TensorArg& from, const arrays::MutableArrayView& to, st
     else if (to.integers)
       std::copy_n(from.sample<std::int64_t>(b), size, to.integers + b * size);
     else
-      copy_row_major(to.floats + b * size, from, b);
+      copy_floats(from, b, to.floats + b * size, ops::row_major_strides(from.type->shape));
   }
 }
 

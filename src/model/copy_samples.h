@@ -47,6 +47,10 @@ TensorView slice_batch(const TensorView& batch, std::int64_t first, std::int64_t
 /// What a float that should be an integer stands for; 0 for NaN, the last integers for what is beyond.
 std::int64_t nearest_integer(float x);
 
+/// A caller's samples of such a value; no data where they are no floats, or the value is something else.
+ops::StridedFloats floats_of(const TensorView& batch, const ValueType& sample);
+ops::StridedFloats floats_of(const arrays::ArrayView& batch, const ValueType& sample);
+
 /// Integers in the place of floats: they are rounded to the nearest.
 void copy_in(const TensorView& from, const ops::TensorArg& to, std::int64_t count) noexcept;
 void copy_out(const ops::TensorArg& from, const MutableTensorView& to, std::int64_t count) noexcept;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "layers/conv2d_taps_and_padding.h"
@@ -53,6 +54,19 @@ void add_step(const ModelData& data, std::size_t i, const ops::Step* same, RowOf
     compiled.zero_pixel[static_cast<std::size_t>(node.inputs[0])] = true;
 }
 
+void find_quantized_inputs(const Graph& graph, CompiledSteps& compiled) {
+  std::vector<int> readers(graph.values.size());
+  for (const Graph::Node& node : graph.nodes)
+    for (const ValueId id : node.inputs) ++readers[static_cast<std::size_t>(id)];
+  for (const ValueId id : graph.outputs) ++readers[static_cast<std::size_t>(id)];
+  for (const Graph::Node& node : graph.nodes) {
+    if (!std::holds_alternative<ops::QuantizeOp>(node.op)) return;
+    const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), node.inputs[0]);
+    if (input == graph.inputs.end() || readers[static_cast<std::size_t>(node.inputs[0])] > 1) return;
+    compiled.quantized_inputs.push_back(static_cast<std::size_t>(input - graph.inputs.begin()));
+  }
+}
+
 }  // namespace
 
 CompiledModel::CompiledModel(ModelData model) : data(std::move(model)) {
@@ -69,6 +83,7 @@ CompiledModel::CompiledModel(ModelData model) : data(std::move(model)) {
     if (weights) size = {weights->stored_bytes(), weights->bits_per_weight()};
     if (main.steps[i]->keeps_weights()) WeightRestorer::release(*weights);
   }
+  find_quantized_inputs(data.graph, main);
 }
 
 CompiledSteps CompiledModel::at(std::span<const std::int64_t> sizes) const {
@@ -81,6 +96,7 @@ CompiledSteps CompiledModel::at(std::span<const std::int64_t> sizes) const {
   RowOffsetsCache row_offsets;
   for (std::size_t i = 0; i < data.graph.nodes.size(); ++i)
     add_step(data, i, main.steps[i].get(), row_offsets, compiled);
+  compiled.quantized_inputs = main.quantized_inputs;
   return compiled;
 }
 

@@ -130,11 +130,15 @@ void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) n
   Clock::time_point start = state.node_ns ? Clock::now() : Clock::time_point{};
   for (std::size_t i = 0; i < std::min(nodes, graph.nodes.size()); ++i) {
     const auto output = static_cast<std::size_t>(graph.nodes[i].output);
+    const ops::StridedFloats* outside =
+        i < state.outside.size() && state.outside[i].data ? &state.outside[i] : nullptr;
     compiled.steps[i]->run({.batch = count,
                             .inputs = state.now->inputs[i],
                             .output = args[output],
                             .scratch = state.scratch.get(),
-                            .executor = state.executor.get()});
+                            .executor = state.executor.get(),
+                            .outside = outside});
+    if (outside) state.outside[i].data = nullptr;
     if (compiled.zero_pixel[output]) fill_zero_pixels(args[output], count);
     if (state.node_ns) {
       const Clock::time_point end = Clock::now();
@@ -147,6 +151,23 @@ void run_steps(Workspace::State& state, std::int64_t count, std::size_t nodes) n
 
 namespace {
 
+/// Whether the node that quantizes input i of the graph reads it at the caller's, so that it need not be
+/// copied.
+template <class In>
+bool is_read_outside(const In& in, std::size_t i, Workspace::State& state) {
+  if (state.keeps_all()) return false;
+  const detail::CompiledSteps& compiled = *state.now->steps;
+  for (std::size_t n = 0; n < compiled.quantized_inputs.size(); ++n) {
+    if (compiled.quantized_inputs[n] != i) continue;
+    const ValueId id = state.model.graph().inputs[i];
+    const ops::StridedFloats floats = floats_of(in, state.types()[static_cast<std::size_t>(id)]);
+    if (!floats.data || !compiled.steps[n]->reads_outside(floats)) return false;
+    state.outside[n] = floats;
+    return true;
+  }
+  return false;
+}
+
 template <class In, class Out>
 void run_on(const Model& model, std::span<const In> in, std::span<const Out> out, Workspace& workspace) {
   Workspace::State& state = workspace.state();
@@ -154,7 +175,8 @@ void run_on(const Model& model, std::span<const In> in, std::span<const Out> out
   const FloatEnvironmentGuard defaults;
   const Graph& graph = model.graph();
   for (std::size_t i = 0; i < in.size(); ++i)
-    copy_in(in[i], state.args()[static_cast<std::size_t>(graph.inputs[i])], count);
+    if (!is_read_outside(in[i], i, state))
+      copy_in(in[i], state.args()[static_cast<std::size_t>(graph.inputs[i])], count);
   run_steps(state, count);
   for (std::size_t i = 0; i < out.size(); ++i)
     copy_out(state.args()[static_cast<std::size_t>(graph.outputs[i])], out[i], count);

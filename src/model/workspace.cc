@@ -88,6 +88,7 @@ Workspace::State::State(const Model& m, const WorkspaceOptions& options, bool ke
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("a workspace needs a batch of at least 1, not {}", batch));
   if (!executor) executor = make_thread_pool(options.threads);
+  outside.resize(m.compiled().main.quantized_inputs.size());
   use(largest_);
 }
 

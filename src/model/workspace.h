@@ -60,6 +60,10 @@ struct Workspace::State {
   std::size_t bytes = 0;
   AlignedBytes values, scratch;
   Sized* now = nullptr;
+  /// Per node that CompiledSteps::quantized_inputs has: floats that it reads at the caller's in the next run;
+  /// no data: it reads its input.
+  std::vector<ops::StridedFloats> outside{};
+  bool keeps_all() const { return keep_all_; }
   /// Where a run leaves the nanoseconds of each node (profile.h); null: it reads no clock.
   std::uint64_t* node_ns = nullptr;
 

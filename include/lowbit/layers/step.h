@@ -3,12 +3,14 @@
 // shapes from construction, allocates nothing and throws nothing while it runs.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "lowbit/core/shape.h"
 #include "lowbit/kernels/cpu.h"
 #include "lowbit/kernels/gemm_kernel.h"
 #include "lowbit/layers/layout.h"
@@ -37,12 +39,21 @@ struct TensorArg {
   std::size_t stride_ = 0;
 };
 
+/// Floats as a caller of the model has them: sample b begins at data + b * sample_stride, and its elements
+/// lie `stride` apart along its axes in memory order (channels last), which are the last places of the array.
+struct StridedFloats {
+  const float* data = nullptr;
+  std::int64_t sample_stride = 0;
+  std::array<std::int64_t, Shape::kMaxRank> stride{};
+};
+
 struct StepArgs {
   std::int64_t batch = 1;
   std::span<const TensorArg> inputs;
   TensorArg output;
   std::byte* scratch = nullptr;  ///< scratch_bytes(batch, concurrency) bytes, 64-byte aligned
   Executor* executor = nullptr;
+  const StridedFloats* outside = nullptr;  ///< to read in the place of inputs[0]; see Step::reads_outside
 };
 
 class Step {
@@ -65,6 +76,11 @@ class Step {
   /// A convolution with padding reads the pixel behind each input sample and expects zero points (f32: zeros)
   /// there.
   virtual bool reads_zero_pixel() const { return false; }
+  /// Whether run() can read its one input where such floats lie, instead of a copy of them.
+  virtual bool reads_outside(const StridedFloats& floats) const {
+    (void)floats;
+    return false;
+  }
   /// The same address for all steps of a type whose steps can share weights (StepSpec::same_node), else null.
   virtual const void* type() const { return nullptr; }
   /// Whether it reads constants where the operator that it was made from has them.
