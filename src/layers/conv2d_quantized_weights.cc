@@ -7,12 +7,14 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <optional>
 
 #include "kernels/dispatch/wide_gemm_kernel.h"
 #include "layers/conv2d_steps.h"
 #include "layers/conv2d_taps_and_padding.h"
 #include "layers/dynamic_input.h"
 #include "layers/epilogue_terms.h"
+#include "layers/padded_image.h"
 #include "layers/quantize_pixels.h"
 #include "layers/row_input.h"
 #include "layers/row_memory.h"
@@ -41,12 +43,12 @@ struct ConvWeights {
 // From so many pixels on, bytes are read faster than codes are decoded.
 constexpr std::int64_t kManyPixels = 32;
 
-ConvWeights pack_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec,
-                         const LayerQuantization& quantization, std::int64_t pixels) {
+/// `pixels` of the output; `taps` that have a piece of K of their own.
+ConvWeights pack_weights(const ops::Conv2dOp& op, const ops::StepSpec& spec, const QuantizedMatrix& weights,
+                         std::uint32_t taps, const LayerQuantization& quantization, std::int64_t pixels) {
   ConvWeights packed;
-  const EffectiveWeights w(*spec.weights, activations_of(row_input(spec)));
-  packed.restorer = WeightRestorer(w);
-  const auto taps = static_cast<std::uint32_t>(op.window.kernel[0] * op.window.kernel[1]);
+  const EffectiveWeights w(weights, activations_of(row_input(spec)));
+  if (&weights == spec.weights) packed.restorer = WeightRestorer(w);
   const std::int64_t per_group = w.matrix().rows / op.groups;
   for (std::int64_t g = 0; g < op.groups; ++g) {
     const kernels::WeightSpec part = w.spec(taps, g * per_group, per_group);
@@ -78,19 +80,29 @@ class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeig
         element_(spec.output->dtype == DType::u8 ? 1 : sizeof(float)),
         residual_f32_(has_f32_residual(spec)),
         quantization_(quantization_of(spec)) {
-    const std::int64_t taps = op.window.kernel[0] * op.window.kernel[1];
-    pads_ = op.window.pad != std::array<std::int64_t, 4>{0, 0, 0, 0} || reaches_outside(op.window);
-    pointwise_ = taps == 1 && op.window.stride == std::array<std::int64_t, 2>{1, 1} && !pads_;
-    if (!pointwise_) {
-      offsets_ =
-          spec.row_offsets
-              ? spec.row_offsets->get(in_, out_, op.window, in_element())
-              : std::make_shared<const RowOffsets>(make_row_offsets(in_, out_, op.window, in_element()));
-    }
     const auto* same = ops::same_node<Conv2dQuantizedWeights>(spec);
-    weights_ =
-        same ? same->weights_
-             : std::make_shared<const ConvWeights>(pack_weights(op, spec, quantization_, out_.pixels()));
+    if (same ? same->padded_.has_value()
+             : input_ == RowInput::codes && PaddedImage::suits(op, in_, *spec.weights))
+      padded_.emplace(op.window, in_, out_);
+    const SampleLayout& in = padded_ ? padded_->layout() : in_;
+    const ops::Window& window = padded_ ? padded_->window() : op.window;
+    const std::int64_t taps = window.kernel[0] * window.kernel[1];
+    pads_ = window.pad != std::array<std::int64_t, 4>{0, 0, 0, 0} || reaches_outside(in, window);
+    pointwise_ = !padded_ && taps == 1 && window.stride == std::array<std::int64_t, 2>{1, 1} && !pads_;
+    if (!pointwise_) {
+      offsets_ = spec.row_offsets
+                     ? spec.row_offsets->get(in, out_, window, in_element())
+                     : std::make_shared<const RowOffsets>(make_row_offsets(in, out_, window, in_element()));
+    }
+    if (same) {
+      weights_ = same->weights_;
+      return;
+    }
+    std::optional<QuantizedMatrix> wide;
+    if (padded_) wide = PaddedImage::widened(*spec.weights, in_.channels);
+    weights_ = std::make_shared<const ConvWeights>(pack_weights(op, spec, wide ? *wide : *spec.weights,
+                                                                static_cast<std::uint32_t>(taps),
+                                                                quantization_, out_.pixels()));
   }
 
   std::size_t scratch_bytes(std::int64_t batch, int) const override { return carve(nullptr, batch).bytes; }
@@ -117,6 +129,9 @@ class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeig
     if (makes_codes()) {
       quantize_input(args, memory);
       codes = memory.codes;
+    } else if (padded_) {
+      pad_input(args, memory.codes);
+      codes = memory.codes;
     } else if (memory.row_a) {
       std::fill_n(memory.row_a, rows(args.batch), quantization_.input->zero_point);
     }
@@ -128,7 +143,7 @@ class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeig
       kernels::GemmLhs lhs{.a = codes + static_cast<std::int64_t>(g) * group_bytes,
                            .images = static_cast<std::size_t>(args.batch),
                            .rows = static_cast<std::size_t>(out_.pixels()),
-                           .image_stride = in_.sample_stride * in_element(),
+                           .image_stride = (padded_ ? padded_->layout() : in_).sample_stride * in_element(),
                            .row_stride = in_.pixel_stride * in_element(),
                            .offsets = pointwise_ ? nullptr : offsets_->data()};
       const std::ptrdiff_t column = static_cast<std::int64_t>(g) * out_per_group;
@@ -156,15 +171,25 @@ class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeig
          .row_zeros = input_ == RowInput::quantize ||
                       (input_ == RowInput::codes && weights_->groups[0].weights.groups() > 1),
          .weight_zeros = weights_->have_zeros,
-         .code_bytes = makes_codes() ? static_cast<std::size_t>(batch * in_.sample_stride + 64) : 0});
+         .code_bytes = makes_codes() ? static_cast<std::size_t>(batch * in_.sample_stride + 64)
+                       : padded_     ? static_cast<std::size_t>(batch * padded_->layout().sample_stride)
+                                     : 0});
   }
 
   /// Without padding a window can still hang over the lower or right edge when the output was rounded up.
-  bool reaches_outside(const ops::Window& w) const {
+  bool reaches_outside(const SampleLayout& in, const ops::Window& w) const {
     const auto last = [&](int i, std::int64_t n) {
       return (n - 1) * w.stride[i] + (w.kernel[i] - 1) * w.dilation[i];
     };
-    return last(0, out_.height) >= in_.height || last(1, out_.width) >= in_.width;
+    return last(0, out_.height) >= in.height || last(1, out_.width) >= in.width;
+  }
+
+  void pad_input(const ops::StepArgs& args, std::uint8_t* images) const noexcept {
+    auto one = [&](int b) {
+      padded_->fill(args.inputs[0].sample<std::uint8_t>(b), quantization_.input->zero_point,
+                    images + b * padded_->layout().sample_stride);
+    };
+    args.executor->parallel_for(static_cast<int>(args.batch), one);
   }
 
   void quantize_input(const ops::StepArgs& args, const RowMemory& memory) const noexcept {
@@ -239,6 +264,7 @@ class Conv2dQuantizedWeights final : public ops::SharingStep<Conv2dQuantizedWeig
   SignScale signs_;
   bool pads_ = false, pointwise_ = false;
   SampleLayout in_, out_;
+  std::optional<PaddedImage> padded_;
   std::size_t element_;
   bool residual_f32_;
   LayerQuantization quantization_;

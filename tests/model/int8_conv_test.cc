@@ -90,18 +90,48 @@ CodeImage run_oracle(const Model& model, std::size_t node_index, const CodeImage
   return out;
 }
 
+/// The same over an image of up to four channels, with windows of several columns that follow each other:
+/// their padding is put in place first.
+Chain narrow_chain(Random& random) {
+  Chain chain;
+  chain.channels = random.integer(1, 4);
+  chain.height = random.integer(1, 12), chain.width = random.integer(1, 12);
+  ops::Conv2dOp first;
+  do {
+    first = random_conv(random, chain.channels, random.integer(1, 70), 1);
+    first.window.kernel = {random.integer(1, 7), random.integer(2, 7)};
+    first.window.stride = {random.integer(1, 4), random.integer(1, 4)};
+    first.window.dilation = {random.integer(1, 2), 1};
+    for (std::int64_t& p : first.window.pad) p = random.integer(0, 4);
+  } while ((first.window.kernel[0] - 1) * first.window.dilation[0] + 1 >
+               chain.height + first.window.pad[0] + first.window.pad[2] ||
+           first.window.kernel[1] > chain.width + first.window.pad[1] + first.window.pad[3]);
+  first.weight =
+      Tensor(Shape{first.weight.shape[0], chain.channels, first.window.kernel[0], first.window.kernel[1]});
+  for (float& w : first.weight.data) w = random.gaussian();
+  const std::int64_t middle = first.weight.shape[0];
+  const ValueId x = chain.graph.add_value("x", {chain.channels, chain.height, chain.width});
+  chain.graph.inputs = {x};
+  const ValueId y = chain.graph.add_node("conv1", first, {x});
+  ops::Conv2dOp second;
+  second.weight = Tensor(Shape{middle, middle, 1, 1});
+  for (float& w : second.weight.data) w = random.gaussian();
+  chain.graph.outputs = {chain.graph.add_node("conv2", second, {y, y})};
+  return chain;
+}
+
 class Int8Conv : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
+void compare_with_loops(Chain (*make)(Random&), const char* scheme) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Random random(seed);
-    const Chain chain = random_chain(random);
+    const Chain chain = make(random);
     const Model fp32(chain.graph);
     const std::int64_t batch = random.integer(1, 3);
     Tensor in(Shape{batch, chain.channels, chain.height, chain.width});
     for (float& v : in.data) v = random.gaussian();
     const auto table = calibrate(fp32, std::vector<Tensor>{in}, {.observer = MinMaxObserver{}});
-    const Model model = quantize(fp32, table, {.scheme = GetParam()});
+    const Model model = quantize(fp32, table, {.scheme = scheme});
     ASSERT_EQ(fallback_count(model), 0);
 
     Tensor out(Shape{batch, model.output_shape()[0], model.output_shape()[1], model.output_shape()[2]});
@@ -125,6 +155,13 @@ TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
     ASSERT_EQ(std::memcmp(expected.data(), out.data.data(), expected.size() * sizeof(float)), 0)
         << "seed " << seed << ", kernel " << model.kernel(1);
   }
+}
+
+TEST_P(Int8Conv, EqualsIntegerLoopsBitForBit) {
+  compare_with_loops(random_chain, GetParam());
+}
+TEST_P(Int8Conv, OfAnImageEqualsIntegerLoopsBitForBit) {
+  compare_with_loops(narrow_chain, GetParam());
 }
 
 /// Groups of one convolution are packed on their own: some fold their zero points, others keep them.
