@@ -91,13 +91,34 @@ inline VecI broadcast_i16(std::int32_t v) {
 inline VecI broadcast_u8(std::int32_t v) {
   return _mm256_set1_epi8(static_cast<char>(v));
 }
-inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+/// The bytes that store_four_u8 stores.
+inline VecI four_as_u8(const VecI* v, VecI zero_point, VecI lo) {
   const VecI low = _mm256_adds_epi16(_mm256_packs_epi32(v[0], v[1]), zero_point);
   const VecI high = _mm256_adds_epi16(_mm256_packs_epi32(v[2], v[3]), zero_point);
   const VecI bytes = _mm256_max_epu8(_mm256_packus_epi16(low, high), lo);
   // The packs worked on each 128 bits apart.
   const VecI order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(bytes, order));
+  return _mm256_permutevar8x32_epi32(bytes, order);
+}
+inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), four_as_u8(v, zero_point, lo));
+}
+/// Such bytes to rows of kVecs vectors, of 1, 2 or 4.
+template <unsigned kVecs>
+inline void store_rows_u8(std::uint8_t* p, std::size_t row_bytes, VecI bytes) {
+  const auto at = [&](std::size_t row) { return reinterpret_cast<__m128i*>(p + row * row_bytes); };
+  const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+  if constexpr (kVecs == 4) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(0)), bytes);
+  } else if constexpr (kVecs == 2) {
+    _mm_storeu_si128(at(0), low);
+    _mm_storeu_si128(at(1), high);
+  } else {
+    _mm_storel_epi64(at(0), low);
+    _mm_storel_epi64(at(1), _mm_unpackhi_epi64(low, low));
+    _mm_storel_epi64(at(2), high);
+    _mm_storel_epi64(at(3), _mm_unpackhi_epi64(high, high));
+  }
 }
 
 using Mask = __m256;

@@ -90,13 +90,33 @@ inline VecI broadcast_i16(std::int32_t v) {
 inline VecI broadcast_u8(std::int32_t v) {
   return _mm512_set1_epi8(static_cast<char>(v));
 }
-inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+/// The bytes that store_four_u8 stores.
+inline VecI four_as_u8(const VecI* v, VecI zero_point, VecI lo) {
   const VecI low = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), zero_point);
   const VecI high = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), zero_point);
   const VecI bytes = _mm512_max_epu8(_mm512_packus_epi16(low, high), lo);
   // The packs worked on each 128 bits apart.
   const VecI order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
+  return _mm512_permutexvar_epi32(order, bytes);
+}
+inline void store_four_u8(std::uint8_t* p, const VecI* v, VecI zero_point, VecI lo) {
+  _mm512_storeu_si512(p, four_as_u8(v, zero_point, lo));
+}
+/// Such bytes to rows of kVecs vectors, of 1, 2 or 4.
+template <unsigned kVecs>
+inline void store_rows_u8(std::uint8_t* p, std::size_t row_bytes, VecI bytes) {
+  const auto at = [&](std::size_t row) { return reinterpret_cast<__m128i*>(p + row * row_bytes); };
+  if constexpr (kVecs == 4) {
+    _mm512_storeu_si512(p, bytes);
+  } else if constexpr (kVecs == 2) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(0)), _mm512_castsi512_si256(bytes));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(1)), _mm512_extracti64x4_epi64(bytes, 1));
+  } else {
+    _mm_storeu_si128(at(0), _mm512_castsi512_si128(bytes));
+    _mm_storeu_si128(at(1), _mm512_extracti32x4_epi32(bytes, 1));
+    _mm_storeu_si128(at(2), _mm512_extracti32x4_epi32(bytes, 2));
+    _mm_storeu_si128(at(3), _mm512_extracti32x4_epi32(bytes, 3));
+  }
 }
 
 using Mask = __mmask16;

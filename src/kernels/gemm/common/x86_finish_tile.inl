@@ -19,18 +19,21 @@ namespace {
 struct FinishTerms {
   bool direct, bytes;
   float lo;
+  std::int32_t zero_point;
   ByteTerms byte;
   alignas(64) float multiplier[kTileVecs][kLanes], addend[kTileVecs][kLanes];
 
   static bool takes(const TileArgs& args, bool grouped) {
     const Epilogue& e = args.epilogue;
-    return args.n == header_of(args.panel).width &&
-           (e.out == OutType::f32 || (e.out == OutType::u8 && args.n == 4 * kLanes)) &&
+    return args.n == header_of(args.panel).width && e.out != OutType::s32 &&
            (grouped || (!e.row_a && !e.row_b)) && !e.row_scale && !e.residual;
   }
 
   FinishTerms(const TileArgs& args, bool grouped, bool asked)
-      : direct(asked && takes(args, grouped)), bytes(args.epilogue.out == OutType::u8), lo(args.epilogue.lo) {
+      : direct(asked && takes(args, grouped)),
+        bytes(args.epilogue.out == OutType::u8),
+        lo(args.epilogue.lo),
+        zero_point(args.epilogue.zero_point) {
     if (!direct) return;
     const Epilogue& e = args.epilogue;
     for (unsigned v = 0; v < args.n / kLanes; ++v) {
@@ -59,14 +62,29 @@ inline LOWBIT_ALWAYS_INLINE void finish_rows(const FinishTerms& t, std::byte* ro
                 clamp_above(clamp_below(value(i, v), lo), t.byte.hi));
     return;
   }
-  if constexpr (kVecs == 4) {
+  // Four vectors of sums become one of bytes: of one row, of two or of four.
+  constexpr unsigned kTogether = kVecs == 3 ? kRows + 1 : 4 / kVecs, kWhole = kRows / kTogether * kTogether;
+  if constexpr (kWhole > 0) {
 #pragma GCC unroll 64
-    for (unsigned i = 0; i < kRows; ++i, row += row_bytes) {
+    for (unsigned i = 0; i < kWhole; i += kTogether, row += kTogether * row_bytes) {
       VecI codes[4];
 #pragma GCC unroll 64
-      for (unsigned v = 0; v < 4; ++v) codes[v] = round_to_int(clamp_above(value(i, v), t.byte.hi));
-      store_four_u8(reinterpret_cast<std::uint8_t*>(row), codes, t.byte.zero_point, t.byte.lo);
+      for (unsigned q = 0; q < 4; ++q)
+        codes[q] = round_to_int(clamp_above(value(i + q / kVecs, q % kVecs), t.byte.hi));
+      store_rows_u8<kVecs>(reinterpret_cast<std::uint8_t*>(row), row_bytes,
+                           four_as_u8(codes, t.byte.zero_point, t.byte.lo));
     }
+  }
+  if constexpr (kWhole < kRows) {
+    const VecF lo = broadcast_f(t.lo);
+    const VecI zero_point = broadcast_i(t.zero_point);
+#pragma GCC unroll 64
+    for (unsigned i = kWhole; i < kRows; ++i, row += row_bytes)
+#pragma GCC unroll 64
+      for (unsigned v = 0; v < kVecs; ++v) {
+        const VecF f = clamp_above(clamp_below(value(i, v), lo), t.byte.hi);
+        store_u8(reinterpret_cast<std::uint8_t*>(row) + v * kLanes, add_i(round_to_int(f), zero_point));
+      }
   }
 }
 
