@@ -45,8 +45,10 @@ bool differ_in_memory(const CostTable& table) {
 }  // namespace
 
 std::optional<Choice> choose(const CostTable& table, const ChoiceLimits& limits, const ChoiceGoal& goal,
-                             std::size_t most_labels) {
+                             std::size_t most_labels, double gap) {
   check(table);
+  if (!(gap >= 0) || gap >= 1)
+    throw Error(ErrorCode::invalid_argument, fmt::format("a gap is a part from 0 to 1, not {}", gap));
   for (const double weight : {goal.ns, goal.bytes, goal.noise, goal.joules})
     if (!(weight >= 0))
       throw Error(ErrorCode::invalid_argument,
@@ -61,7 +63,7 @@ std::optional<Choice> choose(const CostTable& table, const ChoiceLimits& limits,
     if (!problem.possible()) return false;
     const detail::LabelGoal labels{{goal.ns, goal.bytes, goal.noise, goal.joules},
                                    {limits.ns, bytes, limits.noise, limits.joules}};
-    detail::LabelResult found = detail::best_choice(problem, labels, most_labels);
+    detail::LabelResult found = detail::best_choice(problem, labels, most_labels, gap);
     exact = exact && found.exact;
     if (found.choices.empty()) return false;
     Choice choice = make_choice(table, std::move(found.choices[0]), true);

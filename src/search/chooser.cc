@@ -7,6 +7,10 @@
 namespace lowbit::detail {
 namespace {
 
+/// Costs are measured, and not that exactly.
+constexpr std::size_t kMostLabels = 20000;
+constexpr double kGap = 0.002;
+
 double part_of(double limit) {
   return 1 / std::max(limit, 1e-30);
 }
@@ -46,7 +50,7 @@ std::optional<Choice> Chooser::nearest() const {
   if (asked.max_bytes) goal.bytes = part_of(static_cast<double>(*asked.max_bytes));
   if (asked.max_memory) goal.bytes += part_of(static_cast<double>(*asked.max_memory));
   if (asked.max_joules) goal.joules = part_of(all.joules);
-  return choose(table_, {}, goal);
+  return choose(table_, {}, goal, kMostLabels, kGap);
 }
 
 /// Where no choice is as fast as it should be, one that is a little slower, rather than nothing.
@@ -54,15 +58,15 @@ std::optional<Choice> Chooser::choose_within(ChoiceLimits limits, const ChoiceGo
   const double ns = limits.ns;
   if (terms_.limits.min_speedup) {
     limits.ns = ns / kClockMargin;
-    if (std::optional<Choice> choice = choose(table_, limits, goal)) return choice;
+    if (std::optional<Choice> choice = choose(table_, limits, goal, kMostLabels, kGap)) return choice;
     limits.ns = ns;
   }
-  std::optional<Choice> choice = choose(table_, limits, goal);
+  std::optional<Choice> choice = choose(table_, limits, goal, kMostLabels, kGap);
   if (terms_.rest_ns == 0) return choice;
   for (const double factor : {1.03, 1.1, ChoiceLimits::kFree}) {
     if (choice) break;
     limits.ns = ns * factor;
-    choice = choose(table_, limits, goal);
+    choice = choose(table_, limits, goal, kMostLabels, kGap);
   }
   return choice;
 }

@@ -11,6 +11,9 @@ namespace lowbit::detail {
 namespace {
 
 constexpr int kLevels = 14;
+/// A front that is shown, not one to choose from.
+constexpr std::size_t kSectionLabels = 3000;
+constexpr double kSectionGap = 0.005;
 
 }  // namespace
 
@@ -45,7 +48,7 @@ std::vector<FrontPoint> front_sections(const CostTable& table, const ChoiceGoal&
   for (int i = 0; i <= kLevels; ++i) {
     const double noise = low * std::pow(high / low, double(i) / kLevels) * (1 + 1e-9);
     for (const ChoiceGoal& g : goals)
-      if (std::optional<Choice> choice = choose(table, {.noise = noise}, g))
+      if (std::optional<Choice> choice = choose(table, {.noise = noise}, g, kSectionLabels, kSectionGap))
         choices.push_back(std::move(choice->candidates));
   }
   std::vector<Criteria> sums;

@@ -12,7 +12,7 @@ namespace lowbit::detail {
 FrontPoint front_point(const CostTable& table, const std::vector<int>& choice);
 bool same_schemes(const FrontPoint& a, const FrontPoint& b);
 
-/// At levels of noise from the least to the most that counts: the exact choices of least time, least bytes
+/// At levels of noise from the least to the most that counts: the choices of least time, least bytes
 /// and least goal. Those that another one of them beats are left out. By time.
 std::vector<FrontPoint> front_sections(const CostTable& table, const ChoiceGoal& goal);
 

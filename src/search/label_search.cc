@@ -148,7 +148,8 @@ std::vector<Label> one_of_each_cell(const std::vector<Label>& labels, std::size_
 
 }  // namespace
 
-LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std::size_t most_labels) {
+LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std::size_t most_labels,
+                        double gap) {
   Lagrangian bounds(problem, goal);
   LabelResult result;
   // The best so far, in parts: g++ 12 takes what an optional of them holds for uninitialized.
@@ -160,7 +161,7 @@ LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std
   for (std::size_t l = 0; l < problem.layers(); ++l) {
     search.extend([&](const Criteria& sums) {
       if (!bounds.can_fit(sums, l + 1)) return false;
-      return !found || bounds.bound(sums, l + 1) < least * (1 - kRounding);
+      return !found || bounds.bound(sums, l + 1) < least * (1 - kRounding - gap);
     });
     search.drop_beaten(view.count(), view);
     if (search.now().size() > most_labels) {

@@ -22,8 +22,10 @@ struct LabelResult {
   bool exact = true;
 };
 
-/// The choice of the least weighted sum within the limits, or none.
-LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std::size_t most_labels);
+/// The choice of the least weighted sum within the limits, or one that is larger by `gap` as a part of it; or
+/// none.
+LabelResult best_choice(const ChoiceProblem& problem, const LabelGoal& goal, std::size_t most_labels,
+                        double gap = 0);
 
 /// All that no other one beats in time, bytes and noise.
 LabelResult front_of_choices(const ChoiceProblem& problem, std::size_t most_labels);

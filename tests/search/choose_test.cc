@@ -70,9 +70,37 @@ TEST(Choose, EqualsBruteForceOn500RandomTables) {
     EXPECT_TRUE(found->exact);
     EXPECT_TRUE(within(found->sum, limits)) << "table " << t;
     EXPECT_NEAR(goal_value(goal, found->sum), best, 1e-9 * (1 + best)) << "table " << t;
+    const std::optional<Choice> near = choose(table, limits, goal, 500000, 0.1);
+    ASSERT_TRUE(near && within(near->sum, limits)) << "table " << t;
+    EXPECT_LE(goal_value(goal, near->sum) * 0.9, best + 1e-9 * (1 + best)) << "table " << t;
   }
   EXPECT_GT(impossible, 10);
   EXPECT_LT(impossible, 250);
+}
+
+/// The size of a MobileNetV2: without the gap and with more partial choices this takes minutes.
+TEST(Choose, TakesNoTimeForManyLayers) {
+  Random random(22);
+  CostTable table;
+  const char* schemes[] = {"int8", "int4", "int4-g32", "kmeans3", "int3", "ternary", "int2"};
+  double most = 0;
+  for (int l = 0; l < 53; ++l) {
+    CostTable::Layer& layer = table.layers.emplace_back();
+    layer.name = std::to_string(l);
+    const double weights = 500 + double(random.next() % 100000), gain = 5 + double(random.next() % 30);
+    const double bits[] = {8, 4, 4.5, 3.1, 2.9, 1.6, 1.9}, db[] = {40, 20, 23, 17, 14, 8, 7};
+    for (std::size_t c = 0; c < 7; ++c)
+      layer.candidates.push_back({.scheme = schemes[c],
+                                  .ns = weights * (1 + 0.1 * random.uniform()),
+                                  .bytes = static_cast<std::size_t>(weights * bits[c] / 8),
+                                  .network_sqnr_db = gain + db[c] + random.uniform(),
+                                  .codes = true});
+    most += weights;
+  }
+  const std::optional<Choice> choice = choose(table, {.bytes = most * 0.6}, {.noise = 1}, 20000, 0.002);
+  ASSERT_TRUE(choice);
+  EXPECT_LE(choice->sum.bytes, most * 0.6);
+  EXPECT_TRUE(choice->exact);
 }
 
 /// Files that are smaller than what is loaded: memory is counted by the larger size, the file by the smaller.

@@ -33,9 +33,11 @@ struct Choice {
 
 /// The choice of least goal within the limits (of which it may pass by rounding, a part in 10^12); nothing
 /// where there is none. Of more than `most_labels` partial choices at a layer those of the best bounds are
-/// kept. Throws Error(invalid_argument) for a table that check() refuses, or weights below 0.
+/// kept. Its goal may be larger than the least one by `gap`, as a part of it: of many layers the exact choice
+/// takes minutes, one of 0.002 fractions of a second. Throws Error(invalid_argument) for a table that check()
+/// refuses, or weights or a gap below 0.
 std::optional<Choice> choose(const CostTable& table, const ChoiceLimits& limits, const ChoiceGoal& goal,
-                             std::size_t most_labels = 500000);
+                             std::size_t most_labels = 500000, double gap = 0);
 
 /// All choices that no other one beats in time, bytes and noise, by time. Where more than `most_labels` are
 /// left at a layer, one of each cell of a grid of times and bytes is kept, and `exact` is false. Throws as
