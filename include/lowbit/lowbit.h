@@ -5,6 +5,7 @@
 #include "lowbit/compress/nested.h"
 #include "lowbit/compress/prune.h"
 #include "lowbit/compress/prune_channels.h"
+#include "lowbit/compress/shared_codebook.h"
 #include "lowbit/compress/small_codes.h"
 #include "lowbit/core/cast.h"
 #include "lowbit/core/element_type.h"

@@ -76,6 +76,11 @@ void add_quantize_command(CLI::App& program) {
       "--rounded-sums", options->quantization.rounded_sums,
       "residuals are added to products rounded to codes: with --integer-biases the model computes "
       "what a runtime computes from its export, see lowbit export");
+  command
+      ->add_option("--share-codebook", options->quantization.shared_codebooks,
+                   "PATTERN: layers of a kmeans scheme whose name matches ('*': all) have one codebook, and "
+                   "scales of their own; may be repeated")
+      ->allow_extra_args(false);
   add_table_option(*command, options->quantization);
   command->get_option("--table")->excludes(command->get_option("--data"));
   command->add_flag("--compress", options->save.compress,

@@ -5,6 +5,7 @@
 
 #include "eval/calibration.h"
 #include "eval/named_recovery.h"
+#include "lowbit/compress/shared_codebook.h"
 #include "lowbit/core/error.h"
 #include "lowbit/model/calibration_shard.h"
 #include "report/progress.h"
@@ -32,11 +33,14 @@ ModelQuantizer::ModelQuantizer(const Model& fp32, const data::DataOptions& data,
 }
 
 QuantizeOptions ModelQuantizer::quantize_options(const Scheme& scheme) const {
-  return {.scheme = scheme,
-          .overrides = options_.overrides,
-          .kv_cache_bits = options_.kv_cache_bits,
-          .integer_biases = options_.integer_biases,
-          .rounded_sums = options_.rounded_sums};
+  QuantizeOptions options{.scheme = scheme,
+                          .overrides = options_.overrides,
+                          .kv_cache_bits = options_.kv_cache_bits,
+                          .integer_biases = options_.integer_biases,
+                          .rounded_sums = options_.rounded_sums};
+  if (!options_.shared_codebooks.empty())
+    options.weights = share_codebooks(fp32_, options, {.patterns = options_.shared_codebooks});
+  return options;
 }
 
 Model ModelQuantizer::quantize(const Scheme& scheme) {

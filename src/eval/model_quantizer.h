@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/data_options.h"
 #include "eval/scheme_options.h"
@@ -24,6 +25,7 @@ struct QuantizationOptions {
   std::string recover = "none";  ///< else what parse_named_recovery takes
   int kv_cache_bits = 0;         ///< as in QuantizeOptions, the next two too
   bool integer_biases = false, rounded_sums = false;
+  std::vector<std::string> shared_codebooks{};  ///< patterns of SharedCodebookOptions
 };
 
 /// What they ask for, without progress or report; empty for none. Throws as parse_named_recovery.

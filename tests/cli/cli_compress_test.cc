@@ -29,6 +29,19 @@ TEST(CompressCommand, WritesTheSameModelInFewerBytes) {
   EXPECT_EQ(run_command("compress " + small + " -o -").out, folder.read("small.lowbit"));
 }
 
+TEST(QuantizeCommand, SharesACodebook) {
+  const TemporaryFolder folder;
+  const std::string quantize =
+      "quantize " LOWBIT_SOURCE_DIR "/examples/models/glyphs-cnn.onnx --scheme kmeans4-dynamic";
+  ASSERT_EQ(run_command(quantize + " -o " + folder / "own.lowbit").status, 0);
+  const auto result = run_command(quantize + " --share-codebook '*' -o " + folder / "shared.lowbit");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_LT(folder.read("shared.lowbit").size(), folder.read("own.lowbit").size());
+  EXPECT_NE(run_command("info " + folder / "shared.lowbit").out.find("shared codebook"), std::string::npos);
+  EXPECT_TRUE(refused_without_a_file(
+      folder, quantize + " --share-codebook none -o " + folder / "other.lowbit", "'none'"));
+}
+
 TEST(CompressCommand, BadUsage) {
   const TemporaryFolder folder;
   const std::string model = write_small_model(folder);

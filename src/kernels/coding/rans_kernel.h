@@ -36,7 +36,7 @@ struct RansKernel {
   std::int64_t (*decode)(const RansDecode&);
 };
 
-extern const RansKernel kRansAvx2, kRansScalar;
+extern const RansKernel kRansAvx2, kRansNeon, kRansScalar;
 
 /// Every decoder of this build, best first, the scalar reference last. `*count` entries.
 const RansKernel* const* rans_kernels(std::int64_t* count);

@@ -12,6 +12,9 @@ constexpr const RansKernel* kRansKernels[] = {
 #ifdef LOWBIT_HAVE_RANS_AVX2
     &kRansAvx2,
 #endif
+#ifdef LOWBIT_HAVE_RANS_NEON
+    &kRansNeon,
+#endif
     &kRansScalar,
 };
 
