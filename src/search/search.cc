@@ -55,6 +55,14 @@ void check_search_options(const SearchOptions& options) {
                                                          options.seconds, options.margin));
 }
 
+/// Under the name of what its layers have.
+Model named(Model model, const FrontPoint& point) {
+  if (model.scheme() == point.name || !model.is_quantized() || point.name == "fp32") return model;
+  detail::ModelData data = model.complete_data();
+  data.scheme = point.name;
+  return Model(std::move(data));
+}
+
 /// Measures, chooses, makes, verifies.
 class Search {
  public:
@@ -222,7 +230,7 @@ class Search {
     if (!recovered) return mixtures_->make(of_mixtures(choice));
     const QuantizeOptions how{
         .scheme = result_.table.rest_scheme, .overrides = point.overrides(), .recover = options_.recover};
-    return table_ ? quantize(fp32_, *table_, how) : quantize(fp32_, how);
+    return named(table_ ? quantize(fp32_, *table_, how) : quantize(fp32_, how), point);
   }
 
   /// Makes and measures a network, and keeps it where it is the best so far.
@@ -414,6 +422,7 @@ class Search {
     told.before = *result_.given.measured;
     if (!made.model) return;
     FrontPoint point = result_.given;
+    made.model = named(std::move(*made.model), point);
     point.recovered = false, point.refined = true;
     point.measured = verifier_->measure(*made.model, point.predicted, result_.table);
     told.after = point.measured;

@@ -151,6 +151,8 @@ TEST_F(SearchOfSmallNetwork, RecoversTheWholeNetwork) {
   const SearchResult result = search(fp32_, calibration_, held_out_, how);
   EXPECT_TRUE(std::any_of(result.tried.begin(), result.tried.end(),
                           [](const FrontPoint& point) { return point.recovered; }));
+  ASSERT_TRUE(result.model);
+  EXPECT_EQ(result.model->scheme(), result.given.name);
 }
 
 TEST_F(SearchOfSmallNetwork, PlansForAnotherMachine) {
