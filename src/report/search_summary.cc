@@ -104,10 +104,14 @@ std::string layers(const SearchResult& result, bool colour) {
                {"bytes"},
                {"layer SQNR dB"},
                {"output SQNR dB"}});
-  for (const LayerChoice& choice : result.given.layers)
-    table.add_row({choice.layer, format_scheme(choice.scheme), choice.kernel, microseconds(choice.ns),
-                   with_separators(choice.bytes), decibel(choice.layer_sqnr_db),
-                   decibel(choice.network_sqnr_db)});
+  for (const LayerChoice& choice : result.given.layers) {
+    // Layers of SearchOptions::uniform are in no table.
+    const bool known = choice.ns > 0;
+    table.add_row({choice.layer, format_scheme(choice.scheme), choice.kernel,
+                   known ? microseconds(choice.ns) : kUnknown, with_separators(choice.bytes),
+                   known ? decibel(choice.layer_sqnr_db) : kUnknown,
+                   known ? decibel(choice.network_sqnr_db) : kUnknown});
+  }
   return table.to_string(colour);
 }
 

@@ -16,6 +16,7 @@
 #include "search/chooser.h"
 #include "search/cost_parts.h"
 #include "search/cost_study.h"
+#include "search/energy.h"
 #include "search/front_sections.h"
 #include "search/limit_check.h"
 #include "search/measured_front.h"
@@ -393,7 +394,13 @@ class Search {
                                 .scheme = model.quantization(static_cast<int>(i)).scheme,
                                 .kernel = model.kernel(static_cast<int>(i)),
                                 .bytes = model.weight_bytes(static_cast<int>(i))});
-    point.measured = verifier_->measure(model, {}, result_.table);
+    CostSum energy;
+    if (result_.table.energy_source == detail::kEstimatedEnergy) {
+      energy.joules = detail::estimated_joules(model, options_.batch);
+    } else if (const CostTable::Whole* whole = detail::whole_of(result_.table, Scheme())) {
+      energy.ns = whole->ns, energy.joules = whole->joules;  // the same power
+    }
+    point.measured = verifier_->measure(model, energy, result_.table);
     offer(point, model);
     last_attempt_ = seconds_from(begun);
   }

@@ -195,6 +195,7 @@ TEST_F(SearchOfSmallNetwork, NoUniformSchemeBeatsTheFront) {
     for (const FrontPoint& point : result.front) {
       const NetworkMeasurement &u = *uniform.measured, &p = *point.measured;
       EXPECT_FALSE(u.ns < p.ns && u.file_bytes < p.file_bytes && u.drop < p.drop) << uniform.name;
+      EXPECT_GT(u.joules, 0) << uniform.name << ": limits of energy hold for it, too";
     }
   ASSERT_GT(result.predicted_front.size(), 3u);
   for (std::size_t c = 0; c < 4; ++c) {
