@@ -42,5 +42,6 @@ endif()
 
 if(LOWBIT_FUZZ)
   # Tells the fuzzers which branches an input takes.
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_compile_options(-fsanitize=fuzzer-no-link
+                      -fsanitize-coverage-ignorelist=${PROJECT_SOURCE_DIR}/tests/fuzz/coverage_ignorelist.txt)
 endif()
