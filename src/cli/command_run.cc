@@ -133,7 +133,7 @@ void add_run_command(CLI::App& program) {
       ->required()
       ->allow_extra_args(false);
   command
-      ->add_option("--output", options->outputs,
+      ->add_option("-o,--output", options->outputs,
                    ".npy file to write; once for each output of the model; - is standard output")
       ->required()
       ->allow_extra_args(false);

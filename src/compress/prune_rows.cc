@@ -160,7 +160,7 @@ std::vector<float> prune_by_error(const MatrixView& weights, std::span<const Out
 
 void detail::check_share(double share) {
   if (!(share >= 0 && share <= 1))
-    refuse(fmt::format("the share of weights to prune is from 0 to 1, not {}", share));
+    refuse(fmt::format("the share that is pruned is from 0 to 1, not {}", share));
 }
 
 std::vector<float> detail::prune_counts_by_error(const MatrixView& weights,

@@ -9,11 +9,17 @@
 
 namespace lowbit {
 
+std::int64_t argmax(const float* first, std::int64_t count, std::ptrdiff_t stride) {
+  std::int64_t best = 0;
+  for (std::int64_t i = 1; i < count; ++i) {
+    const float value = first[i * stride], most = first[best * stride];
+    if (value > most || (most != most && value == value)) best = i;
+  }
+  return best;
+}
+
 std::int64_t argmax(std::span<const float> values) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < values.size(); ++i)
-    if (values[i] > values[best] || (values[best] != values[best] && values[i] == values[i])) best = i;
-  return static_cast<std::int64_t>(best);
+  return argmax(values.data(), static_cast<std::int64_t>(values.size()), 1);
 }
 
 void require_same_outputs(const Model& reference, const Model& other) {

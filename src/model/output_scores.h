@@ -13,6 +13,8 @@ namespace lowbit {
 
 /// Index of the largest element, the first of equals; NaN is never the largest, unless all are.
 std::int64_t argmax(std::span<const float> values);
+/// The same of `count` elements that lie `stride` apart.
+std::int64_t argmax(const float* first, std::int64_t count, std::ptrdiff_t stride);
 
 /// Throws Error(shape_mismatch) when the two have different numbers or shapes of outputs.
 void require_same_outputs(const Model& reference, const Model& other);

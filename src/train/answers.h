@@ -5,16 +5,13 @@
 #include <cstdint>
 
 #include "lowbit/core/view.h"
+#include "model/output_scores.h"
 
 namespace lowbit::train {
 
-/// Of sample `i` of a batch of outputs: along the first dimension of a sample, the first of several.
+/// Of sample `i` of a batch of outputs: along the first dimension of a sample, as argmax() has it.
 inline std::int64_t answer_of(const TensorView& outputs, std::int64_t i) {
-  const float* row = outputs.data + i * outputs.strides[0];
-  std::int64_t best = 0;
-  for (std::int64_t c = 1; c < outputs.shape[1]; ++c)
-    if (row[c * outputs.strides[1]] > row[best * outputs.strides[1]]) best = c;
-  return best;
+  return argmax(outputs.data + i * outputs.strides[0], outputs.shape[1], outputs.strides[1]);
 }
 
 }  // namespace lowbit::train

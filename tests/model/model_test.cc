@@ -227,6 +227,24 @@ TEST(Model, StridedAndFlattenedTensorsGiveTheSameBits) {
   EXPECT_EQ(std::memcmp(columns.data(), expected.data(), 32), 0);
 }
 
+TEST(Model, RefusesCodesAtItsEnds) {
+  for (const bool at_output : {true, false}) {
+    detail::ModelData data;
+    const ValueId x = data.graph.add_value("x", {4});
+    data.graph.inputs = {x};
+    if (at_output)
+      data.graph.outputs = {data.graph.add_node("y", ops::QuantizeOp{}, {x})};
+    else
+      data.graph.outputs = {data.graph.add_node("y", ops::DequantizeOp{}, {x})};
+    const ValueType floats{{4}, DType::f32, {}}, codes{{4}, DType::u8, {0.5f, 3}};
+    data.types = at_output ? std::vector{floats, codes} : std::vector{codes, floats};
+    data.nodes.resize(1);
+    EXPECT_NE(
+        error_of([&] { Model model(data); }, ErrorCode::invalid_argument).find(at_output ? "'y'" : "'x'"),
+        std::string::npos);
+  }
+}
+
 TEST(Model, RefusesWhatDoesNotFitBeforeWriting) {
   const Model model = quantized(Model(small_network()), {.scheme = "int8"});
   const Model other = quantized(Model(small_network()), {.scheme = "int8"});
