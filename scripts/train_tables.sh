@@ -59,13 +59,15 @@ digits="--batch-norm --augment-pad 2 --reestimate 100 --validate 2000"
 }
 
 ends="--override conv_1=int8 --override logits=int8"
-images="--batch-norm --augment-pad 4 --augment-flip --reestimate 100 --validate 1000 --optimizer sgd --weight-decay 1e-4"
+images="--batch-norm --augment-pad 4 --augment-flip --reestimate 100 --optimizer sgd --weight-decay 1e-4"
+codes="$ends $images --validate 2500 --distill"
 # shellcheck disable=SC2086
 {
-  line resnet20-fp32 "$shared/models/resnet20-cifar10.onnx" "$cifar" --scheme fp32 $images --lr 0.02 --epochs 10
-  line resnet20-int4-a4 resnet20-fp32 "$cifar" --scheme int4-a4 $ends $images --distill --lr 0.02 --epochs 6
-  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $ends $images --distill --lr 0.02 --epochs 8
-  line resnet20-int2-a2 resnet20-fp32 "$cifar" --scheme int2-a2 $ends $images --distill --lr 0.04 --epochs 15
-  line resnet20-int2 resnet20-fp32 "$cifar" --scheme int2 $ends $images --distill --lr 0.02 --epochs 10
-  line resnet20-ternary resnet20-fp32 "$cifar" --scheme ternary $ends $images --distill --lr 0.02 --epochs 10
+  line resnet20-fp32 "$shared/models/resnet20-cifar10.onnx" "$cifar" --scheme fp32 $images --validate 1000 --lr 0.02 \
+    --epochs 10
+  line resnet20-int4-a4 resnet20-fp32 "$cifar" --scheme int4-a4 $codes --lr 0.02 --epochs 16
+  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $codes --lr 0.02 --epochs 16
+  line resnet20-int2-a2 resnet20-fp32 "$cifar" --scheme int2-a2 $codes --lr 0.04 --epochs 30
+  line resnet20-int2 resnet20-fp32 "$cifar" --scheme int2 $codes --lr 0.04 --epochs 30
+  line resnet20-ternary resnet20-fp32 "$cifar" --scheme ternary $codes --lr 0.04 --epochs 30
 }
