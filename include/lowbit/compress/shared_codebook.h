@@ -5,8 +5,8 @@
 // instead, 16 floats where this has one.
 //
 //   QuantizeOptions options{.scheme = "kmeans4"};
-//   options.weights = share_codebooks(fp32, options);                // all layers; or {.patterns =
-//   {"conv*"}} Model model = quantize(fp32, table, options);                    // with a recovery, too
+//   options.weights = share_codebooks(fp32, options);    // all layers; {.patterns = {"conv*"}}: some
+//   Model model = quantize(fp32, table, options);        // with a recovery, too
 #pragma once
 
 #include <span>
