@@ -27,14 +27,6 @@ void check_sizes(const ModelData& data) {
     if (data.types[v].dtype == DType::rows && data.scheme == "fp32")
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("an fp32 model has no rows in codes, as '{}'", data.graph.values[v].name));
-  for (const auto* ends : {&data.graph.inputs, &data.graph.outputs})
-    for (const ValueId id : *ends)
-      if (data.types[static_cast<std::size_t>(id)].dtype == DType::u8)
-        throw Error(
-            ErrorCode::invalid_argument,
-            fmt::format("callers have floats where the model has codes ('{}'): a Quantize or Dequantize is "
-                        "missing there",
-                        data.graph.values[static_cast<std::size_t>(id)].name));
 }
 
 /// Adds the step of node `i`, which may share the weights of `same`.

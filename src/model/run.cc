@@ -83,6 +83,13 @@ std::int64_t check(const Model& model, std::span<const In> in, std::span<const O
                 fmt::format("the model has {} inputs and {} outputs, not {} and {}", model.input_count(),
                             model.output_count(), in.size(), out.size()));
   const Graph& graph = model.graph();
+  for (const auto* ends : {&graph.inputs, &graph.outputs})
+    for (const ValueId id : *ends)
+      if (model.type(id).dtype == DType::u8)
+        throw Error(
+            ErrorCode::invalid_argument,
+            fmt::format("'{}' has codes, where a caller has floats: a Quantize or Dequantize is missing",
+                        graph.values[static_cast<std::size_t>(id)].name));
   if (!graph.open.empty()) {
     detail::SizeReader reader(graph);
     for (std::size_t i = 0; i < in.size(); ++i) reader.add(i, shape_of(in[i]));

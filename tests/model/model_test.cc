@@ -239,9 +239,13 @@ TEST(Model, RefusesCodesAtItsEnds) {
     const ValueType floats{{4}, DType::f32, {}}, codes{{4}, DType::u8, {0.5f, 3}};
     data.types = at_output ? std::vector{floats, codes} : std::vector{codes, floats};
     data.nodes.resize(1);
-    EXPECT_NE(
-        error_of([&] { Model model(data); }, ErrorCode::invalid_argument).find(at_output ? "'y'" : "'x'"),
-        std::string::npos);
+    const Model model(std::move(data));
+    Workspace workspace(model);
+    const Tensor in(Shape{1, 4});
+    Tensor out(Shape{1, 4});
+    const std::string sentence =
+        error_of([&] { run(model, in, out, workspace); }, ErrorCode::invalid_argument);
+    EXPECT_NE(sentence.find(at_output ? "'y'" : "'x'"), std::string::npos) << sentence;
   }
 }
 
