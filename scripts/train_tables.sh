@@ -66,7 +66,7 @@ codes="$ends $images --validate 2500 --distill"
   line resnet20-fp32 "$shared/models/resnet20-cifar10.onnx" "$cifar" --scheme fp32 $images --validate 1000 --lr 0.02 \
     --epochs 10
   line resnet20-int4-a4 resnet20-fp32 "$cifar" --scheme int4-a4 $codes --lr 0.02 --epochs 16
-  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $codes --lr 0.02 --epochs 16
+  line resnet20-int3-a3 resnet20-fp32 "$cifar" --scheme int3-a3 $codes --lr 0.02 --epochs 24
   line resnet20-int2-a2 resnet20-fp32 "$cifar" --scheme int2-a2 $codes --lr 0.04 --epochs 30
   line resnet20-int2 resnet20-fp32 "$cifar" --scheme int2 $codes --lr 0.04 --epochs 30
   line resnet20-ternary resnet20-fp32 "$cifar" --scheme ternary $codes --lr 0.04 --epochs 30

@@ -226,8 +226,10 @@ void add_train_command(CLI::App& program) {
       ->capture_default_str();
   command->add_flag("--augment-flip", t.augmentation.flip, "turn every other image left to right");
   command
-      ->add_option("--reestimate", t.reestimation_batches,
-                   "batches whose statistics those of the normalizations become in the end")
+      ->add_option(
+          "--reestimate", t.reestimation_batches,
+          "batches whose statistics those of the normalizations become in the end, if held-out samples "
+          "do not lose by it")
       ->capture_default_str();
   command
       ->add_option("--prune", t.pruning.sparsity,

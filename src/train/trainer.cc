@@ -202,7 +202,13 @@ class Run {
       tape_.set_batch_norm_momentum(1.0 / static_cast<double>(i + 1));
       tape_.forward(batch_);
     }
-    at_.result.best_accuracy = measure_accuracy(tape_, held_out_, batch_size_);
+    const double accuracy = measure_accuracy(tape_, held_out_, batch_size_);
+    if (accuracy < at_.result.best_accuracy) {
+      at_.best.put_back(tape_);
+    } else {
+      at_.result.best_accuracy = accuracy;
+      at_.result.reestimated = true;
+    }
     return at_.result;
   }
 

@@ -263,7 +263,7 @@ TEST(Trainer, ReestimatesStatisticsOfSamplesAsTrainingSeesThem) {
   o.augmentation = {.pad = 2, .flip = true};
   o.schedule.peak = 0;
   const LabelledSamples samples = blobs(192, 1);
-  Trainer(tape, o).run(samples, blobs(64, 2));
+  EXPECT_TRUE(Trainer(tape, o).run(samples, blobs(1, 2)).reestimated);
   std::vector<double> mean(tape.states()[0].value.size());
   const std::vector<std::int64_t> order = train::shuffled(192, o.seed, o.epochs);
   for (const std::size_t first : {0, 32}) {
@@ -275,6 +275,32 @@ TEST(Trainer, ReestimatesStatisticsOfSamplesAsTrainingSeesThem) {
     for (std::size_t c = 0; c < mean.size(); ++c) mean[c] += other.states()[0].value[c] / 2;
   }
   for (std::size_t c = 0; c < mean.size(); ++c) EXPECT_NEAR(tape.states()[0].value[c], mean[c], 1e-9);
+}
+
+TEST(Trainer, KeepsTheStatisticsWhereOthersLoseHeldOutSamples) {
+  // Held-out samples are as they are; those of training come moved so far that hardly anything is left of
+  // them.
+  TrainerOptions o = some_options();
+  o.epochs = 1;
+  o.schedule.peak = 0;
+  o.augmentation = {.pad = 40};
+  const LabelledSamples samples = blobs(192, 1), held_out = blobs(64, 2);
+  bool lost = false, kept = false;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    o.seed = seed;
+    double accuracy[2];
+    for (const bool reestimates : {false, true}) {
+      Tape tape(blob_network(), {.batch = 32, .batch_norm = {"first"}});
+      o.reestimation_batches = reestimates ? 1 : 0;
+      const TrainingResult r = Trainer(tape, o).run(samples, held_out);
+      accuracy[reestimates] = r.best_accuracy;
+      EXPECT_EQ(measure_accuracy(tape, held_out, 32), r.best_accuracy);
+      if (reestimates) (r.reestimated ? kept : lost) = true;
+    }
+    EXPECT_GE(accuracy[1], accuracy[0]);
+  }
+  EXPECT_TRUE(lost);
+  EXPECT_TRUE(kept);
 }
 
 TEST(TrainingSamples, AreShuffledMovedAndTurned) {

@@ -63,7 +63,8 @@ struct TrainerOptions {
   double dampening = 0, freeze_above = 0;
   /// Epochs count as the best only once all weights that shall become zero are.
   PruningSchedule pruning{};
-  /// After training, batches whose mean statistics become those of batch normalization; 0: they stay.
+  /// After training, batches whose mean statistics become those of batch normalization unless held-out
+  /// samples lose by it; 0: they stay.
   std::int64_t reestimation_batches = 0;
   /// Where the state goes after every epoch and where stop() said so; read first if it is there. Empty:
   /// nowhere.
@@ -80,6 +81,7 @@ struct TrainingResult {
   std::int64_t epochs = 0;      ///< that were completed, those before a checkpoint included
   std::int64_t best_epoch = 0;  ///< whose parameters the tape has; 0: as it was before
   double best_accuracy = 0;     ///< part of the held-out samples whose largest output is their label
+  bool reestimated = false;     ///< whether TrainerOptions::reestimation_batches made the statistics
   std::vector<double> losses{}, accuracies{};  ///< per epoch
 };
 
