@@ -18,6 +18,7 @@ cpus=("$@")
 [ $# -gt 0 ] || cpus=(cortex-a76 neoverse-n1 neoverse-v1 neoverse-n2)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+instructions=$(<scripts/aarch64_instructions.awk)
 
 disassemble() { # format isa
   local march=()
@@ -27,7 +28,7 @@ disassemble() { # format isa
     neoni8mm) march=(-march=armv8.2-a+dotprod+i8mm) ;;
   esac
   aarch64-linux-gnu-g++ -std=c++20 -O3 -DNDEBUG -ffp-contract=off "${march[@]}" -Iinclude -Isrc \
-    -c "src/kernels/gemm/neon/gemm_$1_$2.cc" -o "$work/kernel.o"
+    -c src/kernels/gemm/*/"gemm_$1_$2.cc" -o "$work/kernel.o"
   aarch64-linux-gnu-objdump -d -C --no-show-raw-insn "$work/kernel.o" > "$work/kernel.s"
 }
 
@@ -36,17 +37,9 @@ disassemble() { # format isa
 extract() {
   awk -F'\t' -v kind="$1" -v name="$2" -v type="$3" '
     /^[0-9a-f]+ </ { inside = index($0, "accumulate<") && index($0, name) && index($0, type) }
-    inside && /^ *[0-9a-f]+:/ {
-      n++
-      address = $1; gsub(/[ :]/, "", address); at[address] = n
-      op[n] = $2; args[n] = $3; sub(/ *\/\/.*/, "", args[n])
-      if ($2 ~ /^(b|b\..*|cbn?z|tbn?z)$/) {
-        branch[n] = 1
-        t = args[n]; sub(/ <.*/, "", t); sub(/.*[, ]/, "", t); target[n] = t
-      }
-    }
+    '"$instructions"'
     END {
-      for (i = 1; i <= n; i++) if (branch[i] && target[i] in at) { to[i] = at[target[i]]; label[to[i]] = 1 }
+      link_branches()
       wanted = kind == "loop" ? "dot$|mmla$|^smull|^smlal|^cnt$" : "^" kind "$"
       start = 1
       for (i = 1; i <= n; i++) {
@@ -112,7 +105,7 @@ printf '%s\n%s\n' "$header" "$rule"
 # FORMAT ISA POLICY ROWS: tiles of many rows, whose weights were decoded before; of few rows, which decode in
 # registers; of one row. With groups a tile has four rows at most.
 tiles() {
-  local ns='lowbit::(anonymous namespace)::' packed
+  local ns='lowbit::kernels::neon::(anonymous namespace)::' packed
   packed="Packed<$ns$3>"
   if [ "$3" = S8 ]; then
     row "\`$1/$2\`, $4 rows" "$packed, $4u, false>" "$packed, 4u, false>"

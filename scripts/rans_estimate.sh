@@ -11,6 +11,7 @@ cpus=("$@")
 [ $# -gt 0 ] || cpus=(cortex-a57)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+instructions=$(<scripts/aarch64_instructions.awk)
 
 # loop NAME: the longest loop of the decoder that has no loop inside, without branches.
 loop() {
@@ -18,17 +19,9 @@ loop() {
     -c "src/kernels/coding/rans_$1.cc" -o "$work/kernel.o"
   aarch64-linux-gnu-objdump -d -C --no-show-raw-insn "$work/kernel.o" | awk -F'\t' '
     /^[0-9a-f]+ </ { inside = /::decode\(/ }
-    inside && /^ *[0-9a-f]+:/ {
-      n++
-      address = $1; gsub(/[ :]/, "", address); at[address] = n
-      op[n] = $2; args[n] = $3; sub(/ *\/\/.*/, "", args[n])
-      if ($2 ~ /^(b|b\..*|cbn?z|tbn?z)$/) {
-        branch[n] = 1
-        t = args[n]; sub(/ <.*/, "", t); sub(/.*[, ]/, "", t); target[n] = t
-      }
-    }
+    '"$instructions"'
     END {
-      for (i = 1; i <= n; i++) if (branch[i] && target[i] in at) to[i] = at[target[i]]
+      link_branches()
       for (i = 1; i <= n; i++) {
         if (!to[i] || to[i] > i) continue
         inner = 0

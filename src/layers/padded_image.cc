@@ -32,11 +32,10 @@ QuantizedMatrix PaddedImage::widened(const QuantizedMatrix& weights, std::int64_
 
 PaddedImage::PaddedImage(const ops::Window& window, const SampleLayout& in, const SampleLayout& out)
     : in_(in), window_(window), top_(window.pad[0]), left_(window.pad[1]) {
-  layout_.height = (out.height - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0] + 1;
-  layout_.width = (out.width - 1) * window.stride[1] + window.kernel[1];
-  layout_.channels = layout_.pixel_stride = kPixel;
-  layout_.tail = 64;
-  layout_.sample_stride = (layout_.pixels() * kPixel + layout_.tail + 63) / 64 * 64;
+  const std::int64_t height = (out.height - 1) * window.stride[0] +
+                              (window.kernel[0] - 1) * window.dilation[0] + 1,
+                     width = (out.width - 1) * window.stride[1] + window.kernel[1];
+  layout_ = sample_layout({kPixel, height, width}, DType::u8);
   window_.kernel[1] = 1;
   window_.pad = {0, 0, 0, 0};
 }

@@ -10,6 +10,7 @@
 #include "layers/weight_restorer.h"
 #include "lowbit/core/error.h"
 #include "model/compiled_model.h"
+#include "model/fuse_passes.h"
 #include "model/open_graph.h"
 
 namespace lowbit {
@@ -55,14 +56,12 @@ void add_step(const ModelData& data, std::size_t i, const ops::Step* same, RowOf
 }
 
 void find_quantized_inputs(const Graph& graph, CompiledSteps& compiled) {
-  std::vector<int> readers(graph.values.size());
-  for (const Graph::Node& node : graph.nodes)
-    for (const ValueId id : node.inputs) ++readers[static_cast<std::size_t>(id)];
-  for (const ValueId id : graph.outputs) ++readers[static_cast<std::size_t>(id)];
-  for (const Graph::Node& node : graph.nodes) {
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Graph::Node& node = graph.nodes[i];
     if (!std::holds_alternative<ops::QuantizeOp>(node.op)) return;
-    const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), node.inputs[0]);
-    if (input == graph.inputs.end() || readers[static_cast<std::size_t>(node.inputs[0])] > 1) return;
+    const ValueId id = node.inputs[0];
+    const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), id);
+    if (input == graph.inputs.end() || !is_read_only_by(graph, id, static_cast<int>(i))) return;
     compiled.quantized_inputs.push_back(static_cast<std::size_t>(input - graph.inputs.begin()));
   }
 }

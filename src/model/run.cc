@@ -39,9 +39,13 @@ const Shape& shape_of(const View& view) {
 }
 
 /// Throws Error(unsupported) for integers where the model has floats, or the other way round, and for rows
-/// in codes where it has none.
+/// in codes where it has none; Error(invalid_argument) where the model has codes, which no caller has.
 template <class View>
-void require_element(const View& view, const ValueType& type, const std::string& name) {
+void require_element([[maybe_unused]] const View& view, const ValueType& type, const std::string& name) {
+  if (type.dtype == DType::u8)
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("'{}' has codes, where a caller has floats: a Quantize or Dequantize is missing", name));
   if constexpr (requires { view.integers; }) {
     // An empty cache is nowhere.
     const bool is_there = view.is_present() || (type.dtype == DType::rows && view.size() == 0);
@@ -83,13 +87,6 @@ std::int64_t check(const Model& model, std::span<const In> in, std::span<const O
                 fmt::format("the model has {} inputs and {} outputs, not {} and {}", model.input_count(),
                             model.output_count(), in.size(), out.size()));
   const Graph& graph = model.graph();
-  for (const auto* ends : {&graph.inputs, &graph.outputs})
-    for (const ValueId id : *ends)
-      if (model.type(id).dtype == DType::u8)
-        throw Error(
-            ErrorCode::invalid_argument,
-            fmt::format("'{}' has codes, where a caller has floats: a Quantize or Dequantize is missing",
-                        graph.values[static_cast<std::size_t>(id)].name));
   if (!graph.open.empty()) {
     detail::SizeReader reader(graph);
     for (std::size_t i = 0; i < in.size(); ++i) reader.add(i, shape_of(in[i]));

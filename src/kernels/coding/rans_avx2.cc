@@ -69,23 +69,18 @@ std::int64_t decode(const RansDecode& d) {
   auto* states = reinterpret_cast<__m256i*>(d.states);
   __m256i x0 = _mm256_loadu_si256(states), x1 = _mm256_loadu_si256(states + 1),
           x2 = _mm256_loadu_si256(states + 2), x3 = _mm256_loadu_si256(states + 3);
-  const std::uint16_t* words = d.words;
-  const std::uint16_t* const end = d.words + d.word_count;
-  std::uint8_t* const out = d.out;
-  const std::int64_t count = d.count;
-  std::int64_t at = 0;
-  // A step takes 32 words at most, and reads no word beyond those.
-  for (; at + kRansLanes <= count && end - words >= kRansLanes; at += kRansLanes) {
+  const auto turn = [&](const std::uint16_t*& words, std::uint8_t* out) LOWBIT_ALWAYS_INLINE {
     const __m256i e0 = entries(d, x0), e1 = entries(d, x1), e2 = entries(d, x2), e3 = entries(d, x3);
     // Written out: an array of states would live in memory.
     x0 = without(x0, e0), x1 = without(x1, e1), x2 = without(x2, e2), x3 = without(x3, e3);
     x0 = with_words(x0, words), x1 = with_words(x1, words);
     x2 = with_words(x2, words), x3 = with_words(x3, words);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + at), symbols_of(e0, e1, e2, e3));
-  }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), symbols_of(e0, e1, e2, e3));
+  };
+  const RansPlace rest = decode_turns(d, turn);
   _mm256_storeu_si256(states, x0), _mm256_storeu_si256(states + 1, x1);
   _mm256_storeu_si256(states + 2, x2), _mm256_storeu_si256(states + 3, x3);
-  return decode_from(d, at, words - d.words);
+  return decode_from(d, rest.symbol, rest.word);
 }
 
 }  // namespace

@@ -95,20 +95,15 @@ std::int64_t decode(const RansDecode& d) {
              x3 = vld1q_u32(d.states + 12), x4 = vld1q_u32(d.states + 16), x5 = vld1q_u32(d.states + 20),
              x6 = vld1q_u32(d.states + 24), x7 = vld1q_u32(d.states + 28);
   const std::uint32_t* const table = d.table;
-  const std::uint16_t* words = d.words;
-  const std::uint16_t* const end = d.words + d.word_count;
-  std::uint8_t* const out = d.out;
-  const std::int64_t count = d.count;
-  std::int64_t at = 0;
-  // A step takes 32 words at most, and reads no word beyond those.
-  for (; at + kRansLanes <= count && end - words >= kRansLanes; at += kRansLanes) {
-    step(table, x0, x1, x2, x3, words, out + at);
-    step(table, x4, x5, x6, x7, words, out + at + 16);
-  }
+  const auto turn = [&](const std::uint16_t*& words, std::uint8_t* out) LOWBIT_ALWAYS_INLINE {
+    step(table, x0, x1, x2, x3, words, out);
+    step(table, x4, x5, x6, x7, words, out + 16);
+  };
+  const RansPlace rest = decode_turns(d, turn);
   vst1q_u32(d.states, x0), vst1q_u32(d.states + 4, x1), vst1q_u32(d.states + 8, x2);
   vst1q_u32(d.states + 12, x3), vst1q_u32(d.states + 16, x4), vst1q_u32(d.states + 20, x5);
   vst1q_u32(d.states + 24, x6), vst1q_u32(d.states + 28, x7);
-  return decode_from(d, at, words - d.words);
+  return decode_from(d, rest.symbol, rest.word);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/coding/rans_kernel.h"
+#include "lowbit/core/detail/compiler.h"
 
 namespace lowbit::kernels {
 namespace {
@@ -47,6 +48,25 @@ inline std::int64_t decode_from(const RansDecode& d, std::int64_t from, std::int
     if (++lane == streams) lane = 0;
   }
   return word;
+}
+
+/// Where symbols and words go on.
+struct RansPlace {
+  std::int64_t symbol, word;
+};
+
+/// Whole turns of kRansLanes states, as long as there are words for all of them: turn(words, out) decodes a
+/// symbol of each and moves `words`.
+template <class Turn>
+inline LOWBIT_ALWAYS_INLINE RansPlace decode_turns(const RansDecode& d, const Turn& turn) {
+  const std::uint16_t* words = d.words;
+  const std::uint16_t* const end = d.words + d.word_count;
+  std::uint8_t* const out = d.out;
+  const std::int64_t count = d.count;
+  std::int64_t at = 0;
+  // A turn takes as many words at most, and reads none beyond those.
+  for (; at + kRansLanes <= count && end - words >= kRansLanes; at += kRansLanes) turn(words, out + at);
+  return {at, words - d.words};
 }
 
 }  // namespace
