@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <unordered_set>
 #include <utility>
@@ -142,8 +143,11 @@ void TfliteFile::read_quantization(const schema::QuantizationParameters& q, Tens
   if (zeros > 1 && zeros != count)
     reject(fmt::format("tensor '{}' has {} scales and {} zero points", tensor.name, count, zeros));
   for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t zero =
-        zeros == 0 ? 0 : q.zero_point()->Get(static_cast<flatbuffers::uoffset_t>(zeros == 1 ? 0 : i));
+    // The elements of a list may lie anywhere: the verifier of flatbuffers checks where the list's size
+    // lies, to 4 bytes.
+    std::int64_t zero = 0;
+    if (zeros > 0)
+      std::memcpy(&zero, q.zero_point()->Data() + (zeros == 1 ? 0 : i) * sizeof zero, sizeof zero);
     const bool is_unsigned = tensor.type == TensorType::UINT8;
     if ((tensor.type == TensorType::INT8 || is_unsigned) &&
         (zero < (is_unsigned ? 0 : -128) || zero > (is_unsigned ? 255 : 127)))

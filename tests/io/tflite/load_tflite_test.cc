@@ -410,11 +410,15 @@ TEST(LoadTflite, ConstantsThatAreDequantized) {
   o.expect(y, o.in, [&](int h, int w, int c) { return o.at(h, w, c) + added[c]; });
 }
 
-/// A row of codes with a scale for each channel, added to images.
-TEST(LoadTflite, ConstantsInCodesOfChannels) {
+/// A row of codes with a scale for each channel, added to images; the zero points may lie anywhere in the
+/// file.
+class LoadTfliteConstants : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Aligned, LoadTfliteConstants, ::testing::Bool());
+
+TEST_P(LoadTfliteConstants, InCodesOfChannels) {
   OneOperator o;
   const int c = o.b.constant<std::int8_t>("c", {3}, TensorType::INT8, {10, -20, 30},
-                                          {{0.5f, 0.25f, 0.125f}, {0, 4, 0}, 0}),
+                                          {{0.5f, 0.25f, 0.125f}, {0, 4, 0}, 0, GetParam()}),
             y = o.out(o.in), p = o.b.tensor("p", o.in);
   o.b.op(17, {o.input}, {p}, schema::CreatePool2DOptions(o.b.builder(), Padding::SAME, 1, 1, 1, 1));
   o.b.op(0, {p, c}, {y}, schema::CreateAddOptions(o.b.builder()));

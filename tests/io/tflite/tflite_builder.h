@@ -18,6 +18,7 @@ struct TfliteScales {
   std::vector<float> scales{};
   std::vector<std::int64_t> zero_points{};
   int axis = 0;
+  bool is_aligned = true;  ///< false: the zero points lie four bytes off, as they do in damaged files
 };
 
 class TfliteBuilder {
@@ -76,13 +77,24 @@ class TfliteBuilder {
     flatbuffers::Offset<schema::QuantizationParameters> quantization = 0;
     if (!q.scales.empty()) {
       const auto scales = b_.CreateVector(q.scales);
-      const auto zeros = b_.CreateVector(q.zero_points);
+      const auto zeros = q.is_aligned ? b_.CreateVector(q.zero_points) : misaligned(q.zero_points);
       quantization = schema::CreateQuantizationParameters(b_, 0, 0, scales, zeros, 0, 0, q.axis);
     }
     const auto shape = b_.CreateVector(dims);
     const auto text = b_.CreateString(name);
     tensors_.push_back(schema::CreateTensor(b_, shape, type, buffer, text, quantization));
     return static_cast<int>(tensors_.size() - 1);
+  }
+
+  flatbuffers::Offset<flatbuffers::Vector<std::int64_t>> misaligned(const std::vector<std::int64_t>& values) {
+    // Offsets count from the end of the buffer, whose size is a multiple of 8.
+    while (b_.GetSize() % 8 != 4) b_.PushElement(std::uint8_t{0});
+    b_.StartVector(values.size() * 2, sizeof(std::uint32_t));
+    for (auto v = values.rbegin(); v != values.rend(); ++v) {
+      b_.PushElement(static_cast<std::uint32_t>(*v >> 32));
+      b_.PushElement(static_cast<std::uint32_t>(*v));
+    }
+    return b_.EndVector(values.size());
   }
 
   flatbuffers::FlatBufferBuilder b_;
