@@ -5,6 +5,7 @@
 #   scripts/test.sh [PRESET] [ARGUMENT...]    default: release
 #   CXX=clang++-14 scripts/test.sh ...        with another compiler than g++
 #   LOWBIT_TESTS_WHOLE=ON scripts/test.sh     starts each program of tests twice, for half of its cases, not for each case
+#   LOWBIT_JOBS=1 scripts/test.sh ...         compiles and tests one thing at a time, not one for each processor
 #   LOWBIT_PYTHON=ON scripts/test.sh          the Python package, too, with the system's Python
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,5 +33,6 @@ scripts/setup.sh "${packages[@]}"
 [ "${LOWBIT_PYTHON:-OFF}" = OFF ] || options+=(-DLOWBIT_PYTHON=ON -DPython3_EXECUTABLE=/usr/bin/python3)
 [[ $preset != asan-ubsan || ${CXX-} != clang* ]] || options=(-DLOWBIT_FUZZ=ON -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld)
 cmake --preset "$preset" -G Ninja ${options[@]+"${options[@]}"}
-cmake --build --preset "$preset"
-ctest --preset "$preset" -j2 "$@"
+jobs=${LOWBIT_JOBS:-$(nproc)}
+cmake --build --preset "$preset" --parallel "$jobs"
+ctest --preset "$preset" --parallel "$jobs" "$@"

@@ -38,4 +38,4 @@ if [ ${#known[@]} -gt "$most" ]; then
   echo "clang-tidy: the first $most only"
   known=("${known[@]:0:most}")
 fi
-[ ${#known[@]} -eq 0 ] || printf '%s\0' "${known[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-14 -p build/tidy --quiet
+[ ${#known[@]} -eq 0 ] || printf '%s\0' "${known[@]}" | xargs -0 -n 1 -P "${LOWBIT_JOBS:-$(nproc)}" clang-tidy-14 -p build/tidy --quiet
