@@ -8,6 +8,8 @@
 #include <set>
 
 #include "lowbit/core/error.h"
+#include "lowbit/model/serialize.h"
+#include "lowbit/search/search.h"
 #include "search/cost_parts.h"
 
 namespace lowbit {
@@ -136,6 +138,23 @@ void check(const CostTable& table) {
     check_amount(whole.ns, "a whole network in " + format_scheme(whole.scheme));
     check_amount(whole.joules, "a whole network in " + format_scheme(whole.scheme));
   }
+}
+
+void check_made_for(const CostTable& costs, const Model& fp32) {
+  check(costs);
+  const auto refuse = [](const std::string& why) {
+    throw Error(ErrorCode::invalid_argument, "the table of costs was made for another model: " + why);
+  };
+  if (costs.model != 0 && costs.model != fingerprint(fp32))
+    refuse(fmt::format("that has the fingerprint {:016x}, this one {:016x}", costs.model, fingerprint(fp32)));
+  std::vector<std::string> names;
+  for (const Graph::Node& node : fp32.graph().nodes)
+    if (ops::has_weights(node.op)) names.push_back(node.name);
+  if (names.size() != costs.layers.size())
+    refuse(fmt::format("that has {} layers with weights, this one {}", costs.layers.size(), names.size()));
+  for (std::size_t l = 0; l < names.size(); ++l)
+    if (names[l] != costs.layers[l].name)
+      refuse(fmt::format("its layer {} is '{}', this one's '{}'", l + 1, costs.layers[l].name, names[l]));
 }
 
 }  // namespace lowbit

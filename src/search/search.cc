@@ -6,21 +6,18 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <tuple>
 #include <utility>
 
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
-#include "lowbit/model/quantize.h"
-#include "lowbit/model/serialize.h"
+#include "search/attempts.h"
 #include "search/chooser.h"
-#include "search/cost_parts.h"
 #include "search/cost_study.h"
-#include "search/energy.h"
 #include "search/front_sections.h"
 #include "search/limit_check.h"
 #include "search/measured_front.h"
 #include "search/noise_budget.h"
+#include "search/table_choices.h"
 #include "search/verifier.h"
 
 namespace lowbit {
@@ -54,14 +51,6 @@ void check_search_options(const SearchOptions& options) {
   if (!(options.seconds >= 0) || !(options.margin >= 0))
     throw Error(ErrorCode::invalid_argument, fmt::format("a search cannot take {} s with a margin of {}",
                                                          options.seconds, options.margin));
-}
-
-/// Under the name of what its layers have.
-Model named(Model model, const FrontPoint& point) {
-  if (model.scheme() == point.name || !model.is_quantized() || point.name == "fp32") return model;
-  detail::ModelData data = model.complete_data();
-  data.scheme = point.name;
-  return Model(std::move(data));
 }
 
 /// Measures, chooses, makes, verifies.
@@ -116,7 +105,7 @@ class Search {
     candidates_ = options_.candidates;
     if (options_.costs) {
       check_made_for(*options_.costs, fp32_);
-      candidates_ = schemes_of(*options_.costs);
+      candidates_ = detail::schemes_of(*options_.costs);
     }
     const auto has_ranges = [](const Scheme& s) {
       return !s.is_fp32() && !s.dynamic && s.activation_bits > 0;
@@ -129,14 +118,6 @@ class Search {
     Calibrator calibrator(fp32_, {.threads = options_.threads});
     calibrator.add(calibration_.views());
     table_ = &own_table_.emplace(calibrator.finish());
-  }
-
-  static std::vector<Scheme> schemes_of(const CostTable& costs) {
-    std::vector<Scheme> schemes;
-    for (const CostTable::Layer& layer : costs.layers)
-      for (const CostTable::Candidate& c : layer.candidates)
-        if (std::find(schemes.begin(), schemes.end(), c.scheme) == schemes.end()) schemes.push_back(c.scheme);
-    return schemes;
   }
 
   void prepare_costs() {
@@ -173,116 +154,32 @@ class Search {
                       t.cpu, t.isa, t.threads, t.batch));
   }
 
-  /// The mixtures' schemes of a choice from the table, which may have fewer or more.
-  std::vector<int> of_mixtures(const std::vector<int>& choice) const {
-    std::vector<int> own;
-    for (std::size_t l = 0; l < choice.size(); ++l) {
-      const Scheme& scheme = result_.table.layers[l].candidates[static_cast<std::size_t>(choice[l])].scheme;
-      own.push_back(mixtures_->index_of(l, scheme));
-      if (own.back() < 0)
-        throw Error(ErrorCode::invalid_argument,
-                    fmt::format("the table of costs has layer '{}' in {}, which it cannot have",
-                                result_.table.layers[l].name, format_scheme(scheme)));
-    }
-    return own;
-  }
-
   void set_terms() {
     terms_ = {result_.asked, options_.margin, result_.fp32.ns, 0};
     const bool bytes_first = options_.goal == SearchGoal::bytes;
-    rest_sum_ = add_up(result_.table, rest_choice());
+    const CostSum rest_sum = add_up(result_.table, detail::rest_choice(result_.table));
     if (options_.not_slower && !bytes_first && !result_.asked.min_speedup) {
       const CostTable::Whole* rest = detail::whole_of(result_.table, result_.table.rest_scheme);
       terms_.rest_ns = rest && !rest->scheme.is_fp32() ? rest->ns : 0;
     }
     // What a layer counts as a part of the rest scheme's network.
-    const double ns = 1 / std::max(rest_sum_.ns, 1e-9), bytes = 1 / std::max(double(rest_sum_.bytes), 1.0);
+    const double ns = 1 / std::max(rest_sum.ns, 1e-9), bytes = 1 / std::max(double(rest_sum.bytes), 1.0);
     goal_ = {options_.goal == SearchGoal::bytes ? 1e-3 * ns : ns,
              options_.goal == SearchGoal::time ? 1e-3 * bytes : bytes, 0, 0};
     chooser_.emplace(result_.table, terms_, goal_);
-  }
-
-  std::vector<int> rest_choice() const {
-    std::vector<int> choice;
-    for (const CostTable::Layer& layer : result_.table.layers) {
-      int index = 0;
-      for (std::size_t c = 0; c < layer.candidates.size(); ++c)
-        if (layer.candidates[c].scheme == result_.table.rest_scheme) index = static_cast<int>(c);
-      choice.push_back(index);
-    }
-    return choice;
-  }
-
-  std::vector<int> uniform_choice(const Scheme& scheme) const {
-    std::vector<int> choice = rest_choice();
-    for (std::size_t l = 0; l < choice.size(); ++l) {
-      const auto& candidates = result_.table.layers[l].candidates;
-      for (std::size_t c = 0; c < candidates.size(); ++c)
-        if (candidates[c].scheme == scheme) choice[l] = static_cast<int>(c);
-    }
-    return choice;
-  }
-
-  FrontPoint point_of(const std::vector<int>& choice) const {
-    return detail::front_point(result_.table, choice);
-  }
-
-  Model make(const FrontPoint& point, const std::vector<int>& choice, bool recovered) const {
-    if (!recovered) return mixtures_->make(of_mixtures(choice));
-    const QuantizeOptions how{
-        .scheme = result_.table.rest_scheme, .overrides = point.overrides(), .recover = options_.recover};
-    return named(table_ ? quantize(fp32_, *table_, how) : quantize(fp32_, how), point);
-  }
-
-  /// Makes and measures a network, and keeps it where it is the best so far.
-  const NetworkMeasurement& attempt(const std::vector<int>& choice, bool recovered,
-                                    std::vector<FrontPoint>& list) {
-    const auto begun = SearchClock::now();
-    FrontPoint made = point_of(choice);
-    const Model model = make(made, choice, recovered);
-    FrontPoint& point = list.emplace_back(std::move(made));
-    point.recovered = recovered;
-    point.measured = verifier_->measure(model, point.predicted, result_.table);
-    offer(point, model);
-    last_attempt_ = seconds_from(begun);
-    return *point.measured;
-  }
-
-  void offer(const FrontPoint& point, const Model& model) {
-    const detail::LimitCheck check = detail::check_limits(terms_, *point.measured);
-    const Rank rank{check.excess, check.tight || check.slower, value_of(*point.measured)};
-    if (result_.model && !rank.is_better_than(best_)) return;
-    best_ = rank;
-    result_.model = model;
-    result_.given = point;
-    result_.missed = check.missed;
-  }
-
-  /// First limits, then time to spare (or no slower than the rest scheme), then the goal.
-  struct Rank {
-    double excess = 0;
-    bool slow = false;
-    double value = 0;
-    bool is_better_than(const Rank& other) const {
-      return std::tie(excess, slow, value) < std::tie(other.excess, other.slow, other.value);
-    }
-  };
-
-  double value_of(const NetworkMeasurement& m) const {
-    // A decibel is a tie-break: answers are what counts, where many samples tell them apart.
-    if (!terms_.limits.max_drop) return m.drop - 1e-3 * std::min(m.sqnr_db, 200.0);
-    return goal_.ns * m.ns + goal_.bytes * static_cast<double>(m.file_bytes);
+    attempts_.emplace(fp32_, options_, *mixtures_, *verifier_,
+                      detail::Attempts::Options{terms_, goal_, table_, foreign_}, result_);
   }
 
   void try_uniform() {
-    const std::vector<Scheme> schemes = schemes_of(result_.table);
+    const std::vector<Scheme> schemes = detail::schemes_of(result_.table);
     int done = 0;
     for (const Scheme& scheme : schemes) {
       report("uniform schemes", done++, static_cast<int>(schemes.size()));
       if (scheme.is_fp32() && result_.model) continue;
       // At least one network there must be.
       if (result_.model && over()) return;
-      attempt(uniform_choice(scheme), false, result_.uniform);
+      attempts_->mixture(detail::uniform_choice(result_.table, scheme), false, result_.uniform);
       const FrontPoint& point = result_.uniform.back();
       budget_.known(point.predicted.noise, point.measured->drop + terms_.margin * point.measured->drop_error);
     }
@@ -309,7 +206,7 @@ class Search {
       const double remaining = seconds_ - seconds_from(start_);
       // What is recovered as a whole counts for more: it must have its time.
       if (!recovered && options_.recover && i > 0 && remaining < kRecoveredShare * seconds_) return;
-      if (over() || (recovered && i > 0 && last_attempt_ > remaining)) {
+      if (over() || (recovered && i > 0 && attempts_->last_seconds() > remaining)) {
         result_.out_of_time = true;
         return;
       }
@@ -325,7 +222,7 @@ class Search {
       }
       seen.push_back(choice->candidates);
       if (!choice->exact) inexact_ = true;
-      const NetworkMeasurement& m = attempt(choice->candidates, recovered, result_.tried);
+      const NetworkMeasurement& m = attempts_->mixture(choice->candidates, recovered, result_.tried);
       chooser_->learn(result_.tried.back().predicted, m);
       const detail::LimitCheck check = detail::check_limits(terms_, m);
       if (terms_.limits.max_drop) {
@@ -345,14 +242,14 @@ class Search {
     result_.predicted_front = detail::front_sections(result_.table, goal_);
     std::vector<std::vector<int>> choices;
     if (recovers)
-      for (const Scheme& scheme : schemes_of(result_.table))
-        if (!scheme.is_fp32()) choices.push_back(uniform_choice(scheme));
+      for (const Scheme& scheme : detail::schemes_of(result_.table))
+        if (!scheme.is_fp32()) choices.push_back(detail::uniform_choice(result_.table, scheme));
     for (const std::size_t i : detail::spread_out(result_.predicted_front, kFrontPoints))
-      choices.push_back(choice_of(result_.predicted_front[i]));
+      choices.push_back(detail::choice_of(result_.table, result_.predicted_front[i]));
     const double begun = seconds_from(start_);
     const auto has_time = [&](bool asked_for) {
       const double now = seconds_from(start_);
-      return !over() && now + last_attempt_ < seconds_ && (asked_for || now - begun < begun);
+      return !over() && now + attempts_->last_seconds() < seconds_ && (asked_for || now - begun < begun);
     };
     const int total = static_cast<int>(choices.size() + options_.uniform.size());
     int done = 0;
@@ -360,7 +257,7 @@ class Search {
       report("completing the front", done++, total);
       if (!has_time(true)) return;
       try {
-        attempt_uniform(scheme);
+        attempts_->whole(scheme);
       } catch (const Error& e) {
         if (e.code() == ErrorCode::cancelled) throw;
         result_.notes.push_back(
@@ -370,80 +267,18 @@ class Search {
     for (const std::vector<int>& choice : choices) {
       report("completing the front", done++, total);
       if (!has_time(false)) return;
-      const FrontPoint point = point_of(choice);
+      const FrontPoint point = detail::front_point(result_.table, choice);
       const bool seen = std::any_of(result_.tried.begin(), result_.tried.end(), [&](const FrontPoint& other) {
         return other.recovered == recovers && detail::same_schemes(point, other);
       });
-      if (!seen) attempt(choice, recovers, result_.tried);
+      if (!seen) attempts_->mixture(choice, recovers, result_.tried);
     }
   }
 
-  /// A whole network in a scheme that layers had no chance to get.
-  void attempt_uniform(const Scheme& scheme) {
-    const std::vector<Scheme> known = schemes_of(result_.table);
-    if (scheme.is_fp32() || foreign_ || std::find(known.begin(), known.end(), scheme) != known.end()) return;
-    const auto begun = SearchClock::now();
-    const QuantizeOptions how{.scheme = scheme, .recover = options_.recover};
-    const Model model = table_ ? quantize(fp32_, *table_, how) : quantize(fp32_, how);
-    FrontPoint& point = result_.uniform.emplace_back();
-    point.name = format_scheme(scheme);
-    point.recovered = static_cast<bool>(options_.recover);
-    for (std::size_t i = 0; i < model.graph().nodes.size(); ++i)
-      if (ops::has_weights(model.graph().nodes[i].op))
-        point.layers.push_back({.layer = model.graph().nodes[i].name,
-                                .scheme = model.quantization(static_cast<int>(i)).scheme,
-                                .kernel = model.kernel(static_cast<int>(i)),
-                                .bytes = model.weight_bytes(static_cast<int>(i))});
-    CostSum energy;
-    if (result_.table.energy_source == detail::kEstimatedEnergy) {
-      energy.joules = detail::estimated_joules(model, options_.batch);
-    } else if (const CostTable::Whole* whole = detail::whole_of(result_.table, Scheme())) {
-      energy.ns = whole->ns, energy.joules = whole->joules;  // the same power
-    }
-    point.measured = verifier_->measure(model, energy, result_.table);
-    offer(point, model);
-    last_attempt_ = seconds_from(begun);
-  }
-
-  std::vector<int> choice_of(const FrontPoint& point) const {
-    std::vector<int> choice;
-    for (std::size_t l = 0; l < point.layers.size(); ++l) {
-      const auto& candidates = result_.table.layers[l].candidates;
-      int index = 0;
-      for (std::size_t c = 0; c < candidates.size(); ++c)
-        if (candidates[c].scheme == point.layers[l].scheme) index = static_cast<int>(c);
-      choice.push_back(index);
-    }
-    return choice;
-  }
-
-  /// What the caller makes of the network that was found counts where it misses less of the limits, or loses
-  /// less accuracy.
   void refine() {
     if (!options_.refine || (options_.stops && options_.stops())) return;
     report("refining", 0, 0);
-    const double seconds = options_.seconds - seconds_from(start_);
-    RefinedModel made = options_.refine(result_.given, std::max(seconds, 0.0));
-    SearchRefinement& told = result_.refinement.emplace();
-    told.description = std::move(made.description);
-    told.before = *result_.given.measured;
-    if (!made.model) return;
-    FrontPoint point = result_.given;
-    made.model = named(std::move(*made.model), point);
-    point.recovered = false, point.refined = true;
-    point.measured = verifier_->measure(*made.model, point.predicted, result_.table);
-    told.after = point.measured;
-    const detail::LimitCheck check = detail::check_limits(terms_, *point.measured);
-    const auto rank = [](double excess, const NetworkMeasurement& m) {
-      return std::tuple(excess, m.drop, -m.sqnr_db);
-    };
-    told.kept = rank(check.excess, *point.measured) < rank(best_.excess, told.before);
-    if (told.kept) {
-      result_.model = std::move(made.model);
-      result_.given = point;
-      result_.missed = check.missed;
-    }
-    result_.tried.push_back(std::move(point));
+    attempts_->refine(std::max(options_.seconds - seconds_from(start_), 0.0));
   }
 
   void finish() {
@@ -476,13 +311,11 @@ class Search {
   std::optional<detail::Mixtures> mixtures_;
   std::optional<detail::Verifier> verifier_;
   detail::LimitTerms terms_;
-  CostSum rest_sum_;
   ChoiceGoal goal_;
   detail::NoiseBudget budget_;
-  Rank best_;
   std::optional<detail::Chooser> chooser_;
-  double seconds_ = 0;       ///< that everything but refining has
-  double last_attempt_ = 0;  ///< seconds
+  std::optional<detail::Attempts> attempts_;
+  double seconds_ = 0;  ///< that everything but refining has
   bool foreign_ = false, inexact_ = false;
 };
 
@@ -491,23 +324,6 @@ class Search {
 SearchResult search(const Model& fp32, const SampleSet& calibration, const SampleSet& held_out,
                     const SearchOptions& options) {
   return Search(fp32, calibration, held_out, options).run();
-}
-
-void check_made_for(const CostTable& costs, const Model& fp32) {
-  check(costs);
-  const auto refuse = [](const std::string& why) {
-    throw Error(ErrorCode::invalid_argument, "the table of costs was made for another model: " + why);
-  };
-  if (costs.model != 0 && costs.model != fingerprint(fp32))
-    refuse(fmt::format("that has the fingerprint {:016x}, this one {:016x}", costs.model, fingerprint(fp32)));
-  std::vector<std::string> names;
-  for (const Graph::Node& node : fp32.graph().nodes)
-    if (ops::has_weights(node.op)) names.push_back(node.name);
-  if (names.size() != costs.layers.size())
-    refuse(fmt::format("that has {} layers with weights, this one {}", costs.layers.size(), names.size()));
-  for (std::size_t l = 0; l < names.size(); ++l)
-    if (names[l] != costs.layers[l].name)
-      refuse(fmt::format("its layer {} is '{}', this one's '{}'", l + 1, costs.layers[l].name, names[l]));
 }
 
 }  // namespace lowbit
