@@ -154,7 +154,7 @@ void add_auto_command(CLI::App& program) {
           "what is made small within --max-drop: time, size, or both as parts of int8's")
       ->check(CLI::IsMember({"both", "time", "size"}));
   command->add_option("--schemes", options->schemes,
-                      "what layers may get, with commas (default: int8, int4, int4-g32, kmeans3, int3, "
+                      "what layers may get, with commas (default: int8, int5, int4, int4-g32, kmeans3, int3, "
                       "ternary, int2, fp32)");
   command->add_option("--uniform", options->whole,
                       "whole networks in one of these schemes are measured too, and may be given; all: one "

@@ -320,7 +320,7 @@ CostTable measure_mixtures(const Mixtures& mixtures, const SampleSet& samples, c
 namespace lowbit {
 
 std::vector<Scheme> default_candidates() {
-  return {"int8", "int4", "int4-g32", "kmeans3", "int3", "ternary", "int2", "fp32"};
+  return {"int8", "int5", "int4", "int4-g32", "kmeans3", "int3", "ternary", "int2", "fp32"};
 }
 
 CostTable measure_costs(const Model& fp32, const SampleSet& samples, const CostOptions& options) {
