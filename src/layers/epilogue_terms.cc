@@ -60,24 +60,22 @@ ColumnTerms::ColumnTerms(std::size_t n, std::size_t k, bool grouped, std::span<c
   require_finite(addend, "a bias in units of the output");
 }
 
-/// Adds biases that are whole numbers of steps to the constants; false where one is not, or all are zero.
+/// Adds biases that are whole numbers of steps, zeros too, to the constants; false where one is not, or there are none.
 bool ColumnTerms::take_integer_bias(std::size_t k, std::span<const float> bias,
                                     std::span<const float> steps) {
   constexpr double kMost = 1 << 24;  // below it a float tells whole numbers apart
   constexpr double kLargestProduct = 255.0 * 128.0, kLargestSum = 2147483647.0;
   if (static_cast<double>(k) * kLargestProduct + kMost > kLargestSum) return false;
-  bool any = false;
   std::vector<std::int32_t> whole(bias.size());
   for (std::size_t j = 0; j < bias.size(); ++j) {
     const double number = std::nearbyint(static_cast<double>(bias[j]) / static_cast<double>(steps[j]));
     if (!(std::fabs(number) < kMost) || static_cast<float>(number) * steps[j] != bias[j]) return false;
     whole[j] = static_cast<std::int32_t>(number);
-    any = any || whole[j] != 0;
   }
-  for (std::size_t j = 0; any && j < bias.size(); ++j)
+  for (std::size_t j = 0; j < bias.size(); ++j)
     constant[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(constant[j]) +
                                             static_cast<std::uint32_t>(whole[j]));
-  return any;
+  return !bias.empty();
 }
 
 kernels::Epilogue base_epilogue(const ops::Activation& activation, const LayerQuantization& q) {

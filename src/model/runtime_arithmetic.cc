@@ -46,7 +46,9 @@ void round_biases(detail::ModelData& data) {
     const std::vector<float> steps =
         steps_of_sums(static_cast<std::size_t>(weights.matrix().rows),
                       type_of(data, node.inputs[0]).qparams.scale, weights.column_scales(), weights.units());
+    const bool gives_codes = type_of(data, node.output).dtype == DType::u8;
     const auto round = [&](std::vector<float>& bias) {
+      if (bias.empty() && gives_codes) bias.assign(steps.size(), 0.0f);
       for (std::size_t j = 0; j < bias.size(); ++j) {
         const double number = std::nearbyint(static_cast<double>(bias[j]) / static_cast<double>(steps[j]));
         if (std::fabs(number) <= kMost) bias[j] = static_cast<float>(number) * steps[j];

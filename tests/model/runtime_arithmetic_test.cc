@@ -95,6 +95,37 @@ TEST(RuntimeArithmetic, BiasesAreWholeSteps) {
   EXPECT_EQ(layers, 5);
 }
 
+/// A layer without a bias has one of zeros, whose sums are scaled as with any other: by (steps / output scale). Here that
+/// is a half, so that odd sums go to even codes, while steps * (1 / output scale) would be less.
+TEST(RuntimeArithmetic, NoBiasIsOneOfZeros) {
+  constexpr float kSteps = 41.0f / (1 << 20), kOut = 82.0f / (1 << 20);
+  ASSERT_EQ(kSteps / kOut, 0.5f);
+  ASSERT_LT(kSteps * (1.0f / kOut), 0.5f);
+  Tensor images(Shape{64, 2, 4, 4});
+  for (std::size_t i = 0; i < images.data.size(); ++i)
+    images.data[i] = i / 16 % 2 == 0 ? 0.0f : static_cast<float>(i / 32) / 256;
+  for (const bool zeros : {true, false}) {
+    nn::Conv2d layer;
+    layer.weight = Tensor(Shape{1, 2, 1, 1});
+    layer.weight.data = {127 * 41.0f / 4096, 41.0f / 4096};
+    if (zeros) layer.bias = {0.0f};
+    Sequential network({2, 4, 4});
+    network.add(layer).add(nn::MaxPool2d{}).add(nn::Flatten{});
+    const Model fp32 = network.model();
+    const std::string& input = fp32.graph().values[static_cast<std::size_t>(fp32.graph().inputs[0])].name;
+    const RangePolicy ranges = [&](const std::string& value, int) {
+      return Range{0.0f, 255 * (value == input ? 1.0f / 256 : kOut)};
+    };
+    const Model model = quantize(fp32, calibrate(fp32, std::vector<Tensor>{images}),
+                                 {.ranges = ranges, .integer_biases = true});
+    Workspace workspace(model, {.batch = 64});
+    std::vector<float> out(64 * 4);
+    run(model, TensorView(images.data.data(), images.shape), MutableTensorView(out.data(), Shape{64, 4}), workspace);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      EXPECT_EQ(out[i], std::nearbyint(static_cast<float>(i / 4) * 0.5f) * kOut) << i;
+  }
+}
+
 /// Sums, biases and the residual in 32 bits; one rounding of the product, one of the sum.
 TEST(RuntimeArithmetic, IsThatOfIntegers) {
   const Model model = quantize_so(network_with_a_sum(), {.integer_biases = true, .rounded_sums = true});

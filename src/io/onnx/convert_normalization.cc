@@ -31,6 +31,28 @@ void convert_batch_normalization(NodeContext& node) {
   node.emit(std::move(op), {node.value(0)});
 }
 
+void convert_layer_normalization(NodeContext& node) {
+  const Shape& shape = node.shape(0);
+  for (int i = 1; i < node.proto().output_size(); ++i)
+    if (!node.proto().output(i).empty()) node.refuse("gives means and deviations");
+  if (normalized_axis(node, node.int_attribute("axis", -1), shape.rank() + 1) != shape.rank())
+    node.refuse("normalizes over more than the last axis");
+  const auto line = [&](int i) {
+    const Constant& constant = node.constant(i);
+    if (constant.is_integer || constant.dims.size() != 1 ||
+        static_cast<std::int64_t>(constant.size()) != shape[shape.rank() - 1])
+      node.refuse(fmt::format("needs {} floats in '{}'", shape[shape.rank() - 1], node.proto().input(i)));
+    std::vector<float> floats;
+    for (const double v : constant.doubles()) floats.push_back(static_cast<float>(v));
+    return floats;
+  };
+  ops::LayerNormOp op;
+  op.epsilon = node.float_attribute("epsilon", 1e-5f);
+  op.scale = line(1);
+  if (node.has_input(2)) op.shift = line(2);
+  node.emit(std::move(op), {node.value(0)});
+}
+
 void convert_lrn(NodeContext& node) {
   if (node.shape(0).rank() != 3)
     node.refuse("reads a sample of shape " + node.shape(0).to_string() + "; only C x H x W is supported");

@@ -36,6 +36,7 @@ constexpr Row kTable[] = {
     {"HardSwish", convert_hard_swish},
     {"Identity", convert_identity},
     {"LRN", convert_lrn},
+    {"LayerNormalization", convert_layer_normalization},
     {"LeakyRelu", convert_leaky_relu},
     {"Log", convert_log},
     {"MatMul", convert_matmul},

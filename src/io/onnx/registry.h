@@ -37,6 +37,7 @@ void convert_hard_swish(NodeContext&);
 void convert_identity(NodeContext&);
 void convert_leaky_relu(NodeContext&);
 void convert_log(NodeContext&);
+void convert_layer_normalization(NodeContext&);
 void convert_lrn(NodeContext&);
 void convert_matmul(NodeContext&);
 void convert_max(NodeContext&);

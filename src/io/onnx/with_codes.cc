@@ -147,7 +147,17 @@ Model with_codes(Model fp32, const FileCodes& codes) {
   policies.weights = [&](const LayerContext& layer) {
     LayerWeights weights;
     weights.codes = exact_codes(layer.weights, codes.weights.at(layer.name));
-    if (weights.codes) weights.label = "of the file";
+    if (!weights.codes) return weights;
+    weights.label = "of the file";
+    // A runtime scales integer sums with and without a bias alike.
+    const Graph::Node& node = graph.nodes[static_cast<std::size_t>(layer.node)];
+    const bool has_bias = std::visit(
+        [](const auto& op) {
+          if constexpr (requires { op.bias; }) return !op.bias.empty();
+          return false;
+        },
+        node.op);
+    if (!has_bias && known[node.output]) weights.bias.assign(static_cast<std::size_t>(layer.weights.rows), 0);
     return weights;
   };
   return quantize_nodes(fp32, nullptr, schemes, kSchemeOfFile, policies);

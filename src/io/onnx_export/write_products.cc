@@ -141,21 +141,25 @@ void write(GraphWriter& w, NodeOf n, const ops::LinearOp& op) {
   const ValueId input = n.node.inputs[0], output = n.node.output;
   const Shape& samples = w.shape(input);
   WrittenWeights::Image image{};
-  if (op.flattens_input) image = {samples[0], samples[1], samples[2]};
+  const bool has_order = op.flattens_input && samples[0] > 1 && samples[1] * samples[2] > 1;
+  if (has_order) image = {samples[0], samples[1], samples[2]};
   WrittenWeights weights(w, n.number, op.weight, image);
   const std::int64_t columns = op.weight.shape[1];
   Integers flat{columns};
   if (w.graph().has_batch) flat.insert(flat.begin(), -1);
   const auto read = [&] { return op.flattens_input ? w.read_reshaped(input, flat) : w.read(input); };
+  // Zeros would keep a runtime from making an integer operator of the product and its rounding.
+  const bool has_bias = std::ranges::any_of(op.bias, [](float b) { return b != 0; });
+  const Floats bias = has_bias ? op.bias : Floats();
   const auto add_bias = [&](const std::string& sums) {
-    return op.bias.empty() ? sums : w.op("Add", {sums, w.floats(op.bias, {weights.rows()})});
+    return has_bias ? w.op("Add", {sums, w.floats(bias, {weights.rows()})}) : sums;
   };
   const bool in_codes = w.is_coded(input);
   if (weights.are_integers() && (!in_codes || w.form() == OnnxForm::qlinear)) {
     const Codes codes = !in_codes           ? w.quantized_when_run(read())
                         : op.flattens_input ? w.read_codes_reshaped(input, flat)
                                             : w.read_codes(input);
-    if (in_codes && w.is_coded(output) && op.bias.empty()) {
+    if (in_codes && w.is_coded(output) && !has_bias) {
       const Codes y = w.codes_to_give(w.model().type(output).qparams);
       const std::string product =
           w.op("QLinearMatMul",
@@ -167,7 +171,7 @@ void write(GraphWriter& w, NodeOf n, const ops::LinearOp& op) {
     std::vector<std::string> inputs{codes.name, weights.integers_by_columns(), codes.zero_point};
     if (weights.have_zero_points()) inputs.push_back(weights.zero_points());
     const std::string sums = w.op("MatMulInteger", inputs);
-    return w.give(n.node, real_sums(w, sums, codes.scale, weights, op.bias, false), op.activation);
+    return w.give(n.node, real_sums(w, sums, codes.scale, weights, bias, false), op.activation);
   }
   if (!in_codes) {
     if (const std::optional<WrittenWeights::NBits> bits = weights.nbits()) {
@@ -185,9 +189,9 @@ void write(GraphWriter& w, NodeOf n, const ops::LinearOp& op) {
     return w.give(n.node, add_bias(w.op("MatMul", {read(), weights.by_columns()})), op.activation);
   std::vector<std::string> inputs{read(), weights.by_columns()};
   const float scale = w.model().type(input).qparams.scale;
-  if (!op.bias.empty())
-    inputs.push_back(in_codes && weights.are_integers() ? real_bias(w, op.bias, scale, weights.scales())
-                                                        : w.floats(op.bias, {weights.rows()}));
+  if (has_bias)
+    inputs.push_back(in_codes && weights.are_integers() ? real_bias(w, bias, scale, weights.scales())
+                                                        : w.floats(bias, {weights.rows()}));
   w.give(n.node, w.op("Gemm", inputs), op.activation);
 }
 

@@ -380,5 +380,55 @@ TEST(QuantizedFile, CodesThatAreReturnedStayArrays) {
   EXPECT_FALSE(model.graph().has_batch);
 }
 
+/// A function whose values are scaled, and a normalization of rows: nodes of their own between the same codes again, in
+/// batches.
+TEST(QuantizedFile, ScaledFunctionsAndNormsComeBack) {
+  Random random(41);
+  const auto numbers = [&](const Shape& shape) {
+    Tensor t(shape);
+    for (float& v : t.data) v = random.gaussian();
+    return t;
+  };
+  Graph graph;
+  graph.inputs = {graph.add_value("x", {6, 16})};
+  ops::LinearOp first, last;
+  first.weight = numbers({12, 16}), last.weight = numbers({5, 12});
+  first.bias = numbers({12}).data;
+  ops::FunctionOp swish;
+  swish.function = ops::Function::hard_swish, swish.alpha = 1.0f / 6, swish.beta = 0.5f;
+  swish.scale_after = 0.75f, swish.shift_after = 0.125f;
+  ops::LayerNormOp norm;
+  norm.scale = numbers({12}).data, norm.shift = numbers({12}).data;
+  ValueId x = graph.add_node("swish", swish, {graph.add_node("first", first, {graph.inputs[0]})});
+  x = graph.add_node("norm", norm, {x});
+  graph.outputs = {graph.add_node("last", last, {x})};
+  infer_shapes(graph);
+  const Model fp32(graph, "net");
+  const Tensor samples = numbers({20, 6, 16});
+  const Model model = quantize(fp32, calibrate(fp32, std::vector<Tensor>{samples}), {.integer_biases = true});
+  const Model again = load_onnx(export_onnx_to_bytes(model));
+  EXPECT_TRUE(again.graph().has_batch);
+  EXPECT_EQ(fallback_count(again), 0) << describe_coverage(again);
+  int functions = 0, norms = 0;
+  for (const Graph::Node& node : again.graph().nodes) {
+    if (const auto* f = std::get_if<ops::FunctionOp>(&node.op)) {
+      ++functions;
+      EXPECT_EQ(f->scale_after, 0.75f);
+      EXPECT_EQ(f->shift_after, 0.125f);
+      EXPECT_EQ(again.type(node.output).dtype, DType::u8);
+    }
+    norms += std::holds_alternative<ops::LayerNormOp>(node.op);
+  }
+  EXPECT_EQ(functions, 1);
+  EXPECT_EQ(norms, 1);
+  const std::vector<float> expected = outputs(model, samples), got = outputs(again, samples);
+  double error = 0, energy = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    error += (got[i] - expected[i]) * (got[i] - expected[i]);
+    energy += expected[i] * expected[i];
+  }
+  EXPECT_LT(error, 1e-4 * energy);
+}
+
 }  // namespace
 }  // namespace lowbit::testing
