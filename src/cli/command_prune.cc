@@ -26,7 +26,7 @@
 namespace lowbit::cli {
 namespace {
 
-constexpr std::int64_t kCaptureBatch = 32;
+constexpr std::int64_t kCaptureBatch = 32, kFewestToRefit = 8;
 
 struct PruneArguments {
   OnnxOptions onnx;
@@ -45,9 +45,7 @@ void parse_pattern(const std::string& text, PruneOptions& options) {
     refuse(fmt::format("--keep \"{}\" is not N:M, N weights of each M in a row", text));
 }
 
-LayerStats capture_layers(const Model& fp32, const PruneArguments& options) {
-  const data::Samples samples(options.data, data::Split::calibration, data::inputs_of(fp32),
-                              options.data.calib, options.data.seed);
+LayerStats capture_layers(const Model& fp32, const data::Samples& samples, const PruneArguments& options) {
   Capturer capturer(fp32, {.sampled_rows = 0, .threads = options.prune.threads});
   report::Progress progress("looking at inputs of layers", samples.count());
   for (std::int64_t first = 0; first < samples.count(); first += kCaptureBatch) {
@@ -109,12 +107,22 @@ void run_prune(PruneArguments options) {
     refuse(fmt::format("{} is quantized already ({}); weights are pruned in an fp32 model", options.model,
                        fp32.scheme()));
   std::optional<LayerStats> stats;
-  if (by_error) stats = capture_layers(fp32, options);
+  PruneChannelsOptions channels{.scope = prune_options.scope, .threads = prune_options.threads};
+  data::SampleArrays arrays;  // that `channels` points into
+  if (by_error) {
+    const data::Samples samples(options.data, data::Split::calibration, data::inputs_of(fp32),
+                                options.data.calib, options.data.seed);
+    stats = capture_layers(fp32, samples, options);
+    if (options.channels && samples.count() >= kFewestToRefit) {
+      arrays = samples.read(0, std::min(samples.count(), channels.samples));
+      channels.arrays = data::views(arrays);
+    }
+  }
   std::vector<RemovedChannels> removed;
-  const Model pruned =
-      options.channels ? prune_channels(fp32, {.fraction = *options.channels, .scope = prune_options.scope},
-                                        stats ? &*stats : nullptr, &removed)
-                       : prune(fp32, prune_options, stats ? &*stats : nullptr);
+  if (options.channels) channels.fraction = *options.channels;
+  const LayerStats* of_layers = stats ? &*stats : nullptr;
+  const Model pruned = options.channels ? prune_channels(fp32, channels, of_layers, &removed)
+                                        : prune(fp32, prune_options, of_layers);
   output.write(save_to_bytes(pruned));
   output.commit();
   std::FILE* notes = notes_beside(options.output);

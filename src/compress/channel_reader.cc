@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -103,13 +104,20 @@ std::vector<double> ChannelReader::costs() const {
   return costs;
 }
 
+std::vector<std::int64_t> ChannelReader::kept(const std::vector<bool>& gone) const {
+  std::vector<std::int64_t> kept;
+  for (const ColumnBlock& block : blocks_)
+    if (!gone[block.group]) kept.insert(kept.end(), block.columns.begin(), block.columns.end());
+  std::sort(kept.begin(), kept.end());
+  return kept;
+}
+
 void ChannelReader::make_good(ops::Op& op, const std::vector<bool>& gone) const {
   if (covariance_.empty()) return;
-  std::vector<bool> goes(index(columns()));
-  for (const ColumnBlock& block : blocks_)
-    for (const std::int64_t c : block.columns) goes[index(c)] = gone[block.group];
-  std::vector<std::int64_t> kept, lost;
-  for (std::int64_t c = 0; c < columns(); ++c) (goes[index(c)] ? lost : kept).push_back(c);
+  const std::vector<std::int64_t> kept = this->kept(gone);
+  std::vector<std::int64_t> lost;
+  for (std::int64_t c = 0; c < columns(); ++c)
+    if (!std::binary_search(kept.begin(), kept.end(), c)) lost.push_back(c);
   if (lost.empty()) return;
   const auto k = static_cast<std::int64_t>(kept.size()), n = columns();
   const auto covariance = [&](std::int64_t a, std::int64_t b) { return covariance_[index(a * n + b)]; };

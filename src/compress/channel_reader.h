@@ -33,6 +33,8 @@ class ChannelReader {
                 const LayerMoments* moments);
 
   const std::vector<ColumnBlock>& blocks() const { return blocks_; }
+  /// Columns that stay, ascending.
+  std::vector<std::int64_t> kept(const std::vector<bool>& gone) const;
   /// Of each block: the variance of the outputs that its loss leaves at best, relative to all of it; without
   /// moments its squares relative to those of a mean block.
   std::vector<double> costs() const;

@@ -9,6 +9,7 @@
 #include "compress/channel_groups.h"
 #include "compress/channel_reader.h"
 #include "compress/prune_rows.h"
+#include "compress/refit_layers.h"
 #include "compress/remove_channels.h"
 #include "core/refuse.h"
 #include "lowbit/core/error.h"
@@ -19,6 +20,8 @@ namespace lowbit {
 namespace {
 
 using detail::index;
+
+constexpr std::int64_t kRefitPositions = 256;
 
 /// Squares of the row and bias of each output channel, relative to their mean.
 std::vector<double> row_norms(const ops::Op& op) {
@@ -80,10 +83,12 @@ class ChannelPruner {
     keep_whole_words();
   }
 
-  Model removed(const std::string& source) const {
+  Model removed(const Model& fp32, const PruneChannelsOptions& options) const {
     Graph graph = graph_;
     for (const auto& [node, reader] : readers_) reader.make_good(graph.nodes[node].op, gone_);
-    return Model(detail::remove_channels(std::move(graph), groups_, gone_), source);
+    if (options.refits() && std::find(gone_.begin(), gone_.end(), true) != gone_.end())
+      graph = refit(fp32, std::move(graph), options);
+    return Model(detail::remove_channels(std::move(graph), groups_, gone_), fp32.data().source);
   }
 
   std::vector<RemovedChannels> report() const {
@@ -101,6 +106,27 @@ class ChannelPruner {
   }
 
  private:
+  /// Layers that lose nothing, too: what was lost before them changes their inputs.
+  Graph refit(const Model& fp32, Graph graph, const PruneChannelsOptions& options) const {
+    std::map<std::size_t, std::vector<std::int64_t>> kept;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+      if (!detail::reads_channels(graph.nodes[i].op)) continue;
+      const auto reader = readers_.find(i);
+      if (reader != readers_.end()) {
+        kept[i] = reader->second.kept(gone_);
+        continue;
+      }
+      const Tensor weights = weight_matrix(graph.nodes[i].op);
+      for (std::int64_t c = 0; c < weights.shape[1]; ++c) kept[i].push_back(c);
+    }
+    const RecoverOptions how{.samples = options.samples,
+                             .positions = kRefitPositions,
+                             .data = options.data,
+                             .arrays = options.arrays,
+                             .threads = options.threads};
+    return detail::refit_layers(fp32, std::move(graph), kept, detail::RecoverySamples(fp32, nullptr, how),
+                                options.threads);
+  }
   std::int64_t channels(ValueId value) const {
     return detail::channels_along(graph_.values[index(value)].shape, groups_.axis[index(value)]);
   }
@@ -175,7 +201,7 @@ Model prune_channels(const Model& fp32, const PruneChannelsOptions& options, con
   ChannelPruner pruner(fp32, stats);
   pruner.choose(options);
   if (removed) *removed = pruner.report();
-  return pruner.removed(fp32.data().source);
+  return pruner.removed(fp32, options);
 }
 
 }  // namespace lowbit

@@ -84,4 +84,10 @@ void LayerWalk::change(const RecoveredLayer& now) {
   };
 }
 
+void LayerWalk::change(const ops::Op& now) {
+  change_ = [node = layer_, now](int i, ops::Op& op, NodeQuantization&) {
+    if (i == node) op = now;
+  };
+}
+
 }  // namespace lowbit::detail

@@ -17,7 +17,7 @@ namespace lowbit::detail {
 
 class LayerWalk {
  public:
-  /// `quantized` is `fp32` with the codes that its layers have before they are recovered.
+  /// `quantized` is `fp32` with the codes that its layers have before they are recovered, or with other floats.
   LayerWalk(const Model& quantized, const Model& fp32, const RecoverySamples& samples, int threads);
 
   /// What the layer's inputs are, with all that changed before it, and what it should give: of the samples
@@ -28,6 +28,8 @@ class LayerWalk {
   Moments moments(const std::string& layer);
   /// From now on the layer that moments() was last asked for has these codes, and biases where there are any.
   void change(const RecoveredLayer& now);
+  /// The same of a layer of floats: it is `now`.
+  void change(const ops::Op& now);
 
  private:
   CaptureSums sums_{};

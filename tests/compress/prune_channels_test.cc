@@ -294,6 +294,40 @@ TEST(PruneChannels, WhatOthersSayIsMadeGood) {
   EXPECT_LT(error(smaller), 0.01 * error(plain));
 }
 
+/// Each layer is fitted to what it gave in the whole network, from what the layers before it now give.
+TEST(PruneChannels, LayersMakeGoodWhatWasLostBeforeThem) {
+  for (const std::uint64_t seed : {21u, 22u}) {
+    ChannelNetwork n(seed);
+    const ValueId a = n.conv("a", n.graph.inputs[0], 12);
+    const ValueId b = n.conv("b", a, 12, 3, 1, false);
+    const ValueId sum = n.graph.add_node("sum", ops::AddOp{{.lo = 0.0f}}, {b, a});
+    const ValueId deep = n.conv("d", n.conv("c", sum, 12), 10, 1);
+    const ValueId mean = n.graph.add_node("mean", ops::GlobalAveragePoolOp{}, {deep});
+    const Model fp32 = n.model(n.linear("scores", n.graph.add_node("flat", ops::FlattenOp{}, {mean}), 6));
+    const std::vector<Tensor> samples = n.samples(64), others = n.samples(16);
+    Tensor batch(Shape{64, 4, 8, 8});
+    batch.data.clear();
+    for (const Tensor& t : samples) batch.data.insert(batch.data.end(), t.data.begin(), t.data.end());
+    const LayerStats stats = capture(fp32, samples);
+    const PruneChannelsOptions plain{.fraction = 0.25, .scope = PruneScope::layer};
+    PruneChannelsOptions refit = plain;
+    refit.data = TensorView(batch.data.data(), batch.shape);
+    const Model once = prune_channels(fp32, plain, &stats), again = prune_channels(fp32, refit, &stats);
+    EXPECT_EQ(again.stored_bytes(), once.stored_bytes());
+    const auto error = [&](const Model& model) {
+      double squares = 0;
+      for (const Tensor& sample : others) {
+        const auto x = scores_of(fp32.graph(), sample), y = scores_of(model.graph(), sample);
+        for (std::size_t i = 0; i < x.size(); ++i) squares += (x[i] - y[i]) * (x[i] - y[i]);
+      }
+      return squares;
+    };
+    EXPECT_LT(error(again), 0.7 * error(once));
+    refit.threads = 3;
+    EXPECT_EQ(save_to_bytes(prune_channels(fp32, refit, &stats)), save_to_bytes(again));
+  }
+}
+
 TEST(PruneChannels, WhatStaysIsSaid) {
   ChannelNetwork n(11);
   const ValueId grouped = n.conv("grouped", n.conv("before", n.graph.inputs[0], 8), 8, 3, 2);
