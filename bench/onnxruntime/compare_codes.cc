@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// compare_codes: whether a file that was written from a model has its codes and scales when it is read back. Arguments:
-// MODEL FILE, each .lowbit or .onnx. Compared are the products, in the order of the graphs: codes and scales of their
-// weights, and the scales and zero points of what they read and give. One line; exits with 1 where a bit differs.
+// compare_codes: whether a file that was written from a model has its codes and scales when it is read back.
+// Arguments: MODEL FILE, each .lowbit or .onnx. Compared are the products, in the order of the graphs: codes
+// and scales of their weights, and the scales and zero points of what they read and give. One line; exits
+// with 1 where a bit differs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,16 +42,17 @@ std::vector<Product> products_of(const Model& model) {
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::ranges::equal(a, b, {}, [](float v) { return std::bit_cast<std::uint32_t>(v); },
-                            [](float v) { return std::bit_cast<std::uint32_t>(v); });
+  return std::ranges::equal(
+      a, b, {}, [](float v) { return std::bit_cast<std::uint32_t>(v); },
+      [](float v) { return std::bit_cast<std::uint32_t>(v); });
 }
 
 /// Codes themselves: a file may have them in a wider format.
 bool same_codes(const QuantizedMatrix& a, const QuantizedMatrix& b) {
   if (a.rows != b.rows || a.cols != b.cols) return false;
   const std::int32_t shift = (a.format == WeightFormat::u4) == (b.format == WeightFormat::u4) ? 0
-                             : a.format == WeightFormat::u4                                  ? 8
-                                                                                             : -8;
+                             : a.format == WeightFormat::u4                                   ? 8
+                                                                                              : -8;
   for (std::int64_t r = 0; r < a.rows; ++r)
     for (std::int64_t c = 0; c < a.cols; ++c)
       if (a.code(r, c) - shift != b.code(r, c)) return false;
@@ -58,9 +60,8 @@ bool same_codes(const QuantizedMatrix& a, const QuantizedMatrix& b) {
 }
 
 bool same_range(const ValueType& a, const ValueType& b) {
-  return a.dtype == b.dtype &&
-         (a.dtype != DType::u8 || (same_bits({a.qparams.scale}, {b.qparams.scale}) &&
-                                   a.qparams.zero_point == b.qparams.zero_point));
+  return a.dtype == b.dtype && (a.dtype != DType::u8 || (same_bits({a.qparams.scale}, {b.qparams.scale}) &&
+                                                         a.qparams.zero_point == b.qparams.zero_point));
 }
 
 bool compare(const Model& model, const Model& file) {
@@ -75,8 +76,8 @@ bool compare(const Model& model, const Model& file) {
     scales += same_bits(a.scales, b.scales);
     ranges += same_range(ours[i].input, theirs[i].input) && same_range(ours[i].output, theirs[i].output);
   }
-  fmt::print("read back, of {} products: codes of {}, scales of {}, ranges of {}\n", ours.size(), codes, scales,
-             ranges);
+  fmt::print("read back, of {} products: codes of {}, scales of {}, ranges of {}\n", ours.size(), codes,
+             scales, ranges);
   return codes == ours.size() && scales == ours.size() && ranges == ours.size();
 }
 

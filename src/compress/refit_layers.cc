@@ -68,14 +68,16 @@ double error_of(const LinearMap& map, const TargetMoments& m) {
 }
 
 /// Of least error in columns `kept`; nothing where their inputs do not vary.
-std::optional<LinearMap> fit(const LinearMap& was, const std::vector<std::int64_t>& kept, const TargetMoments& m) {
+std::optional<LinearMap> fit(const LinearMap& was, const std::vector<std::int64_t>& kept,
+                             const TargetMoments& m) {
   const auto k = static_cast<std::int64_t>(kept.size());
   std::vector<double> covariance(index(k * k));
   double trace = 0;
   for (std::int64_t i = 0; i < k; ++i) {
     const std::int64_t a = kept[index(i)];
     for (std::int64_t j = 0; j < k; ++j)
-      covariance[index(i * k + j)] = m.second[0](a, kept[index(j)]) - m.input_mean[a] * m.input_mean[kept[index(j)]];
+      covariance[index(i * k + j)] =
+          m.second[0](a, kept[index(j)]) - m.input_mean[a] * m.input_mean[kept[index(j)]];
     trace += covariance[index(i * k + i)];
   }
   const double damping = kRefitDamping * trace / static_cast<double>(std::max<std::int64_t>(k, 1));
@@ -110,7 +112,8 @@ std::optional<LinearMap> fit(const LinearMap& was, const std::vector<std::int64_
 
 }  // namespace
 
-Graph refit_layers(const Model& fp32, Graph changed, const std::map<std::size_t, std::vector<std::int64_t>>& kept,
+Graph refit_layers(const Model& fp32, Graph changed,
+                   const std::map<std::size_t, std::vector<std::int64_t>>& kept,
                    const RecoverySamples& samples, int threads) {
   for (const auto& [node, columns] : kept) {
     ops::Op& op = changed.nodes[node].op;

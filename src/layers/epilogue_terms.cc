@@ -60,7 +60,8 @@ ColumnTerms::ColumnTerms(std::size_t n, std::size_t k, bool grouped, std::span<c
   require_finite(addend, "a bias in units of the output");
 }
 
-/// Adds biases that are whole numbers of steps, zeros too, to the constants; false where one is not, or there are none.
+/// Adds biases that are whole numbers of steps, zeros too, to the constants; false where one is not, or there
+/// are none.
 bool ColumnTerms::take_integer_bias(std::size_t k, std::span<const float> bias,
                                     std::span<const float> steps) {
   constexpr double kMost = 1 << 24;  // below it a float tells whole numbers apart

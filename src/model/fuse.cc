@@ -10,7 +10,8 @@ void fuse(Graph& graph) {
     changed = detail::fold_scale_shift_backward(graph);
     changed = detail::fold_scale_shift_forward(graph) || changed;
     if (changed) continue;
-    // A limit that a scale has taken would stay between it and the function before it, which may still come to be.
+    // A limit that a scale has taken would stay between it and the function before it, which may still come
+    // to be.
     changed = detail::fuse_residual(graph) || detail::fuse_gate(graph) || detail::fuse_clamp(graph) ||
               detail::fuse_gelu(graph) || detail::fuse_layer_norm(graph) || detail::fuse_attention(graph) ||
               detail::move_reshapes(graph) || detail::fuse_flatten(graph);

@@ -9,8 +9,8 @@
 namespace lowbit {
 
 /// The bias of every product of codes becomes the nearest multiple of input scale times weight scale, as
-/// QuantizeOptions::integer_biases says. A product that has none and gives codes gets zeros, so that its sums are
-/// scaled as those of the others. `data` has all codes.
+/// QuantizeOptions::integer_biases says. A product that has none and gives codes gets zeros, so that its sums
+/// are scaled as those of the others. `data` has all codes.
 void round_biases(detail::ModelData& data);
 
 /// Convolutions that add codes to codes become two nodes, as QuantizeOptions::rounded_sums says: the product,

@@ -17,7 +17,8 @@ namespace lowbit::detail {
 
 class LayerWalk {
  public:
-  /// `quantized` is `fp32` with the codes that its layers have before they are recovered, or with other floats.
+  /// `quantized` is `fp32` with the codes that its layers have before they are recovered, or with other
+  /// floats.
   LayerWalk(const Model& quantized, const Model& fp32, const RecoverySamples& samples, int threads);
 
   /// What the layer's inputs are, with all that changed before it, and what it should give: of the samples

@@ -95,8 +95,9 @@ TEST(RuntimeArithmetic, BiasesAreWholeSteps) {
   EXPECT_EQ(layers, 5);
 }
 
-/// A layer without a bias has one of zeros, whose sums are scaled as with any other: by (steps / output scale). Here that
-/// is a half, so that odd sums go to even codes, while steps * (1 / output scale) would be less.
+/// A layer without a bias has one of zeros, whose sums are scaled as with any other: by (steps / output
+/// scale). Here that is a half, so that odd sums go to even codes, while steps * (1 / output scale) would be
+/// less.
 TEST(RuntimeArithmetic, NoBiasIsOneOfZeros) {
   constexpr float kSteps = 41.0f / (1 << 20), kOut = 82.0f / (1 << 20);
   ASSERT_EQ(kSteps / kOut, 0.5f);
@@ -120,7 +121,8 @@ TEST(RuntimeArithmetic, NoBiasIsOneOfZeros) {
                                  {.ranges = ranges, .integer_biases = true});
     Workspace workspace(model, {.batch = 64});
     std::vector<float> out(64 * 4);
-    run(model, TensorView(images.data.data(), images.shape), MutableTensorView(out.data(), Shape{64, 4}), workspace);
+    run(model, TensorView(images.data.data(), images.shape), MutableTensorView(out.data(), Shape{64, 4}),
+        workspace);
     for (std::size_t i = 0; i < out.size(); ++i)
       EXPECT_EQ(out[i], std::nearbyint(static_cast<float>(i / 4) * 0.5f) * kOut) << i;
   }

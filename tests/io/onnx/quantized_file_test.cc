@@ -380,8 +380,8 @@ TEST(QuantizedFile, CodesThatAreReturnedStayArrays) {
   EXPECT_FALSE(model.graph().has_batch);
 }
 
-/// A function whose values are scaled, and a normalization of rows: nodes of their own between the same codes again, in
-/// batches.
+/// A function whose values are scaled, and a normalization of rows: nodes of their own between the same codes
+/// again, in batches.
 TEST(QuantizedFile, ScaledFunctionsAndNormsComeBack) {
   Random random(41);
   const auto numbers = [&](const Shape& shape) {
