@@ -39,6 +39,7 @@ report::TradeOff trade_off(const FrontPoint& point, double batch, bool has_label
   const std::int64_t count = has_labels ? measured.correct.value_or(0) : measured.agree;
   if (measured.samples > 0)
     trade.accuracy = static_cast<double>(count) / static_cast<double>(measured.samples);
+  trade.points = -measured.drop;
   return trade;
 }
 

@@ -164,19 +164,25 @@ std::string comparison_section(const NetworkReport& report) {
   if (report.has_labels && report.subject != report.reference) {
     const NetworkModel& model = report.judged();
     reading = fmt::format(
-        "<p>{}: {} images are right in {} only and {} in {} only. Were both equally good, so uneven a split "
+        "<p class=\"note\">{}: {} images are right in {} only and {} in {} only. Were both equally good, so "
+        "uneven a split "
         "or more would "
         "have a probability of {:.2g} (McNemar's test, exact).</p>\n",
         escaped(model.name), model.lost, escaped(report.original().name), model.won, escaped(model.name),
         judge(report).p);
   }
-  for (const std::string& note : report.notes) reading += fmt::format("<p>{}</p>\n", escaped(note));
   text += "<div class=\"two\">\n" + chart("Is the difference more than chance?", drop_chart(report)) +
           chart("Accuracy against size; the line joins what nothing beats in both",
                 trade_off_chart(report, Cost::bytes)) +
           chart("Accuracy against time; the line joins what nothing beats in both",
                 trade_off_chart(report, Cost::time)) +
-          "</div>\n";
+          "</div>\n" + reading;
+  if (!report.front.empty())
+    text += fmt::format(
+        "<p class=\"note\">Hollow points: networks that the search ran, each against {} on the samples that "
+        "it "
+        "held out.</p>\n",
+        escaped(report.original().name));
   for (const std::string& note : report.notes)
     text += fmt::format("<p class=\"note\">{}</p>\n", escaped(note));
   return text + "</section>\n";

@@ -45,22 +45,37 @@ struct Point {
   bool labelled = false, whisker = false;
 };
 
+/// Networks of a search were run on other samples: what compares is the distance from the reference on the
+/// same ones.
+bool is_relative(const NetworkReport& report) {
+  return !report.front.empty();
+}
+
 std::vector<Point> points_of(const NetworkReport& report, Cost cost) {
   std::vector<Point> points;
   for (const TradeOff& trade : report.front)
-    if (trade.accuracy)
-      points.push_back({trade.name, cost == Cost::bytes ? trade.bytes : trade.ns, *trade.accuracy * 100, 0, 0,
-                        "dot open"});
+    if (trade.points)
+      points.push_back(
+          {trade.name, cost == Cost::bytes ? trade.bytes : trade.ns, *trade.points, 0, 0, "dot open"});
   for (std::size_t i = 0; i < report.models.size(); ++i) {
     const NetworkModel& model = report.models[i];
+    Point& point = points.emplace_back();
+    point.name = model.name;
+    point.x = cost == Cost::bytes ? static_cast<double>(model.bytes) : model.time.ns;
+    point.style = i == report.subject ? "dot" : i == report.reference ? "dot was" : "dot other";
+    point.labelled = true;
+    if (is_relative(report)) {
+      if (i == report.reference) continue;
+      const Verdict verdict = judge(report, i);
+      point.y = verdict.points, point.low = verdict.interval.low, point.high = verdict.interval.high;
+      point.whisker = true;
+      continue;
+    }
     const std::int64_t count = report.has_labels ? model.correct.value_or(0) : model.agree;
     const Interval interval = wilson(count, report.images);
-    points.push_back({model.name, cost == Cost::bytes ? static_cast<double>(model.bytes) : model.time.ns,
-                      part(count, report.images).value_or(0) * 100, interval.low * 100, interval.high * 100,
-                      i == report.subject     ? "dot"
-                      : i == report.reference ? "dot was"
-                                              : "dot other",
-                      true, report.has_labels || i != report.reference});
+    point.y = part(count, report.images).value_or(0) * 100;
+    point.low = interval.low * 100, point.high = interval.high * 100;
+    point.whisker = report.has_labels || i != report.reference;
   }
   return points;
 }
@@ -134,12 +149,16 @@ std::string trade_off_chart(const NetworkReport& report, Cost cost) {
   if (x_low <= 0) return {};
   const double unit = cost == Cost::bytes ? 1e-3 : 1e-6, margin = std::max((y_high - y_low) * 0.08, 0.05);
   const Scale x(x_low * unit / 1.2, x_high * unit * 1.2, kLeft, kRight, Scale::Kind::log);
-  const Scale y(y_low - margin, std::min(y_high + margin, 100.0), kBottom, kTop);
+  const bool relative = is_relative(report);
+  const Scale y(y_low - margin, relative ? y_high + margin : std::min(y_high + margin, 100.0), kBottom, kTop);
   Svg svg(
       kChartWidth, kBottom + 40,
       cost == Cost::bytes ? "accuracy over the size of the network" : "accuracy over the time of an image");
   svg.x_axis(x, kTop, kBottom, 8, cost == Cost::bytes ? "kilobytes" : "milliseconds an image");
-  svg.y_axis(y, kLeft, kRight, 6, report.has_labels ? "% right" : "% answered as the reference does");
+  svg.y_axis(y, kLeft, kRight, 6,
+             relative            ? "points against " + report.original().name
+             : report.has_labels ? "% right"
+                                 : "% answered as the reference does");
   std::vector<std::pair<double, double>> line;
   for (const Point& p : front_of(points)) {
     if (!line.empty()) line.emplace_back(x(p.x * unit), line.back().second);
@@ -150,7 +169,9 @@ std::string trade_off_chart(const NetworkReport& report, Cost cost) {
   std::vector<std::string> names;
   for (const Point& p : points) {
     if (p.whisker) svg.line(x(p.x * unit), y(p.low), x(p.x * unit), y(p.high), "whisker soft");
-    svg.circle(x(p.x * unit), y(p.y), p.labelled ? 5 : 3, p.style, fmt::format("{}: {:.2f} %", p.name, p.y));
+    svg.circle(x(p.x * unit), y(p.y), p.labelled ? 5 : 3, p.style,
+               relative ? fmt::format("{}: {} points", p.name, points_text(p.y))
+                        : fmt::format("{}: {:.2f} %", p.name, p.y));
     if (!p.labelled) continue;
     names.push_back(html::shortened(p.name, kLabelLetters));
     const double width = label_width(names.back()), at = x(p.x * unit);

@@ -128,6 +128,7 @@ Json to_json(const NetworkReport& report) {
                      {"bytes", t.bytes},
                      {"ns", t.ns},
                      {"accuracy", number(t.accuracy)},
+                     {"points", number(t.points)},
                      {"sqnr_db", number(t.sqnr_db)},
                      {"on_front", t.on_front}});
   Json json{{"schema", "lowbit-report-1"}};

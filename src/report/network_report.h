@@ -82,7 +82,9 @@ struct ChangedAnswer {
 struct TradeOff {
   std::string name{};
   double bytes = 0, ns = 0;
-  std::optional<double> accuracy{};  ///< a part; nothing: only predicted
+  std::optional<double>
+      accuracy{};                  ///< a part, of the samples that a search held out; nothing: only predicted
+  std::optional<double> points{};  ///< of 100 above the reference (below: negative), on the same samples
   double sqnr_db = 0;
   bool on_front = false;
 };

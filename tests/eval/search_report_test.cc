@@ -19,7 +19,7 @@ SearchResult found() {
   result.front = {point, point};
   NetworkMeasurement measured;
   measured.ns = 800, measured.file_bytes = 1100, measured.samples = 200, measured.agree = 190;
-  measured.correct = 150, measured.joules = 8;
+  measured.correct = 150, measured.joules = 8, measured.drop = 1.5;
   result.front[1].measured = measured;
   result.given = result.front[1];
   point.name = "int8";
@@ -61,6 +61,7 @@ TEST(SearchReport, PointsAreOfAnImage) {
   EXPECT_EQ(report.front[1].ns, 200);
   EXPECT_EQ(report.front[1].bytes, 1100);
   EXPECT_EQ(report.front[1].accuracy, 0.75);
+  EXPECT_EQ(report.front[1].points, -1.5);
   EXPECT_FALSE(report.front[2].on_front);
   EXPECT_EQ(report.models[1].joules, 2.0);
   report::NetworkReport unlabelled = judged();

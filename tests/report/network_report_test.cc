@@ -136,6 +136,27 @@ TEST(NetworkReport, PageStandsAloneAndBeginsWithTheVerdict) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
+TEST(NetworkReport, SaysHowLikelyTheSplitIs) {
+  const std::string page = to_html(network_example(500, 100));
+  EXPECT_NE(page.find("500 images are right in net &lt;x&gt;.onnx only and 100 in net.lowbit only"),
+            std::string::npos);
+  EXPECT_NE(page.find("McNemar's test"), std::string::npos);
+}
+
+/// Accuracies on other samples would lie on another scale.
+TEST(NetworkReport, DrawsNetworksOfASearchByTheirDistanceFromTheReference) {
+  NetworkReport report = network_example(50, 40);
+  TradeOff trade;
+  trade.name = "mixed", trade.bytes = 9000, trade.ns = 4e5, trade.accuracy = 0.99, trade.points = -0.25;
+  report.front = {trade};
+  const std::string page = to_html(report);
+  EXPECT_NE(page.find("mixed: \u22120.25 points"), std::string::npos);
+  EXPECT_NE(page.find("net.lowbit: \u22120.10 points"), std::string::npos);
+  EXPECT_NE(page.find("Hollow points"), std::string::npos);
+  EXPECT_EQ(page.find("99.00 %"), std::string::npos);
+  EXPECT_EQ(to_json(report).at("front").at(0).at("points"), -0.25);
+}
+
 TEST(NetworkReport, JsonHasTheSame) {
   const auto json = to_json(network_example(500, 100));
   EXPECT_EQ(json["schema"], "lowbit-report-1");
