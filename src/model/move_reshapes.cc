@@ -72,6 +72,12 @@ bool parts_matrices(const Shape& parted, const Shape& joined) {
          parted[2] == joined[1] && parted[3] == joined[2];
 }
 
+/// A product, quotient or the like of two values: of [1, C, H, W] it becomes one of images (keep_images).
+bool combines_values(const ops::Op& op) {
+  const auto* binary = std::get_if<ops::BinaryOp>(&op);
+  return binary && binary->constant.data.empty();
+}
+
 /// What the operands of a node could be read as instead: one shape, that of the source of a Reshape.
 std::optional<Shape> shape_before(const Graph& graph, const Graph::Node& node, Kind kind) {
   const Shape& out = shape_of(graph, node.output);
@@ -84,9 +90,10 @@ std::optional<Shape> shape_before(const Graph& graph, const Graph::Node& node, K
     if (from && (*from == out || (kind == Kind::last_axis && last(*from) != last(out)))) from = nullptr;
     is_everywhere = is_everywhere && from && (!common || *common == *from);
     if (from && !common) common = *from;
-    if (from &&
-        ((from->rank() == 2 && out.rank() > 2 && last(*from) == last(out)) || parts_matrices(*from, out)))
-      rows = *from;
+    if (!from) continue;
+    const bool is_rows = from->rank() == 2 && out.rank() > 2 && last(*from) == last(out);
+    const bool is_matrices = parts_matrices(*from, out) && !((*from)[0] == 1 && combines_values(node.op));
+    if (is_rows || is_matrices) rows = *from;
   }
   if (is_everywhere && common) return common;
   // One operand comes in rows: the others can, too.
@@ -190,8 +197,8 @@ std::optional<ops::Op> without_first(const ops::Op& op) {
     for (auto* list : {&slice.starts, &slice.steps, &slice.sizes}) list->erase(list->begin());
     return slice;
   }
-  const auto* binary = std::get_if<ops::BinaryOp>(&op);
-  return binary && binary->constant.data.empty() ? std::optional<ops::Op>(*binary) : std::nullopt;
+  if (!combines_values(op)) return std::nullopt;
+  return op;
 }
 
 /// Whether a node joins what comes in with what is new, and gives it back: a cache, which stays as it is.

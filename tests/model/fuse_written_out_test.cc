@@ -286,5 +286,14 @@ TEST(FuseWrittenOut, ImagesThatAreCutJoinedAndCombinedStayOnes) {
             "Reshape Conv2d Slice Concat Reshape Reduce Reshape Binary Conv2d Reshape");
 }
 
+TEST(FuseWrittenOut, AnImageTimesWhatComesAsABatchOfOneIsAnImage) {
+  Builder b(false);
+  ops::Conv2dOp op;
+  op.weight = Tensor(Shape{4, 3, 1, 1}, random_vector(b.random, 12));
+  const ValueId image = b.reshape(b.node(op, {b.input({3, 6, 5})}), {1, 4, 6, 5}), x = b.input({1, 4, 6, 5});
+  for (const std::vector<ValueId>& both : {std::vector{image, x}, std::vector{x, image}})
+    EXPECT_EQ(fused(b, {b.binary(BinaryFunction::mul, both[0], both[1])}), "Conv2d Reshape Binary Reshape");
+}
+
 }  // namespace
 }  // namespace lowbit::written_out

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace lowbit::onnx_import {
 namespace {
 
 /// [out][in] from a constant that is [in][out], or [out][in] where `is_transposed`; times alpha, rounded
-/// once.
+/// once. Refuses an alpha with which weights leave the floats: sums of products may be inside.
 Tensor linear_weight(const NodeContext& node, bool is_transposed, double alpha) {
   const Constant& c = node.constant(1);
   if (c.dims.size() != 2 || c.is_integer || c.size() == 0)
@@ -33,9 +34,13 @@ Tensor linear_weight(const NodeContext& node, bool is_transposed, double alpha) 
     const std::size_t count = std::min<std::size_t>(16, rows - r0);
     c.read(r0 * cols, std::span(block).first(count * cols));
     for (std::size_t k = 0; k < cols; ++k)
-      for (std::size_t r = 0; r < count; ++r)
-        weight[is_transposed ? (r0 + r) * cols + k : k * rows + r0 + r] =
-            static_cast<float>(block[r * cols + k] * alpha);
+      for (std::size_t r = 0; r < count; ++r) {
+        const double w = block[r * cols + k];
+        const auto scaled = static_cast<float>(w * alpha);
+        if (std::isfinite(w) && !std::isfinite(scaled))
+          node.refuse(fmt::format("multiplies the weight {} by alpha = {}", w, alpha));
+        weight[is_transposed ? (r0 + r) * cols + k : k * rows + r0 + r] = scaled;
+      }
   }
   return Tensor(shape, std::move(weight));
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "io/onnx/onnx_builder.h"
 #include "lowbit/core/error.h"
@@ -143,6 +144,22 @@ TEST(OnnxGemm, AppliesAlphaBetaAndTransposition) {
   a.random("w", {2, 3});
   a.node("Gemm", {"x", "w"}, "y").with("transA", 1);
   EXPECT_NE(refusal(a).find("transA"), std::string::npos);
+}
+
+TEST(OnnxGemm, MultipliesSumsByAnAlphaThatWeightsDoNotBear) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float alpha : {1e38f, infinity}) {
+    auto b = single(13, {1, 2});
+    b.floats("w", {2, 2}, {30, 1, -20, 0.5f});
+    b.node("Gemm", {"x", "w"}, "y").with("alpha", alpha);
+    const Model model(b.import());
+    const std::vector<float> x{1, 1.375f};
+    Tensor y(Shape{1, 2}, std::vector<float>(2));
+    Workspace workspace(model);
+    lowbit::run(model, TensorView{x.data(), Shape{1, 2}}, y, workspace);
+    EXPECT_FLOAT_EQ(y.data[0], alpha * 2.5f);
+    EXPECT_FLOAT_EQ(y.data[1], alpha * 1.6875f);
+  }
 }
 
 TEST(OnnxGemm, OfRowsThatAreNoBatchIsLinear) {
