@@ -9,26 +9,107 @@
 #include "arrays/arithmetic.h"
 
 namespace lowbit::arrays {
+namespace {
+
+EvenRun moved(const EvenRun& run, std::int64_t by) {
+  if (run.first == kOutside || by == kOutside) return {run.size, kOutside, 0};
+  return {run.size, run.first + by, run.step};
+}
+
+template <class T>
+void copy_run(const EvenRun& run, std::size_t count, const T* in, T* out, T fill) {
+  if (run.first == kOutside) {
+    std::fill_n(out, count, fill);
+  } else if (run.step == 1) {
+    std::memcpy(out, in + run.first, count * sizeof(T));
+  } else if (run.step == 0) {
+    std::fill_n(out, count, in[run.first]);
+  } else {
+    const T* from = in + run.first;
+    for (std::size_t i = 0; i < count; ++i) out[i] = from[static_cast<std::int64_t>(i) * run.step];
+  }
+}
+
+}  // namespace
+
+std::int64_t AxisMap::Axis::at(std::size_t i) const {
+  if (offset) return offset(static_cast<std::int64_t>(i));
+  if (!table.empty()) return table[i < table.size() ? i : i % table.size()];
+  auto rest = static_cast<std::int64_t>(i);
+  if (rest >= runs[0].size) {
+    std::int64_t period = 0;
+    for (const EvenRun& run : runs) period += run.size;
+    rest %= period;
+  }
+  const EvenRun* run = runs.data();
+  for (; rest >= run->size; ++run) rest -= run->size;
+  return run->first + rest * run->step;
+}
+
 /// Whether the offsets are inside, one `stride` apart.
 bool AxisMap::Axis::is_even(std::int64_t stride) const {
-  if (table.empty()) return size <= 1 || step == stride;
+  if (size <= 1) return size == 0 || at(0) != kOutside;
+  if (offset) return false;
+  if (table.empty())
+    return runs[0].size >= static_cast<std::int64_t>(size) && runs[0].first != kOutside &&
+           runs[0].step == stride;
   for (std::size_t i = 0; i < size; ++i)
-    if (table[i] == kOutside || table[i] != table[0] + static_cast<std::int64_t>(i) * stride) return false;
+    if (at(i) == kOutside || at(i) != at(0) + static_cast<std::int64_t>(i) * stride) return false;
   return true;
 }
 
-/// Whether both together are elements in a row, and not so many that the table becomes large.
-bool AxisMap::joins(const Axis& outer, const Axis& inner) {
-  constexpr std::size_t kLargeTable = 4096;
-  return inner.size > 0 && outer.size * inner.size <= kLargeTable && inner.is_even(1) &&
-         outer.is_even(static_cast<std::int64_t>(inner.size));
+std::vector<std::int64_t> AxisMap::Axis::first(std::size_t count) const {
+  std::vector<std::int64_t> offsets(count);
+  for (std::size_t i = 0; i < count; ++i) offsets[i] = at(i);
+  return offsets;
 }
 
-AxisMap::Axis AxisMap::joined(const Axis& outer, const Axis& inner) {
-  if (inner.size == 1 && outer.table.empty() && inner.at(0) != kOutside)
-    return {outer.size, outer.first + inner.at(0), outer.step, {}};
-  Axis both{outer.size * inner.size, 0, 0, {}};
-  both.table.reserve(both.size);
+void AxisMap::Axis::move(std::int64_t by) {
+  for (EvenRun& run : runs) run = moved(run, by);
+  for (std::int64_t& at : table) at = at == kOutside || by == kOutside ? kOutside : at + by;
+}
+
+/// A table of offsets that are computed, while it is a small one; one run in the place of an even table.
+void AxisMap::Axis::settle() {
+  constexpr std::size_t kLargestTable = std::size_t{1} << 20;
+  if (offset && size <= kLargestTable) {
+    table = first(size);
+    offset = nullptr;
+  }
+  if (table.empty()) return;
+  const std::int64_t step = size > 1 ? at(1) - at(0) : 0;
+  if (!is_even(step)) return;
+  runs = {{static_cast<std::int64_t>(size), at(0), step}};
+  table.clear();
+}
+
+/// A table where there are many runs for few elements.
+void AxisMap::Axis::prefer_table() {
+  constexpr std::int64_t kShortRun = 8, kShortTable = 1024;
+  if (!table.empty() || offset) return;
+  std::int64_t period = 0;
+  for (const EvenRun& run : runs) period += run.size;
+  const bool is_short = period < kShortRun * static_cast<std::int64_t>(runs.size());
+  if (is_short && period < static_cast<std::int64_t>(size))
+    table = first(std::min(size, static_cast<std::size_t>(kShortTable / period * period)));
+  else if (is_short && runs.size() > 1)
+    table = first(size);
+}
+
+/// Whether both together are elements in a row.
+bool AxisMap::joins(const Axis& outer, const Axis& inner) {
+  return inner.is_even(1) && outer.is_even(static_cast<std::int64_t>(inner.size));
+}
+
+AxisMap::Axis AxisMap::joined(Axis outer, const Axis& inner) {
+  if (inner.size == 1) {
+    outer.move(inner.at(0));
+    return outer;
+  }
+  const std::size_t size = outer.size * inner.size;
+  if (joins(outer, inner)) return {size, {{static_cast<std::int64_t>(size), outer.at(0) + inner.at(0), 1}}};
+  Axis both{size};
+  both.table.reserve(size);
   for (std::size_t o = 0; o < outer.size; ++o)
     for (std::size_t i = 0; i < inner.size; ++i)
       both.table.push_back(outer.at(o) == kOutside || inner.at(i) == kOutside ? kOutside
@@ -38,7 +119,7 @@ AxisMap::Axis AxisMap::joined(const Axis& outer, const Axis& inner) {
 
 void AxisMap::add_axis(std::vector<std::int64_t> offsets) {
   const std::size_t size = offsets.size();
-  axes_.push_back({size, 0, 0, std::move(offsets)});
+  axes_.push_back({size, {}, std::move(offsets)});
 }
 
 void AxisMap::add_axis(std::vector<std::int64_t> coordinates, std::int64_t stride) {
@@ -47,8 +128,21 @@ void AxisMap::add_axis(std::vector<std::int64_t> coordinates, std::int64_t strid
   add_axis(std::move(coordinates));
 }
 
+void AxisMap::add_axis(std::int64_t size, const std::vector<EvenRun>& coordinates, std::int64_t stride) {
+  Axis axis{static_cast<std::size_t>(size)};
+  for (const EvenRun& run : coordinates)
+    if (run.size > 0)
+      axis.runs.push_back(
+          {run.size, run.first == kOutside ? kOutside : run.first * stride, run.step * stride});
+  axes_.push_back(std::move(axis));
+}
+
+void AxisMap::add_axis(std::int64_t size, std::function<std::int64_t(std::int64_t)> offset) {
+  axes_.push_back({static_cast<std::size_t>(size), {}, {}, std::move(offset)});
+}
+
 void AxisMap::add_even_axis(std::int64_t size, std::int64_t first, std::int64_t step) {
-  axes_.push_back({static_cast<std::size_t>(size), first, step, {}});
+  axes_.push_back({static_cast<std::size_t>(size), {{size, first, step}}});
 }
 
 std::vector<std::int64_t> AxisMap::dims() const {
@@ -58,30 +152,46 @@ std::vector<std::int64_t> AxisMap::dims() const {
 }
 
 void AxisMap::finish() {
+  for (const Axis& axis : axes_)
+    if (axis.size == 0) return;
+  for (Axis& axis : axes_) axis.settle();
   // Short last axes make lines that are not worth their beginning.
   constexpr std::size_t kShortLine = 16;
-  while (axes_.size() > 1 &&
-         (axes_.back().size == 1 || joins(axes_[axes_.size() - 2], axes_.back()) ||
-          (axes_.back().size < kShortLine && axes_[axes_.size() - 2].size < kShortLine))) {
-    Axis both = joined(axes_[axes_.size() - 2], axes_.back());
+  while (axes_.size() > 1) {
+    Axis& outer = axes_[axes_.size() - 2];
+    const Axis& inner = axes_.back();
+    const bool is_short = inner.size == 1 || (inner.size < kShortLine && outer.size < kShortLine);
+    if (outer.offset || inner.offset || !(is_short || joins(outer, inner))) break;
+    Axis both = joined(std::move(outer), inner);
     axes_.pop_back();
     axes_.back() = std::move(both);
   }
-  if (axes_.empty()) axes_.push_back({1, 0, 0, {}});
-  is_contiguous_ = axes_.back().is_even(1);
+  if (axes_.empty()) add_even_axis(1, 0, 0);
+  axes_.back().prefer_table();
 }
 
 template <class T>
-void AxisMap::run_line(const T* in, T* out, T fill) const {
-  const Axis& last = axes_.back();
-  if (is_contiguous_) {
-    std::memcpy(out, in + last.at(0), last.size * sizeof(T));
-  } else if (last.table.empty()) {
-    const T* from = in + last.first;
-    for (std::size_t i = 0; i < last.size; ++i, from += last.step) out[i] = *from;
-  } else {
-    const std::int64_t* offsets = last.table.data();
-    for (std::size_t i = 0; i < last.size; ++i) out[i] = offsets[i] == kOutside ? fill : in[offsets[i]];
+void AxisMap::run_line(const Axis& axis, const T* in, T* out, T fill) {
+  if (axis.offset) {
+    for (std::size_t i = 0; i < axis.size; ++i) {
+      const std::int64_t from = axis.at(i);
+      out[i] = from == kOutside ? fill : in[from];
+    }
+    return;
+  }
+  const std::vector<std::int64_t>& table = axis.table;
+  std::size_t rest = axis.size;
+  while (rest > 0 && !table.empty()) {
+    const std::size_t count = std::min(table.size(), rest);
+    for (std::size_t i = 0; i < count; ++i) out[i] = table[i] == kOutside ? fill : in[table[i]];
+    out += count, rest -= count;
+  }
+  while (rest > 0) {
+    for (const EvenRun& run : axis.runs) {
+      const std::size_t count = std::min(static_cast<std::size_t>(run.size), rest);
+      copy_run(run, count, in, out, fill);
+      out += count, rest -= count;
+    }
   }
 }
 
@@ -102,7 +212,7 @@ void AxisMap::run(const T* in, T* out, T fill) const {
     if (base[outer] == kOutside)
       std::fill_n(out, length, fill);
     else
-      run_line(in + base[outer], out, fill);
+      run_line(axes_.back(), in + base[outer], out, fill);
     std::size_t axis = outer;
     while (axis > 0 && ++at[axis - 1] == axes_[axis - 1].size) at[--axis] = 0;
     if (axis == 0) return;
@@ -124,16 +234,18 @@ namespace {
 /// fill(run, T{}) gives the element that places outside have.
 template <class Fill>
 Prepared mapped_and_filled(const Call& call, AxisMap map, Fill fill) {
-  const Shape shape = call.make_shape(map.dims());
-  map.finish();
-  // Shared, since functions are copied.
-  auto shared = std::make_shared<const AxisMap>(std::move(map));
-  return {{{call.element(0), shape}}, [shared, fill](const Run& run) {
-            with_storage(run.out[0].type.element, [&](auto zero) {
-              using T = decltype(zero);
-              shared->run(run.in[0].data<T>(), run.out[0].data<T>(), fill(run, zero));
-            });
-          }};
+  Prepared prepared{{{call.element(0), call.make_shape(map.dims())}}, {}};
+  prepared.make_run = [map = std::move(map), fill]() -> Work {
+    auto finished = std::make_shared<AxisMap>(map);  // shared, since functions are copied
+    finished->finish();
+    return [finished, fill](const Run& run) {
+      with_storage(run.out[0].type.element, [&](auto zero) {
+        using T = decltype(zero);
+        finished->run(run.in[0].data<T>(), run.out[0].data<T>(), fill(run, zero));
+      });
+    };
+  };
+  return prepared;
 }
 
 }  // namespace

@@ -87,10 +87,16 @@ struct Run {
   std::byte* scratch = nullptr;  ///< Prepared::scratch_bytes, 64-byte aligned
 };
 
+using Work = std::function<void(const Run&)>;  ///< may be called from several threads at once
+
 struct Prepared {
   std::vector<ArrayType> outputs;
-  std::function<void(const Run&)> run;  ///< may be called from several threads at once
+  Work run;
   std::size_t scratch_bytes = 0;
+  /// In the place of `run` where making it takes the longer the larger shapes are: most ask for shapes alone.
+  std::function<Work()> make_run{};
+
+  Work work() const { return make_run ? make_run() : run; }
 };
 
 using Prepare = Prepared (*)(const Call&);

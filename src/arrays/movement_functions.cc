@@ -55,12 +55,8 @@ Prepared tile(const Call& call) {
   static_cast<void>(call.make_shape(dims));
   const std::vector<std::int64_t> strides = row_strides(from);
   AxisMap map;
-  for (int i = 0; i < from.rank(); ++i) {
-    std::vector<std::int64_t> coordinates(static_cast<std::size_t>(dims[static_cast<std::size_t>(i)]));
-    for (std::size_t c = 0; c < coordinates.size(); ++c)
-      coordinates[c] = static_cast<std::int64_t>(c) % from[i];
-    map.add_axis(std::move(coordinates), strides[static_cast<std::size_t>(i)]);
-  }
+  for (int i = 0; i < from.rank(); ++i)
+    map.add_axis(dims[static_cast<std::size_t>(i)], {{from[i], 0, 1}}, strides[static_cast<std::size_t>(i)]);
   return mapped(call, std::move(map));
 }
 

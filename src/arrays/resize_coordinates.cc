@@ -21,6 +21,17 @@ double filter_weight(const ResizeRules& rules, double distance) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
+/// Antialiasing widens the filter by its inverse, so that it covers all that becomes one element.
+double filter_scale(const ResizeRules& rules, const ResizedAxis& axis) {
+  return rules.antialiases ? std::min(axis.scale, 1.0) : 1.0;
+}
+
+/// Of the first neighbour of an element that lies at 0.
+std::int64_t first_neighbour(const ResizeRules& rules, const ResizedAxis& axis) {
+  const double reach = rules.interpolation == Interpolation::linear ? 1 : 2;
+  return static_cast<std::int64_t>(std::floor(-reach / filter_scale(rules, axis))) + 1;
+}
+
 }  // namespace
 
 ResizeRules read_rules(const Call& call) {
@@ -81,13 +92,15 @@ std::int64_t nearest_element(const ResizeRules& rules, const ResizedAxis& axis, 
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(below) + (up ? 1 : 0), 0, axis.from - 1);
 }
 
+std::int64_t neighbour_count(const ResizeRules& rules, const ResizedAxis& axis) {
+  return 2 - 2 * first_neighbour(rules, axis);
+}
+
 Neighbours find_neighbours(const ResizeRules& rules, const ResizedAxis& axis) {
-  // Antialiasing widens the filter, so that it covers all that becomes one element.
-  const double width = rules.antialiases ? std::min(axis.scale, 1.0) : 1.0;
-  const double reach = rules.interpolation == Interpolation::linear ? 1 : 2;
-  const auto start = static_cast<std::int64_t>(std::floor(-reach / width)) + 1;
+  const double width = filter_scale(rules, axis);
+  const std::int64_t start = first_neighbour(rules, axis);
   Neighbours n;
-  n.taps = 2 - 2 * start;
+  n.taps = neighbour_count(rules, axis);
   const auto last = static_cast<double>(axis.from);
   std::vector<double> weights(static_cast<std::size_t>(n.taps));
   for (std::int64_t i = 0; i < axis.to; ++i) {

@@ -49,6 +49,8 @@ struct Neighbours {
   std::vector<bool> outside{};
 };
 
+/// How many each element has.
+std::int64_t neighbour_count(const ResizeRules& rules, const ResizedAxis& axis);
 Neighbours find_neighbours(const ResizeRules& rules, const ResizedAxis& axis);
 
 }  // namespace lowbit::arrays

@@ -118,21 +118,19 @@ Prepared resize_nearest(const Call& call, const Resizing& r) {
   const std::vector<std::int64_t> strides = row_strides(call.shape(0));
   AxisMap map;
   for (std::size_t a = 0; a < r.axes.size(); ++a) {
-    const ResizedAxis& axis = r.axes[a];
-    std::vector<std::int64_t> coordinates;
-    for (std::int64_t i = 0; i < axis.to; ++i) {
-      const double c = source_coordinate(r.rules, axis, i);
-      coordinates.push_back(is_outside(r.rules, axis, c) ? kOutside : nearest_element(r.rules, axis, c));
-    }
-    map.add_axis(std::move(coordinates), strides[a]);
+    map.add_axis(r.axes[a].to, [rules = r.rules, axis = r.axes[a], stride = strides[a]](std::int64_t i) {
+      const double c = source_coordinate(rules, axis, i);
+      return is_outside(rules, axis, c) ? kOutside : nearest_element(rules, axis, c) * stride;
+    });
   }
   return mapped_with_fill(call, std::move(map), r.extrapolation);
 }
 
 /// One axis after another: outer x from x inner becomes outer x to x inner.
 struct Pass {
-  std::int64_t outer, from, to, inner;
-  Neighbours neighbours;
+  std::int64_t outer, inner;
+  ResizedAxis axis;
+  Neighbours neighbours{};
 };
 
 /// One line of `inner` elements, the weighted sum of lines.
@@ -148,8 +146,8 @@ void sum_of_lines(const Pass& pass, std::int64_t i, const float* in, float* out)
 }
 
 void run_pass(const Pass& pass, const float* in, float* out, float extrapolation) {
-  for (std::int64_t o = 0; o < pass.outer; ++o, in += pass.from * pass.inner) {
-    for (std::int64_t i = 0; i < pass.to; ++i, out += pass.inner) {
+  for (std::int64_t o = 0; o < pass.outer; ++o, in += pass.axis.from * pass.inner) {
+    for (std::int64_t i = 0; i < pass.axis.to; ++i, out += pass.inner) {
       if (pass.neighbours.outside[static_cast<std::size_t>(i)])
         std::fill_n(out, pass.inner, extrapolation);
       else
@@ -158,9 +156,10 @@ void run_pass(const Pass& pass, const float* in, float* out, float extrapolation
   }
 }
 
-/// Passes over the axes that change, the last one first: that makes its lines short when there are most of
-/// them.
+/// Passes over the axes that change, their neighbours not yet found; the last one first: that makes its lines
+/// short when there are most of them.
 std::vector<Pass> make_passes(const Call& call, const Resizing& r) {
+  constexpr std::int64_t kMostWeights = std::int64_t{1} << 24;
   std::vector<Pass> passes;
   std::vector<std::int64_t> dims(call.shape(0).dims().begin(), call.shape(0).dims().end());
   for (std::size_t a = r.axes.size(); a-- > 0;) {
@@ -168,7 +167,9 @@ std::vector<Pass> make_passes(const Call& call, const Resizing& r) {
     const bool is_whole =
         r.rules.coordinates != "tf_crop_and_resize" && r.rules.coordinates != "tf_half_pixel_for_nn";
     if (axis.from == axis.to && axis.scale == 1 && is_whole) continue;
-    Pass pass{1, axis.from, axis.to, 1, find_neighbours(r.rules, axis)};
+    if (neighbour_count(r.rules, axis) > kMostWeights / std::max<std::int64_t>(axis.to, 1))
+      call.refuse("needs more than 2^24 weights along an axis");
+    Pass pass{1, 1, axis};
     for (std::size_t i = 0; i < a; ++i) pass.outer *= dims[i];
     for (std::size_t i = a + 1; i < dims.size(); ++i) pass.inner *= dims[i];
     dims[a] = axis.to;
@@ -178,16 +179,9 @@ std::vector<Pass> make_passes(const Call& call, const Resizing& r) {
   return passes;
 }
 
-Prepared resize_smoothly(const Call& call, const Resizing& r) {
-  if (!is_float(call.element(0)))
-    call.refuse("interpolates elements of type " + std::string(element_name(call.element(0))));
-  const Shape shape = resized_shape(call, r);
-  if (shape.elements() == 0) return {{{call.element(0), shape}}, [](const Run&) {}};
-  auto passes = std::make_shared<const std::vector<Pass>>(make_passes(call, r));
-  std::int64_t largest = 0;  // of the results between passes
-  for (std::size_t i = 0; i + 1 < passes->size(); ++i)
-    largest = std::max(largest, (*passes)[i].outer * (*passes)[i].to * (*passes)[i].inner);
-  const auto work = [passes, largest, extrapolation = r.extrapolation](const Run& run) {
+/// One pass after the other, between two halves of the scratch memory, of `largest` elements each.
+Work smooth_work(std::shared_ptr<const std::vector<Pass>> passes, std::int64_t largest, float extrapolation) {
+  return [passes = std::move(passes), largest, extrapolation](const Run& run) {
     auto* scratch = reinterpret_cast<float*>(run.scratch);
     const float* in = run.in[0].floats;
     if (passes->empty()) std::copy_n(in, run.out[0].size(), run.out[0].floats);
@@ -198,7 +192,24 @@ Prepared resize_smoothly(const Call& call, const Resizing& r) {
       in = out;
     }
   };
-  return {{{call.element(0), shape}}, work, 2 * static_cast<std::size_t>(largest) * sizeof(float)};
+}
+
+Prepared resize_smoothly(const Call& call, const Resizing& r) {
+  if (!is_float(call.element(0)))
+    call.refuse("interpolates elements of type " + std::string(element_name(call.element(0))));
+  const Shape shape = resized_shape(call, r);
+  if (shape.elements() == 0) return {{{call.element(0), shape}}, [](const Run&) {}};
+  const std::vector<Pass> passes = make_passes(call, r);
+  std::int64_t largest = 0;  // of the results between passes
+  for (std::size_t i = 0; i + 1 < passes.size(); ++i)
+    largest = std::max(largest, passes[i].outer * passes[i].axis.to * passes[i].inner);
+  Prepared prepared{{{call.element(0), shape}}, {}, 2 * static_cast<std::size_t>(largest) * sizeof(float)};
+  prepared.make_run = [passes, rules = r.rules, largest, extrapolation = r.extrapolation] {
+    auto with_neighbours = std::make_shared<std::vector<Pass>>(passes);
+    for (Pass& pass : *with_neighbours) pass.neighbours = find_neighbours(rules, pass.axis);
+    return smooth_work(with_neighbours, largest, extrapolation);
+  };
+  return prepared;
 }
 
 Prepared resized(const Call& call, const Resizing& r) {

@@ -87,22 +87,33 @@ PadMode pad_mode(const Call& call) {
   call.reject("has the unknown mode '" + mode + "'");
 }
 
-/// Where coordinate `c`, which may lie outside, is read.
-std::int64_t padded_coordinate(PadMode mode, std::int64_t c, std::int64_t size) {
-  if (c >= 0 && c < size) return c;
-  switch (mode) {
-    case PadMode::edge:
-      return c < 0 ? 0 : size - 1;
-    case PadMode::wrap:
-      return (c % size + size) % size;
-    case PadMode::reflect: {
-      if (size == 1) return 0;
-      const std::int64_t period = 2 * (size - 1), at = (c % period + period) % period;
-      return at < size ? at : period - at;
-    }
-    default:
-      return kOutside;
+using Runs = std::vector<EvenRun>;
+
+/// Coordinates of an axis of `size` there and back again, the ends once, from place `at` of that.
+Runs reflected(std::int64_t at, std::int64_t size) {
+  const std::int64_t last = size - 1;
+  if (last == 0) return {{1, 0, 0}};
+  if (at < last) return {{last - at, at, 1}, {last, last, -1}, {at, 0, 1}};
+  at -= last;
+  return {{last - at, last - at, -1}, {last, 0, 1}, {at, last, -1}};
+}
+
+/// Where the coordinates from -before to size + after are read.
+Runs padded_runs(PadMode mode, std::int64_t before, std::int64_t size, std::int64_t after) {
+  if (mode == PadMode::reflect || mode == PadMode::wrap) {
+    const std::int64_t period = mode == PadMode::wrap ? size : std::max<std::int64_t>(2 * size - 2, 1);
+    if (period == 0) return {};
+    const std::int64_t at = (-before % period + period) % period;
+    if (mode == PadMode::wrap) return {{size - at, at, 1}, {at, 0, 1}};
+    return reflected(at, size);
   }
+  const std::int64_t count = before + size + after, left = std::clamp<std::int64_t>(before, 0, count);
+  const std::int64_t first = std::max<std::int64_t>(-before, 0), end = std::min(size, size + after);
+  const std::int64_t inside = std::max<std::int64_t>(end - first, 0);
+  const bool is_edge = mode == PadMode::edge;
+  return {{left, is_edge ? 0 : kOutside, 0},
+          {inside, first, 1},
+          {count - left - inside, is_edge ? size - 1 : kOutside, 0}};
 }
 
 /// Numbers before and after each axis.
@@ -139,10 +150,7 @@ AxisMap padded_map(const Call& call, const Pads& pads, PadMode mode) {
   AxisMap map;
   for (int i = 0; i < from.rank(); ++i) {
     const auto axis = static_cast<std::size_t>(i);
-    std::vector<std::int64_t> coordinates(static_cast<std::size_t>(dims[axis]));
-    for (std::size_t c = 0; c < coordinates.size(); ++c)
-      coordinates[c] = padded_coordinate(mode, static_cast<std::int64_t>(c) - pads[axis].first, from[i]);
-    map.add_axis(std::move(coordinates), strides[axis]);
+    map.add_axis(dims[axis], padded_runs(mode, pads[axis].first, from[i], pads[axis].second), strides[axis]);
   }
   return map;
 }

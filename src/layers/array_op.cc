@@ -77,8 +77,10 @@ std::size_t padded(std::size_t bytes) {
 
 class ArrayStep final : public Step {
  public:
-  ArrayStep(const ArrayOp& op, const StepSpec& spec, arrays::Prepared work)
-      : work_(std::move(work)), output_(static_cast<std::size_t>(op.output)) {
+  ArrayStep(const ArrayOp& op, const StepSpec& spec, const arrays::Prepared& prepared)
+      : work_(prepared.work()),
+        work_scratch_bytes_(prepared.scratch_bytes),
+        output_(static_cast<std::size_t>(op.output)) {
     std::size_t next = 0;
     for (const std::int64_t source : op.sources) {
       arrays::ArrayView& view = in_.emplace_back();
@@ -88,7 +90,7 @@ class ArrayStep final : public Step {
       values_.push_back({in_.size() - 1, *spec.inputs[next], 0, !is_row_major(*spec.inputs[next])});
       ++next;
     }
-    for (const arrays::ArrayType& type : work_.outputs) out_.push_back({type, nullptr, nullptr});
+    for (const arrays::ArrayType& type : prepared.outputs) out_.push_back({type, nullptr, nullptr});
     rooms_.resize(out_.size());
     scratch_bytes_ = padded(in_.size() * sizeof(arrays::ArrayView)) +
                      padded(out_.size() * sizeof(arrays::MutableArrayView));
@@ -104,7 +106,7 @@ class ArrayStep final : public Step {
   }
 
   std::size_t scratch_bytes(std::int64_t, int) const override {
-    return scratch_bytes_ + padded(work_.scratch_bytes);
+    return scratch_bytes_ + padded(work_scratch_bytes_);
   }
 
   bool reads_operator() const override { return true; }
@@ -130,7 +132,7 @@ class ArrayStep final : public Step {
         out[output_].integers = args.output.sample<std::int64_t>(s);
       else
         out[output_].floats = result_.moves ? gathered : args.output.sample<float>(s);
-      work_.run({std::span(in, in_.size()), std::span(out, out_.size()), args.scratch + scratch_bytes_});
+      work_({std::span(in, in_.size()), std::span(out, out_.size()), args.scratch + scratch_bytes_});
       if (result_.moves) move(result_, args.output.sample<float>(s), gathered, false);
     }
   }
@@ -173,7 +175,8 @@ class ArrayStep final : public Step {
       copy_box<float>(box.size, array, strides, sample, box.stride);
   }
 
-  arrays::Prepared work_;
+  arrays::Work work_;
+  std::size_t work_scratch_bytes_;
   std::size_t output_;
   std::vector<arrays::ArrayView> in_;
   std::vector<arrays::MutableArrayView> out_;
@@ -199,7 +202,7 @@ Shape infer_shape(const ArrayOp& op, std::span<const Shape> inputs) {
 }
 
 std::unique_ptr<Step> make_step(const ArrayOp& op, const StepSpec& spec) {
-  arrays::Prepared work = prepared(op, input_shapes(spec));
+  const arrays::Prepared work = prepared(op, input_shapes(spec));
   require_output_shape(spec, work.outputs[static_cast<std::size_t>(op.output)].shape, op.function);
   const auto dtype = [](ElementType element) { return is_float(element) ? DType::f32 : DType::i64; };
   bool fits = spec.output->dtype == dtype(op.result);
@@ -207,7 +210,7 @@ std::unique_ptr<Step> make_step(const ArrayOp& op, const StepSpec& spec) {
     fits = fits && spec.inputs[i]->dtype == dtype(op.elements[i]);
   if (!fits)
     throw Error(ErrorCode::unsupported, fmt::format("{} gets values of another element type", op.function));
-  return std::make_unique<ArrayStep>(op, spec, std::move(work));
+  return std::make_unique<ArrayStep>(op, spec, work);
 }
 
 }  // namespace lowbit::ops

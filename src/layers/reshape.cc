@@ -1,48 +1,108 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flatten and Reshape. Element order is logical; where it is also the order in memory of both shapes,
-// whole runs are copied; the runs are found once, at construction.
+// Flatten and Reshape. Element order is logical. Axes of both shapes that are products of the same factors,
+// as nearly always, are a box that is copied; else both memories are walked side by side.
 #include "lowbit/layers/reshape.h"
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
+#include <optional>
 
+#include "layers/copy_box.h"
 #include "layers/step_common.h"
 
 namespace lowbit::ops {
 namespace {
 
-/// Offsets of the elements of a sample in logical order (C, H, W; T, F).
-std::vector<std::int64_t> logical_offsets(const ValueType& type) {
-  const Box box(type);
-  const int rank = type.shape.rank();
-  std::vector<std::int64_t> offsets{0};
-  offsets.reserve(static_cast<std::size_t>(type.shape.elements()));
-  std::vector<std::int64_t> outer;
-  for (int axis = 0; axis < rank; ++axis) {
-    const std::size_t place = memory_axis(rank, axis);
-    outer.swap(offsets);
-    offsets.clear();
-    for (const std::int64_t first : outer)
-      for (std::int64_t i = 0; i < box.size[place]; ++i) offsets.push_back(first + i * box.stride[place]);
+struct LogicalAxis {
+  std::int64_t size = 1, stride = 0;
+};
+
+/// The axes of a sample (C, H, W; T, F), the last one first; those that continue each other as one.
+struct LogicalAxes {
+  std::array<LogicalAxis, Shape::kMaxRank> list{};
+  std::size_t count = 0;
+
+  explicit LogicalAxes(const ValueType& type) {
+    const Box box(type);
+    const int rank = type.shape.rank();
+    for (int axis = rank; axis-- > 0;) {
+      const std::size_t place = memory_axis(rank, axis);
+      if (box.size[place] == 1) continue;
+      if (count > 0 && box.stride[place] == list[count - 1].stride * list[count - 1].size)
+        list[count - 1].size *= box.size[place];
+      else
+        list[count++] = {box.size[place], box.stride[place]};
+    }
+    if (count == 0) count = 1;
   }
-  return offsets;
+};
+
+/// A walk through elements in logical order, by parts of lines along the last axis.
+class Cursor {
+ public:
+  explicit Cursor(const LogicalAxes& axes) : axes_(axes) {}
+  std::int64_t offset() const { return offset_; }
+  std::int64_t stride() const { return axes_.list[0].stride; }
+  /// Elements up to the end of the line.
+  std::int64_t left() const { return axes_.list[0].size - at_[0]; }
+  void advance(std::int64_t n) {
+    offset_ += n * stride();
+    at_[0] += n;
+    for (std::size_t i = 0; at_[i] == axes_.list[i].size && i + 1 < axes_.count; ++i) {
+      offset_ += axes_.list[i + 1].stride - at_[i] * axes_.list[i].stride;
+      at_[i] = 0;
+      ++at_[i + 1];
+    }
+  }
+
+ private:
+  const LogicalAxes& axes_;
+  std::array<std::int64_t, Shape::kMaxRank> at_{};
+  std::int64_t offset_ = 0;
+};
+
+/// A box with strides in both memories.
+struct MovedBox {
+  BoxDims size{1, 1, 1, 1, 1, 1}, from{}, to{};
+};
+
+/// Nothing where an axis of one shape ends inside of one of the other, or there are too many.
+std::optional<MovedBox> common_box(const LogicalAxes& from, const LogicalAxes& to) {
+  struct Axis {
+    std::int64_t size, from, to;
+  };
+  std::vector<Axis> axes;
+  LogicalAxis a = from.list[0], b = to.list[0];
+  for (std::size_t i = 0, j = 0;;) {
+    const std::int64_t size = std::min(a.size, b.size);
+    if (size == 0 || a.size % size != 0 || b.size % size != 0) return std::nullopt;
+    axes.push_back({size, a.stride, b.stride});
+    a = {a.size / size, a.stride * size};
+    b = {b.size / size, b.stride * size};
+    if (a.size == 1 && ++i < from.count) a = from.list[i];
+    if (b.size == 1 && ++j < to.count) b = to.list[j];
+    if (i >= from.count && j >= to.count) break;
+  }
+  if (axes.size() > Shape::kMaxRank) return std::nullopt;
+  // As the output lies.
+  std::sort(axes.begin(), axes.end(), [](const Axis& x, const Axis& y) { return x.to < y.to; });
+  MovedBox box;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const std::size_t place = box.size.size() - 1 - i;
+    box.size[place] = axes[i].size, box.from[place] = axes[i].from, box.to[place] = axes[i].to;
+  }
+  return box;
 }
 
 class ReshapeStep final : public Step {
  public:
-  explicit ReshapeStep(const StepSpec& spec) : dtype_(spec.output->dtype) {
-    const std::vector<std::int64_t> from = logical_offsets(*spec.inputs[0]),
-                                    to = logical_offsets(*spec.output);
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      if (!runs_.empty() && runs_.back().from + runs_.back().size == from[i] &&
-          runs_.back().to + runs_.back().size == to[i])
-        ++runs_.back().size;
-      else
-        runs_.push_back({from[i], to[i], 1});
-    }
-    runs_.shrink_to_fit();
-  }
+  explicit ReshapeStep(const StepSpec& spec)
+      : from_(*spec.inputs[0]),
+        to_(*spec.output),
+        box_(common_box(from_, to_)),
+        elements_(spec.output->shape.elements()),
+        dtype_(spec.output->dtype) {}
 
   void run(const StepArgs& args) const noexcept override {
     for (std::int64_t b = 0; b < args.batch; ++b)
@@ -53,19 +113,24 @@ class ReshapeStep final : public Step {
   }
 
  private:
-  struct Run {
-    std::int64_t from, to, size;
-  };
   template <class T>
   void copy(const T* in, T* out) const {
-    for (const Run& r : runs_)
-      if (r.size == 1)
-        out[r.to] = in[r.from];
-      else
-        std::memcpy(out + r.to, in + r.from, static_cast<std::size_t>(r.size) * sizeof(T));
+    if (box_) return copy_box(box_->size, in, box_->from, out, box_->to);
+    Cursor from(from_), to(to_);
+    for (std::int64_t rest = elements_; rest > 0;) {
+      const std::int64_t n = std::min(from.left(), to.left());
+      const T* source = in + from.offset();
+      T* target = out + to.offset();
+      for (std::int64_t i = 0; i < n; ++i) target[i * to.stride()] = source[i * from.stride()];
+      from.advance(n);
+      to.advance(n);
+      rest -= n;
+    }
   }
 
-  std::vector<Run> runs_;
+  LogicalAxes from_, to_;
+  std::optional<MovedBox> box_;
+  std::int64_t elements_;
   DType dtype_;
 };
 

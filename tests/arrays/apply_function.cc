@@ -64,7 +64,7 @@ std::vector<Array> apply_all(const Applied& applied, const std::vector<Array>& i
   std::vector<arrays::MutableArrayView> out;
   for (Array& array : results) out.push_back(array.mutable_view());
   const AlignedBytes scratch = aligned_bytes(prepared.scratch_bytes + 64);
-  prepared.run({in, out, scratch.get()});
+  prepared.work()({in, out, scratch.get()});
   return results;
 }
 

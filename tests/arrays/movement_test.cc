@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "arrays/apply_function.h"
+#include "arrays/registry.h"
 #include "lowbit/core/error.h"
+#include "support/counting_new.h"
 
 namespace lowbit::testing {
 namespace {
@@ -92,6 +94,87 @@ TEST(Movement, Pads) {
   EXPECT_THROW(pad("constant", {0, -2, 0, -2}), Error);
   EXPECT_THROW(apply({"Pad", 19, {text("mode", "edge")}}, {counted_array(Shape{0}), vector_of({1, 0})}),
                Error);
+}
+
+/// Where a coordinate of a padded axis is read; -1: nowhere.
+std::int64_t padded_place(std::string_view mode, std::int64_t c, std::int64_t size) {
+  if (mode == "constant") return c >= 0 && c < size ? c : -1;
+  if (mode == "edge") return std::clamp<std::int64_t>(c, 0, size - 1);
+  while (c < 0 || c >= size) {
+    if (mode == "wrap")
+      c += c < 0 ? size : -size;
+    else
+      c = size == 1 ? 0 : c < 0 ? -c : 2 * (size - 1) - c;
+  }
+  return c;
+}
+
+TEST(Movement, PadsAsTheStandardSays) {
+  Random random(5);
+  for (int i = 0; i < 1000; ++i) {
+    constexpr std::string_view kModes[] = {"constant", "edge", "reflect", "wrap"};
+    const std::string_view mode = kModes[i % 4];
+    const Shape shape{random.integer(1, 4), random.integer(1, 40)};
+    const std::int64_t before[] = {random.integer(-1, 3), random.integer(-3, 90)};
+    const std::int64_t after[] = {random.integer(0, 3), random.integer(-3, 90)};
+    const Shape padded{before[0] + shape[0] + after[0], before[1] + shape[1] + after[1]};
+    if (padded[0] < 0 || padded[1] < 0) continue;
+    const Array in = counted_array(shape);
+    const Array out =
+        apply({"Pad", 19, {text("mode", mode)}},
+              {in, vector_of({before[0], before[1], after[0], after[1]}), float_array(Shape{}, {-7})});
+    ASSERT_EQ(out.type.shape, padded);
+    for_each_coordinate(padded, [&](std::vector<std::int64_t> at, std::size_t o) {
+      for (std::size_t a = 0; a < 2; ++a)
+        at[a] = padded_place(mode, at[a] - before[a], shape[static_cast<int>(a)]);
+      const bool is_inside = at[0] >= 0 && at[1] >= 0;
+      ASSERT_EQ(out.floats[o], is_inside ? in.floats[place_of(shape, at)] : -7) << mode << " " << i;
+    });
+  }
+}
+
+TEST(Movement, TilesAsTheStandardSays) {
+  Random random(6);
+  for (int i = 0; i < 300; ++i) {
+    const Shape shape{random.integer(1, 3), random.integer(0, 20), random.integer(1, 5)};
+    const std::vector<std::int64_t> repeats{random.integer(0, 3), random.integer(1, 60),
+                                            random.integer(1, 4)};
+    const Array in = counted_array(shape);
+    const Array out = apply({"Tile", 13}, {in, vector_of(repeats)});
+    ASSERT_EQ(out.type.shape, (Shape{shape[0] * repeats[0], shape[1] * repeats[1], shape[2] * repeats[2]}));
+    for_each_coordinate(out.type.shape, [&](std::vector<std::int64_t> at, std::size_t o) {
+      for (std::size_t a = 0; a < 3; ++a) at[a] %= shape[static_cast<int>(a)];
+      ASSERT_EQ(out.floats[o], in.floats[place_of(shape, at)]);
+    });
+  }
+}
+
+TEST(Movement, TakesNoMemoryForEachElement) {
+  const Array in = counted_array(Shape{3, 2});
+  const Array pads = vector_of({1, 1 << 20, 1, 1 << 24}), repeats = vector_of({5, 1 << 22});
+  const Array shape = vector_of({1 << 24, 3, 2}), sizes = vector_of({4, 1 << 24});
+  const ArrayAttribute reflect = text("mode", "reflect"), wrap = text("mode", "wrap");
+  const auto bytes = [&](std::string_view op, std::vector<ArrayAttribute> attributes,
+                         const std::vector<const Array*>& inputs) {
+    std::vector<arrays::Call::Input> list;
+    for (const Array* input : inputs)
+      list.push_back(input ? arrays::Call::Input{input->type, input} : arrays::Call::Input{});
+    restart_peak();
+    const std::size_t before = live_bytes();
+    const arrays::Prepared prepared =
+        arrays::prepare(arrays::find_function(op), {op, 19, attributes, std::move(list)});
+    EXPECT_GT(prepared.outputs[0].shape.elements(), 1 << 24) << op;
+    const arrays::Work work = prepared.work();
+    return peak_bytes() - before;
+  };
+  for (const ArrayAttribute& mode : {reflect, wrap, text("mode", "edge"), text("mode", "constant")})
+    EXPECT_LT(bytes("Pad", {mode}, {&in, &pads}), std::size_t{1} << 16);
+  EXPECT_LT(bytes("Tile", {}, {&in, &repeats}), std::size_t{1} << 16);
+  EXPECT_LT(bytes("Expand", {}, {&in, &shape}), std::size_t{1} << 16);
+  const std::vector<ArrayAttribute> axes = {ints("axes", {0, 1})};
+  EXPECT_LT(bytes("CenterCropPad", axes, {&in, &sizes}), std::size_t{1} << 16);
+  // Offsets that are computed: no table where it were a large one.
+  EXPECT_LT(bytes("Resize", {}, {&in, nullptr, nullptr, &sizes}), std::size_t{1} << 16);
 }
 
 TEST(Movement, RepeatsAndExpands) {

@@ -3,6 +3,7 @@
 #include "lowbit/layers/reshape.h"
 
 #include "layers/layer_test.h"
+#include "support/counting_new.h"
 
 namespace lowbit::testing {
 namespace {
@@ -17,9 +18,14 @@ ValueType with_shape(ValueType type, const Shape& shape) {
 }
 
 TEST(Reshape, KeepsLogicalOrder) {
-  const std::vector<std::pair<Shape, Shape>> cases{{{5, 4, 3}, {60}},    {{60}, {5, 4, 3}},
-                                                   {{6, 4, 3}, {12, 6}}, {{7, 1, 1}, {7}},
-                                                   {{4, 5}, {2, 10}},    {{3, 4, 6}, {6, 2, 6}}};
+  const std::vector<std::pair<Shape, Shape>> cases{
+      {{5, 4, 3}, {60}},         {{60}, {5, 4, 3}},
+      {{6, 4, 3}, {12, 6}},      {{7, 1, 1}, {7}},
+      {{4, 5}, {2, 10}},         {{3, 4, 6}, {6, 2, 6}},
+      {{4, 6, 9}, {6, 4, 9}},    {{2, 3, 35}, {7, 5, 6}},
+      {{40, 6}, {40, 2, 3}},     {{35, 24}, {20, 42}},
+      {{1, 1, 1}, {1}},          {{3, 0, 2}, {0, 5}},
+      {{2, 3, 2, 5}, {3, 4, 5}}, {{2, 2, 2, 3, 3, 3}, {4, 6, 9}}};
   for (const auto& [from, to] : cases)
     for (const ValueType& type : both_types(from)) {
       ops::ReshapeOp op;
@@ -28,6 +34,40 @@ TEST(Reshape, KeepsLogicalOrder) {
       EXPECT_EQ(run_op(op, in, with_shape(type, to), 2).data, in[0].data)
           << from.to_string() << " " << to.to_string();
     }
+}
+
+TEST(Reshape, KeepsLogicalOrderOfAnyFactors) {
+  Random random(8);
+  for (int i = 0; i < 300; ++i) {
+    // The same primes, put into axes in two ways.
+    std::vector<std::int64_t> shapes[2];
+    for (std::vector<std::int64_t>& dims : shapes) {
+      dims.assign(static_cast<std::size_t>(random.integer(1, 4)), 1);
+      for (const std::int64_t prime : {2, 2, 3, 3, 5, 7})
+        dims[static_cast<std::size_t>(random.integer(0, static_cast<int>(dims.size()) - 1))] *= prime;
+    }
+    const Shape from(shapes[0]), to(shapes[1]);
+    for (const ValueType& type : both_types(from)) {
+      const std::vector<Values> in{random_values(type, 2, 1)};
+      ASSERT_EQ(run_op(ops::ReshapeOp{shapes[1]}, in, with_shape(type, to), 2).data, in[0].data)
+          << from.to_string() << " " << to.to_string();
+    }
+  }
+}
+
+TEST(Reshape, TakesNoMemoryForEachElement) {
+  const ValueType in = f32_type({64, 128, 128});
+  ValueType out = in;
+  for (const Shape& to : {Shape{1024, 16, 64}, Shape{1 << 20}, Shape{32, 64, 512}}) {
+    out.shape = to;
+    ops::StepSpec spec;
+    spec.inputs = {&in}, spec.output = &out, spec.isa = active_isa();
+    const ops::ReshapeOp op{{to.dims().begin(), to.dims().end()}};
+    restart_peak();
+    const std::size_t before = live_bytes();
+    const auto step = ops::make_step(op, spec);
+    EXPECT_LT(peak_bytes() - before, std::size_t{1} << 14) << to.to_string();
+  }
 }
 
 TEST(Flatten, KeepsLogicalOrder) {

@@ -121,7 +121,7 @@ std::vector<arrays::Array> apply(const onnx::NodeProto& node, std::int64_t opset
   std::vector<arrays::MutableArrayView> out;
   for (arrays::Array& array : results) out.push_back(array.mutable_view());
   const AlignedBytes scratch = aligned_bytes(prepared.scratch_bytes + 64);
-  prepared.run({in, out, scratch.get()});
+  prepared.work()({in, out, scratch.get()});
   return results;
 }
 
