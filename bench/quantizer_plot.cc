@@ -136,15 +136,20 @@ class Panel {
     });
     std::string s;
     std::vector<Box> taken;
+    for (const PlottedPoint* p : inside) {
+      const double px = x(p->packed_bits), py = y(p->sqnr_db);
+      taken.push_back({px - 4, py - 4, px + 4, py + 4});
+    }
     double best = -1e9;
     for (const PlottedPoint* p : inside) {
       if (p->sqnr_db <= best) continue;
       best = p->sqnr_db;
       const double px = x(p->packed_bits), py = y(p->sqnr_db),
                    width = 6.6 * static_cast<double>(p->name.size());
-      for (const auto& [dx, dy] : {std::pair(-7.0, -3.0), std::pair(-3.0, -10.0), std::pair(-7.0, 10.0)}) {
+      for (const auto& [dx, dy] : {std::pair(-7.0, -3.0), std::pair(-3.0, -10.0), std::pair(-7.0, 10.0),
+                                   std::pair(width + 7, -3.0), std::pair(width + 7, 10.0)}) {
         const Box box{px + dx - width, py + dy - 10, px + dx, py + dy + 3};
-        if (box.left < left_ + 2 || box.top < top_ + 2) continue;
+        if (box.left < left_ + 2 || box.top < top_ + 2 || box.right > left_ + kPanelWidth) continue;
         if (std::any_of(taken.begin(), taken.end(), [&](const Box& b) { return b.meets(box); })) continue;
         taken.push_back(box);
         s += svg_text(px + dx, py + dy, "end", p->name, " class=\"name\"");
@@ -211,7 +216,9 @@ void write_quantizer_plot(const std::string& path, const std::vector<PlottedData
       ".limit{{stroke:#7a828c;stroke-width:2;stroke-dasharray:7 4}} "
       "circle,rect{{stroke-width:1.6;fill-opacity:.75}}</style>\n",
       width, kSecond + kFourBits.height + 162);
-  svg += svg_text(kLeft + 12, kHead, "start", "The most SQNR at each width, in bits per weight as stored",
+  svg += svg_text(kLeft + 12, kHead, "start",
+                  "The most SQNR at each width, in bits per weight as stored (hollow points take more than "
+                  "where they lie)",
                   " class=\"title\"");
   for (std::size_t j = 0; j < data.size(); ++j) {
     const double left = kLeft + kStep * static_cast<double>(j);

@@ -146,6 +146,7 @@ report::NetworkReport report_on(const std::vector<ReportSource>& sources, const 
   report.data = options.data.data;
   report.preprocess = options.data.preprocess;
   report.images = results[0].images;
+  report.has_more_images = options.images > 0 && report.images >= options.images;
   report.has_labels = samples.has_labels();
   report.machine = report::this_machine(options.threads);
   report.max_drop = options.max_drop;

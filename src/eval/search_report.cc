@@ -15,7 +15,9 @@ namespace {
 
 std::vector<std::string> asked_for(const SearchLimits& limits) {
   std::vector<std::string> asked;
-  if (limits.max_drop) asked.push_back(fmt::format("at most {:g} points of accuracy lost", *limits.max_drop));
+  if (limits.max_drop)
+    asked.push_back(fmt::format("at most {:g} {} of accuracy lost", *limits.max_drop,
+                                *limits.max_drop == 1 ? "point" : "points"));
   if (limits.min_speedup)
     asked.push_back(fmt::format("at least {:g} times as fast as fp32", *limits.min_speedup));
   if (limits.max_bytes) asked.push_back("a file of at most " + report::size_text(*limits.max_bytes));
@@ -49,9 +51,11 @@ void add_search(const SearchResult& result, report::NetworkReport& report) {
   const double batch = static_cast<double>(std::max<std::int64_t>(result.table.batch, 1));
   const std::vector<std::string> asked = asked_for(result.asked);
   if (!asked.empty())
-    report.asked.push_back(
-        fmt::format("Asked for: {}. {}", fmt::join(asked, ", "),
-                    result.keeps_limits() ? "All of it is kept." : "Not all of it is kept:"));
+    report.asked.push_back(fmt::format("Asked for: {}. {}", fmt::join(asked, ", "),
+                                       !result.keeps_limits()
+                                           ? (asked.size() == 1 ? "It is not kept:" : "Not all are kept:")
+                                       : asked.size() == 1 ? "It is kept."
+                                                           : "All are kept."));
   report.asked.insert(report.asked.end(), result.missed.begin(), result.missed.end());
   for (const FrontPoint& point : result.front)
     report.front.push_back(trade_off(point, batch, report.has_labels, true));
@@ -72,7 +76,10 @@ void add_search(const SearchResult& result, report::NetworkReport& report) {
     report.notes.push_back(
         fmt::format("The network was not made better by training: {}.", result.refinement->description));
   if (result.out_of_time)
-    report.notes.push_back("The search ended by its limit of time, with the best so far.");
+    report.asked.push_back(
+        fmt::format("The search ended by its limit of time, with the best of {} networks so far: with more "
+                    "minutes it may find a better one.",
+                    result.uniform.size() + result.tried.size()));
   if (!result.table.energy_source.empty())
     report.notes.push_back("Energy: " + result.table.energy_source + ".");
   if (result.given.measured && result.given.measured->joules > 0)

@@ -92,6 +92,7 @@ struct TradeOff {
 struct NetworkReport {
   std::string data{}, preprocess{};
   std::int64_t images = 0;
+  bool has_more_images = true;  ///< the data goes on behind them
   bool has_labels = false;
   Machine machine{};
   double max_drop = 0.5;                   ///< points of 100 that may be lost

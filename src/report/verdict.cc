@@ -35,8 +35,10 @@ std::string judged_sentence(const NetworkReport& report, const NetworkModel& mod
                      report.original().name, interval, report.max_drop);
 }
 
+/// Of all layers' bytes in memory: the file may be compressed.
 double weight_share(const NetworkReport& report, const LayerReport& layer) {
-  const double all = static_cast<double>(report.judged().bytes);
+  double all = 0;
+  for (const LayerReport& other : report.judged().layers) all += static_cast<double>(other.bytes);
   return all > 0 ? static_cast<double>(layer.bytes) / all : 0;
 }
 
@@ -74,15 +76,29 @@ std::optional<Advice> recover_more(const NetworkReport& report) {
       report.quantize_command.empty() ? "" : report.quantize_command + " --recover fast"};
 }
 
+/// To two digits, which is more than the estimate is good for.
+std::int64_t to_two_digits(std::int64_t count) {
+  std::int64_t unit = 1;
+  while (count / unit >= 100) unit *= 10;
+  return (count + unit - 1) / unit * unit;
+}
+
 Advice more_images(const NetworkReport& report, const Verdict& verdict) {
   const NetworkModel& model = report.judged();
   const double distance = std::abs(verdict.points + report.max_drop) / 100;
   const std::int64_t lost = report.has_labels ? model.lost : report.images - model.agree;
   const std::int64_t needed = samples_for(lost, report.has_labels ? model.won : 0, report.images, distance);
   const bool is_known = needed > report.images && needed <= kMostImages;
+  if (is_known && !report.has_more_images)
+    return {
+        "Find more images.",
+        fmt::format("All {} of the data were evaluated. About {} would narrow the interval enough to tell.",
+                    with_separators(static_cast<std::uint64_t>(report.images)),
+                    with_separators(static_cast<std::uint64_t>(to_two_digits(needed)))),
+        ""};
   return {"Evaluate more images.",
           is_known ? fmt::format("With about {} the interval would be narrow enough to tell.",
-                                 with_separators(static_cast<std::uint64_t>(needed)))
+                                 with_separators(static_cast<std::uint64_t>(to_two_digits(needed))))
                    : "It is so near to what may be lost that few more will not tell.",
           ""};
 }
@@ -109,12 +125,14 @@ std::optional<Advice> faster(const NetworkReport& report) {
 
 std::optional<Advice> fewer_bits(const NetworkReport& report) {
   const NetworkModel& model = report.judged();
+  // Of those that are worth it, the one that hurts least for its bytes.
   const LayerReport* best = nullptr;
+  const auto price = [&](const LayerReport& layer) { return layer.damage / weight_share(report, layer); };
   for (const LayerReport& layer : model.layers)
-    if (layer.has_weights && layer.damage < 0.1 &&
-        (!best || weight_share(report, layer) > weight_share(report, *best)))
+    if (layer.has_weights && layer.damage < 0.1 && weight_share(report, layer) >= 0.1 &&
+        (!best || price(layer) < price(*best)))
       best = &layer;
-  if (!best || weight_share(report, *best) < 0.1 || model.bits < 3.5) return std::nullopt;
+  if (!best || model.bits < 3.5) return std::nullopt;
   return Advice{"If it is to be smaller, try fewer bits.",
                 fmt::format("{} has {:.0f} % of the bytes and does {:.0f} % of the damage.", best->name,
                             weight_share(report, *best) * 100, best->damage * 100),
@@ -229,14 +247,17 @@ std::vector<Advice> advise(const NetworkReport& report) {
     add(fewer_bits(report));
     return all;
   }
-  if (verdict.kind == Verdict::Kind::unclear) all.push_back(more_images(report, verdict));
+  if (verdict.kind == Verdict::Kind::unclear) {
+    all.push_back(more_images(report, verdict));
+    add(take_another(report));
+  }
   if (verdict.points >= -report.max_drop) {
     add(faster(report));
     return all;
   }
   add(recover_more(report));
   add(lift_layers(report));
-  add(take_another(report));
+  if (verdict.kind == Verdict::Kind::bad) add(take_another(report));
   add(faster(report));
   if (all.empty())
     all.push_back({"Use more bits.",

@@ -41,15 +41,16 @@ TEST(SearchReport, SaysWhatWasAskedAndWhatIsMissed) {
   add_search(result, report);
   ASSERT_EQ(report.asked.size(), 1u);
   EXPECT_EQ(report.asked[0],
-            "Asked for: at most 0.5 points of accuracy lost, a file of at most 20.0 kB. All of it is kept.");
+            "Asked for: at most 0.5 points of accuracy lost, a file of at most 20.0 kB. All are kept.");
   report = judged();
   result.missed = {"the file has 21 kB"};
   result.out_of_time = true;
   add_search(result, report);
-  ASSERT_EQ(report.asked.size(), 2u);
-  EXPECT_NE(report.asked[0].find("Not all of it is kept:"), std::string::npos);
+  ASSERT_EQ(report.asked.size(), 3u);
+  EXPECT_NE(report.asked[0].find("Not all are kept:"), std::string::npos);
   EXPECT_EQ(report.asked[1], "the file has 21 kB");
-  EXPECT_EQ(report.notes.size(), 1u);
+  EXPECT_NE(report.asked[2].find("ended by its limit of time, with the best of 1 networks"),
+            std::string::npos);
 }
 
 TEST(SearchReport, PointsAreOfAnImage) {

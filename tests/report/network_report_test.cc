@@ -103,6 +103,35 @@ TEST(Verdict, NamesTheLayersAndWhatToDo) {
   EXPECT_EQ(advise(network_example(300, 260))[0].title, "Evaluate more images.");
 }
 
+TEST(Verdict, AsksForNoImagesThatAreNotThere) {
+  NetworkReport report = network_example(300, 260);
+  report.has_more_images = false;
+  const Advice advice = advise(report)[0];
+  EXPECT_EQ(advice.title, "Find more images.");
+  EXPECT_NE(advice.why.find("All 10,000 of the data"), std::string::npos) << advice.why;
+}
+
+TEST(Verdict, NamesAnotherNetworkThatIsKnownToBeGoodEnough) {
+  NetworkReport report = network_example(300, 260);
+  NetworkModel other = network_example(30, 25).models[1];
+  other.name = "other.lowbit";
+  report.models.push_back(other);
+  EXPECT_EQ(advise(report)[1].title, "Or take other.lowbit.");
+}
+
+/// Where layers have many bytes, the one that hurts least for them.
+TEST(Verdict, TakesBitsFromTheLayerThatMindsLeast) {
+  NetworkReport report = network_example(30, 25);
+  std::vector<LayerReport>& layers = report.models[1].layers;
+  for (LayerReport& layer : layers) layer.time.ns = 0;
+  layers.push_back(layer_of("third", 0.03, 8.1));
+  layers.push_back(layer_of("fourth", 0.01, 8.1));
+  report.models[1].bits = 8.1;
+  ASSERT_EQ(advise(report).size(), 2u);
+  EXPECT_NE(advise(report)[1].why.find("fourth has 25 % of the bytes"), std::string::npos)
+      << advise(report)[1].why;
+}
+
 TEST(Verdict, WritesSizesTimesAndPoints) {
   EXPECT_EQ(size_text(512), "512 B");
   EXPECT_EQ(size_text(16300), "16.3 kB");
