@@ -69,10 +69,10 @@ struct MovedBox {
 
 /// Nothing where an axis of one shape ends inside of one of the other, or there are too many.
 std::optional<MovedBox> common_box(const LogicalAxes& from, const LogicalAxes& to) {
-  struct Axis {
+  struct SharedAxis {
     std::int64_t size, from, to;
   };
-  std::vector<Axis> axes;
+  std::vector<SharedAxis> axes;
   LogicalAxis a = from.list[0], b = to.list[0];
   for (std::size_t i = 0, j = 0;;) {
     const std::int64_t size = std::min(a.size, b.size);
@@ -86,7 +86,7 @@ std::optional<MovedBox> common_box(const LogicalAxes& from, const LogicalAxes& t
   }
   if (axes.size() > Shape::kMaxRank) return std::nullopt;
   // As the output lies.
-  std::sort(axes.begin(), axes.end(), [](const Axis& x, const Axis& y) { return x.to < y.to; });
+  std::sort(axes.begin(), axes.end(), [](const SharedAxis& x, const SharedAxis& y) { return x.to < y.to; });
   MovedBox box;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::size_t place = box.size.size() - 1 - i;
