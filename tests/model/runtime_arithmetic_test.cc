@@ -107,9 +107,10 @@ TEST(RuntimeArithmetic, NoBiasIsOneOfZeros) {
     images.data[i] = i / 16 % 2 == 0 ? 0.0f : static_cast<float>(i / 32) / 256;
   for (const bool zeros : {true, false}) {
     nn::Conv2d layer;
-    layer.weight = Tensor(Shape{1, 2, 1, 1});
-    layer.weight.data = {127 * 41.0f / 4096, 41.0f / 4096};
-    if (zeros) layer.bias = {0.0f};
+    Tensor weight(Shape{1, 2, 1, 1});
+    weight.data = {127 * 41.0f / 4096, 41.0f / 4096};
+    layer.weight = weight;
+    if (zeros) layer.bias = std::vector<float>{0.0f};
     Sequential network({2, 4, 4});
     network.add(layer).add(nn::MaxPool2d{}).add(nn::Flatten{});
     const Model fp32 = network.model();
