@@ -161,9 +161,11 @@ TEST_F(SearchOfSmallNetwork, PlansForAnotherMachine) {
   how.goal = SearchGoal::time;
   CostTable table = search(fp32_, calibration_, held_out_, how).table;
   table.cpu = "another";
-  // There int4 takes next to nothing, and all else is slow.
+  // There int4 and conversions take next to nothing, and all else is slow.
   for (CostTable::Layer& layer : table.layers)
     for (CostTable::Candidate& c : layer.candidates) c.ns = format_scheme(c.scheme) == "int4" ? 1 : 1000;
+  for (CostTable::Conversion& conversion : table.conversions)
+    conversion.to_codes_ns = conversion.to_floats_ns = 1;
   how.costs = &table;
   const SearchResult result = search(fp32_, calibration_, held_out_, how);
   ASSERT_FALSE(result.notes.empty());
