@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "search/attempts.h"
+#include "recover/recovery_steps.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <tuple>
 #include <utility>
 
 #include "lowbit/core/error.h"
-#include "lowbit/model/quantize.h"
 #include "search/energy.h"
 #include "search/front_sections.h"
 #include "search/table_choices.h"
 
 namespace lowbit::detail {
 namespace {
-
-using AttemptClock = std::chrono::steady_clock;
-
-double seconds_since(AttemptClock::time_point start) {
-  return std::chrono::duration<double>(AttemptClock::now() - start).count();
-}
 
 /// Under the name of what its layers have.
 Model named(Model model, const FrontPoint& point) {
@@ -66,11 +59,15 @@ std::vector<int> Attempts::of_mixtures(const std::vector<int>& choice) const {
   return own;
 }
 
+Model Attempts::quantized(const QuantizeOptions& how) const {
+  return options_.ranges ? quantize(fp32_, *options_.ranges, how) : quantize(fp32_, how);
+}
+
 Model Attempts::make(const FrontPoint& point, const std::vector<int>& choice, bool recovered) const {
   if (!recovered) return mixtures_.make(of_mixtures(choice));
   const QuantizeOptions how{
       .scheme = result_.table.rest_scheme, .overrides = point.overrides(), .recover = search_.recover};
-  return named(options_.ranges ? quantize(fp32_, *options_.ranges, how) : quantize(fp32_, how), point);
+  return named(quantized(how), point);
 }
 
 void Attempts::offer(const FrontPoint& point, const Model& model) {
@@ -85,7 +82,7 @@ void Attempts::offer(const FrontPoint& point, const Model& model) {
 
 const NetworkMeasurement& Attempts::mixture(const std::vector<int>& choice, bool recovered,
                                             std::vector<FrontPoint>& list) {
-  const auto begun = AttemptClock::now();
+  const auto begun = RecoveryClock::now();
   FrontPoint made = front_point(result_.table, choice);
   const Model model = make(made, choice, recovered);
   FrontPoint& point = list.emplace_back(std::move(made));
@@ -100,9 +97,8 @@ void Attempts::whole(const Scheme& scheme) {
   const std::vector<Scheme> known = schemes_of(result_.table);
   if (scheme.is_fp32() || options_.foreign || std::find(known.begin(), known.end(), scheme) != known.end())
     return;
-  const auto begun = AttemptClock::now();
-  const QuantizeOptions how{.scheme = scheme, .recover = search_.recover};
-  const Model model = options_.ranges ? quantize(fp32_, *options_.ranges, how) : quantize(fp32_, how);
+  const auto begun = RecoveryClock::now();
+  const Model model = quantized({.scheme = scheme, .recover = search_.recover});
   FrontPoint& point = result_.uniform.emplace_back();
   point.name = format_scheme(scheme);
   point.recovered = static_cast<bool>(search_.recover);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lowbit/model/calibrate.h"
+#include "lowbit/model/quantize.h"
 #include "lowbit/search/choose.h"
 #include "lowbit/search/search.h"
 #include "search/limit_check.h"
@@ -49,6 +50,8 @@ class Attempts {
   };
   double value_of(const NetworkMeasurement& m) const;
   std::vector<int> of_mixtures(const std::vector<int>& choice) const;
+  /// Of the original, in the ranges that were given.
+  Model quantized(const QuantizeOptions& how) const;
   Model make(const FrontPoint& point, const std::vector<int>& choice, bool recovered) const;
   void offer(const FrontPoint& point, const Model& model);
 

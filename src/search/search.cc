@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "lowbit/core/error.h"
 #include "lowbit/kernels/cpu.h"
+#include "recover/recovery_steps.h"
 #include "search/attempts.h"
 #include "search/chooser.h"
 #include "search/cost_study.h"
@@ -23,16 +23,12 @@
 namespace lowbit {
 namespace {
 
-using SearchClock = std::chrono::steady_clock;
+using detail::RecoveryClock, detail::seconds_since;
 
 constexpr double kDefaultDrop = 0.5;
 constexpr double kRecoveredShare = 0.4;
 constexpr int kQuickTries = 8, kRecoveredTries = 12;
 constexpr std::size_t kFrontPoints = 8;
-
-double seconds_from(SearchClock::time_point start) {
-  return std::chrono::duration<double>(SearchClock::now() - start).count();
-}
 
 void check_search_options(const SearchOptions& options) {
   const auto above_zero = [](const std::optional<double>& limit, const char* what) {
@@ -62,7 +58,7 @@ class Search {
         calibration_(calibration),
         held_out_(held_out),
         options_(options),
-        start_(SearchClock::now()) {
+        start_(RecoveryClock::now()) {
     check_search_options(options);
     result_.asked = options.limits;
     const SearchLimits& asked = options.limits;
@@ -96,7 +92,7 @@ class Search {
   }
 
   bool over() {
-    const bool now = seconds_from(start_) >= seconds_ || (options_.stops && options_.stops());
+    const bool now = seconds_since(start_) >= seconds_ || (options_.stops && options_.stops());
     result_.out_of_time = result_.out_of_time || now;
     return now;
   }
@@ -133,7 +129,7 @@ class Search {
     // Some of the time must be left for what is made of it.
     const auto stops_at = [this](double share) {
       return [this, share] {
-        return seconds_from(start_) > seconds_ * share || (options_.stops && options_.stops());
+        return seconds_since(start_) > seconds_ * share || (options_.stops && options_.stops());
       };
     };
     how.stops = stops_at(0.35);
@@ -203,7 +199,7 @@ class Search {
     const double limit = terms_.limits.max_drop.value_or(0);
     for (int i = 0; i < most; ++i) {
       report(recovered ? "recovering networks" : "trying networks", i, most);
-      const double remaining = seconds_ - seconds_from(start_);
+      const double remaining = seconds_ - seconds_since(start_);
       // What is recovered as a whole counts for more: it must have its time.
       if (!recovered && options_.recover && i > 0 && remaining < kRecoveredShare * seconds_) return;
       if (over() || (recovered && i > 0 && attempts_->last_seconds() > remaining)) {
@@ -246,9 +242,9 @@ class Search {
         if (!scheme.is_fp32()) choices.push_back(detail::uniform_choice(result_.table, scheme));
     for (const std::size_t i : detail::spread_out(result_.predicted_front, kFrontPoints))
       choices.push_back(detail::choice_of(result_.table, result_.predicted_front[i]));
-    const double begun = seconds_from(start_);
+    const double begun = seconds_since(start_);
     const auto has_time = [&](bool asked_for) {
-      const double now = seconds_from(start_);
+      const double now = seconds_since(start_);
       return !over() && now + attempts_->last_seconds() < seconds_ && (asked_for || now - begun < begun);
     };
     const int total = static_cast<int>(choices.size() + options_.uniform.size());
@@ -278,7 +274,7 @@ class Search {
   void refine() {
     if (!options_.refine || (options_.stops && options_.stops())) return;
     report("refining", 0, 0);
-    attempts_->refine(std::max(options_.seconds - seconds_from(start_), 0.0));
+    attempts_->refine(std::max(options_.seconds - seconds_since(start_), 0.0));
   }
 
   void finish() {
@@ -293,7 +289,7 @@ class Search {
     const detail::LimitCheck check = detail::check_limits(terms_, *result_.given.measured);
     if (check.slower)
       result_.notes.push_back(fmt::format("it is slower than {}", format_scheme(result_.table.rest_scheme)));
-    result_.seconds = seconds_from(start_);
+    result_.seconds = seconds_since(start_);
   }
 
   void report(const char* what, int done, int total) const {
@@ -303,7 +299,7 @@ class Search {
   const Model& fp32_;
   const SampleSet &calibration_, &held_out_;
   const SearchOptions& options_;
-  SearchClock::time_point start_;
+  RecoveryClock::time_point start_;
   SearchResult result_;
   std::vector<Scheme> candidates_;
   std::optional<CalibrationTable> own_table_;

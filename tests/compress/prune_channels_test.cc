@@ -267,6 +267,15 @@ TEST(PruneChannels, OfNoUseChangeNothing) {
   }
 }
 
+double squared_error(const Model& model, const Model& original, const std::vector<Tensor>& samples) {
+  double sum = 0;
+  for (const Tensor& sample : samples) {
+    const auto x = scores_of(original.graph(), sample), y = scores_of(model.graph(), sample);
+    for (std::size_t i = 0; i < x.size(); ++i) sum += (x[i] - y[i]) * (x[i] - y[i]);
+  }
+  return sum;
+}
+
 /// A channel that is a sum of two others is made good entirely, by weights and bias.
 TEST(PruneChannels, WhatOthersSayIsMadeGood) {
   ChannelNetwork n(9);
@@ -283,15 +292,7 @@ TEST(PruneChannels, WhatOthersSayIsMadeGood) {
   // One of the three that depend on each other; damping leaves a little.
   ASSERT_EQ(removed[0].kept.size(), 5u);
   const Model plain = prune_channels(fp32, {.fraction = 1.0 / 6});
-  const auto error = [&](const Model& model) {
-    double sum = 0;
-    for (const Tensor& sample : samples) {
-      const auto x = scores_of(fp32.graph(), sample), y = scores_of(model.graph(), sample);
-      for (std::size_t i = 0; i < x.size(); ++i) sum += (x[i] - y[i]) * (x[i] - y[i]);
-    }
-    return sum;
-  };
-  EXPECT_LT(error(smaller), 0.01 * error(plain));
+  EXPECT_LT(squared_error(smaller, fp32, samples), 0.01 * squared_error(plain, fp32, samples));
 }
 
 /// Each layer is fitted to what it gave in the whole network, from what the layers before it now give.
@@ -314,15 +315,7 @@ TEST(PruneChannels, LayersMakeGoodWhatWasLostBeforeThem) {
     refit.data = TensorView(batch.data.data(), batch.shape);
     const Model once = prune_channels(fp32, plain, &stats), again = prune_channels(fp32, refit, &stats);
     EXPECT_EQ(again.stored_bytes(), once.stored_bytes());
-    const auto error = [&](const Model& model) {
-      double squares = 0;
-      for (const Tensor& sample : others) {
-        const auto x = scores_of(fp32.graph(), sample), y = scores_of(model.graph(), sample);
-        for (std::size_t i = 0; i < x.size(); ++i) squares += (x[i] - y[i]) * (x[i] - y[i]);
-      }
-      return squares;
-    };
-    EXPECT_LT(error(again), 0.7 * error(once));
+    EXPECT_LT(squared_error(again, fp32, others), 0.7 * squared_error(once, fp32, others));
     refit.threads = 3;
     EXPECT_EQ(save_to_bytes(prune_channels(fp32, refit, &stats)), save_to_bytes(again));
   }
